@@ -1,0 +1,1 @@
+"""Reference producer and consumer of `.plada` files."""

@@ -1,0 +1,14 @@
+"""Errors of the reference pipeline, each a sentence for the person at the terminal."""
+
+from __future__ import annotations
+
+
+class PipelineError(Exception):
+    """Something in the data or on the disk stops the work (exit status 1).
+
+    The message is one or two sentences: what was wrong, where, and what to do.
+    """
+
+
+class Misuse(PipelineError):
+    """The command was called with arguments that cannot work (exit status 2)."""

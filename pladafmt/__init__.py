@@ -1,0 +1,47 @@
+"""Read, write and validate `.plada` files: a classification task as pseudo-labels of a shared pool.
+
+>>> from pladafmt import Payload, PoolRef, dumps, loads
+>>> payload = Payload(PoolRef(bytes(32), 1000), ["cat", "dog"], positions=[3, 14, 15], labels=[0, 1, 0])
+>>> loads(dumps(payload)) == payload
+True
+"""
+
+from .content import content_id
+from .errors import (
+    Corrupt,
+    LimitExceeded,
+    Malformed,
+    Mismatch,
+    Noncanonical,
+    PladaError,
+    Unsupported,
+    Unwritable,
+)
+from .limits import Limits
+from .payload import Payload, PoolRef
+from .reader import load, loads
+from .report import Report, validate
+from .weights import WeightScale
+from .writer import dump, dumps
+
+__all__ = [
+    "Corrupt",
+    "LimitExceeded",
+    "Limits",
+    "Malformed",
+    "Mismatch",
+    "Noncanonical",
+    "Payload",
+    "PladaError",
+    "PoolRef",
+    "Report",
+    "Unsupported",
+    "Unwritable",
+    "WeightScale",
+    "content_id",
+    "dump",
+    "dumps",
+    "load",
+    "loads",
+    "validate",
+]

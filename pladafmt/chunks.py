@@ -1,0 +1,142 @@
+"""Chunk framing: type, length, body, CRC-32 (specification, section 3)."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+from . import layout, varint
+from .errors import Corrupt, Malformed, Noncanonical, PladaError, Unsupported
+
+
+@dataclass(frozen=True)
+class Header:
+    """The type and length of a chunk, and where its parts lie in the file."""
+
+    type: int
+    offset: int
+    body: int
+    end: int
+    """Offset of the CRC, which is where the body ends."""
+
+    @property
+    def name(self) -> str:
+        """The chunk's name in the specification, or its type in hex."""
+        return layout.CHUNK_NAMES.get(self.type, f"chunk 0x{self.type:02X}")
+
+    @property
+    def ancillary(self) -> bool:
+        """Whether a reader may ignore this chunk."""
+        return bool(self.type & layout.ANCILLARY)
+
+    @property
+    def after(self) -> int:
+        """Offset of the first byte after the chunk."""
+        return self.end + 4
+
+
+def read_header(data: bytes, offset: int) -> Header:
+    """Read the type and the length of the chunk at `offset`; bounds are not yet checked."""
+    if offset >= len(data):
+        raise Malformed(
+            "truncated", "The file ends before an END chunk; get it again.", offset=offset
+        )
+    kind = data[offset]
+    safe_but_critical = kind & layout.SAFE_TO_COPY and not kind & layout.ANCILLARY
+    if kind & layout.RESERVED_TYPE_BIT or safe_but_critical or not kind & 0x1F:
+        raise Malformed(
+            "chunk-type", f"The chunk type 0x{kind:02X} uses a reserved value.", offset=offset
+        )
+    try:
+        length, body = varint.read(data, offset + 1)
+    except PladaError as error:
+        raise type(error)(
+            error.code, error.problem, offset=error.offset, field="chunk length"
+        ) from None
+    return Header(kind, offset, body, body + length)
+
+
+def check_bounds(data: bytes, header: Header) -> None:
+    """Refuse a chunk that reaches beyond the end of the file."""
+    if header.after > len(data):
+        raise Malformed(
+            "truncated",
+            f"The file ends at byte {len(data)}, inside a {header.name} chunk that needs "
+            f"{header.after - len(data)} more; get it again.",
+            offset=header.offset,
+            field=header.name,
+        )
+
+
+def check_crc(data: bytes, header: Header, head_crc: int) -> int:
+    """Check a chunk's CRC-32 and return it.
+
+    Critical chunks continue the CRC of HEAD (`head_crc`; 0 for HEAD itself), which binds them to
+    their file: a block of another payload, or one planted inside metadata, does not fit.
+    """
+    seed = 0 if header.ancillary else head_crc
+    computed = zlib.crc32(memoryview(data)[header.offset : header.end], seed)
+    stored = int.from_bytes(data[header.end : header.after], "little")
+    if computed != stored:
+        raise Corrupt(
+            "crc-mismatch",
+            f"The CRC-32 of a {header.name} chunk does not fit; the file was damaged or spliced, "
+            "get it again.",
+            offset=header.end,
+            field=f"{header.name}.crc",
+        )
+    return computed
+
+
+def write(kind: int, body: bytes, head_crc: int = 0) -> bytes:
+    """Return a whole chunk."""
+    start = layout.build(layout.CHUNK_HEADER, type=kind, length=len(body)) + body
+    seed = 0 if kind & layout.ANCILLARY else head_crc
+    return start + layout.build(layout.CHUNK_TRAILER, crc=zlib.crc32(start, seed))
+
+
+class Order:
+    """The order of chunks: HEAD, CLASSES, META, BLOCK..., END; other ancillary ones in between."""
+
+    RANK = {
+        layout.HEAD: 0,
+        layout.CLASSES: 1,
+        layout.METADATA: 2,
+        layout.BLOCK: 3,
+        layout.END: 4,
+    }
+
+    def __init__(self) -> None:
+        self._seen: set[int] = set()
+        self._rank = -1
+
+    def check(self, header: Header) -> None:
+        """Refuse a chunk that may not stand here; called for each chunk in turn."""
+        if self._rank < 0 and header.type != layout.HEAD:
+            raise Malformed(
+                "head-missing", "The first chunk is not HEAD.", offset=header.offset,
+                field=header.name,
+            )
+        if not header.ancillary and header.type not in layout.CHUNK_NAMES:
+            raise Unsupported(
+                "unknown-critical-chunk",
+                f"The file needs a chunk of type 0x{header.type:02X}, which this reader does not "
+                "know; use a newer reader.",
+                offset=header.offset,
+            )
+        if header.type in self._seen and header.type != layout.BLOCK:
+            raise Malformed(
+                "chunk-duplicate", f"A second {header.name} chunk.", offset=header.offset,
+                field=header.name,
+            )
+        self._seen.add(header.type)
+        rank = self.RANK.get(header.type, self._rank)
+        if rank < self._rank:
+            raise Noncanonical(
+                "chunk-order",
+                f"A {header.name} chunk stands too late; the order is HEAD, CLASSES, META, "
+                "BLOCKs, END.",
+                offset=header.offset,
+                field=header.name,
+            )
+        self._rank = rank

@@ -1,0 +1,55 @@
+"""The class map: class names and external identifiers (specification, section 5.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from . import names
+from .errors import Malformed
+
+FIELD = "CLASSES.text"
+
+
+def encode(class_names: Sequence[str], identifiers: Sequence[str] | None) -> bytes:
+    """Return the text of a class map: each name, then each identifier, after its length byte."""
+    text = bytearray()
+    for value in (*class_names, *(identifiers or ())):
+        encoded = value.encode("utf-8")
+        text += bytes([len(encoded)]) + encoded
+    return bytes(text)
+
+
+def decode(
+    text: bytes, classes: int, *, with_identifiers: bool, offset: int
+) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
+    """Return the names and identifiers in a decoded class map of `classes` classes.
+
+    Raises:
+        Malformed: ``class-map-size`` if the text holds too few or too many names; ``name-*`` for
+            a name that breaks a rule.
+    """
+    wanted = classes * (2 if with_identifiers else 1)
+    raw: list[bytes] = []
+    at = 0
+    while at < len(text) and len(raw) < wanted:
+        end = at + 1 + text[at]
+        raw.append(text[at + 1 : end])
+        at = end
+    if len(raw) < wanted or at != len(text):
+        raise Malformed(
+            "class-map-size",
+            f"The class map does not hold exactly {wanted} texts.",
+            offset=offset, field=FIELD,
+        )
+    try:
+        texts = [value.decode("utf-8") for value in raw]
+    except UnicodeDecodeError as error:
+        raise Malformed(
+            "name-not-utf8", "A name in the class map is not UTF-8.", offset=offset, field=FIELD
+        ) from error
+    class_names, identifiers = tuple(texts[:classes]), tuple(texts[classes:])
+    found = names.complaint(class_names, what="class name", may_be_empty=False)
+    found = found or names.complaint(identifiers, what="identifier", may_be_empty=True)
+    if found is not None:
+        raise Malformed(*found, offset=offset, field=FIELD)
+    return class_names, identifiers if with_identifiers else None

@@ -1,0 +1,69 @@
+"""`content_id`: what a payload means, as one hash (specification, section 9)."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+
+import numpy as np
+import numpy.typing as npt
+
+from .payload import Payload
+from .weights import WeightScale
+
+TAG = b"plada-1-content\0"
+CHECK_BYTES = 4
+"""How many bytes of the content id stand in HEAD."""
+
+BATCH = 1 << 16
+
+
+def content_id(payload: Payload) -> bytes:
+    """Return the 32-byte content id of `payload`.
+
+    It does not change with metadata, block partition, encodings or compression. Weights count as
+    their codes; without a weight scale the one is used that a writer would fit.
+    """
+    scale, codes = quantise(payload)
+    return hash_content(payload, scale, codes)
+
+
+def quantise(payload: Payload) -> tuple[WeightScale | None, npt.NDArray[np.uint8] | None]:
+    """Return the weight scale and the weight codes, uint8 of shape (K,), or two Nones."""
+    if payload.weights is None:
+        return None, None
+    scale = payload.weight_scale or WeightScale.fit(payload.weights)
+    return scale, scale.encode(payload.weights)
+
+
+def hash_content(
+    payload: Payload, scale: WeightScale | None, codes: npt.NDArray[np.uint8] | None
+) -> bytes:
+    """Return the content id of `payload` with these weight codes."""
+    digest = hashlib.sha256(TAG)
+    digest.update(payload.pool.id)
+    digest.update(
+        struct.pack("<QQI", payload.pool.size, payload.kept, payload.class_count)
+    )
+    named = not isinstance(payload.classes, int)
+    digest.update(bytes([named, payload.identifiers is not None]))
+    for texts in (payload.class_names if named else (), payload.identifiers or ()):
+        for text in texts:
+            encoded = text.encode("utf-8")
+            digest.update(bytes([len(encoded)]) + encoded)
+    if scale is None:
+        digest.update(bytes(5))
+    else:
+        digest.update(struct.pack("<BhH", scale.bits, scale.low, scale.step))
+    fields = [("position", "<u8"), ("label", "<u2")]
+    if codes is not None:
+        fields.append(("weight", "u1"))
+    for start in range(0, payload.kept, BATCH):
+        part = slice(start, start + BATCH)
+        records = np.empty(payload.positions[part].size, dtype=fields)
+        records["position"] = payload.positions[part]
+        records["label"] = payload.labels[part]
+        if codes is not None:
+            records["weight"] = codes[part]
+        digest.update(records.tobytes())
+    return digest.digest()

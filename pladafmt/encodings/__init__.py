@@ -1,0 +1,38 @@
+"""Position encodings: which images of a block's range are kept (specification, section 7).
+
+Each encoding is one module with the same three functions::
+
+    encode(relative, span) -> bytes
+    size_bounds(span, count) -> (least, most) bytes of a valid stream
+    decode(stream, span, count, offset) -> relative positions
+
+`relative` positions are int64, shape (count,), strictly increasing, counted from the block's first
+position; the first is 0 and the last is span - 1.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from . import bitmap, delta, rle
+
+Relative = npt.NDArray[np.int64]
+
+
+class Encoding(Protocol):
+    """What each module of this package offers."""
+
+    def encode(self, relative: Relative, span: int) -> bytes: ...
+
+    def size_bounds(self, span: int, count: int) -> tuple[int, int]: ...
+
+    def decode(self, stream: bytes, span: int, count: int, offset: int) -> Relative: ...
+
+
+NUMBERS: dict[str, int] = {"bitmap": 0, "delta": 1, "rle": 2}
+"""Encoding numbers as they stand in BLOCK.form; among equally small ones `auto` takes the least."""
+
+MODULES: dict[int, Encoding] = {0: bitmap, 1: delta, 2: rle}

@@ -1,0 +1,35 @@
+"""What a reader is willing to hold, and the bounds that the format itself sets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MAX_POSITION = 2**53 - 1
+"""Largest integer in a file: exact in an IEEE double, so in every language."""
+
+MAX_CLASSES = 65_536
+MAX_NAME_BYTES = 255
+MAX_BITMAP_SPAN = 2**28
+MAX_ZSTD_WINDOW = 8 * 2**20
+MAX_METADATA_DEPTH = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Upper bounds that a reader applies before it allocates anything.
+
+    The defaults are those of the specification: every reader accepts files within them.
+
+    Attributes:
+        kept: most kept images.
+        stream: largest decoded size of one stream, in bytes.
+        blocks: most blocks.
+        class_map: largest decoded class map, in bytes.
+        metadata: largest decoded metadata, in bytes.
+    """
+
+    kept: int = 2**24
+    stream: int = 64 * 2**20
+    blocks: int = 65_536
+    class_map: int = 2**20
+    metadata: int = 64 * 2**10

@@ -1,0 +1,125 @@
+"""`validate`: what is wrong with a file, and who owns which of its bytes."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from .errors import PladaError
+from .head import feature_names
+from .ledger import Part
+from .limits import Limits
+from .payload import Payload
+from .reader import Reader
+
+
+@dataclass(frozen=True)
+class Report:
+    """The outcome of `validate`.
+
+    Attributes:
+        verdict: ``"valid"``, or the class of the first error: ``"malformed"``, ``"noncanonical"``,
+            ``"unsupported"``, ``"limit"``, ``"corrupt"``.
+        size: bytes in the file.
+        code: error code, or None.
+        offset: byte offset of the fault, or None.
+        field: what failed, or None.
+        problem: one sentence, or None.
+        parts: the owner of every byte, in file order and without gaps.
+        facts: what the file says of itself, as far as it was read.
+        payload: the payload, if the file is valid.
+    """
+
+    verdict: str
+    size: int
+    code: str | None
+    offset: int | None
+    field: str | None
+    problem: str | None
+    parts: tuple[Part, ...]
+    facts: dict[str, Any] = field(default_factory=dict)
+    payload: Payload | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the file is valid."""
+        return self.verdict == "valid"
+
+    @property
+    def bytes_per_part(self) -> dict[str, int]:
+        """Bytes by kind of part; the sum is the size. All blocks count together."""
+        totals: Counter[str] = Counter()
+        for part in self.parts:
+            owner, _, leaf = part.name.partition(".")
+            kind = "BLOCK" if owner.startswith("BLOCK ") else owner
+            if leaf in ("positions", "labels", "weights", "text"):
+                kind = f"{kind} {leaf}"
+            totals[kind] += part.size
+        return dict(totals)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report as a JSON object."""
+        return {
+            "verdict": self.verdict,
+            "code": self.code,
+            "offset": self.offset,
+            "field": self.field,
+            "problem": self.problem,
+            "size": self.size,
+            "bytes_per_part": self.bytes_per_part,
+            **self.facts,
+        }
+
+
+def validate(source: str | os.PathLike[str] | bytes, *, limits: Limits | None = None) -> Report:
+    """Read a file strictly and report what was found; bad content is reported, never raised.
+
+    Args:
+        source: a path, or the bytes of a file.
+        limits: bounds to apply; the specification's defaults when None.
+
+    Raises:
+        OSError: if the path cannot be read.
+    """
+    if isinstance(source, bytes | bytearray | memoryview):
+        data = bytes(source)
+    else:
+        with open(source, "rb") as file:
+            data = file.read()
+    reader = Reader(data, limits or Limits())
+    payload, error = None, None
+    try:
+        payload = reader.read()
+    except PladaError as caught:
+        error = caught
+    reader.ledger.close(len(data))
+    return Report(
+        verdict=error.error_class if error else "valid",
+        size=len(data),
+        code=error.code if error else None,
+        offset=error.offset if error else None,
+        field=error.field if error else None,
+        problem=error.problem if error else None,
+        parts=tuple(reader.ledger.parts),
+        facts=_facts(reader),
+        payload=payload,
+    )
+
+
+def _facts(reader: Reader) -> dict[str, Any]:
+    if reader.head is None:
+        return {}
+    facts: dict[str, Any] = {
+        "pool_id": reader.head.pool.id.hex(),
+        "pool_size": reader.head.pool.size,
+        "kept": reader.head.kept,
+        "classes": reader.head.classes,
+        "features": feature_names(reader.head.features),
+        "blocks": len(reader.blocks),
+        "named": reader.names is not None,
+    }
+    if reader.content_id is not None:
+        facts["content_id"] = reader.content_id.hex()
+    return facts

@@ -1,0 +1,73 @@
+"""Streams: bytes that a chunk holds as they are, or as one Zstd frame (specification, section 6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from . import zstd
+from .errors import Malformed, Noncanonical
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A stream as it stands in a file, before it is decoded.
+
+    Attributes:
+        data: the stored bytes.
+        compressed: whether they are a Zstd frame.
+        offset: where they start in the file.
+        field: the stream's name, such as ``"BLOCK.labels"``.
+    """
+
+    data: memoryview
+    compressed: bool
+    offset: int
+    field: str
+
+    def decoded_size(self) -> int:
+        """Return the size after decoding, which nothing has been allocated for yet."""
+        if not self.compressed:
+            return len(self.data)
+        size = zstd.content_size(self.data, offset=self.offset, field=self.field)
+        if size == 0:
+            raise Noncanonical(
+                "empty-compressed", "An empty stream is stored, not compressed.",
+                offset=self.offset, field=self.field,
+            )
+        return size
+
+    def require_size(self, low: int, high: int) -> None:
+        """Refuse a decoded size outside `low` to `high`."""
+        size = self.decoded_size()
+        if not low <= size <= high:
+            wanted = str(low) if low == high else f"{low} to {high}"
+            raise Malformed(
+                "stream-size",
+                f"A stream decodes to {size} bytes where {wanted} are called for.",
+                offset=self.offset,
+                field=self.field,
+            )
+
+    def decode(self, size: int) -> bytes:
+        """Return the decoded bytes; `size` is what `decoded_size` returned."""
+        if not self.compressed:
+            return bytes(self.data)
+        return zstd.decompress(self.data, size, offset=self.offset, field=self.field)
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A stream that a writer has ready."""
+
+    stored: bytes
+    compressed: bool
+    decoded_size: int
+
+
+def pack(data: bytes) -> Packed:
+    """Return `data` in its smaller form; stored bytes win a tie."""
+    if data:
+        frame = zstd.compress(data)
+        if len(frame) < len(data):
+            return Packed(frame, True, len(data))
+    return Packed(data, False, len(data))

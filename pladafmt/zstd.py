@@ -1,0 +1,116 @@
+"""The strict Zstandard profile: one plain frame that says its size (specification, section 6.2).
+
+Zstandard decoders accept much more: further frames, skippable frames, frames without a size, with
+a dictionary, with a window of gigabytes; several libraries drop a second frame without a word. So
+the frame is examined here (RFC 8878, section 3.1.1) before a decoder sees it.
+"""
+
+from __future__ import annotations
+
+import zstandard
+
+from .errors import Malformed
+from .limits import MAX_ZSTD_WINDOW
+
+MAGIC = b"\x28\xb5\x2f\xfd"
+SKIPPABLE = range(0x184D2A50, 0x184D2A60)
+BLOCK_TYPE_RLE = 1
+BLOCK_TYPE_RESERVED = 3
+CHECKSUM_BYTES = 4
+
+
+def content_size(frame: memoryview, *, offset: int, field: str) -> int:
+    """Return the decoded size that a frame declares, once it has passed the profile's checks.
+
+    Args:
+        frame: the stored stream, which must be exactly one frame.
+        offset: where it starts in the file, for errors.
+        field: the stream's name, for errors.
+    """
+
+    def refuse(code: str, problem: str, at: int = 0) -> Malformed:
+        return Malformed(code, f"{problem} in a Zstd stream.", offset=offset + at, field=field)
+
+    if len(frame) < 5:
+        raise refuse("zstd-frame", "The frame header is cut short")
+    if bytes(frame[:4]) != MAGIC:
+        if int.from_bytes(frame[:4], "little") in SKIPPABLE:
+            raise refuse("zstd-skippable", "A skippable frame stands")
+        raise refuse("zstd-frame", "No Zstandard frame starts")
+    descriptor = frame[4]
+    if descriptor & 0x08:
+        raise refuse("zstd-frame", "A reserved bit is set in the frame header", 4)
+    single_segment = bool(descriptor & 0x20)
+    size_bytes = (1 if single_segment else 0, 2, 4, 8)[descriptor >> 6]
+    if descriptor & 0x03:
+        raise refuse("zstd-dictionary", "A dictionary id stands in the frame header", 4)
+    if size_bytes == 0:
+        raise refuse("zstd-no-size", "The frame header has no content size", 4)
+    at = 5 if single_segment else 6
+    body = at + size_bytes
+    if len(frame) < body:
+        raise refuse("zstd-frame", "The frame header is cut short")
+    size = int.from_bytes(frame[at:body], "little") + (256 if size_bytes == 2 else 0)
+    if single_segment:
+        window = size
+    else:
+        base = 1 << (10 + (frame[5] >> 3))
+        window = base + (base >> 3) * (frame[5] & 7)
+    if window > MAX_ZSTD_WINDOW:
+        raise refuse("zstd-window", f"A window of {window} bytes (at most 8 MiB) stands", 4)
+    end = _end_of_blocks(frame, body)
+    if end is not None and descriptor & 0x04:
+        end = end + CHECKSUM_BYTES if end + CHECKSUM_BYTES <= len(frame) else None
+    if end is None:
+        raise refuse("zstd-frame", "The frame's blocks are cut short")
+    if end != len(frame):
+        raise refuse("zstd-trailing", "Bytes follow the frame", end)
+    return size
+
+
+def _end_of_blocks(frame: memoryview, start: int) -> int | None:
+    """Return where the last block of a frame ends, or None if it ends beyond the frame."""
+    at = start
+    while at + 3 <= len(frame):
+        header = int.from_bytes(frame[at : at + 3], "little")
+        last, kind, size = header & 1, header >> 1 & 3, header >> 3
+        at += 3 + (1 if kind == BLOCK_TYPE_RLE else size)
+        if at > len(frame):
+            return None
+        if last:
+            return at
+    return None
+
+
+def decompress(frame: memoryview, size: int, *, offset: int, field: str) -> bytes:
+    """Decode a frame that `content_size` has accepted and that declares `size` bytes."""
+    try:
+        # With a content size in the header the library decodes into a buffer of just that size
+        # and refuses a frame that holds more or less.
+        decoded: bytes = zstandard.ZstdDecompressor().decompress(frame)
+    except zstandard.ZstdError as error:
+        raise Malformed(
+            "zstd-corrupt",
+            "A Zstd stream does not decode to its declared size.",
+            offset=offset,
+            field=field,
+        ) from error
+    if len(decoded) != size:
+        raise Malformed(
+            "zstd-corrupt", "A Zstd stream does not decode to its declared size.",
+            offset=offset, field=field,
+        )
+    return decoded
+
+
+def compress(data: bytes) -> bytes:
+    """Return `data` as one frame within the profile, at level 19."""
+    parameters = zstandard.ZstdCompressionParameters.from_level(
+        19,
+        source_size=len(data),
+        window_log=min(23, max(10, (len(data) - 1).bit_length())),
+        write_content_size=True,
+        write_checksum=False,
+        write_dict_id=False,
+    )
+    return zstandard.ZstdCompressor(compression_params=parameters).compress(data)

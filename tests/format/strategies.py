@@ -1,0 +1,153 @@
+"""Hypothesis strategies for payloads and for damaged files."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from pladafmt import Payload, PoolRef, PladaError, WeightScale, chunks, layout, names
+
+ENCODINGS = ("auto", "bitmap", "delta", "rle")
+
+MAX_SIZE = 2**53 - 1
+
+_text = st.text(
+    st.characters(codec="utf-8").filter(lambda c: names.find_forbidden(c) is None),
+    min_size=1,
+    max_size=20,
+)
+
+
+def _nfc(text: str) -> str:
+    import unicodedata
+
+    return unicodedata.normalize("NFC", text)
+
+
+class_names = _text.map(_nfc).filter(lambda t: 0 < len(t.encode()) <= 255)
+
+json_values: st.SearchStrategy[Any] = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53) + 1, 2**53 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(codec="utf-8"), max_size=10),
+    lambda children: (
+        st.lists(children, max_size=3)
+        | st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=5), children, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+metadata = st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=8), json_values, max_size=4)
+
+
+@st.composite
+def positions(draw: st.DrawFn, size: int) -> list[int]:
+    """Strictly increasing positions below `size`: scattered, in runs, all, or none."""
+    if size == 0:
+        return []
+    shape = draw(st.sampled_from(["scattered", "runs", "all", "none", "ends"]))
+    if shape == "none":
+        return []
+    if shape == "all" and size <= 2000:
+        return list(range(size))
+    if shape == "ends":
+        return sorted({0, size - 1})
+    if shape == "runs":
+        at = draw(st.integers(0, min(size - 1, 2**40)))
+        found: list[int] = []
+        for _ in range(draw(st.integers(1, 6))):
+            length = draw(st.integers(1, 300))
+            found += range(at, min(at + length, size))
+            at += length + draw(st.one_of(st.integers(1, 300), st.integers(1, 2**20)))
+            if at >= size:
+                break
+        return found
+    return sorted(draw(st.sets(st.integers(0, size - 1), max_size=60)))
+
+
+@st.composite
+def payloads(draw: st.DrawFn, *, max_size: int = MAX_SIZE) -> Payload:
+    """Any valid payload, with the corners of the format over-represented."""
+    size = draw(
+        st.one_of(
+            st.sampled_from([0, 1, 7, 8, 9, 14_197_122, 2**32 + 5, MAX_SIZE]),
+            st.integers(0, 3000),
+            st.integers(0, MAX_SIZE),
+        ).filter(lambda n: n <= max_size)
+    )
+    kept = draw(positions(size))
+    count = draw(st.sampled_from([1, 2, 10, 255, 256, 257, 65_536]))
+    classes: int | list[str] = count
+    identifiers = None
+    if draw(st.booleans()):
+        classes = draw(st.lists(class_names, min_size=1, max_size=6, unique=True))
+        count = len(classes)
+        if draw(st.booleans()):
+            identifiers = [f"n{i:08d}" if draw(st.booleans()) else "" for i in range(count)]
+    labels = draw(
+        st.lists(st.integers(0, count - 1), min_size=min(len(kept), 8), max_size=min(len(kept), 8))
+    )
+    weights = None
+    if draw(st.booleans()):
+        pool = draw(st.lists(st.floats(1e-30, 1e30), min_size=1, max_size=5))
+        weights = np.resize(pool, len(kept)) if kept else []
+    scale = None
+    if weights is not None and draw(st.booleans()):
+        scale = WeightScale.fit(np.asarray(weights, dtype=np.float64), bits=draw(st.sampled_from([4, 8])))
+    return Payload(
+        pool=PoolRef(draw(st.binary(min_size=32, max_size=32)), size),
+        classes=classes,
+        positions=np.array(kept, dtype=np.uint64),
+        labels=np.resize(np.array(labels, dtype=np.uint16), len(kept)),
+        weights=weights,
+        metadata=draw(st.none() | metadata),
+        identifiers=identifiers,
+        weight_scale=scale,
+    )
+
+
+def repair(data: bytes) -> bytes:
+    """Return `data` with the CRC of every chunk that can still be found made right."""
+    fixed = bytearray(data)
+    offset, head_crc = 9, 0
+    while offset < len(fixed):
+        try:
+            header = chunks.read_header(bytes(fixed), offset)
+            chunks.check_bounds(bytes(fixed), header)
+        except PladaError:
+            break
+        seed = 0 if header.ancillary else head_crc
+        crc = zlib.crc32(fixed[offset : header.end], seed)
+        fixed[header.end : header.after] = crc.to_bytes(4, "little")
+        if header.type == layout.HEAD:
+            head_crc = crc
+        offset = header.after
+    return bytes(fixed)
+
+
+@st.composite
+def damaged(draw: st.DrawFn, data: bytes) -> bytes:
+    """`data` with bytes changed, cut, doubled or inserted; checksums stale or repaired."""
+    out = bytearray(data)
+    for _ in range(draw(st.integers(1, 3))):
+        at = draw(st.integers(0, max(len(out) - 1, 0)))
+        end = min(len(out), at + draw(st.integers(1, 12)))
+        kind = draw(st.sampled_from(["flip", "set", "cut", "tail", "double", "insert"]))
+        if kind == "flip" and out:
+            out[at] ^= 1 << draw(st.integers(0, 7))
+        elif kind == "set" and out:
+            out[at] = draw(st.sampled_from([0, 1, 0x7F, 0x80, 0xFF]))
+        elif kind == "cut":
+            del out[at:end]
+        elif kind == "tail":
+            del out[at:]
+        elif kind == "double":
+            out[at:at] = out[at:end]
+        else:
+            out[at:at] = draw(st.binary(min_size=1, max_size=12))
+    return repair(bytes(out)) if draw(st.booleans()) else bytes(out)

@@ -1,0 +1,103 @@
+"""Selections: exact counts, exact quotas, and the same answer everywhere."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plada_ref.errors import Misuse
+from plada_ref.selection import RANKINGS, SafetyNet, Selection, count_of, quotas, select, shuffle_keys
+
+
+@given(
+    st.lists(st.integers(0, 500), min_size=1, max_size=30),
+    st.integers(0, 5000),
+    st.sampled_from([-2.0, -0.2, 0.0, 0.5, 1.0, 3.0]),
+)
+def test_quotas(supply: list[int], budget: int, alpha: float) -> None:
+    counts = np.array(supply)
+    quota = quotas(counts, budget, alpha)
+    assert quota.sum() == min(budget, counts.sum())
+    assert ((quota >= 0) & (quota <= counts)).all()
+    if alpha == 0:
+        # Equal quotas: classes that are not exhausted differ by at most one.
+        unfilled = quota[quota < counts]
+        assert unfilled.size == 0 or unfilled.max() - unfilled.min() <= 1
+    if alpha > 0:
+        order = np.argsort(counts, kind="stable")
+        assert (np.diff(quota[order]) >= -1).all(), "a larger class has no smaller quota"
+
+
+def test_quotas_by_hand() -> None:
+    assert quotas(np.array([100, 50, 50]), 20, 1.0).tolist() == [10, 5, 5]
+    assert quotas(np.array([100, 2, 0, 50]), 30, 0.0).tolist() == [14, 2, 0, 14]
+    assert quotas(np.array([400, 100]), 30, 0.5).tolist() == [20, 10]
+    # Proportional to 1/100 and 1/50: a third and two thirds.
+    assert quotas(np.array([100, 50, 0]), 9, -1.0).tolist() == [3, 6, 0]
+    # Thirds: the remainders tie, the lower class numbers win.
+    assert quotas(np.array([9, 9, 9]), 4, 0.0).tolist() == [2, 1, 1]
+
+
+@given(st.data())
+def test_selection_against_a_naive_one(data: st.DataObject) -> None:
+    size = data.draw(st.integers(1, 120))
+    classes = data.draw(st.integers(1, 6))
+    seed = data.draw(st.integers(0, 3))
+    labels = np.array(
+        data.draw(st.lists(st.integers(0, classes - 1), min_size=size, max_size=size)), np.uint16
+    )
+    energies = np.array(
+        data.draw(st.lists(st.sampled_from([-3.0, -1.5, 0.0, 2.0]), min_size=size, max_size=size)),
+        np.float32,
+    )
+    keep = data.draw(st.integers(0, size))
+    ranking = data.draw(st.sampled_from(RANKINGS))
+    net = data.draw(
+        st.none()
+        | st.builds(
+            SafetyNet, share=st.sampled_from([0.0, 0.3, 0.5, 1.0]),
+            alpha=st.sampled_from([-0.2, 0.0, 0.5]),
+        )
+    )
+    got = select(labels, energies, classes, keep, Selection(ranking=ranking, safety_net=net, seed=seed))
+
+    keys = shuffle_keys(size, seed)
+    score = {
+        "low-energy": lambda i: (float(energies[i]), i),
+        "high-energy": lambda i: (-float(energies[i]), i),
+        "random": lambda i: (int(keys[i]), i),
+    }[ranking]
+    order = sorted(range(size), key=score)
+    expected: list[int] = []
+    if net is not None:
+        supply = np.bincount(labels, minlength=classes)
+        quota = quotas(supply, int(net.share * keep + 1e-9), net.alpha)
+        for c in range(classes):
+            expected += [i for i in order if labels[i] == c][: quota[c]]
+    expected += [i for i in order if i not in set(expected)][: keep - len(expected)]
+    assert got.tolist() == sorted(expected)
+
+
+def test_the_order_of_random_is_pinned() -> None:
+    # SplitMix64 seeded with 0: the published first outputs of the generator.
+    assert [hex(k) for k in shuffle_keys(3, 0).tolist()] == [
+        "0xe220a8397b1dcdaf", "0x6e789e6aa1b965f4", "0x6c45d188009454f",
+    ]
+    labels = np.zeros(1000, dtype=np.uint16)
+    energies = np.zeros(1000, dtype=np.float32)
+    chosen = [
+        select(labels, energies, 1, 5, Selection(ranking="random", seed=s)).tolist() for s in (1, 1, 2)
+    ]
+    assert chosen[0] == chosen[1] != chosen[2]
+
+
+def test_counts() -> None:
+    assert count_of(14_197_122, keep_rate=0.01) == 141_971
+    assert count_of(50_000, keep_rate=0.1) == 5_000
+    assert count_of(1000, keep_rate=0.29) == 290  # 0.29 * 1000 is 289.99999999999994 in binary
+    assert count_of(10, count=10) == 10
+    for wrong in ({"keep_rate": 0.0}, {"keep_rate": 1.5}, {"count": 11}, {}, {"keep_rate": 0.1, "count": 1}):
+        with pytest.raises(Misuse):
+            count_of(10, **wrong)  # type: ignore[arg-type]
