@@ -87,9 +87,7 @@ def count_of(pool_size: int, *, keep_rate: float | None = None, count: int | Non
         raise Misuse("Give either a keep rate or a count of images to keep, not both.")
     if keep_rate is not None:
         if not 0 < keep_rate <= 1:
-            raise Misuse(
-                f"A keep rate lies above 0 and up to 1 (0.01 keeps 1 %), not {keep_rate}."
-            )
+            raise Misuse(f"A keep rate lies above 0 and up to 1 (0.01 keeps 1 %), not {keep_rate}.")
         return int(_DECIMAL.multiply(Decimal(repr(keep_rate)), Decimal(pool_size)))
     assert count is not None
     if not 0 <= count <= pool_size:
@@ -97,7 +95,9 @@ def count_of(pool_size: int, *, keep_rate: float | None = None, count: int | Non
     return count
 
 
-def select(labels: Labels, energies: Energies, classes: int, keep: int, rule: Selection) -> Positions:
+def select(
+    labels: Labels, energies: Energies, classes: int, keep: int, rule: Selection
+) -> Positions:
     """Return the positions that `rule` keeps, ascending, int64 of shape (keep,).
 
     Args:

@@ -1,7 +1,8 @@
 """Read, write and validate `.plada` files: a classification task as pseudo-labels of a shared pool.
 
 >>> from pladafmt import Payload, PoolRef, dumps, loads
->>> payload = Payload(PoolRef(bytes(32), 1000), ["cat", "dog"], positions=[3, 14, 15], labels=[0, 1, 0])
+>>> pool = PoolRef(id=bytes(32), size=1000)
+>>> payload = Payload(pool, ["cat", "dog"], positions=[3, 14, 15], labels=[0, 1, 0])
 >>> loads(dumps(payload)) == payload
 True
 """

@@ -80,7 +80,7 @@ def read_fields(body: bytes, offset: int, head: Head) -> Fields:
         )
     if values.count == 0:
         raise refuse("block-empty", "A block keeps no image.", "count")
-    if values.count > values.span or values.count == 1 and values.span > 1:
+    if values.count > values.span or (values.count == 1 and values.span > 1):
         raise refuse(
             "block-count",
             f"A block cannot keep {values.count} images in a span of {values.span} whose ends "
@@ -116,8 +116,14 @@ def read_fields(body: bytes, offset: int, head: Head) -> Fields:
         streams.append(Stored(data, bool(values.form & flag), at, f"BLOCK.{name}"))
         at += size
     return Fields(
-        values.first, values.span, values.count, encoding,
-        streams[0], streams[1], streams[2] if weighted else None, ranges,
+        values.first,
+        values.span,
+        values.count,
+        encoding,
+        streams[0],
+        streams[1],
+        streams[2] if weighted else None,
+        ranges,
     )
 
 
@@ -145,7 +151,8 @@ def decode(fields: Fields, head: Head) -> Block:
                 "stream-over-declared",
                 f"A stream of {size} bytes in a file whose largest is declared as "
                 f"{head.max_stream}.",
-                offset=stream.offset, field=stream.field,
+                offset=stream.offset,
+                field=stream.field,
             )
         stream.require_size(low, high)
         sizes.append(size)
@@ -158,7 +165,9 @@ def decode(fields: Fields, head: Head) -> Block:
     codes = None
     if fields.weights is not None:
         codes = weights.unpack(
-            fields.weights.decode(sizes[2]), fields.count, head.weight_bits,
+            fields.weights.decode(sizes[2]),
+            fields.count,
+            head.weight_bits,
             fields.weights.offset,
         )
     return Block(

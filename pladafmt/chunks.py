@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from typing import ClassVar
 
 from . import layout, varint
 from .errors import Corrupt, Malformed, Noncanonical, PladaError, Unsupported
@@ -98,7 +99,7 @@ def write(kind: int, body: bytes, head_crc: int = 0) -> bytes:
 class Order:
     """The order of chunks: HEAD, CLASSES, META, BLOCK..., END; other ancillary ones in between."""
 
-    RANK = {
+    RANK: ClassVar = {
         layout.HEAD: 0,
         layout.CLASSES: 1,
         layout.METADATA: 2,
@@ -114,7 +115,9 @@ class Order:
         """Refuse a chunk that may not stand here; called for each chunk in turn."""
         if self._rank < 0 and header.type != layout.HEAD:
             raise Malformed(
-                "head-missing", "The first chunk is not HEAD.", offset=header.offset,
+                "head-missing",
+                "The first chunk is not HEAD.",
+                offset=header.offset,
                 field=header.name,
             )
         if not header.ancillary and header.type not in layout.CHUNK_NAMES:
@@ -126,7 +129,9 @@ class Order:
             )
         if header.type in self._seen and header.type != layout.BLOCK:
             raise Malformed(
-                "chunk-duplicate", f"A second {header.name} chunk.", offset=header.offset,
+                "chunk-duplicate",
+                f"A second {header.name} chunk.",
+                offset=header.offset,
                 field=header.name,
             )
         self._seen.add(header.type)

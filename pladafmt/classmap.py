@@ -39,7 +39,8 @@ def decode(
         raise Malformed(
             "class-map-size",
             f"The class map does not hold exactly {wanted} texts.",
-            offset=offset, field=FIELD,
+            offset=offset,
+            field=FIELD,
         )
     try:
         texts = [value.decode("utf-8") for value in raw]

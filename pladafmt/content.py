@@ -42,9 +42,7 @@ def hash_content(
     """Return the content id of `payload` with these weight codes."""
     digest = hashlib.sha256(TAG)
     digest.update(payload.pool.id)
-    digest.update(
-        struct.pack("<QQI", payload.pool.size, payload.kept, payload.class_count)
-    )
+    digest.update(struct.pack("<QQI", payload.pool.size, payload.kept, payload.class_count))
     named = not isinstance(payload.classes, int)
     digest.update(bytes([named, payload.identifiers is not None]))
     for texts in (payload.class_names if named else (), payload.identifiers or ()):

@@ -34,7 +34,9 @@ def decode(stream: bytes, classes: int, count: int, offset: int) -> npt.NDArray[
     high = int(labels.max())
     if high >= classes:
         raise Malformed(
-            "label-range", f"Label {high} does not exist among {classes} classes.",
-            offset=offset, field=FIELD,
+            "label-range",
+            f"Label {high} does not exist among {classes} classes.",
+            offset=offset,
+            field=FIELD,
         )
     return labels

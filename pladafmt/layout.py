@@ -103,7 +103,8 @@ HEAD_BODY = Struct(
     "features" / VARINT * "required features, a bit set (section 4.1)",
     "max_stream" / VARINT * "largest decoded size of any stream of any block, in bytes",
     "check" / Bytes(4) * "first 4 bytes of the `content_id` (section 9)",
-    "weight_scale" / If(lambda head: head.features & FEATURE_WEIGHTS, WEIGHT_SCALE)
+    "weight_scale"
+    / If(lambda head: head.features & FEATURE_WEIGHTS, WEIGHT_SCALE)
     * "weight scale, 5 bytes, present if and only if the feature `weights` is set",
 )
 
@@ -122,7 +123,8 @@ BLOCK_BODY = Struct(
     "form" / Int8ul * "bits 0-1: position encoding; bits 2, 3, 4: positions, labels, weights are "
     "Zstd; others zero",
     "positions_size" / VARINT * "stored size of the position stream",
-    "labels_size" / If(lambda block: block._params.weights, VARINT)
+    "labels_size"
+    / If(lambda block: block._params.weights, VARINT)
     * "stored size of the label stream, present if and only if the feature `weights` is set",
 )
 
@@ -166,7 +168,9 @@ def parse(
         except PladaError as error:
             raise type(error)(
                 "body-short" if error.code == "truncated" else error.code,
-                error.problem, offset=offset + (error.offset or 0), field=where,
+                error.problem,
+                offset=offset + (error.offset or 0),
+                field=where,
             ) from None
         except ConstructError as error:
             raise Malformed(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +35,7 @@ class PoolRef:
             )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Payload:
     """A task as pseudo-labels: which images of a pool, and which class each one is.
 
@@ -57,48 +57,66 @@ class Payload:
     """
 
     pool: PoolRef
-    classes: Sequence[str] | int
+    classes: tuple[str, ...] | int
     positions: Positions
     labels: Labels
-    weights: Weights | None = None
-    metadata: Mapping[str, Any] | None = None
-    identifiers: Sequence[str] | None = field(default=None, kw_only=True)
-    weight_scale: WeightScale | None = field(default=None, kw_only=True)
+    weights: Weights | None
+    metadata: Mapping[str, Any] | None
+    identifiers: tuple[str, ...] | None
+    weight_scale: WeightScale | None
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        pool: PoolRef,
+        classes: Sequence[str] | int,
+        positions: npt.ArrayLike,
+        labels: npt.ArrayLike,
+        weights: npt.ArrayLike | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        *,
+        identifiers: Sequence[str] | None = None,
+        weight_scale: WeightScale | None = None,
+    ) -> None:
+        if isinstance(classes, str):
+            raise Unwritable(
+                "classes",
+                "Classes are a list of names or a number, not one string.",
+                field="classes",
+            )
+
+        def keep(name: str, value: object) -> None:
+            object.__setattr__(self, name, value)
+
+        keep("pool", pool)
+        keep("classes", int(classes) if isinstance(classes, SupportsIndex) else tuple(classes))
+        keep("identifiers", None if identifiers is None else tuple(identifiers))
         self._check_classes()
-        keep = object.__setattr__
-        keep(self, "positions", _integers(self.positions, np.uint64, MAX_POSITION, "positions"))
-        keep(self, "labels", _integers(self.labels, np.uint16, MAX_CLASSES - 1, "labels"))
+        keep("positions", _integers(positions, np.uint64, MAX_POSITION, "positions"))
+        keep("labels", _integers(labels, np.uint16, MAX_CLASSES - 1, "labels"))
         self._check_images()
-        if self.weights is not None:
-            keep(self, "weights", _weights(self.weights, self.kept))
-        elif self.weight_scale is not None:
+        keep("weights", None if weights is None else _weights(weights, self.kept))
+        keep("weight_scale", weight_scale)
+        if weights is None and weight_scale is not None:
             raise Unwritable(
                 "weight-scale", "A weight scale without weights has no meaning.", field="weights"
             )
+        keep("metadata", metadata)
 
     def _check_classes(self) -> None:
-        if isinstance(self.classes, str):
-            raise Unwritable(
-                "classes", "Classes are a list of names or a number, not one string.",
-                field="classes",
-            )
-        if not isinstance(self.classes, int):
-            object.__setattr__(self, "classes", tuple(self.classes))
         if not 1 <= self.class_count <= MAX_CLASSES:
             raise Unwritable(
-                "class-count", f"A payload has 1 to 65,536 classes, not {self.class_count}.",
+                "class-count",
+                f"A payload has 1 to 65,536 classes, not {self.class_count}.",
                 field="classes",
             )
         if not isinstance(self.classes, int):
             _check_names(self.classes, "class name", may_be_empty=False)
         if self.identifiers is None:
             return
-        object.__setattr__(self, "identifiers", tuple(self.identifiers))
         if isinstance(self.classes, int) or len(self.identifiers) != self.class_count:
             raise Unwritable(
-                "identifiers", "Identifiers need class names, one identifier for each.",
+                "identifiers",
+                "Identifiers need class names, one identifier for each.",
                 field="identifiers",
             )
         _check_names(self.identifiers, "identifier", may_be_empty=True)
@@ -150,7 +168,7 @@ class Payload:
         """The class names, or "0", "1", ... when the classes are unnamed."""
         if isinstance(self.classes, int):
             return tuple(map(str, range(self.classes)))
-        return tuple(self.classes)
+        return self.classes
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Payload):
@@ -206,7 +224,8 @@ def _weights(values: Any, kept: int) -> Weights:
     array = np.array(values, dtype=np.float64)
     if array.shape != (kept,):
         raise Unwritable(
-            "weights-shape", f"{kept} kept images need {kept} weights, not {array.size}.",
+            "weights-shape",
+            f"{kept} kept images need {kept} weights, not {array.size}.",
             field="weights",
         )
     if not (np.isfinite(array) & (array > 0)).all():

@@ -271,15 +271,16 @@ class Reader:
                 offset=end,
                 field="HEAD.max_stream",
             )
-        codes = None
+        codes, weights = None, None
         if scale is not None:
             codes = _join([each.codes for each in self.blocks], np.uint8)
+            weights = scale.decode(codes)
         payload = Payload(
             pool=self.head.pool,
             classes=self.head.classes if self.names is None else self.names,
             positions=_join([each.positions for each in self.blocks], np.uint64),
             labels=_join([each.labels for each in self.blocks], np.uint16),
-            weights=None if scale is None else scale.decode(codes),
+            weights=weights,
             metadata=self.metadata,
             identifiers=self.identifiers,
             weight_scale=scale,

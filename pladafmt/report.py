@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from .errors import PladaError
@@ -39,8 +39,8 @@ class Report:
     field: str | None
     problem: str | None
     parts: tuple[Part, ...]
-    facts: dict[str, Any] = field(default_factory=dict)
-    payload: Payload | None = None
+    facts: dict[str, Any]
+    payload: Payload | None
 
     @property
     def ok(self) -> bool:

@@ -1,4 +1,4 @@
-"""Streams: bytes that a chunk holds as they are, or as one Zstd frame (specification, section 6)."""
+"""Streams: bytes that stand as they are, or as one Zstd frame (specification, section 6)."""
 
 from __future__ import annotations
 
@@ -31,8 +31,10 @@ class Stored:
         size = zstd.content_size(self.data, offset=self.offset, field=self.field)
         if size == 0:
             raise Noncanonical(
-                "empty-compressed", "An empty stream is stored, not compressed.",
-                offset=self.offset, field=self.field,
+                "empty-compressed",
+                "An empty stream is stored, not compressed.",
+                offset=self.offset,
+                field=self.field,
             )
         return size
 

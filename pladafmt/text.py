@@ -17,15 +17,21 @@ def for_terminal(text: str) -> str:
     """Return `text` with every character that does not print as itself escaped.
 
     Letters of all scripts stay. Controls, bidirectional overrides, line separators, surrogates,
-    private and unassigned code points become ``\\uXXXX``; so does the backslash, as ``\\\\``, so that
+    private and unassigned code points become ``\\uXXXX``; the backslash becomes ``\\\\``, so that
     different texts stay different.
     """
-    return "".join(_escape(character) for character in text)
+    return printable(text.replace("\\", "\\\\"))
+
+
+def printable(sentence: str) -> str:
+    """Return a sentence of ours, which may quote foreign text, with the same escapes.
+
+    Backslashes stay as they are, since a part may have been escaped already.
+    """
+    return "".join(_escape(character) for character in sentence)
 
 
 def _escape(character: str) -> str:
-    if character == "\\":
-        return "\\\\"
     if character == " " or unicodedata.category(character)[0] not in "CZ":
         return character
     code = ord(character)
@@ -38,7 +44,7 @@ def for_html(text: str) -> str:
 
 
 def for_folder(text: str, number: int) -> str:
-    """Return a folder name for class `number` called `text`: plain ASCII, unique, inside its parent.
+    """Return a folder name for class `number` called `text`: plain ASCII, no path.
 
     The class number leads, so that no two classes share a folder on any file system.
     """

@@ -92,8 +92,10 @@ def read_array(data: bytes | memoryview, *, offset: int, field: str) -> npt.NDAr
         at = offset + int(starts[first])
         if overlong[first]:
             raise Noncanonical(
-                "varint-overlong", "A varint has a needless last byte of zero.",
-                offset=at, field=field,
+                "varint-overlong",
+                "A varint has a needless last byte of zero.",
+                offset=at,
+                field=field,
             )
         raise Malformed("varint-overflow", "A varint exceeds 2^53-1.", offset=at, field=field)
     tail = int(ends[-1]) + 1 if ends.size else 0
@@ -103,7 +105,9 @@ def read_array(data: bytes | memoryview, *, offset: int, field: str) -> npt.NDAr
         )
     if tail != octets.size:
         raise Malformed(
-            "stream-truncated", "The stream ends inside a varint.",
-            offset=offset + octets.size, field=field,
+            "stream-truncated",
+            "The stream ends inside a varint.",
+            offset=offset + octets.size,
+            field=field,
         )
     return values

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .errors import Malformed, Unwritable
+from .errors import Noncanonical, Unwritable
 
 OCTAVE = 256
 """Scale units per factor of two."""
@@ -87,7 +87,7 @@ def unpack(stream: bytes, count: int, bits: int, offset: int) -> npt.NDArray[np.
     """Return the `count` codes of a weight stream of the right size.
 
     Raises:
-        Malformed: if the unused half of the last byte is not zero.
+        Noncanonical: if the unused half of the last byte is not zero.
     """
     data = np.frombuffer(stream, dtype=np.uint8)
     if bits == 8:
@@ -96,7 +96,7 @@ def unpack(stream: bytes, count: int, bits: int, offset: int) -> npt.NDArray[np.
     codes[0::2] = data & 15
     codes[1::2] = data >> 4
     if codes.size > count and codes[count]:
-        raise Malformed(
+        raise Noncanonical(
             "padding-bits",
             "The unused half of the last weight byte is not zero.",
             offset=offset,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import unicodedata
 from collections.abc import Iterator
@@ -117,7 +118,7 @@ def _partition(payload: Payload, block_span: int | None, limits: Limits) -> Iter
     if edges.size + 1 > limits.blocks:
         raise _over("blocks", int(edges.size) + 1, limits.blocks)
     bounds = [0, *map(int, edges), payload.kept]
-    for start, end in zip(bounds, bounds[1:], strict=False):
+    for start, end in itertools.pairwise(bounds):
         yield slice(start, end)
 
 

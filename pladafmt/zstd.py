@@ -97,8 +97,10 @@ def decompress(frame: memoryview, size: int, *, offset: int, field: str) -> byte
         ) from error
     if len(decoded) != size:
         raise Malformed(
-            "zstd-corrupt", "A Zstd stream does not decode to its declared size.",
-            offset=offset, field=field,
+            "zstd-corrupt",
+            "A Zstd stream does not decode to its declared size.",
+            offset=offset,
+            field=field,
         )
     return decoded
 

@@ -25,11 +25,17 @@ Relative = npt.NDArray[np.int64]
 class Encoding(Protocol):
     """What each module of this package offers."""
 
-    def encode(self, relative: Relative, span: int) -> bytes: ...
+    def encode(self, relative: Relative, span: int) -> bytes:
+        """Return the stream of `relative`, not yet compressed."""
+        ...
 
-    def size_bounds(self, span: int, count: int) -> tuple[int, int]: ...
+    def size_bounds(self, span: int, count: int) -> tuple[int, int]:
+        """Return the least and the most bytes of a valid stream."""
+        ...
 
-    def decode(self, stream: bytes, span: int, count: int, offset: int) -> Relative: ...
+    def decode(self, stream: bytes, span: int, count: int, offset: int) -> Relative:
+        """Return the relative positions of a stream whose size lies within the bounds."""
+        ...
 
 
 NUMBERS: dict[str, int] = {"bitmap": 0, "delta": 1, "rle": 2}

@@ -37,19 +37,25 @@ def decode(stream: bytes, span: int, count: int, offset: int) -> npt.NDArray[np.
     octets = np.frombuffer(stream, dtype=np.uint8)
     if span % 8 and octets[-1] >> (span % 8):
         raise Noncanonical(
-            "padding-bits", "A bit is set beyond the end of the bitmap.",
-            offset=offset, field=FIELD,
+            "padding-bits",
+            "A bit is set beyond the end of the bitmap.",
+            offset=offset,
+            field=FIELD,
         )
     found = int(np.bitwise_count(octets).sum(dtype=np.int64))
     if found != count:
         raise Malformed(
-            "position-count", f"The bitmap keeps {found} images; the block says {count}.",
-            offset=offset, field=FIELD,
+            "position-count",
+            f"The bitmap keeps {found} images; the block says {count}.",
+            offset=offset,
+            field=FIELD,
         )
     if not octets[0] & 1 or not octets[-1] >> ((span - 1) % 8) & 1:
         raise Noncanonical(
-            "block-not-tight", "The first or last position of the block's range is not kept.",
-            offset=offset, field=FIELD,
+            "block-not-tight",
+            "The first or last position of the block's range is not kept.",
+            offset=offset,
+            field=FIELD,
         )
     # Only bytes that keep something are unpacked: memory follows the count, not the span.
     full = np.flatnonzero(octets)

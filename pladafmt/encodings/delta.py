@@ -21,7 +21,8 @@ def encode(relative: npt.NDArray[np.int64], span: int) -> bytes:
     skipped = np.diff(relative) - 1
     heads = np.minimum(skipped, ESCAPE).astype(np.uint8)
     rest = (skipped[skipped >= ESCAPE] - ESCAPE).astype(np.uint64)
-    return heads.tobytes() + varint.write_array(rest)
+    head_bytes: bytes = heads.tobytes()
+    return head_bytes + varint.write_array(rest)
 
 
 def size_bounds(span: int, count: int) -> tuple[int, int]:
@@ -42,8 +43,10 @@ def decode(stream: bytes, span: int, count: int, offset: int) -> npt.NDArray[np.
     escaped = np.flatnonzero(heads == ESCAPE)
     if rest.size != escaped.size:
         raise Malformed(
-            "escape-count", f"{escaped.size} gaps are escaped but {rest.size} varints follow.",
-            offset=offset, field=FIELD,
+            "escape-count",
+            f"{escaped.size} gaps are escaped but {rest.size} varints follow.",
+            offset=offset,
+            field=FIELD,
         )
     steps = heads.astype(np.int64) + 1
     total = int(steps.sum()) + 1
@@ -55,8 +58,10 @@ def decode(stream: bytes, span: int, count: int, offset: int) -> npt.NDArray[np.
         total += int(rest.sum())
     if total != span:
         raise Malformed(
-            "gap-total", f"The gaps do not add up to the block's span of {span}.",
-            offset=offset, field=FIELD,
+            "gap-total",
+            f"The gaps do not add up to the block's span of {span}.",
+            offset=offset,
+            field=FIELD,
         )
     relative = np.zeros(count, dtype=np.int64)
     np.cumsum(steps, out=relative[1:])

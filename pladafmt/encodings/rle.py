@@ -46,17 +46,22 @@ def decode(stream: bytes, span: int, count: int, offset: int) -> npt.NDArray[np.
         total = int(lengths.sum()) + lengths.size
     if total != span:
         raise Malformed(
-            "run-total", f"The runs do not add up to the block's span of {span}.",
-            offset=offset, field=FIELD,
+            "run-total",
+            f"The runs do not add up to the block's span of {span}.",
+            offset=offset,
+            field=FIELD,
         )
     kept = lengths[0::2].astype(np.int64) + 1
     found = int(kept.sum())
     if found != count:
         raise Malformed(
-            "position-count", f"The runs keep {found} images; the block says {count}.",
-            offset=offset, field=FIELD,
+            "position-count",
+            f"The runs keep {found} images; the block says {count}.",
+            offset=offset,
+            field=FIELD,
         )
     starts = np.cumsum(lengths.astype(np.int64) + 1) - lengths.astype(np.int64) - 1
     # Each kept image: its index, shifted by what was skipped before its run.
     shift = starts[0::2] - (np.cumsum(kept) - kept)
-    return np.arange(count, dtype=np.int64) + np.repeat(shift, kept)
+    relative: npt.NDArray[np.int64] = np.arange(count, dtype=np.int64) + np.repeat(shift, kept)
+    return relative

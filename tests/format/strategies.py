@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import unicodedata
 import zlib
+from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from hypothesis import strategies as st
 
-from pladafmt import Payload, PoolRef, PladaError, WeightScale, chunks, layout, names
+from pladafmt import Payload, PladaError, PoolRef, WeightScale, chunks, layout, names
+from pladafmt.writer import Encoding
 
-ENCODINGS = ("auto", "bitmap", "delta", "rle")
+ENCODINGS: tuple[Encoding, ...] = ("auto", "bitmap", "delta", "rle")
 
 MAX_SIZE = 2**53 - 1
 
@@ -21,13 +25,9 @@ _text = st.text(
 )
 
 
-def _nfc(text: str) -> str:
-    import unicodedata
-
-    return unicodedata.normalize("NFC", text)
-
-
-class_names = _text.map(_nfc).filter(lambda t: 0 < len(t.encode()) <= 255)
+class_names = _text.map(partial(unicodedata.normalize, "NFC")).filter(
+    lambda t: 0 < len(t.encode()) <= 255
+)
 
 json_values: st.SearchStrategy[Any] = st.recursive(
     st.none()
@@ -42,7 +42,9 @@ json_values: st.SearchStrategy[Any] = st.recursive(
     max_leaves=6,
 )
 
-metadata = st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=8), json_values, max_size=4)
+metadata = st.dictionaries(
+    st.text(st.characters(codec="utf-8"), max_size=8), json_values, max_size=4
+)
 
 
 @st.composite
@@ -92,13 +94,15 @@ def payloads(draw: st.DrawFn, *, max_size: int = MAX_SIZE) -> Payload:
     labels = draw(
         st.lists(st.integers(0, count - 1), min_size=min(len(kept), 8), max_size=min(len(kept), 8))
     )
-    weights = None
+    weights: npt.ArrayLike | None = None
     if draw(st.booleans()):
         pool = draw(st.lists(st.floats(1e-30, 1e30), min_size=1, max_size=5))
         weights = np.resize(pool, len(kept)) if kept else []
     scale = None
     if weights is not None and draw(st.booleans()):
-        scale = WeightScale.fit(np.asarray(weights, dtype=np.float64), bits=draw(st.sampled_from([4, 8])))
+        scale = WeightScale.fit(
+            np.asarray(weights, dtype=np.float64), bits=draw(st.sampled_from([4, 8]))
+        )
     return Payload(
         pool=PoolRef(draw(st.binary(min_size=32, max_size=32)), size),
         classes=classes,

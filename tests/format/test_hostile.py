@@ -10,8 +10,20 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pladafmt import Limits, Payload, PladaError, PoolRef, chunks, dumps, head, layout, loads, validate
+from pladafmt import (
+    Limits,
+    Payload,
+    PladaError,
+    PoolRef,
+    chunks,
+    dumps,
+    head,
+    layout,
+    loads,
+    validate,
+)
 from pladafmt.head import Head
+from pladafmt.writer import Encoding
 
 from .strategies import ENCODINGS, damaged, payloads
 
@@ -40,7 +52,7 @@ def test_any_bytes(data: bytes, prefix: int) -> None:
 
 @given(st.data(), payloads(), st.sampled_from(ENCODINGS), st.none() | st.integers(1, 5000))
 def test_damaged_files(
-    data: st.DataObject, payload: Payload, encoding: str, block_span: int | None
+    data: st.DataObject, payload: Payload, encoding: Encoding, block_span: int | None
 ) -> None:
     if block_span is not None and payload.pool.size > 10_000:
         block_span = None
@@ -53,8 +65,12 @@ def test_damaged_files(
 
 def test_every_truncation_is_refused() -> None:
     payload = Payload(
-        PoolRef(bytes(32), 500), ["a", "b"], range(0, 400, 3), [i % 2 for i in range(134)],
-        metadata={"k": "v"}, weights=[1.0 + i for i in range(134)],
+        PoolRef(bytes(32), 500),
+        ["a", "b"],
+        range(0, 400, 3),
+        [i % 2 for i in range(134)],
+        metadata={"k": "v"},
+        weights=[1.0 + i for i in range(134)],
     )
     whole = dumps(payload, block_span=100)
     for end in range(len(whole)):
@@ -77,13 +93,23 @@ def bomb(**claims: int) -> bytes:
     """A file under 1 KB whose HEAD and block claim far more than they hold."""
     frame = zstandard.ZstdCompressor(level=19).compress(bytes(claims["inflated"]))
     first = Head(
-        PoolRef(bytes(32), 2**50), claims["kept"], 10, layout.FEATURE_ZSTD,
-        claims["max_stream"], bytes(4), None,
+        PoolRef(bytes(32), 2**50),
+        claims["kept"],
+        10,
+        layout.FEATURE_ZSTD,
+        claims["max_stream"],
+        bytes(4),
+        None,
     )
     head_chunk = chunks.write(layout.HEAD, head.write(first))
     body = layout.build(
-        layout.BLOCK_BODY, {"weights": False}, first=0, span=claims["span"], count=claims["kept"],
-        form=claims["encoding"] | layout.FORM_POSITIONS_ZSTD, positions_size=len(frame),
+        layout.BLOCK_BODY,
+        {"weights": False},
+        first=0,
+        span=claims["span"],
+        count=claims["kept"],
+        form=claims["encoding"] | layout.FORM_POSITIONS_ZSTD,
+        positions_size=len(frame),
         labels_size=0,
     )
     seed = int.from_bytes(head_chunk[-4:], "little")
@@ -120,7 +146,9 @@ def test_bombs_are_refused_before_they_are_unpacked(
 
 
 @given(st.data(), payloads(max_size=5000), st.sampled_from(ENCODINGS))
-def test_memory_follows_the_limits(data: st.DataObject, payload: Payload, encoding: str) -> None:
+def test_memory_follows_the_limits(
+    data: st.DataObject, payload: Payload, encoding: Encoding
+) -> None:
     try:
         bad = data.draw(damaged(dumps(payload, encoding=encoding, limits=SMALL)))
     except PladaError:

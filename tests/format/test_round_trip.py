@@ -11,10 +11,21 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pladafmt import (
-    LimitExceeded, Limits, Payload, PladaError, PoolRef, Unwritable, content_id, dump, dumps,
-    load, loads, validate, zstd,
+    LimitExceeded,
+    Limits,
+    Payload,
+    PladaError,
+    PoolRef,
+    Unwritable,
+    content_id,
+    dump,
+    dumps,
+    load,
+    loads,
+    validate,
+    zstd,
 )
-from pladafmt.encodings import NUMBERS
+from pladafmt.writer import Encoding
 
 from .strategies import ENCODINGS, payloads
 
@@ -23,15 +34,19 @@ POOL = PoolRef(bytes(range(32)), 1000)
 
 def without_weights(payload: Payload) -> tuple[object, ...]:
     return (
-        payload.pool, payload.classes, payload.identifiers, payload.metadata,
-        payload.positions.tolist(), payload.labels.tolist(),
+        payload.pool,
+        payload.classes,
+        payload.identifiers,
+        payload.metadata,
+        payload.positions.tolist(),
+        payload.labels.tolist(),
     )
 
 
 @given(payloads(), st.sampled_from(ENCODINGS), st.none() | st.integers(1, 2**40))
 @example(Payload(PoolRef(bytes(32), 0), 1, [], []), "auto", None)
 @example(Payload(POOL, 65_536, np.arange(1000), np.arange(1000) * 65), "rle", 100)
-def test_round_trip(payload: Payload, encoding: str, block_span: int | None) -> None:
+def test_round_trip(payload: Payload, encoding: Encoding, block_span: int | None) -> None:
     try:
         data = dumps(payload, encoding=encoding, block_span=block_span)
     except PladaError as error:
@@ -58,7 +73,7 @@ def test_content_id_survives_other_spellings(payload: Payload, span: int, level:
     expected = content_id(payload)
     original = zstd.compress
     spellings = []
-    for encoding in NUMBERS:
+    for encoding in ENCODINGS[1:]:
         try:
             spellings.append(dumps(payload, encoding=encoding, block_span=span))
         except PladaError:

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plada_ref.errors import Misuse
-from plada_ref.selection import RANKINGS, SafetyNet, Selection, count_of, quotas, select, shuffle_keys
+from plada_ref.selection import (
+    RANKINGS,
+    SafetyNet,
+    Selection,
+    count_of,
+    quotas,
+    select,
+    shuffle_keys,
+)
 
 
 @given(
@@ -57,11 +65,14 @@ def test_selection_against_a_naive_one(data: st.DataObject) -> None:
     net = data.draw(
         st.none()
         | st.builds(
-            SafetyNet, share=st.sampled_from([0.0, 0.3, 0.5, 1.0]),
+            SafetyNet,
+            share=st.sampled_from([0.0, 0.3, 0.5, 1.0]),
             alpha=st.sampled_from([-0.2, 0.0, 0.5]),
         )
     )
-    got = select(labels, energies, classes, keep, Selection(ranking=ranking, safety_net=net, seed=seed))
+    got = select(
+        labels, energies, classes, keep, Selection(ranking=ranking, safety_net=net, seed=seed)
+    )
 
     keys = shuffle_keys(size, seed)
     score = {
@@ -83,12 +94,15 @@ def test_selection_against_a_naive_one(data: st.DataObject) -> None:
 def test_the_order_of_random_is_pinned() -> None:
     # SplitMix64 seeded with 0: the published first outputs of the generator.
     assert [hex(k) for k in shuffle_keys(3, 0).tolist()] == [
-        "0xe220a8397b1dcdaf", "0x6e789e6aa1b965f4", "0x6c45d188009454f",
+        "0xe220a8397b1dcdaf",
+        "0x6e789e6aa1b965f4",
+        "0x6c45d188009454f",
     ]
     labels = np.zeros(1000, dtype=np.uint16)
     energies = np.zeros(1000, dtype=np.float32)
     chosen = [
-        select(labels, energies, 1, 5, Selection(ranking="random", seed=s)).tolist() for s in (1, 1, 2)
+        select(labels, energies, 1, 5, Selection(ranking="random", seed=s)).tolist()
+        for s in (1, 1, 2)
     ]
     assert chosen[0] == chosen[1] != chosen[2]
 
@@ -98,6 +112,12 @@ def test_counts() -> None:
     assert count_of(50_000, keep_rate=0.1) == 5_000
     assert count_of(1000, keep_rate=0.29) == 290  # 0.29 * 1000 is 289.99999999999994 in binary
     assert count_of(10, count=10) == 10
-    for wrong in ({"keep_rate": 0.0}, {"keep_rate": 1.5}, {"count": 11}, {}, {"keep_rate": 0.1, "count": 1}):
+    for wrong in (
+        {"keep_rate": 0.0},
+        {"keep_rate": 1.5},
+        {"count": 11},
+        {},
+        {"keep_rate": 0.1, "count": 1},
+    ):
         with pytest.raises(Misuse):
             count_of(10, **wrong)  # type: ignore[arg-type]

@@ -1,0 +1,537 @@
+"""One faulty file for each rule of the specification, with the error code that it must get."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from pladafmt import Limits, chunks, content_id, layout, loads, validate, varint
+from pladafmt.limits import MAX_POSITION
+from pladafmt.tables import EXAMPLE, generate
+
+SPEC = Path(__file__).parents[2] / "spec" / "plada-1.md"
+
+V = varint.write
+POSITIONS = bytes.fromhex("02a50201")
+LABELS = bytes([0, 0, 1, 1, 0])
+NAMES = b"\0\x03cat\x03dog"
+OVERLONG = b"\x85\x00"
+
+
+def head(
+    *,
+    pool_size: bytes = V(1000),
+    kept: int = 5,
+    classes: int = 2,
+    features: int = 0,
+    max_stream: int = 5,
+    check: bytes | None = None,
+    tail: bytes = b"",
+) -> bytes:
+    check = content_id(EXAMPLE)[:4] if check is None else check
+    return (
+        bytes(range(32))
+        + pool_size
+        + V(kept)
+        + V(classes)
+        + V(features)
+        + V(max_stream)
+        + check
+        + tail
+    )
+
+
+def block(
+    *,
+    first: int = 3,
+    span: int = 299,
+    count: int = 5,
+    form: int = 2,
+    positions: bytes = POSITIONS,
+    labels: bytes = LABELS,
+    size: int | None = None,
+) -> bytes:
+    size = len(positions) if size is None else size
+    return V(first) + V(span) + V(count) + bytes([form]) + V(size) + positions + labels
+
+
+def file(*parts: tuple[int, bytes], head_body: bytes | None = None, end: bytes = b"") -> bytes:
+    """A file with right checksums around these chunk bodies."""
+    first = chunks.write(layout.HEAD, head() if head_body is None else head_body)
+    seed = int.from_bytes(first[-4:], "little")
+    body = b"".join(chunks.write(kind, content, seed) for kind, content in parts)
+    return layout.MAGIC + b"\x01" + first + body + chunks.write(layout.END, end, seed)
+
+
+def with_names(text: bytes, form: int = 0) -> bytes:
+    return file((layout.CLASSES, bytes([form]) + text), (layout.BLOCK, block()))
+
+
+def with_block(body: bytes, **changes: int) -> bytes:
+    return file((layout.CLASSES, NAMES), (layout.BLOCK, body), head_body=head(**changes))  # type: ignore[arg-type]
+
+
+def with_metadata(text: bytes, form: int = 0) -> bytes:
+    parts = (
+        (layout.CLASSES, NAMES),
+        (layout.METADATA, bytes([form]) + text),
+        (layout.BLOCK, block()),
+    )
+    return file(*parts)
+
+
+def frame(
+    content: bytes,
+    *,
+    descriptor: int = 0x20,
+    fields: bytes | None = None,
+    magic: bytes = b"\x28\xb5\x2f\xfd",
+) -> bytes:
+    """A Zstd frame of one raw block; `fields` follow the descriptor."""
+    fields = bytes([len(content)]) if fields is None else fields
+    header = (len(content) << 3 | 1).to_bytes(3, "little")
+    return magic + bytes([descriptor]) + fields + header + content
+
+
+def zstd_labels(stream: bytes) -> bytes:
+    return with_block(block(form=2 | 8, labels=stream), features=1)
+
+
+def bitmap(octets: bytes, span: int, count: int) -> bytes:
+    body = block(first=0, span=span, count=count, form=0, positions=octets, labels=bytes(count))
+    return with_block(body, kept=count)
+
+
+def delta(stream: bytes, span: int, count: int) -> bytes:
+    body = block(first=0, span=span, count=count, form=1, positions=stream, labels=bytes(count))
+    return with_block(body, kept=count, max_stream=max(len(stream), count))
+
+
+def weighted(scale: bytes, codes: bytes, **changes: int) -> bytes:
+    body = V(3) + V(299) + V(5) + b"\x02" + V(4) + V(5) + POSITIONS + LABELS + codes
+    return file(
+        (layout.CLASSES, NAMES), (layout.BLOCK, body), head_body=head(features=2, tail=scale)
+    )
+
+
+GOOD = with_block(block())
+FOUR_BITS = bytes([4, 0, 0, 1, 0])
+
+
+def damaged_crc() -> bytes:
+    data = bytearray(GOOD)
+    data[80] ^= 1
+    return bytes(data)
+
+
+def foreign_block() -> bytes:
+    other = file((layout.CLASSES, NAMES), (layout.BLOCK, block()), head_body=head(pool_size=V(999)))
+    return GOOD[:72] + other[72:93] + GOOD[93:]
+
+
+RULES: dict[str, list[tuple[str, str, Callable[[], bytes]]]] = {
+    "PLADA-INT-001": [
+        (
+            "varint-overflow",
+            "malformed",
+            lambda: file(head_body=head(pool_size=b"\xff" * 7 + b"\x1f")),
+        ),
+        ("varint-overflow", "malformed", lambda: delta(b"\xff\0\0\0" + b"\xff" * 8, 600, 5)),
+    ],
+    "PLADA-INT-002": [
+        ("varint-overlong", "noncanonical", lambda: file(head_body=head(pool_size=OVERLONG))),
+        ("varint-overlong", "noncanonical", lambda: delta(b"\xff\0\0\0" + OVERLONG, 300, 5)),
+        ("varint-overlong", "noncanonical", lambda: GOOD[:94] + b"\x80\0" + GOOD[95:]),
+    ],
+    "PLADA-CON-001": [("bad-magic", "malformed", lambda: b"\x88" + GOOD[1:])],
+    "PLADA-CON-002": [("unknown-version", "unsupported", lambda: GOOD[:8] + b"\x02" + GOOD[9:])],
+    "PLADA-CON-003": [
+        ("chunk-type", "malformed", lambda: file((0x21, b""))),
+        ("chunk-type", "malformed", lambda: file((0x41, b""))),
+        ("chunk-type", "malformed", lambda: file((0x80, b""))),
+    ],
+    "PLADA-CON-004": [("head-missing", "malformed", lambda: GOOD[:9] + GOOD[57:])],
+    "PLADA-CON-005": [("unknown-critical-chunk", "unsupported", lambda: file((0x1F, b"")))],
+    "PLADA-CON-006": [
+        ("chunk-duplicate", "malformed", lambda: GOOD[:57] + GOOD[9:57] + GOOD[57:]),
+        ("chunk-duplicate", "malformed", lambda: GOOD[:72] + GOOD[57:72] + GOOD[72:]),
+        ("chunk-duplicate", "malformed", lambda: file((0x85, b""), (0x85, b""))),
+    ],
+    "PLADA-CON-007": [
+        (
+            "chunk-order",
+            "noncanonical",
+            lambda: file((layout.BLOCK, block()), (layout.CLASSES, NAMES)),
+        ),
+        (
+            "chunk-order",
+            "noncanonical",
+            lambda: file((layout.METADATA, b"\0{}"), (layout.CLASSES, NAMES)),
+        ),
+    ],
+    "PLADA-CON-008": [
+        ("truncated", "malformed", lambda: GOOD[:93]),
+        ("truncated", "malformed", lambda: GOOD[:-1]),
+    ],
+    "PLADA-CON-009": [("trailing-bytes", "malformed", lambda: GOOD + GOOD)],
+    "PLADA-CON-010": [
+        (
+            "body-long",
+            "malformed",
+            lambda: file((layout.CLASSES, NAMES), (layout.BLOCK, block()), end=b"\0"),
+        )
+    ],
+    "PLADA-CON-012": [
+        ("crc-mismatch", "corrupt", damaged_crc),
+        ("crc-mismatch", "corrupt", foreign_block),
+        (
+            # A block with the CRC of an ancillary chunk, as one planted in metadata would have.
+            "crc-mismatch",
+            "corrupt",
+            lambda: GOOD[:72] + chunks.write(layout.BLOCK, block(), 0) + GOOD[93:],
+        ),
+    ],
+    "PLADA-HEAD-001": [
+        ("body-short", "malformed", lambda: file(head_body=head()[:-1])),
+        ("body-short", "malformed", lambda: file((layout.CLASSES, b""))),
+        ("body-short", "malformed", lambda: file((layout.BLOCK, V(3) + b"\x80"))),
+    ],
+    "PLADA-HEAD-002": [("body-long", "malformed", lambda: file(head_body=head(tail=b"\0")))],
+    "PLADA-HEAD-003": [("kept-over-pool", "malformed", lambda: file(head_body=head(kept=1001)))],
+    "PLADA-HEAD-004": [
+        ("class-count", "malformed", lambda: file(head_body=head(classes=0))),
+        ("class-count", "malformed", lambda: file(head_body=head(classes=65_537))),
+    ],
+    "PLADA-HEAD-005": [
+        ("unknown-feature", "unsupported", lambda: file(head_body=head(features=4)))
+    ],
+    "PLADA-HEAD-006": [
+        ("weight-scale", "malformed", lambda: weighted(bytes([5, 0, 0, 1, 0]), bytes(5))),
+        ("weight-scale", "malformed", lambda: weighted(bytes([8, 0, 0, 0, 0]), bytes(5))),
+        ("weight-scale", "malformed", lambda: weighted(bytes([8, 0, 0, 0, 8]), bytes(5))),
+    ],
+    "PLADA-HEAD-007": [
+        ("kept-total", "malformed", lambda: with_block(block(), kept=6)),
+        ("kept-total", "malformed", lambda: with_block(block(), kept=4)),
+    ],
+    "PLADA-HEAD-008": [("max-stream", "noncanonical", lambda: with_block(block(), max_stream=6))],
+    "PLADA-HEAD-009": [
+        ("content-check", "corrupt", lambda: file((layout.BLOCK, block()))),
+        ("content-check", "corrupt", lambda: with_block(block(labels=bytes(5)))),
+    ],
+    "PLADA-FEAT-001": [
+        (
+            "feature-undeclared",
+            "malformed",
+            lambda: with_block(block(form=10, labels=frame(LABELS))),
+        ),
+        ("feature-undeclared", "malformed", lambda: with_names(frame(NAMES[1:]), 1)),
+    ],
+    "PLADA-FEAT-002": [("feature-unused", "noncanonical", lambda: with_block(block(), features=1))],
+    "PLADA-TXT-001": [
+        ("text-form", "malformed", lambda: with_names(NAMES[1:], 4)),
+        ("text-form", "malformed", lambda: with_metadata(b"{}", 2)),
+    ],
+    "PLADA-TXT-002": [
+        ("class-map-size", "malformed", lambda: with_names(b"\x03cat")),
+        ("class-map-size", "malformed", lambda: with_names(b"\x03cat\x03dog\0")),
+        ("class-map-size", "malformed", lambda: with_names(b"\x03cat\x04dog")),
+        ("class-map-size", "malformed", lambda: with_names(NAMES[1:], 2)),
+    ],
+    "PLADA-TXT-003": [
+        ("name-not-utf8", "malformed", lambda: with_names(b"\x03c\xffa\x03dog")),
+        ("name-not-utf8", "malformed", lambda: with_names(b"\x03\xed\xa0\x80\x03dog")),
+    ],
+    "PLADA-TXT-004": [("name-empty", "malformed", lambda: with_names(b"\0\x03dog"))],
+    "PLADA-TXT-005": [
+        (
+            "name-forbidden-character",
+            "malformed",
+            partial(with_names, bytes([len(c)]) + c + b"\x03dog"),
+        )
+        for c in (
+            b"a\n",
+            b"\x1b[2J",
+            b"\x7f",
+            "\u202e".encode(),
+            "\u2066".encode(),
+            "\ufeff".encode(),
+        )
+    ],
+    "PLADA-TXT-006": [
+        ("name-duplicate", "malformed", lambda: with_names(b"\x03cat\x03cat")),
+        ("name-duplicate", "malformed", lambda: with_names(NAMES[1:] + b"\x01x\x01x", 2)),
+    ],
+    "PLADA-TXT-008": [
+        ("metadata-json", "malformed", partial(with_metadata, t))
+        for t in (
+            b"[]",
+            b"",
+            b"{",
+            b'{"a":1,"a":2}',
+            b'{"a":NaN}',
+            b'{"a":1e999}',
+            b'{"a":9007199254740992}',
+            b'{"a":"\xff"}',
+            b'{"a":"\\ud800"}',
+            b'{"a":' * 17 + b"1" + b"}" * 17,
+            b'{"a":' + b"9" * 5000 + b"}",
+        )
+    ],
+    "PLADA-STR-001": [
+        ("empty-compressed", "noncanonical", lambda: zstd_labels(frame(b""))),
+        ("empty-compressed", "noncanonical", lambda: with_metadata(frame(b""), 1)),
+    ],
+    "PLADA-STR-002": [
+        ("stream-over-declared", "malformed", lambda: with_block(block(), max_stream=4))
+    ],
+    "PLADA-STR-003": [
+        (
+            "stream-size",
+            "malformed",
+            lambda: with_block(block(labels=LABELS + b"\0"), max_stream=6),
+        ),
+        ("stream-size", "malformed", lambda: with_block(block(labels=LABELS[:4]))),
+        ("stream-size", "malformed", lambda: with_block(block(positions=b""))),
+        ("stream-size", "malformed", lambda: zstd_labels(frame(LABELS[:4]))),
+        ("stream-size", "malformed", lambda: bitmap(b"\x81\x01", 8, 2)),
+    ],
+    "PLADA-ZST-001": [
+        ("zstd-frame", "malformed", lambda: zstd_labels(b"")),
+        ("zstd-frame", "malformed", lambda: zstd_labels(LABELS)),
+        ("zstd-frame", "malformed", lambda: zstd_labels(frame(LABELS)[:-1])),
+        ("zstd-frame", "malformed", lambda: zstd_labels(frame(LABELS, descriptor=0x28))),
+        ("zstd-frame", "malformed", lambda: zstd_labels(frame(LABELS, descriptor=0x24))),
+    ],
+    "PLADA-ZST-002": [
+        (
+            "zstd-skippable",
+            "malformed",
+            lambda: zstd_labels(b"\x50\x2a\x4d\x18\x01\0\0\0x" + frame(LABELS)),
+        )
+    ],
+    "PLADA-ZST-003": [
+        (
+            "zstd-dictionary",
+            "malformed",
+            lambda: zstd_labels(frame(LABELS, descriptor=0x21, fields=b"\0\x05")),
+        )
+    ],
+    "PLADA-ZST-004": [
+        (
+            "zstd-no-size",
+            "malformed",
+            lambda: zstd_labels(frame(LABELS, descriptor=0x00, fields=b"\x00")),
+        )
+    ],
+    "PLADA-ZST-005": [
+        (
+            "zstd-window",
+            "malformed",
+            lambda: zstd_labels(frame(LABELS, descriptor=0x80, fields=b"\x69\x05\0\0\0")),
+        ),
+        (
+            "zstd-window",
+            "malformed",
+            lambda: zstd_labels(
+                frame(LABELS, descriptor=0xA0, fields=(2**23 + 1).to_bytes(4, "little"))
+            ),
+        ),
+    ],
+    "PLADA-ZST-006": [
+        ("zstd-trailing", "malformed", lambda: zstd_labels(frame(LABELS) + b"\0")),
+        ("zstd-trailing", "malformed", lambda: zstd_labels(frame(LABELS) + frame(LABELS))),
+    ],
+    "PLADA-ZST-007": [
+        ("zstd-corrupt", "malformed", lambda: zstd_labels(frame(LABELS + b"\0", fields=b"\x05"))),
+        ("zstd-corrupt", "malformed", lambda: zstd_labels(frame(LABELS[:4], fields=b"\x05"))),
+    ],
+    "PLADA-BLK-001": [
+        ("block-empty", "malformed", lambda: with_block(block(span=0))),
+        ("block-empty", "malformed", lambda: with_block(block(count=0))),
+    ],
+    "PLADA-BLK-002": [("block-outside-pool", "malformed", lambda: with_block(block(first=702)))],
+    "PLADA-BLK-003": [
+        ("block-count", "malformed", lambda: with_block(block(span=4))),
+        ("block-count", "malformed", lambda: with_block(block(count=1))),
+    ],
+    "PLADA-BLK-004": [
+        ("block-form", "malformed", partial(with_block, block(form=f)))
+        for f in (3, 0x12, 0x22, 0x82)
+    ],
+    "PLADA-BLK-005": [
+        (
+            "bitmap-span",
+            "malformed",
+            lambda: file(
+                (layout.BLOCK, block(first=0, span=2**28 + 1, form=0)),
+                head_body=head(pool_size=V(2**30)),
+            ),
+        )
+    ],
+    "PLADA-BLK-006": [("block-streams", "malformed", lambda: with_block(block(size=10)))],
+    "PLADA-BLK-007": [
+        (
+            "block-order",
+            "malformed",
+            lambda: file(
+                (layout.BLOCK, block()), (layout.BLOCK, block(first=301)), head_body=head(kept=10)
+            ),
+        )
+    ],
+    "PLADA-IDX-001": [("padding-bits", "noncanonical", lambda: bitmap(b"\x11\x05", 9, 3))],
+    "PLADA-IDX-002": [
+        ("position-count", "malformed", lambda: bitmap(b"\x91", 8, 4)),
+        ("position-count", "malformed", lambda: with_block(block(positions=b"\x01\xa6\x02\x01"))),
+    ],
+    "PLADA-IDX-003": [
+        ("block-not-tight", "noncanonical", lambda: bitmap(b"\x92", 8, 3)),
+        ("block-not-tight", "noncanonical", lambda: bitmap(b"\x49", 8, 3)),
+    ],
+    "PLADA-IDX-004": [
+        ("stream-truncated", "malformed", lambda: with_block(block(positions=b"\x02\xa5\x02\x81"))),
+        ("stream-truncated", "malformed", lambda: delta(b"\xff\0\0\0\x80", 300, 5)),
+    ],
+    "PLADA-IDX-005": [
+        ("escape-count", "malformed", lambda: delta(b"\xff\0\0\0", 600, 5)),
+        ("escape-count", "malformed", lambda: delta(b"\xff\0\0\0\0\0", 600, 5)),
+    ],
+    "PLADA-IDX-006": [
+        ("gap-total", "malformed", lambda: delta(b"\x01\0\0\0", 7, 5)),
+        ("gap-total", "malformed", lambda: delta(b"\xff\0\0\0" + V(MAX_POSITION), 600, 5)),
+    ],
+    "PLADA-IDX-007": [
+        ("run-parity", "malformed", lambda: with_block(block(positions=b"\x02\xa5\x02")))
+    ],
+    "PLADA-IDX-008": [
+        ("run-total", "malformed", lambda: with_block(block(positions=b"\x02\xa6\x02\x01"))),
+        (
+            "run-total",
+            "malformed",
+            lambda: with_block(block(positions=V(MAX_POSITION) * 3), max_stream=24, kept=5),
+        ),
+    ],
+    "PLADA-LAB-001": [
+        ("label-range", "malformed", lambda: with_block(block(labels=b"\0\0\1\2\0")))
+    ],
+    "PLADA-LAB-002": [
+        ("padding-bits", "noncanonical", lambda: weighted(FOUR_BITS, b"\x11\x11\x11"))
+    ],
+}
+
+CASES = [
+    pytest.param(code, error_class, make, id=f"{rule}-{number}")
+    for rule, cases in RULES.items()
+    for number, (code, error_class, make) in enumerate(cases)
+]
+
+ELSEWHERE = {
+    "PLADA-CON-011": "test_unknown_ancillary_chunks_are_passed_over",
+    "PLADA-TXT-007": "test_writers_refuse_names_that_are_not_nfc",
+    "PLADA-CHK-001": "every case here has one expected code, and test_the_first_fault_is_reported",
+    "PLADA-LIM-001": "test_hostile.test_bombs_are_refused_before_they_are_unpacked",
+    "PLADA-LIM-002": "test_round_trip.test_round_trip",
+    "PLADA-POOL-001": "pool/test_merkle.test_the_specification_s_example",
+    "PLADA-POOL-002": "pool/test_local_pool.test_which_payloads_a_pool_serves",
+    "PLADA-POOL-003": "pool/test_local_pool.test_which_payloads_a_pool_serves",
+    "PLADA-POOL-004": "pool/test_local_pool.test_a_changed_byte_is_found_at_load",
+    "PLADA-POOL-005": "pool/test_manifest.test_damaged_manifests",
+    "PLADA-POOL-006": "pool/test_manifest.test_damaged_manifests",
+    "PLADA-POOL-007": "pool/test_manifest.test_damaged_manifests",
+    "PLADA-POOL-008": "pool/test_sources.test_hostile_members_are_skipped_and_counted",
+    "PLADA-POOL-009": "pool/test_manifest.test_an_edited_digest_is_found",
+    "PLADA-POOL-010": "pool/test_sources.test_a_shard_cut_anywhere_is_refused",
+}
+"""Rules that hold for programs rather than for one faulty file, and what tests them."""
+
+
+@pytest.mark.parametrize(("code", "error_class", "make"), CASES)
+def test_rule(code: str, error_class: str, make: Callable[[], bytes]) -> None:
+    report = validate(make())
+    assert (report.code, report.verdict) == (code, error_class), report.problem
+
+
+def test_the_worked_example() -> None:
+    text = SPEC.read_text("utf-8")
+    example = text.split("<!-- begin: example -->")[1].split("<!-- end -->")[0]
+    rows = re.findall(r"^(?: *\d+  |     )((?:[0-9a-f]{2} ?)+)", example, re.MULTILINE)
+    data = bytes.fromhex("".join(rows))
+    assert loads(data) == EXAMPLE
+    assert data == GOOD
+
+
+def test_generated_parts_are_current() -> None:
+    text = SPEC.read_text("utf-8")
+    assert generate(text) == text, "run: python -m pladafmt.tables spec/plada-1.md"
+
+
+def test_every_must_has_an_id_and_every_id_a_test() -> None:
+    text = SPEC.read_text("utf-8").split("## 1. Words")[1]
+    for paragraph in re.split(r"\n\n|\n- ", text):
+        musts = len(re.findall(r"\bMUST\b", paragraph))
+        ids = len(re.findall(r"\[PLADA-\w+-\d+\]", paragraph))
+        # One id may cover "MUST ..., and MUST NOT ..." of one sentence.
+        assert bool(musts) == bool(ids) and ids <= musts, paragraph
+    ids_in_text = re.findall(r"\[(PLADA-\w+-\d+)\]", text)
+    assert len(ids_in_text) == len(set(ids_in_text))
+    assert set(ids_in_text) == set(RULES) | set(ELSEWHERE)
+    for where in set(ELSEWHERE.values()):
+        file_name, _, function = where.rpartition(".")
+        if not re.fullmatch(r"test_\w+", function or where):
+            continue
+        path = Path(__file__).parents[1] / (
+            file_name if "/" in file_name else f"format/{file_name or 'test_rules'}"
+        )
+        assert f"def {function}(" in path.with_suffix(".py").read_text("utf-8"), where
+
+
+def test_spec_and_code_know_the_same_error_codes() -> None:
+    text = SPEC.read_text("utf-8")
+    order = text.split("## 11.")[1].split("## 12.")[0]
+    in_order = set(re.findall(r"`([a-z]+(?:-[a-z0-9]+)+|truncated)`", order)) | {"pool-mismatch"}
+    by_rule = dict(re.findall(r"\[(PLADA-\w+-\d+)\] `([a-z0-9-]+)`", text))
+    by_rule.pop("PLADA-POOL-002")
+    for rule, cases in RULES.items():
+        assert {code for code, _, _ in cases} == {by_rule[rule]}, rule
+    assert set(by_rule.values()) <= in_order
+    tested = {code for cases in RULES.values() for code, _, _ in cases}
+    limits = {f"limit-{name}" for name in ("kept", "stream", "blocks", "class-map", "metadata")}
+    assert in_order - tested == limits | {"pool-mismatch"}, "tested elsewhere: see round trip, pool"
+
+
+def test_unknown_ancillary_chunks_are_passed_over() -> None:
+    base = [(layout.CLASSES, NAMES), (layout.BLOCK, block())]
+    for kind in (0x85, 0xDF):
+        for at in range(3):
+            parts = [*base[:at], (kind, b"anything"), *base[at:]]
+            assert loads(file(*parts)) == EXAMPLE
+            damaged = file(*parts).replace(b"anything", b"Anything")
+            assert validate(damaged).code == "crc-mismatch"
+
+
+def test_writers_refuse_names_that_are_not_nfc() -> None:
+    from pladafmt import Payload, PladaError, PoolRef, dumps
+
+    decomposed = Payload(PoolRef(bytes(32), 10), ["cafe\u0301"], [1], [0])
+    with pytest.raises(PladaError, match="normalize"):
+        dumps(decomposed)
+    foreign = file(
+        (layout.CLASSES, b"\0\x06cafe\xcc\x81\x03dog"),
+        (layout.BLOCK, block()),
+        head_body=head(check=bytes.fromhex("00000000")),
+    )
+    assert validate(foreign).code == "content-check", "readers accept such names"
+
+
+def test_the_first_fault_is_reported() -> None:
+    both = file((layout.CLASSES, b"\0\x03cat\x03cat"), (layout.BLOCK, block(labels=b"\0\0\1\2\0")))
+    assert validate(both).code == "name-duplicate"
+    assert validate(both + b"x").code == "name-duplicate"
+    tail_and_total = with_block(block(), kept=6) + b"x"
+    assert validate(tail_and_total).code == "kept-total"
+    assert validate(with_block(block(labels=b"\0\0\1\2\0"), kept=6)).code == "label-range"
+    assert validate(GOOD, limits=Limits(kept=4, stream=1)).code == "limit-kept"
