@@ -1,0 +1,77 @@
+"""How every command ends when it cannot do its work: a sentence and an exit status.
+
+::
+
+    0    done
+    1    the data or the disk stopped the work (PipelineError, PladaError, OSError)
+    2    the arguments cannot work (Misuse; typer itself uses 2 as well)
+    130  interrupted from the keyboard
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import json
+import re
+import sys
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+import typer
+
+from pladafmt.errors import PladaError
+from pladafmt.text import printable
+
+from ..errors import Misuse, PipelineError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def command(function: Callable[P, R]) -> Callable[P, R]:
+    """Turn the pipeline's errors into ``error: ...`` on standard error and an exit status.
+
+    Put it below ``@app.command()``. A command whose keyword argument ``as_json`` is true also
+    gets an object ``{"error": sentence, "code": code}`` as the last line of standard output.
+    """
+
+    @functools.wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except (PipelineError, PladaError, OSError, KeyboardInterrupt) as exc:
+            if isinstance(exc, OSError) and exc.errno == errno.EPIPE:
+                raise  # The reader of our output went away; click ends quietly then.
+            sentence = printable(_sentence(exc))
+            print(f"error: {sentence}", file=sys.stderr, flush=True)
+            if kwargs.get("as_json"):
+                print(json.dumps({"error": sentence, "code": _code(exc)}), flush=True)
+            raise typer.Exit(_status(exc)) from exc
+
+    return wrapper
+
+
+def _sentence(exc: BaseException) -> str:
+    if isinstance(exc, KeyboardInterrupt):
+        return "interrupted"
+    if isinstance(exc, OSError) and exc.strerror:
+        return f"{exc.filename}: {exc.strerror}" if exc.filename is not None else exc.strerror
+    return str(exc)
+
+
+def _code(exc: BaseException) -> str:
+    if isinstance(exc, PladaError):
+        return exc.code
+    if isinstance(exc, KeyboardInterrupt):
+        return "interrupted"
+    if isinstance(exc, OSError):
+        return "os-error"
+    # ChangedImage -> "changed-image": the class is the code.
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", type(exc).__name__).lower()
+
+
+def _status(exc: BaseException) -> int:
+    if isinstance(exc, Misuse):
+        return 2
+    return 130 if isinstance(exc, KeyboardInterrupt) else 1

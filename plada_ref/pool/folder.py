@@ -1,0 +1,117 @@
+"""An image folder: every image file below a directory, its key the path relative to it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import PipelineError
+from .keys import clean_key, reason_to_skip
+from .location import filesystem, fingerprint
+from .run import Entry, Run
+
+RUN_FILES = 10_000
+"""Files per run: what an interrupted `plada pool index` has to read again at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """An image file: its key, size in bytes, and what changes when the file does."""
+
+    key: str
+    size: int
+    state: str
+
+
+class Folder:
+    """Images in the files below the directory at `url`."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def runs(self) -> Iterator[Run]:
+        """Stretches of `RUN_FILES` image files in the order of the walk."""
+        skipped: Counter[str] = Counter()
+        files: list[File] = []
+        number = 0
+        for found in self._walk():
+            if isinstance(found, str):
+                skipped[found] += 1
+                continue
+            files.append(found)
+            if len(files) == RUN_FILES:
+                yield self._run(number, files, skipped)
+                number, files, skipped = number + 1, [], Counter()
+        yield self._run(number, files, skipped)
+
+    def prepare(self) -> None:
+        """Nothing to build: a key is a path."""
+
+    def read(self, key: str) -> bytes:
+        """The bytes of one file, straight from the file system."""
+        if key not in self:
+            raise KeyError(key)
+        fs, base = filesystem(self.url)
+        data: bytes = fs.cat_file(_join(base, key))
+        return data
+
+    def __contains__(self, key: object) -> bool:
+        # A manifest from a stranger may hold keys that lead out of the folder.
+        if not isinstance(key, str) or clean_key(key) != key or reason_to_skip(key):
+            return False
+        fs, base = filesystem(self.url)
+        return bool(fs.isfile(_join(base, key)))
+
+    def _run(self, number: int, files: list[File], skipped: Counter[str]) -> Run:
+        def entries(_: Counter[str]) -> Iterator[Entry]:
+            fs, base = filesystem(self.url)
+            for file in files:
+                yield file.key, fs.cat_file(_join(base, file.key))
+
+        return Run(
+            name=f"{self.url} (files from {number * RUN_FILES})",
+            fingerprint=fingerprint(sorted(skipped.items()), *files),
+            size=sum(file.size for file in files),
+            entries=entries,
+            skipped=skipped,
+        )
+
+    def _walk(self) -> Iterator[File | str]:
+        """Yield image files, and for others the reason to skip; follows no directory links."""
+        fs, base = filesystem(self.url)
+        # Not fs.walk: it leaves out folders that it may not list, and images with them.
+        waiting = [base]
+        while waiting:
+            folder = waiting.pop()
+            below = []
+            for info in sorted(_list(fs, folder), key=lambda info: str(info["name"])):
+                path = str(info["name"]).rstrip("/")
+                if path == folder.rstrip("/"):
+                    continue  # Object stores list a folder's own placeholder.
+                name = path[len(base) :].lstrip("/") if path.startswith(base) else path
+                if info["type"] == "directory":
+                    if name.rsplit("/", 1)[-1].startswith("."):
+                        yield "hidden"
+                    else:
+                        below.append(path)
+                    continue
+                reason = reason_to_skip(name)
+                if info["type"] != "file" and not fs.isfile(path):
+                    reason = "linked-folder" if fs.isdir(path) else "not-a-file"
+                state = fingerprint(sorted(info.items(), key=str))
+                yield reason or File(name, int(info["size"] or 0), state)
+            waiting.extend(reversed(below))
+
+
+def _list(fs: Any, folder: str) -> list[dict[str, Any]]:
+    try:
+        listing: list[dict[str, Any]] = fs.ls(folder, detail=True)
+    except PermissionError as exc:
+        raise PipelineError(f"The folder {folder!r} may not be listed; allow reading it.") from exc
+    return listing
+
+
+def _join(base: str, key: str) -> str:
+    return f"{base.rstrip('/')}/{key}" if base else key

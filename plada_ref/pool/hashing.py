@@ -1,0 +1,131 @@
+"""Hash every image of a source, in pieces that an interrupted run need not repeat."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pladafmt.files import replacing
+
+from .columns import digest_rows, whole
+from .duplicates import refuse_duplicates
+from .location import fingerprint
+from .run import OnProgress, Run
+from .source import Source
+
+_SCHEMA = pa.schema([("key", pa.large_string()), ("sha256", pa.binary(32)), ("size", pa.uint64())])
+
+
+@dataclass(frozen=True)
+class HashedImages:
+    """All images of a source in bytewise order of the UTF-8 key.
+
+    Attributes:
+        keys: Arrow array of n unique keys.
+        digests: SHA-256 of the stored bytes, shape (n, 32), uint8.
+        sizes: bytes of each image, shape (n,), uint64.
+        skipped: number of files left out, by reason.
+    """
+
+    keys: pa.LargeStringArray
+    digests: npt.NDArray[np.uint8]
+    sizes: npt.NDArray[np.uint64]
+    skipped: dict[str, int]
+
+
+def hash_images(
+    source: Source, *, parts: Path | None = None, on_progress: OnProgress | None = None
+) -> HashedImages:
+    """Read all of `source` once.
+
+    Args:
+        source: the images.
+        parts: folder for partial results, made when needed. A run whose files have not changed
+            since an interrupted call is taken from there.
+        on_progress: called with the number of bytes just done, ``source.size()`` in all.
+
+    Raises:
+        PipelineError: if a shard is damaged, or a key is stored twice.
+    """
+    tables: list[pa.Table] = []
+    names: list[str] = []
+    skipped: Counter[str] = Counter()
+    for run in source.runs():
+        table = _load_part(run, parts)
+        if table is None:
+            table = _hash_run(run, on_progress)
+            if parts is not None:
+                _store_part(run, table, parts)
+        elif on_progress is not None:
+            on_progress(run.size)
+        tables.append(table)
+        names.append(run.name)
+        skipped.update(run.skipped)
+    keys, digests, sizes = _sorted(tables, names)
+    return HashedImages(keys, digests, sizes, dict(sorted(skipped.items())))
+
+
+def _hash_run(run: Run, on_progress: OnProgress | None) -> pa.Table:
+    keys: list[str] = []
+    digests: list[bytes] = []
+    sizes: list[int] = []
+    for key, data in run.scan(on_progress):
+        keys.append(key)
+        digests.append(hashlib.sha256(data).digest())
+        sizes.append(len(data))
+    return pa.table({"key": keys, "sha256": digests, "size": sizes}, schema=_SCHEMA)
+
+
+def _part_path(run: Run, parts: Path) -> Path:
+    return parts / f"{fingerprint(run.name)[:32]}.parquet"
+
+
+def _load_part(run: Run, parts: Path | None) -> pa.Table | None:
+    """The stored table of an unchanged run; its skipped files are put into `run.skipped`."""
+    if parts is None:
+        return None
+    try:
+        table = pq.read_table(_part_path(run, parts))
+    except (OSError, pa.ArrowException):
+        return None  # Not there, or damaged: hash the run again.
+    stored = table.schema.metadata or {}
+    if stored.get(b"plada.fingerprint") != run.fingerprint.encode():
+        return None
+    run.skipped.clear()
+    run.skipped.update(json.loads(stored[b"plada.skipped"]))
+    return table.replace_schema_metadata(None)
+
+
+def _store_part(run: Run, table: pa.Table, parts: Path) -> None:
+    parts.mkdir(parents=True, exist_ok=True)
+    metadata = {
+        "plada.fingerprint": run.fingerprint,
+        "plada.skipped": json.dumps(run.skipped),
+    }
+    with replacing(_part_path(run, parts)) as temporary:
+        pq.write_table(table.replace_schema_metadata(metadata), temporary, compression="none")
+
+
+def _sorted(
+    tables: list[pa.Table], names: list[str]
+) -> tuple[pa.LargeStringArray, npt.NDArray[np.uint8], npt.NDArray[np.uint64]]:
+    ends = np.cumsum([len(table) for table in tables])
+    table = pa.concat_tables([_SCHEMA.empty_table(), *tables]).combine_chunks()
+    order = pc.sort_indices(table, sort_keys=[("key", "ascending")])
+    table = table.take(order).combine_chunks()
+    keys, digests, sizes = (whole(column) for column in table.columns)
+
+    def place(row: int) -> str:
+        return names[int(np.searchsorted(ends, order[row].as_py(), side="right"))]
+
+    refuse_duplicates(keys, place)
+    return keys, digest_rows(digests), sizes.to_numpy()

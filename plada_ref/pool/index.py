@@ -1,0 +1,109 @@
+"""Make a manifest from a source, or grow an old one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..errors import PipelineError
+from .hashing import HashedImages, hash_images
+from .manifest import Manifest
+from .run import OnProgress
+from .source import Source
+
+_NAMED = 3
+"""How many keys an error message quotes."""
+
+
+def index_pool(
+    source: Source,
+    out: str | os.PathLike[str],
+    *,
+    extend: Manifest | None = None,
+    on_progress: OnProgress | None = None,
+) -> tuple[Manifest, dict[str, int]]:
+    """Hash all images of `source` and write their manifest to `out`.
+
+    Partial results lie in ``<out>.parts`` until the manifest is written: called again after an
+    interruption, the work goes on where it stopped.
+
+    Args:
+        source: all images of the pool, old and new.
+        out: path of the manifest to write.
+        extend: keep this manifest's order and append the images that it lacks, in key order.
+        on_progress: called with the number of bytes just done, ``source.size()`` in all.
+
+    Returns:
+        The manifest, and the number of files left out by reason.
+
+    Raises:
+        PipelineError: if a shard is damaged, a key comes twice, there is no image, or the old
+            manifest's images are not all there unchanged.
+    """
+    target = Path(out)
+    if not target.resolve().parent.is_dir():
+        raise PipelineError(f"The folder of {str(target)!r} does not exist; make it first.")
+    parts = target.with_name(target.name + ".parts")
+    found = hash_images(source, parts=parts, on_progress=on_progress)
+    if not len(found.keys):
+        _remove(parts)
+        reasons = ", ".join(f"{count} {reason}" for reason, count in found.skipped.items())
+        raise PipelineError(
+            f"The source holds no image (skipped: {reasons or 'nothing'}). A folder counts image "
+            "files only; for shards in it give the shards themselves, such as 'pool/*.tar'."
+        )
+    if extend is None:
+        manifest = Manifest.of_images(found.keys, found.digests, found.sizes)
+    else:
+        manifest = grown(extend, found)
+    manifest.write(target)
+    _remove(parts)
+    return manifest, found.skipped
+
+
+def grown(old: Manifest, found: HashedImages) -> Manifest:
+    """`old` with the images of `found` that it lacks, appended in key order.
+
+    Raises:
+        PipelineError: if an image of `old` is missing from `found` or has other bytes.
+    """
+    old.check()  # What follows is built on its digests.
+    row = pc.index_in(old.keys, value_set=found.keys).fill_null(-1).to_numpy()
+    missing = np.flatnonzero(row < 0)
+    if len(missing):
+        raise PipelineError(_no_growth(old, missing, "missing from the source"))
+    changed = np.flatnonzero((found.digests[row] != old.digests).any(axis=1))
+    if len(changed):
+        raise PipelineError(_no_growth(old, changed, "stored with other bytes"))
+    new = np.ones(len(found.keys), bool)
+    new[row] = False
+    count = len(old) + int(new.sum())
+    return Manifest.of_images(
+        pa.concat_arrays([old.keys, found.keys.filter(pa.array(new))]),
+        np.concatenate([old.digests, found.digests[new]]),
+        np.concatenate([old.sizes, found.sizes[new]]),
+        order=old.order,
+        generations=old.generations if count == len(old) else (*old.generations, count),
+    )
+
+
+def _no_growth(old: Manifest, positions: np.ndarray, what: str) -> str:
+    named = ", ".join(repr(old.key(int(position))) for position in positions[:_NAMED])
+    more = ", ..." if len(positions) > _NAMED else ""
+    return (
+        f"{len(positions)} of the {len(old)} images in the old manifest are {what}: {named}{more}. "
+        "A pool only grows: put these images back, or index without extending to make another pool."
+    )
+
+
+def _remove(parts: Path) -> None:
+    """Remove the partial results, and nothing that someone else put there."""
+    for pattern in ("*.parquet", ".*.part"):
+        for file in parts.glob(pattern):
+            file.unlink(missing_ok=True)
+    if parts.is_dir() and not any(parts.iterdir()):
+        parts.rmdir()

@@ -1,0 +1,95 @@
+"""The pool id: one hash over every image of a pool, in order (RFC 9162, section 2.1.1).
+
+A Merkle tree hash instead of a plain hash of hashes: with it, an image's membership can be proven
+without the rest of the pool, and a client that computes its own id gets the id of every shorter
+pool (a prefix of its images) in the same pass.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+POOL_LEAF = b"plada-pool-1\0"
+"""What precedes the image digest in a leaf, so that no other tree's leaf is a pool's leaf."""
+
+_LEAF = b"\x00"
+_NODE = b"\x01"
+
+_SLICE = 2**16
+"""Digests copied at a time, so that a large pool's are not all held twice."""
+
+
+class TreeHasher:
+    """The Merkle tree hash of a growing list of leaves, in O(log n) memory.
+
+    Args:
+        prefix: bytes before each leaf's digest. The default makes pool ids; the empty prefix
+            makes the plain tree of RFC 9162.
+    """
+
+    def __init__(self, prefix: bytes = POOL_LEAF) -> None:
+        self._prefix = _LEAF + prefix
+        # Roots of complete subtrees, largest first; their sizes are the one bits of `size`.
+        self._subtrees: list[bytes] = []
+        self._size = 0
+
+    @property
+    def size(self) -> int:
+        """How many leaves have been appended."""
+        return self._size
+
+    def append(self, digest: bytes) -> None:
+        """Append one leaf: for a pool, the 32-byte SHA-256 of the stored image bytes."""
+        sha256 = hashlib.sha256
+        node = sha256(self._prefix + digest).digest()
+        size = self._size
+        while size & 1:  # Two complete subtrees of one size make the next larger one.
+            node = sha256(_NODE + self._subtrees.pop() + node).digest()
+            size >>= 1
+        self._subtrees.append(node)
+        self._size += 1
+
+    def extend(self, digests: npt.NDArray[np.uint8]) -> None:
+        """Append the rows of `digests`, shape (n, 32) uint8, in order."""
+        if digests.ndim != 2 or digests.shape[1] != 32 or digests.dtype != np.uint8:
+            raise ValueError(
+                f"digests are an (n, 32) array of uint8, not {digests.shape} of {digests.dtype}"
+            )
+        # Slices of raw bytes: an array row per leaf would take most of the time.
+        for first in range(0, len(digests), _SLICE):
+            rows = digests[first : first + _SLICE].tobytes()
+            for start in range(0, len(rows), 32):
+                self.append(rows[start : start + 32])
+
+    def root(self) -> bytes:
+        """The 32-byte tree hash of the leaves so far; SHA-256 of nothing when there are none."""
+        if not self._subtrees:
+            return hashlib.sha256().digest()
+        node = self._subtrees[-1]
+        for left in reversed(self._subtrees[:-1]):
+            node = hashlib.sha256(_NODE + left + node).digest()
+        return node
+
+
+def prefix_ids(digests: npt.NDArray[np.uint8], sizes: Iterable[int]) -> dict[int, bytes]:
+    """The pool ids of the first n images for every n in `sizes`, in one pass.
+
+    Args:
+        digests: image digests in pool order, shape (N, 32), uint8.
+        sizes: prefix sizes, each from 0 to N.
+
+    Raises:
+        ValueError: if a size lies outside 0..N.
+    """
+    hasher = TreeHasher()
+    ids: dict[int, bytes] = {}
+    for size in sorted(set(sizes)):
+        if not 0 <= size <= len(digests):
+            raise ValueError(f"a prefix of {len(digests)} images cannot have {size}")
+        hasher.extend(digests[hasher.size : size])
+        ids[size] = hasher.root()
+    return ids

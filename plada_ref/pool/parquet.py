@@ -1,0 +1,136 @@
+"""Parquet shards in the Hugging Face layout: a struct column of image bytes and path.
+
+Reading one image means reading its row group, so for training, tar shards are the better store.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import posixpath
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..errors import PipelineError
+from .keys import clean_key
+from .location import filesystem, fingerprint
+from .run import Entry, Run
+
+_BATCH_ROWS = 64
+
+
+class ParquetShards:
+    """Images in the rows of Parquet files."""
+
+    def __init__(self, urls: list[str]) -> None:
+        self.urls = urls
+        self._rows: dict[str, tuple[int, int]] | None = None
+
+    def runs(self) -> Iterator[Run]:
+        """One run per shard."""
+        for url in self.urls:
+            yield _run(url)
+
+    def prepare(self) -> None:
+        """Read the paths of all shards."""
+        if self._rows is not None:
+            return
+        rows: dict[str, tuple[int, int]] = {}
+        for shard, url in enumerate(self.urls):
+            for row, key in enumerate(_keys(url)):
+                if key in rows:
+                    other = self.urls[rows[key][0]]
+                    raise PipelineError(
+                        f"The key {key!r} is stored in {other!r} and in {url!r}; a key names one "
+                        "image of a pool, so leave one of them out or rename it."
+                    )
+                rows[key] = (shard, row)
+        self._rows = rows
+
+    def read(self, key: str) -> bytes:
+        """The bytes of one image."""
+        self.prepare()
+        assert self._rows is not None
+        shard, row = self._rows[key]
+        url = self.urls[shard]
+        with _opened(url) as (file, _column):
+            group = 0
+            while row >= file.metadata.row_group(group).num_rows:
+                row -= file.metadata.row_group(group).num_rows
+                group += 1
+        data: bytes | None = _row_group(url, group, os.getpid())[row].as_py()
+        if data is None:
+            raise KeyError(key)
+        return data
+
+    def __contains__(self, key: object) -> bool:
+        self.prepare()
+        assert self._rows is not None
+        return key in self._rows
+
+
+@functools.lru_cache(maxsize=2)
+def _row_group(url: str, group: int, _pid: int) -> Any:
+    """The image bytes of a row group; kept since neighbours are often read together."""
+    with _opened(url) as (file, column):
+        images = file.read_row_group(group, columns=[f"{column}.bytes"]).column(column)
+        return images.combine_chunks().field("bytes")
+
+
+def _run(url: str) -> Run:
+    fs, path = filesystem(url)
+    info = fs.info(path)
+
+    def entries(skipped: Counter[str]) -> Iterator[Entry]:
+        keys = _keys(url)
+        with _opened(url) as (file, column):
+            for batch in file.iter_batches(_BATCH_ROWS, columns=[f"{column}.bytes"]):
+                for data in batch.column(column).field("bytes"):
+                    key = next(keys)
+                    if data.is_valid:
+                        yield key, data.as_py()
+                    else:
+                        skipped["no-bytes"] += 1
+
+    return Run(url, fingerprint(sorted(info.items(), key=str)), int(info["size"]), entries)
+
+
+def _keys(url: str) -> Iterator[str]:
+    """The key of every row: its path, or the shard's name and the row number without one."""
+    stem = posixpath.splitext(posixpath.basename(filesystem(url)[1]))[0]
+    row = 0
+    with _opened(url) as (file, column):
+        for batch in file.iter_batches(columns=[f"{column}.path"]):
+            for path in batch.column(column).field("path").to_pylist():
+                yield clean_key(path or "") or f"{stem}/{row:09d}"
+                row += 1
+
+
+@contextmanager
+def _opened(url: str) -> Iterator[tuple[Any, str]]:
+    """The open file and the name of its image column."""
+    fs, path = filesystem(url)
+    try:
+        with fs.open(path, "rb") as stream, pq.ParquetFile(stream) as file:
+            yield file, _image_column(file.schema_arrow, url)
+    except pa.ArrowException as exc:
+        raise PipelineError(
+            f"The shard {url!r} is no readable Parquet file ({exc}); fetch it again."
+        ) from exc
+
+
+def _image_column(schema: pa.Schema, url: str) -> str:
+    for column in schema:
+        if pa.types.is_struct(column.type):
+            names = {column.type.field(i).name for i in range(column.type.num_fields)}
+            if {"bytes", "path"} <= names:
+                return str(column.name)
+    raise PipelineError(
+        f"The shard {url!r} has no image column: a struct of bytes and path, as Hugging Face "
+        f"datasets store images. Its columns are {', '.join(schema.names)}."
+    )

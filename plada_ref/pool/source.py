@@ -1,0 +1,104 @@
+"""Where a pool's images lie: folders, tar shards and Parquet shards, seen as one source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..errors import Misuse
+from .folder import Folder
+from .location import expand, filesystem
+from .parquet import ParquetShards
+from .run import Container, Entry, OnProgress, Run
+from .tar import TarShards
+
+
+class Source:
+    """Images by key, in one sequential pass or one at a time.
+
+    A source can be pickled and used after a fork: it holds no open file.
+    """
+
+    def __init__(self, containers: Sequence[Container]) -> None:
+        self.containers = tuple(containers)
+
+    def runs(self) -> Iterator[Run]:
+        """The pieces to read, in a fixed order."""
+        for container in self.containers:
+            yield from container.runs()
+
+    def size(self) -> int:
+        """Bytes that a scan reads. Walks folders, but opens no file."""
+        return sum(run.size for run in self.runs())
+
+    def scan(self, on_progress: OnProgress | None = None) -> Iterator[Entry]:
+        """Yield (key, image bytes) of every image in stored order, which is no sorted order.
+
+        Args:
+            on_progress: called with the number of bytes just read, `size` in all.
+
+        Raises:
+            PipelineError: if a shard is damaged.
+        """
+        for run in self.runs():
+            yield from run.scan(on_progress)
+
+    def prepare(self) -> None:
+        """Build what `read` needs now rather than at the first read.
+
+        Worth calling before worker processes start, which then share it.
+
+        Raises:
+            PipelineError: if a shard is damaged, or two hold the same key.
+        """
+        for container in self.containers:
+            container.prepare()
+
+    def read(self, key: str) -> bytes:
+        """The stored bytes of one image.
+
+        Raises:
+            KeyError: if no image has this key.
+        """
+        for container in self.containers:
+            try:
+                return container.read(key)
+            except KeyError:
+                continue
+        raise KeyError(key)
+
+    def __contains__(self, key: object) -> bool:
+        return any(key in container for container in self.containers)
+
+
+def open_source(specs: Sequence[str]) -> Source:
+    """The source made of folders, ``.tar`` and ``.parquet`` files.
+
+    Args:
+        specs: local paths, globs, or URLs that fsspec knows, such as ``s3://bucket/pool-*.tar``.
+
+    Raises:
+        Misuse: if one of them is not there or is something else.
+    """
+    containers: list[Container] = []
+    tars: list[str] = []
+    parquets: list[str] = []
+    # A list in place of a set keeps the order; a glob and a name may both give a shard.
+    urls = list(dict.fromkeys(url for spec in specs for url in expand(spec)))
+    for url in urls:
+        fs, path = filesystem(url)
+        if fs.isdir(path):
+            containers.append(Folder(url))
+        elif path.lower().endswith(".tar"):
+            tars.append(url)
+        elif path.lower().endswith(".parquet"):
+            parquets.append(url)
+        else:
+            raise Misuse(
+                f"{url!r} is no source of images; give image folders, uncompressed .tar shards "
+                "or .parquet files."
+            )
+    if tars:
+        containers.append(TarShards(tars))
+    if parquets:
+        containers.append(ParquetShards(parquets))
+    return Source(containers)

@@ -1,0 +1,92 @@
+"""Compare the images of a source with a manifest."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from .hashing import hash_images
+from .manifest import Manifest
+from .run import OnProgress
+from .source import Source
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a comparison found.
+
+    Attributes:
+        checked: number of the manifest's images that were looked for.
+        changed: keys whose stored bytes have another digest, in pool order.
+        missing: keys that the source does not hold, in pool order.
+        extra: keys that the manifest does not list; None when only a sample was checked.
+    """
+
+    checked: int
+    changed: list[str]
+    missing: list[str]
+    extra: list[str] | None
+
+    @property
+    def good(self) -> bool:
+        """Whether the source can serve every checked image. Extra images do no harm."""
+        return not self.changed and not self.missing
+
+
+def verify_all(
+    manifest: Manifest, source: Source, *, on_progress: OnProgress | None = None
+) -> Verdict:
+    """Hash every image of `source`; progress counts bytes, ``source.size()`` in all.
+
+    Raises:
+        PipelineError: if the manifest contradicts its own pool id, or a shard is damaged.
+    """
+    manifest.check()
+    found = hash_images(source, on_progress=on_progress)
+    row = pc.index_in(manifest.keys, value_set=found.keys).fill_null(-1).to_numpy()
+    here = np.flatnonzero(row >= 0)
+    differs = (found.digests[row[here]] != manifest.digests[here]).any(axis=1)
+    extra = np.ones(len(found.keys), bool)
+    extra[row[here]] = False
+    return Verdict(
+        checked=len(manifest),
+        changed=manifest.keys.take(pa.array(here[differs])).to_pylist(),
+        missing=manifest.keys.filter(pa.array(row < 0)).to_pylist(),
+        extra=found.keys.filter(pa.array(extra)).to_pylist(),
+    )
+
+
+def verify_sample(
+    manifest: Manifest,
+    source: Source,
+    count: int,
+    *,
+    seed: int | None = None,
+    on_progress: OnProgress | None = None,
+) -> Verdict:
+    """Hash `count` images drawn at random, others every time unless `seed` is given.
+
+    Progress counts images.
+
+    Raises:
+        PipelineError: if the manifest contradicts its own pool id, or a shard is damaged.
+    """
+    manifest.check()
+    source.prepare()
+    count = min(count, len(manifest))
+    drawn = np.random.default_rng(seed).choice(len(manifest), size=count, replace=False)
+    changed, missing = [], []
+    for position in np.sort(drawn).tolist():
+        key = manifest.key(position)
+        try:
+            if hashlib.sha256(source.read(key)).digest() != manifest.digest(position):
+                changed.append(key)
+        except (KeyError, FileNotFoundError):
+            missing.append(key)
+        if on_progress is not None:
+            on_progress(1)
+    return Verdict(checked=count, changed=changed, missing=missing, extra=None)

@@ -1,0 +1,110 @@
+"""Indexing: resumed after an interruption, and growing an old pool."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from plada_ref.errors import PipelineError
+from plada_ref.pool import Manifest, folder, index_pool, open_source
+from plada_ref.pool import tar as tar_module
+from plada_ref.pool.location import filesystem
+
+
+def test_a_resumed_index_reads_unchanged_shards_once(
+    tmp_path: Path, make_tar: Any, images: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = list(images.items())
+    shards = [make_tar(tmp_path / f"{n}.tar", dict(items[n::3])) for n in range(3)]
+    whole = shards[2].read_bytes()
+    shards[2].write_bytes(whole[:1000])
+    out = tmp_path / "pool.parquet"
+    with pytest.raises(PipelineError, match=r"2\.tar"):
+        index_pool(open_source([str(tmp_path / "*.tar")]), out)
+    assert not out.exists()
+    assert len(list((tmp_path / "pool.parquet.parts").iterdir())) == 2
+
+    walked: list[str] = []
+    members = tar_module.members
+
+    def watched(file: Any, length: int, url: str, skipped: Any) -> Any:
+        walked.append(Path(url).name)
+        return members(file, length, url, skipped)
+
+    monkeypatch.setattr(tar_module, "members", watched)
+    shards[2].write_bytes(whole)
+    changed = dict(items[1::3]) | {items[1][0]: b"changed while the work was interrupted"}
+    make_tar(shards[1], changed)
+    told: list[int] = []
+    source = open_source([str(tmp_path / "*.tar")])
+    manifest, _ = index_pool(source, out, on_progress=told.append)
+    assert walked == ["1.tar", "2.tar"]
+    assert sum(told) == source.size()
+    assert not (tmp_path / "pool.parquet.parts").exists()
+    fresh, _ = index_pool(open_source([str(tmp_path / "*.tar")]), tmp_path / "fresh.parquet")
+    assert manifest.pool == fresh.pool == Manifest.read(out).pool
+    assert out.read_bytes() == (tmp_path / "fresh.parquet").read_bytes()
+
+
+def test_a_resumed_folder_keeps_its_counts(
+    tmp_path: Path, make_folder: Any, images: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder, "RUN_FILES", 7)
+    stored = images | {"class-0/notes.txt": b"", "class-2/.hidden.png": b""}
+    source = open_source([str(make_folder(tmp_path / "images", stored))])
+    read = filesystem(str(tmp_path))[0].cat_file
+    calls = 0
+
+    def failing(path: str, **more: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 20:
+            raise KeyboardInterrupt
+        return read(path, **more)
+
+    monkeypatch.setattr(filesystem(str(tmp_path))[0], "cat_file", failing)
+    with pytest.raises(KeyboardInterrupt):
+        index_pool(source, tmp_path / "pool.parquet")
+    manifest, skipped = index_pool(source, tmp_path / "pool.parquet")
+    assert calls == 20 + len(images) - 14
+    assert len(manifest) == len(images)
+    assert skipped == {"hidden": 1, "not-an-image": 1}
+
+
+def test_a_pool_only_grows(tmp_path: Path, make_folder: Any, images: dict[str, bytes]) -> None:
+    keys = sorted(images)
+    root = make_folder(tmp_path / "images", {key: images[key] for key in keys[10:]})
+    source = open_source([str(root)])
+    first, _ = index_pool(source, tmp_path / "first.parquet")
+    semantic = first.arranged(np.arange(len(first))[::-1].copy(), "semantic")
+
+    make_folder(root, images)
+    for old in (first, semantic):
+        grown, _ = index_pool(source, tmp_path / "grown.parquet", extend=old)
+        again = Manifest.read(tmp_path / "grown.parquet")
+        assert again.keys.to_pylist() == old.keys.to_pylist() + keys[:10]
+        assert again.prefix_id(len(old)) == old.pool.id
+        assert (again.order, again.generations) == (old.order, (20, 30))
+    same, _ = index_pool(source, tmp_path / "same.parquet", extend=grown)
+    assert (same.pool, same.generations) == (grown.pool, (20, 30))
+    unextended, _ = index_pool(source, tmp_path / "other.parquet")
+    assert unextended.pool != grown.pool
+
+    (root / keys[12]).write_bytes(b"other bytes")
+    with pytest.raises(PipelineError, match=r"1 of the 20 images.*other bytes.*only grows"):
+        index_pool(source, tmp_path / "bad.parquet", extend=first)
+    (root / keys[12]).unlink()
+    with pytest.raises(PipelineError, match=r"1 of the 20 images.*missing.*only grows"):
+        index_pool(source, tmp_path / "bad.parquet", extend=first)
+    assert not (tmp_path / "bad.parquet").exists()
+
+
+def test_no_images(tmp_path: Path, make_tar: Any) -> None:
+    make_tar(tmp_path / "pool.tar", {"labels.json": b"{}"})
+    for spec in (str(tmp_path), str(tmp_path / "pool.tar")):
+        with pytest.raises(PipelineError, match=r"no image \(skipped: 1 not-an-image\)"):
+            index_pool(open_source([spec]), tmp_path / "pool.parquet")
+    assert not (tmp_path / "pool.parquet.parts").exists()
