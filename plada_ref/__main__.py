@@ -1,0 +1,5 @@
+"""``python -m plada_ref`` is the command ``plada``."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,34 @@
+"""The command line ``plada``: one command for each step from a teacher to a student.
+
+Command modules import only what the format needs; torch and the like are imported inside the
+commands that use them, so that `plada inspect` works, and starts fast, without them.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from .commands import decode, encode, inspect, pool, prune, validate
+
+app = typer.Typer(
+    name="plada",
+    help="Send an image-classification task in kilobytes: which images of a shared pool, and which "
+    "class.\n\nProducer: pool index, teach, label, prune, encode. Client: decode, train, evaluate. "
+    "Both at once: transfer, demo.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.command()(inspect.inspect)
+app.command()(validate.validate)
+app.command()(decode.decode)
+app.add_typer(pool.app)
+app.command()(prune.prune)
+app.command()(encode.encode)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,102 @@
+"""``plada encode``: a selection to a `.plada` file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+import typer
+
+from pladafmt import content_id, validate
+from pladafmt.writer import Encoding
+
+from ..errors import Misuse
+from ..extras import need
+from .options import AsJson
+from .output import Output
+from .run import command
+
+if TYPE_CHECKING:
+    from pladafmt import Payload
+
+
+@command
+def encode(
+    selection: Annotated[
+        Path,
+        typer.Argument(metavar="SELECTION", help="A selection by plada prune.", show_default=False),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where to write the .plada file.")],
+    encoding: Annotated[
+        str,
+        typer.Option(help="Position encoding: auto (the smallest), bitmap, delta or rle."),
+    ] = "auto",
+    block_span: Annotated[
+        int | None,
+        typer.Option(
+            help="Pool positions per block; one block if left out. Many blocks let a client that "
+            "holds part of the pool skip the rest."
+        ),
+    ] = None,
+    unnamed: Annotated[
+        bool, typer.Option("--unnamed", help="Leave the class names out; they cost bytes.")
+    ] = False,
+    metadata: Annotated[
+        Path | None,
+        typer.Option(help="A JSON file with an object to put into the payload."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the payload of a selection, and say which part of it takes how many bytes.
+
+    Example: `plada encode selection.parquet -o task.plada`
+    """
+    need("pyarrow", extra="ref", for_="plada encode")
+    from dataclasses import replace
+
+    from .. import selection_file
+
+    output = Output(as_json=as_json)
+    payload = selection_file.read(selection)
+    if unnamed:
+        payload = replace(payload, classes=payload.class_count)
+    if metadata is not None:
+        payload = replace(payload, metadata=_read_metadata(metadata))
+    size = write_payload(output, payload, out, encoding=encoding, block_span=block_span)
+    output.result(
+        {
+            "out": str(out),
+            "payload_bytes": size,
+            "kept": payload.kept,
+            "content_id": content_id(payload).hex(),
+            "bytes_per_part": validate(out).bytes_per_part,
+        }
+    )
+
+
+def write_payload(
+    output: Output, payload: Payload, out: Path, *, encoding: str, block_span: int | None
+) -> int:
+    """Write `payload` to `out`, say what takes how many bytes, and return the file's size."""
+    from typing import cast
+
+    from pladafmt import dump
+
+    if encoding not in get_args(Encoding):
+        raise Misuse(f"--encoding takes one of {', '.join(get_args(Encoding))}; not {encoding!r}.")
+    dump(payload, out, encoding=cast("Encoding", encoding), block_span=block_span)
+    report = validate(out)
+    parts = ", ".join(f"{name} {size:,}" for name, size in report.bytes_per_part.items())
+    output.say(f"{out}: {report.size:,} bytes for {payload.kept:,} images ({parts})")
+    return report.size
+
+
+def _read_metadata(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise Misuse(f"{path} is not a JSON file: {error}.") from error
+    if not isinstance(value, dict):
+        raise Misuse(f'{path} holds no JSON object; metadata is one, such as {{"licence": ...}}.')
+    return value

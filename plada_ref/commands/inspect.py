@@ -1,0 +1,107 @@
+"""``plada inspect``: what a file says, and who owns each of its bytes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from pladafmt import Payload, Report
+from pladafmt import validate as validate_file
+from pladafmt.text import for_terminal
+
+from .options import AsJson, LimitOptions, PayloadFile, limits_from
+from .output import Output
+from .run import command
+
+_SHOWN_CLASSES = 20
+_SHOWN_PARTS = 60
+
+
+@command
+def inspect(
+    payload: PayloadFile,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Show every part and every class, however many.")
+    ] = False,
+    limit: LimitOptions = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the header, classes and metadata of a file, and the owner of every byte.
+
+    A damaged file is shown as far as it can be read; then the exit status is 1.
+
+    Example: `plada inspect task.plada --all`
+    """
+    output = Output(as_json=as_json)
+    report = validate_file(payload, limits=limits_from(limit))
+    _show_facts(output, report)
+    if report.payload is not None:
+        _show_classes(output, report.payload, everything)
+    _show_parts(output, report, everything)
+    value = report.as_json()
+    value["parts"] = [
+        {"name": part.name, "offset": part.offset, "size": part.size, "note": part.note}
+        for part in report.parts
+    ]
+    if report.payload is not None:
+        value["class_names"] = list(report.payload.class_names)
+        value["kept_per_class"] = _histogram(report.payload)
+        value["metadata"] = report.payload.metadata
+    output.result(value)
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+def _show_facts(output: Output, report: Report) -> None:
+    output.say(f"verdict     {report.verdict}")
+    if not report.ok:
+        output.say(f"            {report.problem} ({report.code} at byte {report.offset})")
+    output.say(f"size        {report.size:,} bytes")
+    for name, value in report.facts.items():
+        output.say(f"{name:<11} {f'{value:,}' if type(value) is int else value}")
+
+
+def _histogram(payload: Payload) -> list[int]:
+    counts = np.bincount(payload.labels, minlength=payload.class_count)
+    return [int(count) for count in counts]
+
+
+def _show_classes(output: Output, payload: Payload, everything: bool) -> None:
+    table = Table(title="Classes", title_justify="left")
+    table.add_column("label", justify="right")
+    table.add_column("name")
+    if payload.identifiers is not None:
+        table.add_column("identifier")
+    table.add_column("kept", justify="right")
+    counts = _histogram(payload)
+    shown = payload.class_count if everything else min(payload.class_count, _SHOWN_CLASSES)
+    for label, name in enumerate(payload.class_names[:shown]):
+        cells = [str(label), for_terminal(name)]
+        if payload.identifiers is not None:
+            cells.append(for_terminal(payload.identifiers[label]))
+        table.add_row(*(Text(cell) for cell in cells), f"{counts[label]:,}")
+    output.show(table)
+    if shown < payload.class_count:
+        output.say(f"... and {payload.class_count - shown:,} more classes (--all shows them)")
+    for name, value in (payload.metadata or {}).items():
+        output.say(f"metadata    {for_terminal(name)}: {for_terminal(str(value))}")
+
+
+def _show_parts(output: Output, report: Report, everything: bool) -> None:
+    table = Table(title="Owner of every byte", title_justify="left")
+    for heading in ("offset", "bytes"):
+        table.add_column(heading, justify="right")
+    table.add_column("owner")
+    table.add_column("says")
+    shown = len(report.parts) if everything else min(len(report.parts), _SHOWN_PARTS)
+    for part in report.parts[:shown]:
+        table.add_row(f"{part.offset:,}", f"{part.size:,}", Text(part.name), Text(part.note))
+    output.show(table)
+    if shown < len(report.parts):
+        output.say(f"... and {len(report.parts) - shown:,} more parts (--all shows them)")
+    totals = ", ".join(f"{name} {size:,}" for name, size in report.bytes_per_part.items())
+    output.say(f"bytes       {totals}")

@@ -1,0 +1,52 @@
+"""``plada validate``: whether files are good, and if not, where they are wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pladafmt import validate as validate_file
+from pladafmt.text import for_terminal
+
+from .options import AsJson, LimitOptions, limits_from
+from .output import Output
+from .run import command
+
+
+@command
+def validate(
+    payloads: Annotated[
+        list[Path], typer.Argument(metavar="PAYLOADS...", help=".plada files.", show_default=False)
+    ],
+    limit: LimitOptions = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check files against the specification: one line for each.
+
+    Exit status 0 if every file is valid, 1 if one is not, 2 for misuse. A file may be refused as
+    *unsupported* or over a *limit* without being bad; the line says which.
+
+    Example: `plada validate incoming/*.plada`
+    """
+    output = Output(as_json=as_json)
+    limits = limits_from(limit)
+    reports = []
+    for path in payloads:
+        report = validate_file(path, limits=limits)
+        reports.append({"file": str(path), **report.as_json()})
+        shown = for_terminal(str(path))
+        if report.ok:
+            facts = report.facts
+            output.say(
+                f"{shown}: valid; {facts['kept']:,} of {facts['pool_size']:,} images, "
+                f"{facts['classes']:,} classes, {report.size:,} bytes."
+            )
+        else:
+            place = f" at byte {report.offset:,}" if report.offset is not None else ""
+            output.say(f"{shown}: {report.verdict} ({report.code}){place}: {report.problem}")
+    good = all(report["verdict"] == "valid" for report in reports)
+    output.result({"ok": good, "files": reports})
+    if not good:
+        raise typer.Exit(1)

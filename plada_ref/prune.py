@@ -1,0 +1,54 @@
+"""From a score table to a payload: keep the most useful images (paper, section 4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pladafmt import Payload
+
+from .scores import ScoreTable
+from .selection import Selection, select
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """A payload, and what the selection did to each class.
+
+    Attributes:
+        payload: the kept images with their pseudo-labels.
+        supply: pseudo-labels of each class in the whole pool, int64 of shape (C,).
+        kept: kept images of each class, int64 of shape (C,).
+    """
+
+    payload: Payload
+    supply: npt.NDArray[np.int64]
+    kept: npt.NDArray[np.int64]
+
+    @property
+    def vanished(self) -> list[str]:
+        """Names of the classes that no kept image stands for."""
+        return [name for name, n in zip(self.payload.class_names, self.kept, strict=True) if not n]
+
+
+def prune(
+    table: ScoreTable, rule: Selection, keep: int, *, metadata: dict[str, Any] | None = None
+) -> Pruned:
+    """Return the payload of the `keep` images that `rule` selects from `table`."""
+    classes = len(table.classes)
+    positions = select(table.labels, table.energy, classes, keep, rule)
+    labels = table.labels[positions]
+    return Pruned(
+        payload=Payload(
+            pool=table.pool,
+            classes=list(table.classes),
+            positions=positions,
+            labels=labels,
+            metadata=metadata,
+        ),
+        supply=np.bincount(table.labels, minlength=classes),
+        kept=np.bincount(labels, minlength=classes),
+    )
