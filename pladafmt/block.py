@@ -222,7 +222,7 @@ def encode(
     number, packed = _encode_positions(relative, span, encoding, limits)
     streams = [packed, pack(labels.encode(label_values, classes))]
     if codes is not None:
-        streams.append(pack(weights.pack(codes, weight_bits)))
+        streams.append(pack([weights.pack(codes, weight_bits)]))
     form = number
     flags = (
         layout.FORM_POSITIONS_ZSTD,
@@ -263,10 +263,10 @@ def _encode_positions(
                 if encoding == "auto":
                     continue
                 raise refusal
-        stream = encodings.MODULES[number].encode(relative, span)
-        if encoding == "auto" and len(stream) > limits.stream:
+        parts = encodings.MODULES[number].encode(relative, span)
+        if encoding == "auto" and sum(map(len, parts)) > limits.stream:
             continue
-        packed = pack(stream)
+        packed = pack(parts)
         if best is None or len(packed.stored) < len(best[1].stored):
             best = number, packed
     if best is None:

@@ -15,10 +15,10 @@ def width(classes: int) -> int:
     return 0 if classes == 1 else 1 if classes <= 256 else 2
 
 
-def encode(labels: npt.NDArray[np.uint16], classes: int) -> bytes:
-    """Return the label stream of `labels`, shape (count,)."""
-    size = width(classes)
-    return labels.astype(f"<u{size}").tobytes() if size else b""
+def encode(labels: npt.NDArray[np.uint16], classes: int) -> list[bytes]:
+    """Return the parts of the label stream of `labels`, shape (count,): low bytes, high bytes."""
+    planes = labels.astype("<u2").view(np.uint8).reshape(-1, 2).T
+    return [plane.tobytes() for plane in planes[: width(classes)]]
 
 
 def decode(stream: bytes, classes: int, count: int, offset: int) -> npt.NDArray[np.uint16]:
@@ -27,10 +27,10 @@ def decode(stream: bytes, classes: int, count: int, offset: int) -> npt.NDArray[
     Raises:
         Malformed: ``label-range`` if a label is not below the number of classes.
     """
-    size = width(classes)
-    if size == 0:
-        return np.zeros(count, dtype=np.uint16)
-    labels = np.frombuffer(stream, dtype=f"<u{size}").astype(np.uint16)
+    planes = np.frombuffer(stream, dtype=np.uint8).reshape(width(classes), count)
+    labels = np.zeros(count, dtype=np.uint16)
+    for place, plane in enumerate(planes):
+        labels |= plane.astype(np.uint16) << np.uint16(8 * place)
     high = int(labels.max())
     if high >= classes:
         raise Malformed(

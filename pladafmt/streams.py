@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from . import zstd
@@ -66,10 +67,15 @@ class Packed:
     decoded_size: int
 
 
-def pack(data: bytes) -> Packed:
-    """Return `data` in its smaller form; stored bytes win a tie."""
+def pack(parts: Sequence[bytes]) -> Packed:
+    """Return the stream that `parts` make up in its smaller form; stored bytes win a tie.
+
+    The decoded stream is the parts in a row. Where one ends and the next begins is a hint for the
+    compressor only: what differs in kind is better compressed apart.
+    """
+    data = b"".join(parts)
     if data:
-        frame = zstd.compress(data)
+        frame = zstd.compress(parts)
         if len(frame) < len(data):
             return Packed(frame, True, len(data))
     return Packed(data, False, len(data))

@@ -32,6 +32,9 @@ EXAMPLE = Payload(
 )
 """The payload of Appendix A, written as RLE."""
 
+EXAMPLE_POSITIONS = bytes.fromhex("0211089900")
+"""Its position stream: 2 kept runs, the widths of 3, 2 and 294, and their low bits."""
+
 
 def _type_of(part: Construct) -> str:
     """Return how the specification writes the type of a field."""

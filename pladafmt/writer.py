@@ -134,7 +134,7 @@ def _class_map(payload: Payload, limits: Limits) -> bytes:
     text = classmap.encode(payload.class_names, payload.identifiers)
     if len(text) > limits.class_map:
         raise _over("class_map", len(text), limits.class_map)
-    packed = pack(text)
+    packed = pack([text])
     form = layout.FORM_ZSTD if packed.compressed else 0
     if payload.identifiers is not None:
         form |= layout.FORM_IDENTIFIERS
@@ -145,7 +145,7 @@ def _metadata(payload: Payload, limits: Limits) -> bytes:
     text = metadata.encode(payload.metadata or {})
     if len(text) > limits.metadata:
         raise _over("metadata", len(text), limits.metadata)
-    packed = pack(text)
+    packed = pack([text])
     form = layout.FORM_ZSTD if packed.compressed else 0
     return layout.build(layout.METADATA_BODY, form=form) + packed.stored
 

@@ -2,7 +2,7 @@
 
 Each encoding is one module with the same three functions::
 
-    encode(relative, span) -> bytes
+    encode(relative, span) -> parts of the stream
     size_bounds(span, count) -> (least, most) bytes of a valid stream
     decode(stream, span, count, offset) -> relative positions
 
@@ -25,8 +25,8 @@ Relative = npt.NDArray[np.int64]
 class Encoding(Protocol):
     """What each module of this package offers."""
 
-    def encode(self, relative: Relative, span: int) -> bytes:
-        """Return the stream of `relative`, not yet compressed."""
+    def encode(self, relative: Relative, span: int) -> list[bytes]:
+        """Return the parts of the stream of `relative`, not yet compressed."""
         ...
 
     def size_bounds(self, span: int, count: int) -> tuple[int, int]:

@@ -10,14 +10,14 @@ from ..errors import Malformed, Noncanonical
 FIELD = "BLOCK.positions"
 
 
-def encode(relative: npt.NDArray[np.int64], span: int) -> bytes:
-    """Return the bitmap of `relative` over `span` positions."""
+def encode(relative: npt.NDArray[np.int64], span: int) -> list[bytes]:
+    """Return the bitmap of `relative` over `span` positions, one part."""
     octets = np.zeros((span + 7) // 8, dtype=np.uint8)
     index = relative >> 3
     starts = np.flatnonzero(np.diff(index, prepend=-1))
     bits = (1 << (relative & 7)).astype(np.uint8)
     octets[index[starts]] = np.bitwise_or.reduceat(bits, starts)
-    return octets.tobytes()
+    return [octets.tobytes()]
 
 
 def size_bounds(span: int, count: int) -> tuple[int, int]:

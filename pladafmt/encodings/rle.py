@@ -1,57 +1,67 @@
-"""RLE: the lengths of runs, kept and skipped in turn, as varints of length - 1."""
+"""RLE: the lengths of the runs of kept images, then of the skipped runs between them."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from .. import varint
-from ..errors import Malformed
+from .. import integers, varint
+from ..errors import Malformed, PladaError
 
 FIELD = "BLOCK.positions"
 
 
-def encode(relative: npt.NDArray[np.int64], span: int) -> bytes:
-    """Return the run lengths of `relative`, which starts and ends with a kept run."""
+def encode(relative: npt.NDArray[np.int64], span: int) -> list[bytes]:
+    """Return the parts of the stream of `relative`, not yet compressed."""
     breaks = np.flatnonzero(np.diff(relative) > 1)
     firsts = relative[np.concatenate(([0], breaks + 1))]
     lasts = relative[np.concatenate((breaks, [relative.size - 1]))]
-    edges = np.stack([firsts, lasts + 1], axis=1).reshape(-1)
-    return varint.write_array((np.diff(edges) - 1).astype(np.uint64))
+    kept = lasts - firsts + 1
+    skipped = firsts[1:] - lasts[:-1] - 1
+    return [varint.write(kept.size), *integers.encode(np.concatenate((kept, skipped)))]
 
 
 def size_bounds(span: int, count: int) -> tuple[int, int]:
     """Return the least and the most bytes of a valid stream."""
     runs = min(count, span - count + 1)
-    return 1, (2 * runs - 1) * varint.MAX_BYTES
+    return 2, varint.MAX_BYTES + integers.size_bounds(2 * runs - 1, span)[1]
 
 
 def decode(stream: bytes, span: int, count: int, offset: int) -> npt.NDArray[np.int64]:
-    """Return the relative positions of a run-length stream.
+    """Return the relative positions of a stream whose size lies within the bounds.
 
     Raises:
-        Malformed: what varints are refused for, ``run-parity`` if the last run is a skipped one,
-            ``run-total`` if the runs do not fill the range, ``position-count`` if the kept ones
-            do not add up to `count`.
+        PladaError: what varints and split integers are refused for; ``run-count`` if there cannot
+            be so many runs, ``run-total`` if the runs do not fill the range, ``position-count`` if
+            the kept ones do not add up to `count`.
     """
-    lengths = varint.read_array(stream, offset=offset, field=FIELD)
-    if lengths.size % 2 == 0:
+    try:
+        runs, start = varint.read(stream, 0)
+    except PladaError as error:
+        raise type(error)(
+            error.code if error.code != "truncated" else "integer-size",
+            error.problem,
+            offset=offset,
+            field=FIELD,
+        ) from None
+    if not 1 <= runs <= min(count, span - count + 1):
         raise Malformed(
-            "run-parity", "The run lengths end with a skipped run.", offset=offset, field=FIELD
+            "run-count",
+            f"There cannot be {runs} runs in this block.",
+            offset=offset,
+            field=FIELD,
         )
-    # Longer runs than the range would make the exact sums below wrap around.
-    longest = int(lengths.max()) + 1
-    total = None if longest > span else int(lengths.sum(dtype=np.float64)) + lengths.size
-    if total is not None and total <= 2 * span:
-        total = int(lengths.sum()) + lengths.size
-    if total != span:
+    lengths = integers.decode(stream[start:], 2 * runs - 1, offset=offset + start, field=FIELD)
+    # A float sum cannot wrap around; it settles whether the exact one is safe.
+    total = float(lengths.sum(dtype=np.float64))
+    if total > 2.0 * span or int(lengths.sum()) != span:
         raise Malformed(
             "run-total",
             f"The runs do not add up to the block's span of {span}.",
             offset=offset,
             field=FIELD,
         )
-    kept = lengths[0::2].astype(np.int64) + 1
+    kept = lengths[:runs]
     found = int(kept.sum())
     if found != count:
         raise Malformed(
@@ -60,8 +70,7 @@ def decode(stream: bytes, span: int, count: int, offset: int) -> npt.NDArray[np.
             offset=offset,
             field=FIELD,
         )
-    starts = np.cumsum(lengths.astype(np.int64) + 1) - lengths.astype(np.int64) - 1
-    # Each kept image: its index, shifted by what was skipped before its run.
-    shift = starts[0::2] - (np.cumsum(kept) - kept)
+    # Each kept image: its index among the kept ones, shifted by what was skipped before its run.
+    shift = np.concatenate(([0], np.cumsum(lengths[runs:])))
     relative: npt.NDArray[np.int64] = np.arange(count, dtype=np.int64) + np.repeat(shift, kept)
     return relative

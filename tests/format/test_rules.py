@@ -7,16 +7,17 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from pladafmt import Limits, chunks, content_id, layout, loads, validate, varint
+from pladafmt import Limits, chunks, content_id, integers, layout, loads, tables, validate, varint
 from pladafmt.limits import MAX_POSITION
 from pladafmt.tables import EXAMPLE, generate
 
 SPEC = Path(__file__).parents[2] / "spec" / "plada-1.md"
 
 V = varint.write
-POSITIONS = bytes.fromhex("02a50201")
+POSITIONS = tables.EXAMPLE_POSITIONS
 LABELS = bytes([0, 0, 1, 1, 0])
 NAMES = b"\0\x03cat\x03dog"
 OVERLONG = b"\x85\x00"
@@ -108,11 +109,23 @@ def bitmap(octets: bytes, span: int, count: int) -> bytes:
 
 def delta(stream: bytes, span: int, count: int) -> bytes:
     body = block(first=0, span=span, count=count, form=1, positions=stream, labels=bytes(count))
-    return with_block(body, kept=count, max_stream=max(len(stream), count))
+    pool_size = V(max(span, 1000))
+    largest = max(len(stream), count)
+    first = head(kept=count, max_stream=largest, pool_size=pool_size)
+    return file((layout.CLASSES, NAMES), (layout.BLOCK, body), head_body=first)
+
+
+def split(*values: int) -> bytes:
+    return b"".join(integers.encode(np.array(values)))
+
+
+def runs(*lengths: int) -> bytes:
+    stream = V((len(lengths) + 1) // 2) + split(*lengths)
+    return with_block(block(positions=stream), max_stream=max(len(stream), 5))
 
 
 def weighted(scale: bytes, codes: bytes, **changes: int) -> bytes:
-    body = V(3) + V(299) + V(5) + b"\x02" + V(4) + V(5) + POSITIONS + LABELS + codes
+    body = V(3) + V(299) + V(5) + b"\x02" + V(len(POSITIONS)) + V(5) + POSITIONS + LABELS + codes
     return file(
         (layout.CLASSES, NAMES), (layout.BLOCK, body), head_body=head(features=2, tail=scale)
     )
@@ -130,7 +143,7 @@ def damaged_crc() -> bytes:
 
 def foreign_block() -> bytes:
     other = file((layout.CLASSES, NAMES), (layout.BLOCK, block()), head_body=head(pool_size=V(999)))
-    return GOOD[:72] + other[72:93] + GOOD[93:]
+    return GOOD[:72] + other[72:94] + GOOD[94:]
 
 
 RULES: dict[str, list[tuple[str, str, Callable[[], bytes]]]] = {
@@ -140,12 +153,20 @@ RULES: dict[str, list[tuple[str, str, Callable[[], bytes]]]] = {
             "malformed",
             lambda: file(head_body=head(pool_size=b"\xff" * 7 + b"\x1f")),
         ),
-        ("varint-overflow", "malformed", lambda: delta(b"\xff\0\0\0" + b"\xff" * 8, 600, 5)),
+        (
+            "varint-overflow",
+            "malformed",
+            lambda: with_block(block(positions=b"\xff" * 8), max_stream=8),
+        ),
     ],
     "PLADA-INT-002": [
         ("varint-overlong", "noncanonical", lambda: file(head_body=head(pool_size=OVERLONG))),
-        ("varint-overlong", "noncanonical", lambda: delta(b"\xff\0\0\0" + OVERLONG, 300, 5)),
-        ("varint-overlong", "noncanonical", lambda: GOOD[:94] + b"\x80\0" + GOOD[95:]),
+        (
+            "varint-overlong",
+            "noncanonical",
+            lambda: with_block(block(positions=OVERLONG + bytes(3))),
+        ),
+        ("varint-overlong", "noncanonical", lambda: GOOD[:58] + b"\x89\0" + GOOD[59:]),
     ],
     "PLADA-CON-001": [("bad-magic", "malformed", lambda: b"\x88" + GOOD[1:])],
     "PLADA-CON-002": [("unknown-version", "unsupported", lambda: GOOD[:8] + b"\x02" + GOOD[9:])],
@@ -174,7 +195,7 @@ RULES: dict[str, list[tuple[str, str, Callable[[], bytes]]]] = {
         ),
     ],
     "PLADA-CON-008": [
-        ("truncated", "malformed", lambda: GOOD[:93]),
+        ("truncated", "malformed", lambda: GOOD[:94]),
         ("truncated", "malformed", lambda: GOOD[:-1]),
     ],
     "PLADA-CON-009": [("trailing-bytes", "malformed", lambda: GOOD + GOOD)],
@@ -192,7 +213,7 @@ RULES: dict[str, list[tuple[str, str, Callable[[], bytes]]]] = {
             # A block with the CRC of an ancillary chunk, as one planted in metadata would have.
             "crc-mismatch",
             "corrupt",
-            lambda: GOOD[:72] + chunks.write(layout.BLOCK, block(), 0) + GOOD[93:],
+            lambda: GOOD[:72] + chunks.write(layout.BLOCK, block(), 0) + GOOD[94:],
         ),
     ],
     "PLADA-HEAD-001": [
@@ -373,7 +394,7 @@ RULES: dict[str, list[tuple[str, str, Callable[[], bytes]]]] = {
             ),
         )
     ],
-    "PLADA-BLK-006": [("block-streams", "malformed", lambda: with_block(block(size=10)))],
+    "PLADA-BLK-006": [("block-streams", "malformed", lambda: with_block(block(size=11)))],
     "PLADA-BLK-007": [
         (
             "block-order",
@@ -386,34 +407,37 @@ RULES: dict[str, list[tuple[str, str, Callable[[], bytes]]]] = {
     "PLADA-IDX-001": [("padding-bits", "noncanonical", lambda: bitmap(b"\x11\x05", 9, 3))],
     "PLADA-IDX-002": [
         ("position-count", "malformed", lambda: bitmap(b"\x91", 8, 4)),
-        ("position-count", "malformed", lambda: with_block(block(positions=b"\x01\xa6\x02\x01"))),
+        ("position-count", "malformed", lambda: runs(2, 2, 295)),
     ],
     "PLADA-IDX-003": [
         ("block-not-tight", "noncanonical", lambda: bitmap(b"\x92", 8, 3)),
         ("block-not-tight", "noncanonical", lambda: bitmap(b"\x49", 8, 3)),
     ],
     "PLADA-IDX-004": [
-        ("stream-truncated", "malformed", lambda: with_block(block(positions=b"\x02\xa5\x02\x81"))),
-        ("stream-truncated", "malformed", lambda: delta(b"\xff\0\0\0\x80", 300, 5)),
+        ("distance-total", "malformed", lambda: delta(b"\x00\x00", 6, 5)),
+        ("distance-total", "malformed", lambda: delta(split(*[MAX_POSITION] * 4), 2**52 + 5, 5)),
     ],
     "PLADA-IDX-005": [
-        ("escape-count", "malformed", lambda: delta(b"\xff\0\0\0", 600, 5)),
-        ("escape-count", "malformed", lambda: delta(b"\xff\0\0\0\0\0", 600, 5)),
+        ("run-count", "malformed", lambda: with_block(block(positions=b"\0" + POSITIONS[1:]))),
+        ("run-count", "malformed", lambda: with_block(block(positions=b"\x06" + POSITIONS[1:]))),
     ],
     "PLADA-IDX-006": [
-        ("gap-total", "malformed", lambda: delta(b"\x01\0\0\0", 7, 5)),
-        ("gap-total", "malformed", lambda: delta(b"\xff\0\0\0" + V(MAX_POSITION), 600, 5)),
+        ("run-total", "malformed", lambda: runs(3, 2, 295)),
+        ("run-total", "malformed", lambda: runs(3, 2, MAX_POSITION)),
     ],
-    "PLADA-IDX-007": [
-        ("run-parity", "malformed", lambda: with_block(block(positions=b"\x02\xa5\x02")))
+    "PLADA-SPL-001": [
+        ("integer-width", "malformed", lambda: delta(b"\xff\0" + b"\x0e\x0e" + bytes(4), 2**20, 5)),
+        ("integer-width", "malformed", lambda: delta(b"\xff\0" + b"\x35\x0f" + bytes(9), 2**52, 5)),
     ],
-    "PLADA-IDX-008": [
-        ("run-total", "malformed", lambda: with_block(block(positions=b"\x02\xa6\x02\x01"))),
-        (
-            "run-total",
-            "malformed",
-            lambda: with_block(block(positions=V(MAX_POSITION) * 3), max_stream=24, kept=5),
-        ),
+    "PLADA-SPL-002": [
+        ("integer-size", "malformed", lambda: delta(b"\x11\x11" + b"\0\0", 9, 5)),
+        ("integer-size", "malformed", lambda: delta(b"\x11\x11", 9, 5)),
+        ("integer-size", "malformed", lambda: delta(b"\xff\xff\x0f\x0f\x0f", 2**20, 5)),
+        ("integer-size", "malformed", lambda: with_block(block(positions=b"\x02\x01"))),
+    ],
+    "PLADA-SPL-003": [
+        ("padding-bits", "noncanonical", lambda: delta(b"\x00\x10", 4, 4)),
+        ("padding-bits", "noncanonical", lambda: delta(b"\x11\x00\x04", 7, 5)),
     ],
     "PLADA-LAB-001": [
         ("label-range", "malformed", lambda: with_block(block(labels=b"\0\0\1\2\0")))

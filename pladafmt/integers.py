@@ -1,0 +1,130 @@
+"""Split integers: how gaps and run lengths are written (specification, section 6.3).
+
+An integer v of w + 1 bits has the *width* w = floor(log2 v). Widths are few and repeat, so they
+compress; the w bits below the leading one are close to noise, so they are set apart, where they do
+not spoil the statistics. Two widths share a byte: to an order-0 entropy coder such as Zstd's, a
+pair shows how neighbouring widths go together.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import Malformed, Noncanonical
+
+WIDE = 15
+"""Width nibble that says: 15 or more, see the byte in the second part."""
+
+MAX_WIDTH = 52
+"""Width of 2^53 - 1."""
+
+Integers = npt.NDArray[np.int64]
+
+
+def encode(values: Integers) -> list[bytes]:
+    """Return `values`, 1 to 2^53-1, shape (n,), as three parts: widths, wide, low."""
+    widths = _widths(values)
+    nibbles = np.zeros(values.size + values.size % 2, dtype=np.uint8)
+    nibbles[: values.size] = np.minimum(widths, WIDE)
+    pairs = nibbles[0::2] | (nibbles[1::2] << 4)
+    wide = widths[widths >= WIDE].astype(np.uint8)
+    return [pairs.tobytes(), wide.tobytes(), _pack_low(values, widths)]
+
+
+def size_bounds(count: int, most: int) -> tuple[int, int]:
+    """Return the least and the most bytes of `count` integers from 1 to `most`."""
+    pairs = (count + 1) // 2
+    width = most.bit_length() - 1
+    wide = count if width >= WIDE else 0
+    return pairs, pairs + wide + (count * width + 7) // 8
+
+
+def decode(stream: bytes, count: int, *, offset: int, field: str) -> Integers:
+    """Return the `count` integers that fill `stream`, int64 of shape (count,).
+
+    Args:
+        stream: the three parts.
+        count: how many integers there are.
+        offset: where the stream stands in the file, for errors.
+        field: the stream's name, for errors.
+
+    Raises:
+        Malformed: ``integer-width`` for a wide width outside 15 to 52, ``integer-size`` if the
+            stream is not exactly as long as the widths say.
+        Noncanonical: ``padding-bits`` if an unused nibble or bit is not zero.
+    """
+    octets = np.frombuffer(stream, dtype=np.uint8)
+    pairs = (count + 1) // 2
+    if octets.size < pairs:
+        raise _wrong_size(offset, field)
+    nibbles = np.empty(2 * pairs, dtype=np.uint8)
+    nibbles[0::2] = octets[:pairs] & 15
+    nibbles[1::2] = octets[:pairs] >> 4
+    if nibbles[count:].any():
+        raise _padding(offset + pairs - 1, field)
+    widths = nibbles[:count].astype(np.int64)
+    escaped = np.flatnonzero(widths == WIDE)
+    low = pairs + escaped.size
+    if escaped.size:
+        wide = octets[pairs:low]
+        if wide.size < escaped.size:
+            raise _wrong_size(offset, field)
+        if int(wide.min()) < WIDE or int(wide.max()) > MAX_WIDTH:
+            raise Malformed(
+                "integer-width",
+                "A wide integer has a width outside 15 to 52.",
+                offset=offset + pairs,
+                field=field,
+            )
+        widths[escaped] = wide
+    ends = np.cumsum(widths)
+    bits = int(ends[-1]) if count else 0
+    if octets.size != low + (bits + 7) // 8:
+        raise _wrong_size(offset, field)
+    if bits % 8 and octets[-1] >> (bits % 8):
+        raise _padding(offset + octets.size - 1, field)
+    return _unpack_low(octets[low:], ends - widths, widths)
+
+
+def _widths(values: Integers) -> Integers:
+    # frexp is exact here: every integer up to 2^53 is a double.
+    exponents: Integers = np.frexp(values.astype(np.float64))[1].astype(np.int64) - 1
+    return exponents
+
+
+def _pack_low(values: Integers, widths: Integers) -> bytes:
+    """Return the low bits of each value, least significant first, one after the other."""
+    ends = np.cumsum(widths)
+    starts = ends - widths
+    bits = np.zeros(int(ends[-1]) if widths.size else 0, dtype=np.uint8)
+    for bit in range(int(widths.max(initial=0))):
+        has = widths > bit
+        bits[starts[has] + bit] = values[has] >> bit & 1
+    return np.packbits(bits, bitorder="little").tobytes()
+
+
+def _unpack_low(octets: npt.NDArray[np.uint8], starts: Integers, widths: Integers) -> Integers:
+    """Return the values whose low bits start at bit `starts` of `octets`."""
+    # Eight bytes from any byte hold the 7 bits before a value and its 52 bits.
+    padded = np.concatenate([octets, np.zeros(8, dtype=np.uint8)])
+    windows = np.ndarray(octets.size + 1, dtype="<u8", buffer=padded, strides=(1,))
+    low = windows[starts >> 3] >> (starts & 7).astype(np.uint64)
+    leading = np.uint64(1) << widths.astype(np.uint64)
+    values: Integers = (low & (leading - np.uint64(1)) | leading).astype(np.int64)
+    return values
+
+
+def _wrong_size(offset: int, field: str) -> Malformed:
+    return Malformed(
+        "integer-size",
+        "A stream of integers is not as long as its widths say.",
+        offset=offset,
+        field=field,
+    )
+
+
+def _padding(offset: int, field: str) -> Noncanonical:
+    return Noncanonical(
+        "padding-bits", "An unused bit among integers is not zero.", offset=offset, field=field
+    )
