@@ -8,7 +8,20 @@ from __future__ import annotations
 
 import typer
 
-from .commands import decode, encode, inspect, pool, prune, validate
+from .commands import (
+    decode,
+    demo,
+    encode,
+    evaluate,
+    inspect,
+    label,
+    pool,
+    prune,
+    teach,
+    train,
+    transfer,
+    validate,
+)
 
 app = typer.Typer(
     name="plada",
@@ -21,12 +34,18 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-app.command()(inspect.inspect)
-app.command()(validate.validate)
-app.command()(decode.decode)
+app.command()(demo.demo)
 app.add_typer(pool.app)
+app.command()(teach.teach)
+app.command()(label.label)
 app.command()(prune.prune)
 app.command()(encode.encode)
+app.command()(decode.decode)
+app.command()(train.train)
+app.command()(evaluate.evaluate)
+app.command()(transfer.transfer)
+app.command()(inspect.inspect)
+app.command()(validate.validate)
 
 
 def main() -> None:

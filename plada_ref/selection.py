@@ -77,6 +77,40 @@ class Selection:
         )
 
 
+def parse(text: str, *, seed: int = 0) -> Selection:
+    """Return the selection that a short spelling stands for.
+
+    ``low-energy``, ``high-energy`` and ``random`` stand alone, or are followed by a Safety-Net:
+    ``random+safety-net``, ``low-energy+safety-net:alpha=0.5,share=0.5``. ``safety-net`` alone means
+    ``low-energy+safety-net``.
+
+    Raises:
+        Misuse: for anything else.
+    """
+    ranking_text, _, net_text = text.partition("+")
+    if ranking_text.startswith("safety-net"):
+        ranking_text, net_text = "low-energy", text
+    ranking = next((known for known in RANKINGS if known == ranking_text), None)
+    word, _, settings = net_text.partition(":")
+    if ranking is None or word not in ("", "safety-net") or ("+" in text and not word):
+        raise Misuse(
+            f"{text!r} is no selection; write {', '.join(RANKINGS)}, or one of them followed by "
+            "+safety-net or +safety-net:alpha=0.5,share=0.5."
+        )
+    if not word:
+        return Selection(ranking=ranking, seed=seed)
+    values: dict[str, float] = {}
+    for setting in filter(None, settings.split(",")):
+        key, _, number = setting.partition("=")
+        try:
+            values[{"alpha": "alpha", "share": "share"}[key]] = float(number)
+        except (KeyError, ValueError):
+            raise Misuse(
+                f"A Safety-Net has the settings alpha=NUMBER and share=NUMBER, not {setting!r}."
+            ) from None
+    return Selection(ranking=ranking, safety_net=SafetyNet(**values), seed=seed)
+
+
 def count_of(pool_size: int, *, keep_rate: float | None = None, count: int | None = None) -> int:
     """Return K, the number of images to keep.
 

@@ -1,0 +1,156 @@
+"""``plada transfer``: from a task and a pool to trained students, in one command."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from pladafmt.text import for_terminal
+
+from . import model_options as options
+from .options import AsJson, Seed
+from .output import Output
+from .run import command
+
+if TYPE_CHECKING:
+    from ..transfer import Outcome
+
+_SELECTIONS = ["low-energy", "safety-net", "random"]
+
+
+@command
+def transfer(
+    task: options.TaskOption,
+    manifest: options.ManifestOption,
+    pool: options.PoolOption,
+    model: options.ModelOption,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for everything it makes.")],
+    keep_rate: Annotated[
+        list[float] | None,
+        typer.Option(
+            help="Kept images / pool size; 0.01 keeps 1 %. May be repeated. Default: 0.1 and 0.01."
+        ),
+    ] = None,
+    select: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--select",
+            metavar="SELECTION",
+            help="low-energy, high-energy, random, safety-net (low energy with half of the images "
+            "in equal class quotas), or RANKING+safety-net:alpha=A,share=S. May be repeated. "
+            "Default: low-energy, safety-net and random.",
+        ),
+    ] = None,
+    weights: options.WeightsOption = None,
+    pretrained: options.PretrainedOption = False,
+    tune: options.TuneOption = "head",
+    student_model: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The student's model; the teacher's by default."),
+    ] = None,
+    student_weights: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The student's weights; with another model only."),
+    ] = None,
+    student_tune: Annotated[
+        str | None, typer.Option(help="The student's --tune; the teacher's by default.")
+    ] = None,
+    img_size: options.ImgSizeOption = None,
+    via_size: options.ViaSizeOption = None,
+    split: Annotated[str, typer.Option(help="The part of the task to learn from.")] = "train",
+    test_split: Annotated[str, typer.Option(help="The part of the task to compare on.")] = "test",
+    batch_size: options.BatchSizeOption = 64,
+    seed: Seed = 0,
+    device: options.DeviceOption = "auto",
+    workers: options.WorkersOption = None,
+    download: options.DownloadOption = False,
+    as_json: AsJson = False,
+) -> None:
+    """Teach, label, and for each selection prune, encode, decode, train and evaluate.
+
+    The pool is labelled once, for all selections. An interrupted transfer goes on where it stopped
+    when it is called again with the same folder; more selections and keep rates can be added so.
+
+    Example: `plada transfer --task cifar10 -m pool.parquet --pool 'shards/*.tar' --model
+    tf_efficientnet_lite0 --weights lite0.safetensors --img-size 96 --via-size 32 -o run`
+    """
+    options.prepare("plada transfer")
+    from ..device import device as find_device
+    from ..models import ModelSpec
+    from ..recipe import recipe
+    from ..selection import parse
+    from ..task import load_task
+    from ..transfer import Plan
+    from ..transfer import transfer as carry_out
+
+    output = Output(as_json=as_json)
+    started = time.monotonic()
+    teacher = ModelSpec(model, weights, pretrained, img_size, via_size)
+    student = teacher
+    if student_model is not None:
+        student = ModelSpec(student_model, student_weights, pretrained, img_size, via_size)
+    plan = Plan(
+        teacher=teacher,
+        student=student,
+        teach_recipe=recipe(tune, batch_size=batch_size, seed=seed),
+        train_recipe=recipe(student_tune or tune, batch_size=batch_size, seed=seed),
+        selections=tuple(parse(text, seed=seed) for text in select or _SELECTIONS),
+        keep_rates=tuple(keep_rate or (0.1, 0.01)),
+    )
+    outcome = carry_out(
+        plan,
+        load_task(task, split, download=download),
+        load_task(task, test_split, download=download),
+        options.open_pool(manifest, pool),
+        out,
+        device=find_device(device),
+        output=output,
+        workers=workers,
+    )
+    _show(output, outcome)
+    output.result(
+        {
+            "teacher_accuracy": _percent(outcome.teacher_accuracy),
+            "pseudo_labels_per_class": outcome.pseudo_labels,
+            "selections": [
+                asdict(row)
+                | {
+                    "student_accuracy": _percent(row.student_accuracy),
+                    "of_teacher": _percent(row.student_accuracy / outcome.teacher_accuracy),
+                }
+                for row in outcome.rows
+            ],
+            "stages": outcome.seconds,
+            "out": str(out),
+            "seconds": round(time.monotonic() - started, 1),
+        }
+    )
+
+
+def _percent(value: float) -> float:
+    return round(100 * value, 2)
+
+
+def _show(output: Output, outcome: Outcome) -> None:
+    table = Table(title="Students", title_justify="left")
+    table.add_column("selection")
+    for heading in ("keep rate", "kept", "payload bytes", "accuracy", "of the teacher's"):
+        table.add_column(heading, justify="right")
+    table.add_column("vanished classes")
+    for row in outcome.rows:
+        table.add_row(
+            Text(row.selection),
+            f"{100 * row.keep_rate:g} %",
+            f"{row.kept:,}",
+            f"{row.payload_bytes:,}",
+            f"{100 * row.student_accuracy:.2f} %",
+            f"{100 * row.student_accuracy / outcome.teacher_accuracy:.1f} %",
+            Text(for_terminal(", ".join(row.vanished))),
+        )
+    output.show(table)
