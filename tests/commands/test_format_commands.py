@@ -1,0 +1,227 @@
+"""The commands that need no machine-learning package, as a user calls them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from plada_ref import selection_file
+from plada_ref.cli import app
+from plada_ref.scores import ScoreTable
+from pladafmt import Payload, PoolRef, dump, dumps, load
+
+POOL = PoolRef(bytes(range(32)), 1000)
+PAYLOAD = Payload(POOL, ["cat", "dog"], [3, 14, 159], [0, 1, 0], metadata={"licence": "CC0"})
+
+
+def plada(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def last_json(result: Result) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
+    return value
+
+
+@pytest.fixture
+def payload_file(tmp_path: Path) -> Path:
+    path = tmp_path / "task.plada"
+    dump(PAYLOAD, path)
+    return path
+
+
+def damaged_files(folder: Path) -> dict[str, Path]:
+    whole = dumps(PAYLOAD)
+    contents = {
+        "truncated": whole[:-9],
+        "corrupt": whole[:60] + bytes([whole[60] ^ 1]) + whole[61:],
+        "foreign": b"\x89PNG\r\n\x1a\n" + bytes(40),
+        "empty": b"",
+        "newer": whole[:8] + b"\x02" + whole[9:],
+    }
+    paths = {name: folder / f"{name}.plada" for name in contents}
+    for name, path in paths.items():
+        path.write_bytes(contents[name])
+    return paths
+
+
+def test_validate_says_one_sentence_for_each_file(payload_file: Path, tmp_path: Path) -> None:
+    good = plada("validate", payload_file)
+    assert good.exit_code == 0
+    assert good.stdout.count("\n") == 1
+    assert ": valid;" in good.stdout
+    expected = {
+        "truncated": "malformed (truncated)",
+        "corrupt": "corrupt (crc-mismatch)",
+        "foreign": "malformed (bad-magic)",
+        "empty": "malformed (truncated)",
+        "newer": "unsupported (unknown-version)",
+    }
+    for name, path in damaged_files(tmp_path).items():
+        result = plada("validate", path)
+        assert result.exit_code == 1, name
+        lines = result.stdout.splitlines()
+        assert len(lines) == 1
+        assert lines[0].startswith(f"{path}: {expected[name]} at byte ")
+        assert lines[0].endswith(".")
+    together = plada("validate", payload_file, *damaged_files(tmp_path).values(), "--json")
+    assert together.exit_code == 1
+    verdicts = [report["verdict"] for report in last_json(together)["files"]]
+    assert verdicts.count("valid") == 1
+    assert len(verdicts) == 6
+
+
+def test_misuse_is_exit_status_2(payload_file: Path) -> None:
+    assert plada("validate").exit_code == 2
+    assert plada("validate", "--nonsense", payload_file).exit_code == 2
+    assert plada("validate", "--limit", "kept", payload_file).exit_code == 2
+    assert plada("inspect", "--limit", "speed=3", payload_file).exit_code == 2
+
+
+def test_limits_can_be_lowered_and_raised(payload_file: Path) -> None:
+    refused = plada("validate", "--limit", "kept=2", payload_file)
+    assert refused.exit_code == 1
+    assert "limit (limit-kept)" in refused.stdout
+    assert "kept=2" in refused.stdout
+    assert plada("validate", "--limit", "kept=3", payload_file).exit_code == 0
+
+
+def test_inspect_shows_the_owner_of_every_byte(payload_file: Path) -> None:
+    result = plada("inspect", payload_file, "--json")
+    assert result.exit_code == 0
+    value = last_json(result)
+    at = 0
+    for part in value["parts"]:
+        assert part["offset"] == at
+        at += part["size"]
+    assert at == value["size"] == payload_file.stat().st_size
+    assert value["kept_per_class"] == [2, 1]
+    assert value["metadata"] == {"licence": "CC0"}
+    text = plada("inspect", payload_file).stdout
+    for word in ("HEAD.pool_id", "BLOCK 0.labels", "END.crc", "cat", "CC0"):
+        assert word in text
+
+
+def test_inspect_shows_a_damaged_file_as_far_as_it_goes(tmp_path: Path) -> None:
+    for name, path in damaged_files(tmp_path).items():
+        result = plada("inspect", path, "--json")
+        assert result.exit_code == 1, name
+        value = last_json(result)
+        assert sum(part["size"] for part in value["parts"]) == path.stat().st_size
+
+
+def test_hostile_text_reaches_no_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "hostile.plada"
+    dump(Payload(POOL, ["[red]x[/red]", "dog"], [1], [0], metadata={"\x1b[2J": "\u202e\x07"}), path)
+    for command in ("inspect", "validate", "decode"):
+        output = plada(command, path).stdout
+        assert not set("\x1b\u202e\x07") & set(output)
+        assert command != "inspect" or "[red]x[/red]" in output
+
+
+def test_decode_prints_positions_and_labels(payload_file: Path, tmp_path: Path) -> None:
+    text = plada("decode", payload_file).stdout
+    assert text.splitlines() == [
+        "position\tlabel\tclass",
+        "3\t0\tcat",
+        "14\t1\tdog",
+        "159\t0\tcat",
+    ]
+    value = last_json(plada("decode", payload_file, "--json"))
+    assert value["positions"] == [3, 14, 159]
+    assert value["labels"] == [0, 1, 0]
+    out = tmp_path / "task.csv"
+    assert plada("decode", payload_file, "-o", out).exit_code == 0
+    assert out.read_text().splitlines()[1] == "3,0,cat"
+    refused = plada("decode", tmp_path / "nothing.plada", "--json")
+    assert refused.exit_code == 1
+    assert "No such file" in last_json(refused)["error"]
+
+
+def test_prune_and_encode(tmp_path: Path) -> None:
+    size = POOL.size
+    rng = np.random.default_rng(0)
+    labels = np.where(np.arange(size) % 10 == 0, 1, 0).astype(np.uint16)
+    energy = rng.normal(size=size).astype(np.float32) + 20 * labels.astype(np.float32)
+    table = ScoreTable(POOL, ("cat", "dog", "axolotl"), "ab" * 32, labels, energy, energy, energy)
+    scores, selection, out = (tmp_path / n for n in ("scores.parquet", "s.parquet", "t.plada"))
+    table.write(scores)
+
+    result = plada("prune", scores, "--keep-rate", "0.1", "-o", selection, "--json")
+    assert result.exit_code == 0
+    assert last_json(result)["kept_per_class"] == [100, 0, 0]
+    assert last_json(result)["vanished"] == ["dog", "axolotl"]
+    assert "warning: No image is kept for 2 of 3 classes: dog, axolotl." in result.stderr
+
+    netted = plada("prune", scores, "--count", 100, "--safety-net", "-o", selection, "--json")
+    assert last_json(netted)["kept_per_class"] == [75, 25, 0]
+    assert plada("encode", selection, "-o", out).exit_code == 0
+    payload = load(out)
+    assert payload.classes == ("cat", "dog", "axolotl")
+    assert payload.kept == 100
+    best = np.argsort(energy[labels == 1], kind="stable")[:25]
+    assert set(payload.positions[payload.labels == 1].tolist()) == set((best * 10).tolist())
+    named = out.stat().st_size
+    plada("encode", selection, "-o", out, "--unnamed", "--encoding", "bitmap", "--block-span", 100)
+    assert load(out).classes == 3
+    assert out.stat().st_size != named
+
+    for wrong in (
+        ["--keep-rate", "2"],
+        ["--keep-rate", "0.1", "--count", "3"],
+        ["--count", "10", "--by", "beauty"],
+        ["--count", "10", "--safety-net", "--share", "2"],
+    ):
+        assert plada("prune", scores, *wrong, "-o", selection).exit_code == 2, wrong
+    assert plada("encode", selection, "-o", out, "--encoding", "zip").exit_code == 2
+    assert plada("encode", scores, "-o", out).exit_code == 1
+    assert plada("prune", selection, "--count", 1, "-o", out).exit_code == 1
+
+
+def test_selections_survive_their_file(tmp_path: Path) -> None:
+    payload = Payload(POOL, 7, [1, 5], [0, 6], weights=[0.5, 2.0], metadata={"a": 1})
+    selection_file.write(payload, tmp_path / "s.parquet")
+    assert selection_file.read(tmp_path / "s.parquet") == payload
+
+
+def run_python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+def test_pladafmt_and_the_command_line_import_nothing_heavy() -> None:
+    heavy = "{'torch', 'pandas', 'pyarrow', 'timm', 'sklearn', 'PIL', 'matplotlib'}"
+    for module in ("pladafmt", "plada_ref.cli"):
+        result = run_python(f"import sys, {module}; print(sorted({heavy} & set(sys.modules)))")
+        assert result.stdout.strip() == "[]", (module, result)
+
+
+def test_a_missing_extra_is_named(payload_file: Path) -> None:
+    blocker = (
+        "import sys\n"
+        "for name in ('torch', 'pyarrow', 'timm', 'fsspec', 'sklearn', 'matplotlib', 'PIL'):\n"
+        "    sys.modules[name] = None\n"
+        "from plada_ref.cli import main\n"
+        "sys.argv = ['plada', *{arguments!r}]\n"
+        "main()\n"
+    )
+    for arguments in (["inspect"], ["validate"], ["decode"]):
+        code = blocker.format(arguments=[*arguments, str(payload_file)])
+        assert run_python(code).returncode == 0
+    for arguments in (
+        ["prune", "x", "--count", "1", "-o", "y"],
+        ["encode", "x", "-o", "y"],
+        ["pool", "index", "x", "-o", "y"],
+        ["demo"],
+        ["label", "x", "-m", "y", "--pool", "z", "-o", "w"],
+    ):
+        result = run_python(blocker.format(arguments=arguments))
+        assert result.returncode == 2, result
+        assert 'pip install "plada[ref]"' in result.stderr
+        assert "Traceback" not in result.stderr
