@@ -1,4 +1,4 @@
-"""Blocks: a contiguous range of pool positions that decodes alone (specification, section 7)."""
+"""Reading a block: a range of pool positions that decodes alone (specification, section 7)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from . import encodings, labels, layout, weights
-from .errors import LimitExceeded, Malformed, Unwritable
+from . import dense, encodings, labels, layout, weights
+from .errors import Malformed
 from .head import Head
-from .limits import MAX_BITMAP_SPAN, Limits
-from .streams import Packed, Stored, pack
+from .limits import MAX_BITMAP_SPAN
+from .streams import Stored
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Fields:
     span: int
     count: int
     encoding: int
+    shift: int
     positions: Stored
     labels: Stored
     weights: Stored | None
@@ -87,10 +88,16 @@ def read_fields(body: bytes, offset: int, head: Head) -> Fields:
             "are both kept.",
             "count",
         )
-    reserved = layout.FORM_RESERVED | (0 if weighted else layout.FORM_WEIGHTS_ZSTD)
     encoding = values.form & layout.FORM_ENCODING
-    if values.form & reserved or encoding not in encodings.MODULES:
-        raise refuse("block-form", f"The form 0x{values.form:02X} uses a reserved value.", "form")
+    shift = values.form >> layout.FORM_SHIFT_BIT
+    # Dense streams are never Zstd, one class needs no labels, and no weights no flag for them.
+    nonsense = 0 if weighted else layout.FORM_WEIGHTS_ZSTD
+    if encoding == encodings.DENSE:
+        nonsense |= layout.FORM_POSITIONS_ZSTD
+    if shift or head.classes == 1:
+        nonsense |= layout.FORM_LABELS_ZSTD
+    if values.form & nonsense or (shift and head.classes == 1):
+        raise refuse("block-form", f"The form 0x{values.form:02X} contradicts itself.", "form")
     if encoding == encodings.NUMBERS["bitmap"] and values.span > MAX_BITMAP_SPAN:
         raise refuse(
             "bitmap-span", f"A bitmap spans {values.span} positions; at most 2^28 may be.", "span"
@@ -120,6 +127,7 @@ def read_fields(body: bytes, offset: int, head: Head) -> Fields:
         values.span,
         values.count,
         encoding,
+        shift,
         streams[0],
         streams[1],
         streams[2] if weighted else None,
@@ -135,15 +143,19 @@ def decode(fields: Fields, head: Head) -> Block:
     """
     used = layout.FEATURE_WEIGHTS if head.weight_bits else 0
     encoding = encodings.MODULES[fields.encoding]
-    bounds = [
+    coded = (fields.encoding == encodings.DENSE, fields.shift > 0, False)
+    bounds = (
         encoding.size_bounds(fields.span, fields.count),
-        (fields.count * labels.width(head.classes),) * 2,
+        labels.size_bounds(head.classes, fields.count, fields.shift),
         (weights.packed_size(fields.count, head.weight_bits or 8),) * 2,
-    ]
+    )
     sizes = []
-    for stream, (low, high) in zip(fields.streams, bounds, strict=False):
+    for stream, is_dense, (low, high) in zip(fields.streams, coded, bounds, strict=False):
+        if is_dense:
+            require(layout.FEATURE_DENSE, head.features, stream)
+            used |= layout.FEATURE_DENSE
         if stream.compressed:
-            require_zstd(head.features, stream)
+            require(layout.FEATURE_ZSTD, head.features, stream)
             used |= layout.FEATURE_ZSTD
         size = stream.decoded_size()
         if size > head.max_stream:
@@ -159,9 +171,18 @@ def decode(fields: Fields, head: Head) -> Block:
     relative = encoding.decode(
         fields.positions.decode(sizes[0]), fields.span, fields.count, fields.positions.offset
     )
-    found = labels.decode(
-        fields.labels.decode(sizes[1]), head.classes, fields.count, fields.labels.offset
-    )
+    label_stream = fields.labels.decode(sizes[1])
+    if fields.shift:
+        found = dense.decode_labels(
+            label_stream,
+            dense.kinds_of(relative),
+            head.classes,
+            fields.shift,
+            offset=fields.labels.offset,
+            field=labels.FIELD,
+        )
+    else:
+        found = labels.decode(label_stream, head.classes, fields.count, fields.labels.offset)
     codes = None
     if fields.weights is not None:
         codes = weights.unpack(
@@ -180,117 +201,13 @@ def decode(fields: Fields, head: Head) -> Block:
     )
 
 
-def require_zstd(features: int, stream: Stored) -> None:
-    """Refuse a Zstd stream in a file whose required features do not include `zstd`."""
-    if not features & layout.FEATURE_ZSTD:
+def require(feature: int, features: int, stream: Stored) -> None:
+    """Refuse a stream that uses a feature which the file does not require."""
+    if not features & feature:
         raise Malformed(
             "feature-undeclared",
-            "A Zstd stream in a file that does not require `zstd`.",
+            f"A stream uses the feature {layout.FEATURE_NAMES[feature]}, which HEAD does not "
+            "require.",
             offset=stream.offset,
             field=stream.field,
         )
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """A block that a writer has ready: its body, and what HEAD must say about it."""
-
-    body: bytes
-    used: int
-    largest: int
-
-
-def encode(
-    positions: npt.NDArray[np.uint64],
-    label_values: npt.NDArray[np.uint16],
-    codes: npt.NDArray[np.uint8] | None,
-    *,
-    classes: int,
-    weight_bits: int,
-    encoding: str,
-    limits: Limits,
-) -> Encoded:
-    """Encode one block of at least one image; its range runs from the first to the last position.
-
-    Raises:
-        LimitExceeded: if a stream would be larger than the limits allow.
-        Unwritable: if the range is too long for a bitmap that was asked for.
-    """
-    first = int(positions[0])
-    span = int(positions[-1]) - first + 1
-    relative = (positions - positions[0]).astype(np.int64)
-    number, packed = _encode_positions(relative, span, encoding, limits)
-    streams = [packed, pack(labels.encode(label_values, classes))]
-    if codes is not None:
-        streams.append(pack([weights.pack(codes, weight_bits)]))
-    form = number
-    flags = (
-        layout.FORM_POSITIONS_ZSTD,
-        layout.FORM_LABELS_ZSTD,
-        layout.FORM_WEIGHTS_ZSTD,
-    )
-    used = 0 if codes is None else layout.FEATURE_WEIGHTS
-    for stream, flag in zip(streams, flags, strict=False):
-        if stream.decoded_size > limits.stream:
-            raise _too_large(stream.decoded_size, limits)
-        if stream.compressed:
-            form |= flag
-            used |= layout.FEATURE_ZSTD
-    fields = layout.build(
-        layout.BLOCK_BODY,
-        {"weights": codes is not None},
-        first=first,
-        span=span,
-        count=positions.size,
-        form=form,
-        positions_size=len(streams[0].stored),
-        labels_size=len(streams[1].stored),
-    )
-    body = fields + b"".join(stream.stored for stream in streams)
-    return Encoded(body, used, max(stream.decoded_size for stream in streams))
-
-
-def _encode_positions(
-    relative: npt.NDArray[np.int64], span: int, encoding: str, limits: Limits
-) -> tuple[int, Packed]:
-    """Return the encoding's number and its stream: the one asked for, or for auto the smallest."""
-    best: tuple[int, Packed] | None = None
-    wanted = encodings.NUMBERS if encoding == "auto" else {encoding: encodings.NUMBERS[encoding]}
-    for name, number in wanted.items():
-        if name == "bitmap":
-            refusal = _refuse_bitmap(span, limits)
-            if refusal is not None:
-                if encoding == "auto":
-                    continue
-                raise refusal
-        parts = encodings.MODULES[number].encode(relative, span)
-        if encoding == "auto" and sum(map(len, parts)) > limits.stream:
-            continue
-        packed = pack(parts)
-        if best is None or len(packed.stored) < len(best[1].stored):
-            best = number, packed
-    if best is None:
-        raise _too_large(relative.size, limits)
-    return best
-
-
-def _refuse_bitmap(span: int, limits: Limits) -> Unwritable | LimitExceeded | None:
-    if span > MAX_BITMAP_SPAN:
-        return Unwritable(
-            "bitmap-span",
-            f"A bitmap over {span} positions exceeds the format's limit bitmap-span of 2^28; use "
-            "encoding='auto', or a block_span of at most 2^28.",
-            field="BLOCK.span",
-        )
-    if (span + 7) // 8 > limits.stream:
-        return _too_large((span + 7) // 8, limits)
-    return None
-
-
-def _too_large(size: int, limits: Limits) -> LimitExceeded:
-    return LimitExceeded(
-        "limit-stream",
-        f"A stream of {size} bytes exceeds the limit stream of {limits.stream}; use a smaller "
-        "block_span.",
-        field="BLOCK",
-    )

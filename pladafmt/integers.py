@@ -24,7 +24,7 @@ Integers = npt.NDArray[np.int64]
 
 def encode(values: Integers) -> list[bytes]:
     """Return `values`, 1 to 2^53-1, shape (n,), as three parts: widths, wide, low."""
-    widths = _widths(values)
+    widths = widths_of(values)
     nibbles = np.zeros(values.size + values.size % 2, dtype=np.uint8)
     nibbles[: values.size] = np.minimum(widths, WIDE)
     pairs = nibbles[0::2] | (nibbles[1::2] << 4)
@@ -87,7 +87,8 @@ def decode(stream: bytes, count: int, *, offset: int, field: str) -> Integers:
     return _unpack_low(octets[low:], ends - widths, widths)
 
 
-def _widths(values: Integers) -> Integers:
+def widths_of(values: Integers) -> Integers:
+    """Return floor(log2 v) of integers from 1 to 2^53-1, int64, shape kept."""
     # frexp is exact here: every integer up to 2^53 is a double.
     exponents: Integers = np.frexp(values.astype(np.float64))[1].astype(np.int64) - 1
     return exponents

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import Malformed
+from .limits import MAX_POSITION
 
 FIELD = "BLOCK.labels"
 
@@ -19,6 +20,13 @@ def encode(labels: npt.NDArray[np.uint16], classes: int) -> list[bytes]:
     """Return the parts of the label stream of `labels`, shape (count,): low bytes, high bytes."""
     planes = labels.astype("<u2").view(np.uint8).reshape(-1, 2).T
     return [plane.tobytes() for plane in planes[: width(classes)]]
+
+
+def size_bounds(classes: int, count: int, shift: int) -> tuple[int, int]:
+    """Return the least and the most bytes of a valid stream; `shift` is 0 for plain labels."""
+    if shift:
+        return 0, MAX_POSITION
+    return count * width(classes), count * width(classes)
 
 
 def decode(stream: bytes, classes: int, count: int, offset: int) -> npt.NDArray[np.uint16]:

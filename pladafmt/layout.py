@@ -44,8 +44,9 @@ CHUNK_NAMES = {HEAD: "HEAD", CLASSES: "CLASSES", BLOCK: "BLOCK", END: "END", MET
 # Required features: bits of HEAD.features.
 FEATURE_ZSTD = 1
 FEATURE_WEIGHTS = 2
-KNOWN_FEATURES = FEATURE_ZSTD | FEATURE_WEIGHTS
-FEATURE_NAMES = {FEATURE_ZSTD: "zstd", FEATURE_WEIGHTS: "weights"}
+FEATURE_DENSE = 4
+KNOWN_FEATURES = FEATURE_ZSTD | FEATURE_WEIGHTS | FEATURE_DENSE
+FEATURE_NAMES = {FEATURE_ZSTD: "zstd", FEATURE_WEIGHTS: "weights", FEATURE_DENSE: "dense"}
 
 # Bits of CLASSES.form and META.form.
 FORM_ZSTD = 1
@@ -56,7 +57,8 @@ FORM_ENCODING = 0x03
 FORM_POSITIONS_ZSTD = 0x04
 FORM_LABELS_ZSTD = 0x08
 FORM_WEIGHTS_ZSTD = 0x10
-FORM_RESERVED = 0xE0
+FORM_SHIFT_BIT = 5
+"""Bits 5 to 7: 0 for plain labels, else the shift of dense ones."""
 
 
 class Varint(Construct):  # type: ignore[misc]  # construct has no type information
@@ -121,7 +123,7 @@ BLOCK_BODY = Struct(
     "span" / VARINT * "positions in the range; 1 or more; the last one is kept",
     "count" / VARINT * "kept images in the range; 1 to span",
     "form" / Int8ul * "bits 0-1: position encoding; bits 2, 3, 4: positions, labels, weights are "
-    "Zstd; others zero",
+    "Zstd; bits 5-7: label coding",
     "positions_size" / VARINT * "stored size of the position stream",
     "labels_size"
     / If(lambda block: block._params.weights, VARINT)

@@ -12,7 +12,7 @@ from construct import Struct
 
 from . import block, chunks, classmap, head, layout, metadata
 from .content import CHECK_BYTES, hash_content
-from .encodings import NUMBERS
+from .encodings import NAMES
 from .errors import Corrupt, Malformed, Noncanonical, Unsupported
 from .ledger import Ledger
 from .limits import Limits
@@ -200,7 +200,7 @@ class Reader:
         stream = Stored(memoryview(body)[1:], compressed, start, f"{name}.text")
         if compressed and not header.ancillary:
             # Ancillary text needs no feature: a reader without Zstd skips the chunk.
-            block.require_zstd(self.head.features, stream)
+            block.require(layout.FEATURE_ZSTD, self.head.features, stream)
             self.used |= layout.FEATURE_ZSTD
         size = stream.decoded_size()
         what, most = limit
@@ -302,10 +302,12 @@ def _join(parts: list[Any], dtype: type[np.unsignedinteger[Any]]) -> npt.NDArray
 
 
 def _block_note(fields: block.Fields, key: str) -> str:
-    encoding = next(name for name, number in NUMBERS.items() if number == fields.encoding)
+    form = NAMES[fields.encoding]
+    if fields.shift:
+        form += f", dense labels with shift {fields.shift}"
     return {
         "first": f"position {fields.first}",
         "span": f"{fields.span} positions",
         "count": f"{fields.count} images",
-        "form": encoding,
+        "form": form,
     }.get(key, "")

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from . import block, chunks, classmap, content, encodings, head, layout, metadata
+from . import block_writer, chunks, classmap, content, encodings, head, layout, metadata
 from .errors import LimitExceeded, Unwritable
 from .files import write_whole
 from .limits import Limits
@@ -25,6 +25,7 @@ def dumps(
     *,
     encoding: Encoding = "auto",
     block_span: int | None = None,
+    dense: bool = False,
     limits: Limits | None = None,
 ) -> bytes:
     """Return the `.plada` file of `payload`. The same input gives the same bytes.
@@ -34,6 +35,8 @@ def dumps(
         encoding: how positions are encoded; ``"auto"`` takes the smallest in each block.
         block_span: pool positions per block, counted from position 0; one block when None. Many
             blocks let a client that holds part of the pool skip the rest.
+        dense: also try the dense encoding, for positions with ``encoding="auto"`` and for labels.
+            It is smaller, and only readers with the feature ``dense`` can use the file.
         limits: refuse what a reader with these limits would refuse; the specification's defaults
             when None, which every reader accepts.
 
@@ -59,13 +62,14 @@ def dumps(
     if payload.metadata is not None:
         text_chunks.append((layout.METADATA, _metadata(payload, limits)))
     blocks = [
-        block.encode(
+        block_writer.encode(
             payload.positions[part],
             payload.labels[part],
             None if codes is None else codes[part],
             classes=payload.class_count,
             weight_bits=scale.bits if scale else 0,
             encoding=encoding,
+            use_dense=dense,
             limits=limits,
         )
         for part in _partition(payload, block_span, limits)
@@ -100,10 +104,12 @@ def dump(
     *,
     encoding: Encoding = "auto",
     block_span: int | None = None,
+    dense: bool = False,
     limits: Limits | None = None,
 ) -> None:
     """Write `payload` to the file at `path`, whole or not at all; see `dumps`."""
-    write_whole(path, dumps(payload, encoding=encoding, block_span=block_span, limits=limits))
+    data = dumps(payload, encoding=encoding, block_span=block_span, dense=dense, limits=limits)
+    write_whole(path, data)
 
 
 def _partition(payload: Payload, block_span: int | None, limits: Limits) -> Iterator[slice]:

@@ -39,6 +39,13 @@ def encode(
             "holds part of the pool skip the rest."
         ),
     ] = None,
+    dense: Annotated[
+        bool,
+        typer.Option(
+            "--dense",
+            help="Also try the dense encoding: smaller, for readers that have that feature.",
+        ),
+    ] = False,
     unnamed: Annotated[
         bool, typer.Option("--unnamed", help="Leave the class names out; they cost bytes.")
     ] = False,
@@ -63,7 +70,9 @@ def encode(
         payload = replace(payload, classes=payload.class_count)
     if metadata is not None:
         payload = replace(payload, metadata=_read_metadata(metadata))
-    size = write_payload(output, payload, out, encoding=encoding, block_span=block_span)
+    size = write_payload(
+        output, payload, out, encoding=encoding, block_span=block_span, dense=dense
+    )
     output.result(
         {
             "out": str(out),
@@ -76,16 +85,22 @@ def encode(
 
 
 def write_payload(
-    output: Output, payload: Payload, out: Path, *, encoding: str, block_span: int | None
+    output: Output,
+    payload: Payload,
+    out: Path,
+    *,
+    encoding: str,
+    block_span: int | None,
+    dense: bool = False,
 ) -> int:
     """Write `payload` to `out`, say what takes how many bytes, and return the file's size."""
-    from typing import cast
-
     from pladafmt import dump
 
-    if encoding not in get_args(Encoding):
-        raise Misuse(f"--encoding takes one of {', '.join(get_args(Encoding))}; not {encoding!r}.")
-    dump(payload, out, encoding=cast("Encoding", encoding), block_span=block_span)
+    known: tuple[Encoding, ...] = get_args(Encoding)
+    chosen = next((name for name in known if name == encoding), None)
+    if chosen is None:
+        raise Misuse(f"--encoding takes one of {', '.join(known)}; not {encoding!r}.")
+    dump(payload, out, encoding=chosen, block_span=block_span, dense=dense)
     report = validate(out)
     parts = ", ".join(f"{name} {size:,}" for name, size in report.bytes_per_part.items())
     output.say(f"{out}: {report.size:,} bytes for {payload.kept:,} images ({parts})")

@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from . import bitmap, delta, rle
+from . import bitmap, delta, dense, rle
 
 Relative = npt.NDArray[np.int64]
 
@@ -41,4 +41,9 @@ class Encoding(Protocol):
 NUMBERS: dict[str, int] = {"bitmap": 0, "delta": 1, "rle": 2}
 """Encoding numbers as they stand in BLOCK.form; among equally small ones `auto` takes the least."""
 
-MODULES: dict[int, Encoding] = {0: bitmap, 1: delta, 2: rle}
+DENSE = 3
+"""Number of the dense encoding, which needs the required feature `dense`."""
+
+NAMES: dict[int, str] = {number: name for name, number in NUMBERS.items()} | {DENSE: "dense"}
+
+MODULES: dict[int, Encoding] = {0: bitmap, 1: delta, 2: rle, DENSE: dense}

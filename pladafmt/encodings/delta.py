@@ -29,6 +29,15 @@ def decode(stream: bytes, span: int, count: int, offset: int) -> npt.NDArray[np.
             not lead to the end of the range.
     """
     distances = integers.decode(stream, count - 1, offset=offset, field=FIELD)
+    return positions(distances, span, offset)
+
+
+def positions(distances: npt.NDArray[np.int64], span: int, offset: int) -> npt.NDArray[np.int64]:
+    """Return the relative positions that distances of 1 to 2^53-1 lead to, the first being 0.
+
+    Raises:
+        Malformed: ``distance-total`` if they do not lead to the end of the range.
+    """
     # A float sum cannot wrap around; it settles whether the exact one is safe.
     total = float(distances.sum(dtype=np.float64))
     if total > 2.0 * span or int(distances.sum()) != span - 1:
@@ -38,6 +47,6 @@ def decode(stream: bytes, span: int, count: int, offset: int) -> npt.NDArray[np.
             offset=offset,
             field=FIELD,
         )
-    relative = np.zeros(count, dtype=np.int64)
+    relative = np.zeros(distances.size + 1, dtype=np.int64)
     np.cumsum(distances, out=relative[1:])
     return relative

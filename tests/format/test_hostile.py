@@ -50,16 +50,26 @@ def test_any_bytes(data: bytes, prefix: int) -> None:
     read_or_refuse((layout.MAGIC + b"\x01")[:prefix] + data)
 
 
-@given(st.data(), payloads(), st.sampled_from(ENCODINGS), st.none() | st.integers(1, 5000))
+@given(
+    st.data(),
+    payloads(),
+    st.sampled_from(ENCODINGS),
+    st.none() | st.integers(1, 5000),
+    st.booleans(),
+)
 def test_damaged_files(
-    data: st.DataObject, payload: Payload, encoding: Encoding, block_span: int | None
+    data: st.DataObject,
+    payload: Payload,
+    encoding: Encoding,
+    block_span: int | None,
+    dense: bool,
 ) -> None:
     if block_span is not None and payload.pool.size > 10_000:
         block_span = None
     try:
-        whole = dumps(payload, encoding=encoding, block_span=block_span)
+        whole = dumps(payload, encoding=encoding, block_span=block_span, dense=dense)
     except PladaError:
-        whole = dumps(payload)
+        whole = dumps(payload, dense=dense)
     read_or_refuse(data.draw(damaged(whole)))
 
 

@@ -43,12 +43,14 @@ def without_weights(payload: Payload) -> tuple[object, ...]:
     )
 
 
-@given(payloads(), st.sampled_from(ENCODINGS), st.none() | st.integers(1, 2**40))
-@example(Payload(PoolRef(bytes(32), 0), 1, [], []), "auto", None)
-@example(Payload(POOL, 65_536, np.arange(1000), np.arange(1000) * 65), "rle", 100)
-def test_round_trip(payload: Payload, encoding: Encoding, block_span: int | None) -> None:
+@given(payloads(), st.sampled_from(ENCODINGS), st.none() | st.integers(1, 2**40), st.booleans())
+@example(Payload(PoolRef(bytes(32), 0), 1, [], []), "auto", None, True)
+@example(Payload(POOL, 65_536, np.arange(1000), np.arange(1000) * 65), "rle", 100, False)
+def test_round_trip(
+    payload: Payload, encoding: Encoding, block_span: int | None, dense: bool
+) -> None:
     try:
-        data = dumps(payload, encoding=encoding, block_span=block_span)
+        data = dumps(payload, encoding=encoding, block_span=block_span, dense=dense)
     except PladaError as error:
         assert encoding == "bitmap" and error.code in ("bitmap-span", "limit-stream")
         return
@@ -61,7 +63,7 @@ def test_round_trip(payload: Payload, encoding: Encoding, block_span: int | None
         error_in_steps = np.abs(np.log2(read.weights / payload.weights)) * 256
         assert error_in_steps.max() <= read.weight_scale.step / 2 + 1e-6
     # What was read is exact: writing it again gives equal payloads and equal bytes.
-    again = dumps(read, encoding=encoding, block_span=block_span)
+    again = dumps(read, encoding=encoding, block_span=block_span, dense=dense)
     assert loads(again) == read
     assert again == data
     report = validate(data)
@@ -85,6 +87,7 @@ def test_content_id_survives_other_spellings(payload: Payload, span: int, level:
             )
         ).compress(b"".join(parts))
         spellings.append(dumps(payload))
+        spellings.append(dumps(payload, dense=True))
     finally:
         zstd.compress = original
     for data in spellings:

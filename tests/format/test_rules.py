@@ -10,7 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pladafmt import Limits, chunks, content_id, integers, layout, loads, tables, validate, varint
+from pladafmt import (
+    Limits,
+    chunks,
+    content_id,
+    dense,
+    integers,
+    layout,
+    loads,
+    tables,
+    validate,
+    varint,
+)
+from pladafmt.dense import kernels, paths
 from pladafmt.limits import MAX_POSITION
 from pladafmt.tables import EXAMPLE, generate
 
@@ -124,6 +136,53 @@ def runs(*lengths: int) -> bytes:
     return with_block(block(positions=stream), max_stream=max(len(stream), 5))
 
 
+def one_class(form: int) -> bytes:
+    return file((layout.BLOCK, block(form=form, labels=b"")), head_body=head(classes=1, features=5))
+
+
+def dense_example() -> bytes:
+    stream = dense.encode_distances(np.array([1, 1, 295, 1]), 100)
+    assert stream is not None
+    return stream
+
+
+def dense_impossible(direct: int) -> bytes:
+    """Distances of class 15, the last of which has this value in its 6 direct bits.
+
+    64 is out of range. The coder has room for it only once probabilities have become odd numbers.
+    """
+    before = 30
+    state, out = [0, 0, 0], bytearray(500)
+    chance, age = paths.PLAIN.models(kernels.DISTANCE_MODELS)
+    kernels.put_distances([2**15] * before, [15] * before, state, chance, age, out)
+    average = kernels.FIRST_AVERAGE
+    for _ in range(before):
+        average += (16 * 15 - average) >> 2
+    for node in (1, 3, 7, 15):
+        kernels.put_bit(state, out, chance, age, (average >> 3) * 16 + node, 1)
+    kernels.put_direct(state, out, direct, 6)
+    stream = bytes(out[: state[2]]) + state[0].to_bytes(4, "big")
+    count = before + 2
+    body = block(first=0, span=2**20, count=count, form=3, positions=stream, labels=bytes(count))
+    first = head(kept=count, features=4, max_stream=len(stream), pool_size=V(2**20))
+    return file((layout.CLASSES, NAMES), (layout.BLOCK, body), head_body=first)
+
+
+def dense_block(positions: bytes, features: int = 4) -> bytes:
+    largest = max(5, len(positions))
+    return with_block(block(form=3, positions=positions), features=features, max_stream=largest)
+
+
+def dense_labels(values: list[int], classes: int) -> bytes:
+    stream = dense.encode_labels(
+        np.array(values, np.uint16), np.zeros(5, np.int64), classes, 1, 100
+    )
+    assert stream is not None
+    return file(
+        (layout.BLOCK, block(form=0x22, labels=stream)), head_body=head(classes=classes, features=4)
+    )
+
+
 def weighted(scale: bytes, codes: bytes, **changes: int) -> bytes:
     body = V(3) + V(299) + V(5) + b"\x02" + V(len(POSITIONS)) + V(5) + POSITIONS + LABELS + codes
     return file(
@@ -228,7 +287,7 @@ RULES: dict[str, list[tuple[str, str, Callable[[], bytes]]]] = {
         ("class-count", "malformed", lambda: file(head_body=head(classes=65_537))),
     ],
     "PLADA-HEAD-005": [
-        ("unknown-feature", "unsupported", lambda: file(head_body=head(features=4)))
+        ("unknown-feature", "unsupported", lambda: file(head_body=head(features=8)))
     ],
     "PLADA-HEAD-006": [
         ("weight-scale", "malformed", lambda: weighted(bytes([5, 0, 0, 1, 0]), bytes(5))),
@@ -251,6 +310,8 @@ RULES: dict[str, list[tuple[str, str, Callable[[], bytes]]]] = {
             lambda: with_block(block(form=10, labels=frame(LABELS))),
         ),
         ("feature-undeclared", "malformed", lambda: with_names(frame(NAMES[1:]), 1)),
+        ("feature-undeclared", "malformed", lambda: dense_block(dense_example(), features=0)),
+        ("feature-undeclared", "malformed", lambda: with_block(block(form=0x22), features=1)),
     ],
     "PLADA-FEAT-002": [("feature-unused", "noncanonical", lambda: with_block(block(), features=1))],
     "PLADA-TXT-001": [
@@ -381,8 +442,11 @@ RULES: dict[str, list[tuple[str, str, Callable[[], bytes]]]] = {
         ("block-count", "malformed", lambda: with_block(block(count=1))),
     ],
     "PLADA-BLK-004": [
-        ("block-form", "malformed", partial(with_block, block(form=f)))
-        for f in (3, 0x12, 0x22, 0x82)
+        *(
+            ("block-form", "malformed", partial(with_block, block(form=f)))
+            for f in (0x12, 0x07, 0x2A)
+        ),
+        *(("block-form", "malformed", partial(one_class, form)) for form in (0x22, 0x0A)),
     ],
     "PLADA-BLK-005": [
         (
@@ -438,6 +502,17 @@ RULES: dict[str, list[tuple[str, str, Callable[[], bytes]]]] = {
     "PLADA-SPL-003": [
         ("padding-bits", "noncanonical", lambda: delta(b"\x00\x10", 4, 4)),
         ("padding-bits", "noncanonical", lambda: delta(b"\x11\x00\x04", 7, 5)),
+    ],
+    "PLADA-DNS-001": [
+        ("dense-corrupt", "malformed", lambda: dense_impossible(64)),
+        ("dense-corrupt", "malformed", lambda: dense_impossible(38)),
+        ("dense-corrupt", "malformed", lambda: dense_labels([3, 3, 3, 3, 3], classes=3)),
+        ("dense-corrupt", "malformed", lambda: dense_labels([0, 1, 1, 0, 3], classes=3)),
+    ],
+    "PLADA-DNS-002": [
+        ("dense-tail", "noncanonical", lambda: dense_block(dense_example() + b"\0")),
+        ("dense-tail", "noncanonical", lambda: dense_block(dense_example() + b"\1" * 9)),
+        ("dense-tail", "noncanonical", lambda: dense_block(dense_example() + b"\1")),
     ],
     "PLADA-LAB-001": [
         ("label-range", "malformed", lambda: with_block(block(labels=b"\0\0\1\2\0")))
@@ -549,6 +624,10 @@ def test_writers_refuse_names_that_are_not_nfc() -> None:
         head_body=head(check=bytes.fromhex("00000000")),
     )
     assert validate(foreign).code == "content-check", "readers accept such names"
+
+
+def test_dense_streams_without_a_fault_are_read() -> None:
+    assert loads(dense_block(dense_example())) == EXAMPLE
 
 
 def test_the_first_fault_is_reported() -> None:

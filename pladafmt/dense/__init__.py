@@ -1,0 +1,174 @@
+"""The dense encoding: positions and labels by an adaptive binary range coder (section 8.3).
+
+It needs the required feature `dense`. A stream is stored, never Zstd, and has one spelling.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import Malformed, Noncanonical
+from ..integers import widths_of
+from . import kernels
+from .paths import Path, best
+
+SHIFTS = (2, 3, 4)
+"""Decay shifts that a writer tries; a reader knows 1 to 7."""
+
+Distances = npt.NDArray[np.int64]
+
+_PROBLEMS = {
+    kernels.BAD_DIRECT: "The range coder meets a value that no encoder writes.",
+    kernels.BAD_WIDTH: "A distance exceeds 2^53-1.",
+    kernels.BAD_LABEL: "A literal label does not exist, or is in the queue.",
+}
+
+
+def kinds_of(relative: Distances) -> Distances:
+    """Return min(width, 15) of the distance that leads to each image; 0 for the first, int64."""
+    kinds = np.zeros(relative.size, dtype=np.int64)
+    kinds[1:] = np.minimum(widths_of(np.diff(relative)), kernels.WIDE)
+    return kinds
+
+
+def encode_distances(distances: Distances, room: int, path: Path | None = None) -> bytes | None:
+    """Return the dense stream of `distances`, or None if it would not be smaller than `room`."""
+    path = path or best()
+    out, state = path.buffer(room + 64), path.zeros(3)
+    chance, age = path.models(kernels.DISTANCE_MODELS)
+    values, widths = path.integers(distances), path.integers(widths_of(distances))
+    if path.kernels.put_distances(values, widths, state, chance, age, out) != kernels.GOOD:
+        return None
+    stream = _finish(state, out)
+    return stream if len(stream) < room else None
+
+
+def decode_distances(
+    stream: bytes, count: int, *, offset: int, field: str, path: Path | None = None
+) -> Distances:
+    """Return the `count` distances of a dense stream, int64 of shape (count,).
+
+    Raises:
+        PladaError: ``dense-corrupt``, ``dense-tail``.
+    """
+    path = path or best()
+    state, out = path.zeros(3), path.zeros(count)
+    chance, age = path.models(kernels.DISTANCE_MODELS)
+    verdict = path.kernels.get_distances(path.octets(stream), count, state, chance, age, out)
+    _check(verdict, state, stream, offset, field)
+    return path.array(out)
+
+
+def encode_labels(
+    labels: npt.NDArray[np.uint16],
+    kinds: Distances,
+    classes: int,
+    shift: int,
+    room: int,
+    path: Path | None = None,
+) -> bytes | None:
+    """Return the dense stream of `labels`, or None if it would not be smaller than `room`."""
+    path = path or best()
+    bits = (classes - 1).bit_length()
+    out, state = path.buffer(room + 64), path.zeros(3)
+    chance, age = path.models(kernels.RANK_MODELS + (1 << bits))
+    queue, weights = path.zeros(kernels.QUEUE), path.zeros(kernels.QUEUE)
+    verdict = path.kernels.put_labels(
+        path.integers(labels),
+        path.integers(kinds),
+        bits,
+        shift,
+        state,
+        chance,
+        age,
+        queue,
+        weights,
+        out,
+    )
+    if verdict != kernels.GOOD:
+        return None
+    stream = _finish(state, out)
+    return stream if len(stream) < room else None
+
+
+def decode_labels(
+    stream: bytes,
+    kinds: Distances,
+    classes: int,
+    shift: int,
+    *,
+    offset: int,
+    field: str,
+    path: Path | None = None,
+) -> npt.NDArray[np.uint16]:
+    """Return the label of each image, uint16 of the shape of `kinds`.
+
+    Raises:
+        PladaError: ``dense-corrupt``, ``dense-tail``.
+    """
+    path = path or best()
+    bits = (classes - 1).bit_length()
+    state, out = path.zeros(3), path.zeros(kinds.size)
+    chance, age = path.models(kernels.RANK_MODELS + (1 << bits))
+    queue, weights = path.zeros(kernels.QUEUE), path.zeros(kernels.QUEUE)
+    verdict = path.kernels.get_labels(
+        path.octets(stream),
+        path.integers(kinds),
+        classes,
+        bits,
+        shift,
+        state,
+        chance,
+        age,
+        queue,
+        weights,
+        out,
+    )
+    _check(verdict, state, stream, offset, field)
+    return path.array(out).astype(np.uint16)
+
+
+def _tail(low: int, span: int) -> int:
+    """Return the value in [low, low + span) whose lowest bytes are zero as far as possible."""
+    for kept in (0, 8, 16, 24):
+        mask = (1 << (32 - kept)) - 1
+        value = (low + mask) & ~mask
+        if value < low + span:
+            return value
+    return low
+
+
+def _finish(
+    state: npt.NDArray[np.int64] | list[int], out: npt.NDArray[np.uint8] | bytearray
+) -> bytes:
+    low, span, size = (int(value) for value in state)
+    tail = _tail(low, span)
+    written = bytearray(bytes(out[:size]))
+    if tail >> 32:
+        at = size - 1
+        while written[at] == 255:
+            written[at] = 0
+            at -= 1
+        written[at] += 1
+    written += (tail & 0xFFFFFFFF).to_bytes(4, "big")
+    return bytes(written).rstrip(b"\0")
+
+
+def _check(
+    verdict: int, state: npt.NDArray[np.int64] | list[int], stream: bytes, offset: int, field: str
+) -> None:
+    """Refuse a stream that did not decode, or that has another spelling than an encoder's."""
+    if verdict != kernels.GOOD:
+        raise Malformed("dense-corrupt", _PROBLEMS[verdict], offset=offset, field=field)
+    code, span, size = (int(value) for value in state)
+    # What an encoder would have had as `low`, from the last four bytes and how far they lie above.
+    last = int.from_bytes(stream[size - 4 : size].ljust(4, b"\0"), "big")
+    low = (last - code) % 2**32
+    if len(stream) > size or stream.endswith(b"\0") or _tail(low, span) % 2**32 != last:
+        raise Noncanonical(
+            "dense-tail",
+            "A dense stream ends in other bytes than its contents call for.",
+            offset=offset,
+            field=field,
+        )

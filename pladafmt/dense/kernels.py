@@ -1,0 +1,360 @@
+"""The dense encoding's loops: a binary range coder and its two models (specification, section 8.3).
+
+The coder is LZMA's (Martin, "Range encoding", 1979; Pavlov's rc) with 16-bit probabilities and a
+step that shrinks while a model is young. One source serves two ways to run it: as plain Python on
+lists, and compiled by numba on arrays (`pladafmt.dense.paths`), where `jit` stands for numba's
+decorator. So it keeps to what both understand: integers, indexing and loops. All intermediate
+values fit 64-bit signed integers.
+
+Arguments that every function shares:
+
+data: the stream, indexable bytes. Bytes beyond its end read as zero.
+state: three integers. Decoding: code, range, bytes read. Encoding: low, range, bytes written.
+chance: probability of a one for each bit model, of 65,536; begins as 32,768.
+age: how often each bit model was used, up to 31; begins as 0.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+if "jit" not in globals():
+
+    def jit(function: Any) -> Any:
+        """Leave a function as it is: plain Python."""
+        return function
+
+
+TOP = 1 << 24
+OLDEST = 31
+STEP = (1, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, *[5] * 16, 6)
+"""Adaptation shift by age: min(6, bit length of age + 1)."""
+
+WIDE = 15
+MAX_WIDTH = 52
+WIDTH_MODELS = 31 * 16
+SECOND_MODELS = 16 * 16
+DISTANCE_MODELS = WIDTH_MODELS + SECOND_MODELS
+"""Models of the distance coder: the width's tree, then the bit below the leading one."""
+
+QUEUE = 12
+GAIN = 4096
+RANK_MODELS = QUEUE * 16 * 8
+"""Models of the label coder's queue; those of the literal tree, 2^bits of them, come after."""
+
+FIRST_AVERAGE = 64
+FAR = 48
+
+GOOD = 0
+BAD_DIRECT = 1
+BAD_WIDTH = 2
+BAD_LABEL = 3
+TOO_LONG = 4
+
+
+@jit
+def start(data: Any, state: Any) -> None:
+    """Begin to decode."""
+    code = 0
+    for at in range(4):
+        code <<= 8
+        if at < len(data):
+            code |= int(data[at])
+    state[0] = code
+    state[1] = 0xFFFFFFFF
+    state[2] = 4
+
+
+@jit
+def refill(data: Any, state: Any) -> None:
+    """Read bytes until the range is wide enough for the next bit."""
+    while state[1] < TOP:
+        state[1] <<= 8
+        at = state[2]
+        byte = 0
+        if at < len(data):
+            byte = int(data[at])
+        state[0] = (state[0] << 8) | byte
+        state[2] = at + 1
+
+
+@jit
+def get_bit(data: Any, state: Any, chance: Any, age: Any, model: int) -> int:
+    """Decode one modelled bit and adapt its model."""
+    p = int(chance[model])
+    n = int(age[model])
+    step = STEP[n]
+    if n < OLDEST:
+        age[model] = n + 1
+    bound = (state[1] >> 12) * (p >> 4)
+    if state[0] < bound:
+        state[1] = bound
+        chance[model] = p + ((65536 - p) >> step)
+        bit = 1
+    else:
+        state[0] -= bound
+        state[1] -= bound
+        chance[model] = p - (p >> step)
+        bit = 0
+    if state[1] < TOP:
+        refill(data, state)
+    return bit
+
+
+@jit
+def get_direct(data: Any, state: Any, bits: int) -> int:
+    """Decode 1 to 16 bits that are all equally likely; -1 if the stream cannot be one."""
+    state[1] >>= bits
+    value = state[0] // state[1]
+    if value >> bits:
+        return -1
+    state[0] -= value * state[1]
+    if state[1] < TOP:
+        refill(data, state)
+    return int(value)
+
+
+@jit
+def get_distances(data: Any, count: int, state: Any, chance: Any, age: Any, out: Any) -> int:
+    """Decode `count` distances into `out`; return GOOD or what is wrong."""
+    start(data, state)
+    average = FIRST_AVERAGE
+    for index in range(count):
+        base = (average >> 3) * 16
+        node = 1
+        while node < 16:
+            node = 2 * node + get_bit(data, state, chance, age, base + node)
+        kind = node - 16
+        width = kind
+        if kind == WIDE:
+            more = get_direct(data, state, 6)
+            if more < 0:
+                return BAD_DIRECT
+            width += more
+            if width > MAX_WIDTH:
+                return BAD_WIDTH
+        value = 1
+        if width > 0:
+            model = WIDTH_MODELS + kind * 16 + (average >> 4)
+            value = 2 + get_bit(data, state, chance, age, model)
+            left = width - 1
+            while left > 0:
+                bits = min(left, 16)
+                low = get_direct(data, state, bits)
+                if low < 0:
+                    return BAD_DIRECT
+                value = (value << bits) | low
+                left -= bits
+        out[index] = value
+        average += (16 * kind - average) >> 2
+    return GOOD
+
+
+@jit
+def fade(weights: Any, length: int, shift: int, far: bool) -> None:
+    """Let the weights of the queue decay, by half as well after an unusually long distance."""
+    for place in range(length):
+        weight = weights[place] - (weights[place] >> shift)
+        if far:
+            weight -= weight >> 1
+        weights[place] = weight
+
+
+@jit
+def promote(labels: Any, weights: Any, place: int, label: int, weight: int) -> None:
+    """Put a label that leaves `place` where its weight belongs, moving lighter ones down."""
+    while place > 0 and weights[place - 1] <= weight:
+        labels[place] = labels[place - 1]
+        weights[place] = weights[place - 1]
+        place -= 1
+    labels[place] = label
+    weights[place] = weight
+
+
+@jit
+def get_labels(
+    data: Any,
+    kinds: Any,
+    classes: int,
+    bits: int,
+    shift: int,
+    state: Any,
+    chance: Any,
+    age: Any,
+    labels: Any,
+    weights: Any,
+    out: Any,
+) -> int:
+    """Decode a label for each of `kinds` into `out`; return GOOD or what is wrong.
+
+    `kinds` holds min(width, 15) of the distance that leads to each image. `labels` and `weights`
+    are the queue, QUEUE long.
+    """
+    start(data, state)
+    average = FIRST_AVERAGE
+    length = 0
+    for index in range(len(kinds)):
+        kind = int(kinds[index])
+        fade(weights, length, shift, 16 * kind > average + FAR)
+        average += (16 * kind - average) >> 2
+        place = 0
+        while place < length:
+            model = place * 128 + (weights[place] >> (8 + shift)) * 8 + (kind >> 1)
+            if get_bit(data, state, chance, age, model):
+                break
+            place += 1
+        gain = GAIN
+        if place < length:
+            label = labels[place]
+            gain += weights[place]
+        else:
+            node = 1
+            for _ in range(bits):
+                node = 2 * node + get_bit(data, state, chance, age, RANK_MODELS + node)
+            label = node - (1 << bits)
+            if label >= classes:
+                return BAD_LABEL
+            for other in range(length):
+                if labels[other] == label:
+                    return BAD_LABEL
+            if length < QUEUE:
+                length += 1
+            else:
+                place -= 1
+        promote(labels, weights, place, label, gain)
+        out[index] = label
+    return GOOD
+
+
+@jit
+def carry(state: Any, out: Any) -> None:
+    """Add one to the bytes written so far."""
+    at = state[2] - 1
+    while out[at] == 255:
+        out[at] = 0
+        at -= 1
+    out[at] += 1
+    state[0] &= 0xFFFFFFFF
+
+
+@jit
+def settle(state: Any, out: Any) -> None:
+    """Write bytes until the range is wide enough for the next bit."""
+    if state[0] >> 32:
+        carry(state, out)
+    while state[1] < TOP:
+        out[state[2]] = state[0] >> 24
+        state[2] += 1
+        state[0] = (state[0] << 8) & 0xFFFFFFFF
+        state[1] <<= 8
+
+
+@jit
+def put_bit(state: Any, out: Any, chance: Any, age: Any, model: int, bit: int) -> None:
+    """Encode one modelled bit and adapt its model."""
+    p = int(chance[model])
+    n = int(age[model])
+    step = STEP[n]
+    if n < OLDEST:
+        age[model] = n + 1
+    bound = (state[1] >> 12) * (p >> 4)
+    if bit:
+        state[1] = bound
+        chance[model] = p + ((65536 - p) >> step)
+    else:
+        state[0] += bound
+        state[1] -= bound
+        chance[model] = p - (p >> step)
+    settle(state, out)
+
+
+@jit
+def put_direct(state: Any, out: Any, value: int, bits: int) -> None:
+    """Encode 1 to 16 bits that are all equally likely."""
+    state[1] >>= bits
+    state[0] += value * state[1]
+    settle(state, out)
+
+
+@jit
+def put_distances(values: Any, widths: Any, state: Any, chance: Any, age: Any, out: Any) -> int:
+    """Encode distances; return GOOD, or TOO_LONG when `out` is nearly full."""
+    state[0] = 0
+    state[1] = 0xFFFFFFFF
+    state[2] = 0
+    average = FIRST_AVERAGE
+    for index in range(len(values)):
+        if state[2] + 32 > len(out):
+            return TOO_LONG
+        value = int(values[index])
+        width = int(widths[index])
+        kind = min(width, WIDE)
+        base = (average >> 3) * 16
+        node = 1
+        for place in range(3, -1, -1):
+            bit = (kind >> place) & 1
+            put_bit(state, out, chance, age, base + node, bit)
+            node = 2 * node + bit
+        if kind == WIDE:
+            put_direct(state, out, width - WIDE, 6)
+        if width > 0:
+            left = width - 1
+            model = WIDTH_MODELS + kind * 16 + (average >> 4)
+            put_bit(state, out, chance, age, model, (value >> left) & 1)
+            while left > 0:
+                bits = min(left, 16)
+                left -= bits
+                put_direct(state, out, (value >> left) & ((1 << bits) - 1), bits)
+        average += (16 * kind - average) >> 2
+    return GOOD
+
+
+@jit
+def put_labels(
+    values: Any,
+    kinds: Any,
+    bits: int,
+    shift: int,
+    state: Any,
+    chance: Any,
+    age: Any,
+    labels: Any,
+    weights: Any,
+    out: Any,
+) -> int:
+    """Encode labels; return GOOD, or TOO_LONG when `out` is nearly full."""
+    state[0] = 0
+    state[1] = 0xFFFFFFFF
+    state[2] = 0
+    average = FIRST_AVERAGE
+    length = 0
+    for index in range(len(values)):
+        if state[2] + 64 > len(out):
+            return TOO_LONG
+        label = int(values[index])
+        kind = int(kinds[index])
+        fade(weights, length, shift, 16 * kind > average + FAR)
+        average += (16 * kind - average) >> 2
+        place = 0
+        while place < length:
+            model = place * 128 + (weights[place] >> (8 + shift)) * 8 + (kind >> 1)
+            hit = int(labels[place] == label)
+            put_bit(state, out, chance, age, model, hit)
+            if hit:
+                break
+            place += 1
+        gain = GAIN
+        if place < length:
+            gain += weights[place]
+        else:
+            node = 1
+            for at in range(bits - 1, -1, -1):
+                bit = (label >> at) & 1
+                put_bit(state, out, chance, age, RANK_MODELS + node, bit)
+                node = 2 * node + bit
+            if length < QUEUE:
+                length += 1
+            else:
+                place -= 1
+        promote(labels, weights, place, label, gain)
+    return GOOD

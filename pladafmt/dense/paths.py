@@ -1,0 +1,87 @@
+"""Two ways to run the dense encoding's loops: compiled by numba where it is installed, or plain.
+
+Both run the same source, `pladafmt.dense.kernels`, so they cannot disagree but by a fault of numba;
+a test compares them all the same.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import kernels
+
+
+@dataclass(frozen=True)
+class Path:
+    """The loops, and the containers that they run on.
+
+    Attributes:
+        kernels: the module, compiled or not.
+        compiled: whether it runs on arrays rather than on lists.
+    """
+
+    kernels: ModuleType
+    compiled: bool
+
+    def integers(self, values: Any) -> Any:
+        """Return `values` as the container of this path: int64."""
+        array = np.asarray(values, dtype=np.int64)
+        return array if self.compiled else array.tolist()
+
+    def zeros(self, size: int) -> Any:
+        """Return `size` zeros that can be written to."""
+        return np.zeros(size, dtype=np.int64) if self.compiled else [0] * size
+
+    def models(self, size: int) -> tuple[Any, Any]:
+        """Return the chances and ages of `size` fresh bit models."""
+        if self.compiled:
+            return np.full(size, 32768, dtype=np.int32), np.zeros(size, dtype=np.uint8)
+        return [32768] * size, [0] * size
+
+    def octets(self, data: bytes | memoryview) -> Any:
+        """Return a stream as the container of this path."""
+        return np.frombuffer(data, dtype=np.uint8) if self.compiled else bytes(data)
+
+    def buffer(self, size: int) -> Any:
+        """Return room for `size` bytes to be written."""
+        return np.zeros(size, dtype=np.uint8) if self.compiled else bytearray(size)
+
+    def array(self, values: Any) -> npt.NDArray[np.int64]:
+        """Return a container of this path as an array."""
+        return np.asarray(values, dtype=np.int64)
+
+
+_COMPILED = "pladafmt.dense.compiled"
+
+PLAIN = Path(kernels, compiled=False)
+
+
+@cache
+def compiled() -> Path | None:
+    """Return the compiled path, or None without numba."""
+    try:
+        import numba
+    except ImportError:
+        return None
+    spec = importlib.util.spec_from_file_location(_COMPILED, kernels.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    module.__dict__["jit"] = numba.njit(cache=True, nogil=True)
+    # numba looks functions of its cache up by their module's name.
+    sys.modules[_COMPILED] = module
+    spec.loader.exec_module(module)
+    return Path(module, compiled=True)
+
+
+def best() -> Path:
+    """Return the fastest path there is."""
+    return compiled() or PLAIN
