@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -65,7 +65,14 @@ def transfer(
     via_size: options.ViaSizeOption = None,
     split: Annotated[str, typer.Option(help="The part of the task to learn from.")] = "train",
     test_split: Annotated[str, typer.Option(help="The part of the task to compare on.")] = "test",
+    epochs: options.EpochsOption = None,
+    student_epochs: Annotated[
+        int | None, typer.Option(help="The student's --epochs; the teacher's by default.")
+    ] = None,
+    lr: options.LrOption = None,
     batch_size: options.BatchSizeOption = 64,
+    label_smoothing: options.SmoothingOption = None,
+    augment: options.AugmentOption = None,
     seed: Seed = 0,
     device: options.DeviceOption = "auto",
     workers: options.WorkersOption = None,
@@ -95,11 +102,18 @@ def transfer(
     student = teacher
     if student_model is not None:
         student = ModelSpec(student_model, student_weights, pretrained, img_size, via_size)
+    settings: dict[str, Any] = {
+        "lr": lr,
+        "batch_size": batch_size,
+        "label_smoothing": label_smoothing,
+        "augment": augment,
+        "seed": seed,
+    }
     plan = Plan(
         teacher=teacher,
         student=student,
-        teach_recipe=recipe(tune, batch_size=batch_size, seed=seed),
-        train_recipe=recipe(student_tune or tune, batch_size=batch_size, seed=seed),
+        teach_recipe=recipe(tune, epochs=epochs, **settings),
+        train_recipe=recipe(student_tune or tune, epochs=student_epochs or epochs, **settings),
         selections=tuple(parse(text, seed=seed) for text in select or _SELECTIONS),
         keep_rates=tuple(keep_rate or (0.1, 0.01)),
     )

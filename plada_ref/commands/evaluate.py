@@ -1,0 +1,92 @@
+"""``plada evaluate``: how often a teacher or student is right."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from pladafmt.text import for_terminal
+
+from . import model_options as options
+from .options import AsJson, Seed
+from .output import Output
+from .run import command
+
+if TYPE_CHECKING:
+    from ..evaluate import Evaluation
+
+_SHOWN_CLASSES = 30
+
+
+@command
+def evaluate(
+    model: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MODEL", help="A model by plada teach or plada train.", show_default=False
+        ),
+    ],
+    task: options.TaskOption,
+    split: Annotated[str, typer.Option(help="The part of the task to evaluate on.")] = "test",
+    batch_size: options.BatchSizeOption = 64,
+    device: options.DeviceOption = "auto",
+    workers: options.WorkersOption = None,
+    seed: Seed = 0,
+    download: options.DownloadOption = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare a teacher or student with a task's labels.
+
+    Reports top-1 accuracy, the accuracy of each class and the confusion counts. Nothing here is
+    random; --seed is accepted and changes nothing.
+
+    Example: `plada evaluate student.safetensors --task cifar10 --split test`
+    """
+    options.prepare("plada evaluate")
+    from ..checkpoint import Checkpoint
+    from ..device import device as find_device
+    from ..evaluate import evaluate as evaluate_model
+    from ..task import load_task
+
+    output = Output(as_json=as_json)
+    started = time.monotonic()
+    found = evaluate_model(
+        Checkpoint.read(model),
+        load_task(task, split, download=download),
+        device=find_device(device),
+        output=output,
+        batch_size=batch_size,
+        workers=workers,
+    )
+    _show(output, found)
+    output.result(
+        {
+            "accuracy": found.accuracy,
+            "images": found.images,
+            "classes": list(found.classes),
+            # JSON has no NaN: a class without images has no accuracy.
+            "per_class": [None if value != value else value for value in found.per_class.tolist()],
+            "confusion": found.confusion.tolist(),
+            "seconds": round(time.monotonic() - started, 3),
+        }
+    )
+
+
+def _show(output: Output, found: Evaluation) -> None:
+    shown = Table(title="Accuracy per class", title_justify="left")
+    shown.add_column("class")
+    for heading in ("images", "right", "accuracy"):
+        shown.add_column(heading, justify="right")
+    counts, right = found.confusion.sum(axis=1), found.confusion.diagonal()
+    for number, name in enumerate(found.classes[:_SHOWN_CLASSES]):
+        value = f"{100 * found.per_class[number]:.1f} %" if counts[number] else "-"
+        shown.add_row(Text(for_terminal(name)), f"{counts[number]:,}", f"{right[number]:,}", value)
+    output.show(shown)
+    if len(found.classes) > _SHOWN_CLASSES:
+        output.say(f"... and {len(found.classes) - _SHOWN_CLASSES:,} more classes")
+    output.say(f"accuracy: {100 * found.accuracy:.2f} % of {found.images:,} images")

@@ -1,0 +1,135 @@
+"""``plada train``: the client's student, from a payload and the client's own pool."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import model_options as options
+from .options import AsJson, LimitOptions, PayloadFile, Seed, limits_from
+from .output import Output
+from .run import command
+
+
+@command
+def train(
+    payload: PayloadFile,
+    manifest: options.ManifestOption,
+    pool: options.PoolOption,
+    model: options.ModelOption,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where to write the student.")],
+    weights: options.WeightsOption = None,
+    pretrained: options.PretrainedOption = False,
+    tune: options.TuneOption = "head",
+    img_size: options.ImgSizeOption = None,
+    via_size: options.ViaSizeOption = None,
+    epochs: options.EpochsOption = None,
+    steps: options.StepsOption = None,
+    lr: options.LrOption = None,
+    batch_size: options.BatchSizeOption = 64,
+    weight_decay: options.WeightDecayOption = None,
+    head_decay: options.HeadDecayOption = None,
+    label_smoothing: options.SmoothingOption = None,
+    augment: options.AugmentOption = None,
+    freeze_bn: options.FreezeBnOption = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Keep the features of frozen backbones here, for more students of the same model "
+            "on this pool.",
+        ),
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(metavar="SPEC", help="Evaluate the student on these labelled images."),
+    ] = None,
+    split: Annotated[str, typer.Option(help="The part of --task to evaluate on.")] = "test",
+    seed: Seed = 0,
+    device: options.DeviceOption = "auto",
+    workers: options.WorkersOption = None,
+    limit: LimitOptions = None,
+    download: options.DownloadOption = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a student on the pool images that a payload names.
+
+    Stops with `mismatch` when the payload was made for another pool, and names an image that has
+    changed since the manifest was made: every image is verified when it is loaded. With --tune
+    slow or all, an interrupted run goes on after its last whole epoch when it is called again.
+
+    Example: `plada train cifar10.plada -m pool.parquet --pool 'shards/*.tar' --model
+    tf_efficientnet_lite0 --weights lite0.safetensors --img-size 96 --via-size 32 -o
+    student.safetensors --task cifar10`
+    """
+    options.prepare("plada train")
+    import pladafmt
+
+    from ..device import device as find_device
+    from ..evaluate import evaluate
+    from ..features import FeatureCache
+    from ..learn import train as train_model
+    from ..models import ModelSpec
+    from ..recipe import recipe
+    from ..task import load_task
+
+    output = Output(as_json=as_json)
+    started = time.monotonic()
+    where = find_device(device)
+    settings = recipe(
+        tune,
+        epochs=epochs,
+        steps=steps,
+        lr=lr,
+        batch_size=batch_size,
+        weight_decay=weight_decay,
+        head_decay=head_decay,
+        label_smoothing=label_smoothing,
+        augment=augment,
+        freeze_bn=freeze_bn,
+        seed=seed,
+    )
+    spec = ModelSpec(model, weights, pretrained, img_size, via_size)
+    received = pladafmt.load(payload, limits=limits_from(limit))
+    images = options.open_pool(manifest, pool)
+    images.serve(received.pool)
+    # Before the training: a mistyped task should not cost an hour.
+    tested = None if task is None else load_task(task, split, download=download)
+    student = train_model(
+        received,
+        images,
+        spec,
+        settings,
+        device=where,
+        output=output,
+        workers=workers,
+        resume=out.with_name(f"{out.name}.training"),
+        cache=None
+        if cache is None
+        else FeatureCache(cache, name=images.ref.id.hex(), size=images.ref.size),
+    )
+    student.write(out)
+    kept = len(received.positions)
+    output.say(f"student of {student.class_count} classes from {kept:,} images: {out}")
+    accuracy = None
+    if tested is not None:
+        accuracy = evaluate(
+            student, tested, device=where, output=output, batch_size=batch_size, workers=workers
+        ).accuracy
+        output.say(f"accuracy: {100 * accuracy:.1f} % of {len(tested):,} images")
+    output.result(
+        {
+            "student": str(out),
+            "sha256": student.sha256,
+            "model": model,
+            "classes": list(student.class_names),
+            "images": kept,
+            "recipe": settings.to_json(),
+            "test_images": None if tested is None else len(tested),
+            "accuracy": accuracy,
+            "seconds": round(time.monotonic() - started, 3),
+        }
+    )

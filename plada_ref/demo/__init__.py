@@ -1,0 +1,1 @@
+"""The demo: what the package can show with nothing but what it installs."""

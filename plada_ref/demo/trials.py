@@ -1,0 +1,120 @@
+"""One trial per selection: a payload, and the student that it teaches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from pladafmt import dump, load
+
+from ..checkpoint import Checkpoint
+from ..commands.output import Output
+from ..evaluate import evaluate
+from ..learn import train
+from ..models import ModelSpec
+from ..pool import LocalPool
+from ..prune import Pruned, prune
+from ..recipe import Recipe
+from ..scores import ScoreTable
+from ..selection import SafetyNet, Selection, count_of
+from ..task import Task
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """What came of one selection.
+
+    Attributes:
+        rule: which images.
+        keep_rate: how many, as a part of the pool.
+        pruned: what was kept.
+        path: the payload.
+        payload_bytes: its size.
+        student: trained on the decoded payload.
+        validation_accuracy: of the student, percent.
+    """
+
+    rule: Selection
+    keep_rate: float
+    pruned: Pruned
+    path: Path
+    payload_bytes: int
+    student: Checkpoint
+    validation_accuracy: float
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What every trial has in common.
+
+    Attributes:
+        table: the teacher's scores of the pool.
+        pool: the images.
+        validation: labelled images that choose among trials: neither the teacher's nor test data.
+        folder: where payloads are written.
+        student: the students' model.
+        recipe: how students are trained.
+        device: where they are trained.
+    """
+
+    table: ScoreTable
+    pool: LocalPool
+    validation: Task
+    folder: Path
+    student: ModelSpec
+    recipe: Recipe
+    device: torch.device
+
+    def trial(self, rule: Selection, keep_rate: float, output: Output) -> Trial:
+        """Prune, encode and write the payload; read it back and train a student on it."""
+        pruned = prune(self.table, rule, count_of(len(self.pool), keep_rate=keep_rate))
+        path = self.folder / _file_name(rule, keep_rate)
+        dump(pruned.payload, path)
+        # The student gets what a client gets: the file and the pool. A worker process would take
+        # longer to start than these few images take to decode.
+        student = train(
+            load(path),
+            self.pool,
+            self.student,
+            self.recipe,
+            device=self.device,
+            output=output,
+            workers=0,
+        )
+        accuracy = percent(student, self.validation, device=self.device, output=output)
+        return Trial(rule, keep_rate, pruned, path, path.stat().st_size, student, accuracy)
+
+
+def selections(seed: int) -> list[tuple[Selection, float]]:
+    """What the demo compares: (rule, keep rate)."""
+    low = Selection()
+    net = Selection(safety_net=SafetyNet(share=0.5, alpha=0.0))
+    mild_net = Selection(safety_net=SafetyNet(share=0.5, alpha=0.5))
+    chance = Selection(ranking="random", seed=seed)
+    return [
+        (low, 0.1),
+        (net, 0.1),
+        (mild_net, 0.1),
+        (chance, 0.1),
+        (low, 0.02),
+        (net, 0.02),
+        (chance, 0.02),
+    ]
+
+
+def recommended(trials: list[Trial]) -> Trial:
+    """The trial of the highest validation accuracy; among equals the smallest payload."""
+    return max(trials, key=lambda trial: (trial.validation_accuracy, -trial.payload_bytes))
+
+
+def percent(model: Checkpoint, task: Task, *, device: torch.device, output: Output) -> float:
+    """The model's accuracy on a task, percent to two places."""
+    found = evaluate(model, task, device=device, output=output, workers=0)
+    return round(100 * found.accuracy, 2)
+
+
+def _file_name(rule: Selection, keep_rate: float) -> str:
+    net = "" if rule.safety_net is None else f"-safety-net-{rule.safety_net.alpha:g}"
+    return f"{rule.ranking}{net}-{100 * keep_rate:g}-percent.plada"

@@ -1,0 +1,155 @@
+"""Features of a frozen backbone: computed once, shared by every head that is fitted on them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from .commands.output import Output
+from .head import Features
+from .images import ImageRows, ImageSet
+from .loading import PreparedImages, in_order, loaded
+from .models import backbone_digest, features
+from .preparation import Preparation
+
+
+def extract(
+    network: nn.Module,
+    images: ImageSet,
+    preparation: Preparation,
+    *,
+    flip: bool,
+    batch_size: int,
+    device: torch.device,
+    workers: int | None,
+    output: Output,
+) -> Features:
+    """The features of all images of a set, or of their mirror images, shape (n, D), float16."""
+    network = network.to(device).eval()
+    found: list[Features] = []
+    dataset = PreparedImages(images, preparation)
+    what = "Features of mirror images" if flip else "Features"
+    with output.progress(what, len(images)) as advance, torch.inference_mode():
+        for pixels in loaded(dataset, in_order(len(images), batch_size), workers=workers):
+            x = preparation.batch(pixels.to(device))
+            if flip:
+                x = x.flip(-1)
+            found.append(features(network, x).to("cpu", torch.float16).numpy())
+            advance(len(pixels))
+    return np.concatenate(found)
+
+
+class FeatureCache:
+    """Features of one pool on disk, so that six students need one pass through the backbone.
+
+    Features are kept per backbone, image preparation and view, in sparse files of N rows; rows
+    are filled as they are asked for. They stand for images that were verified when they were
+    computed.
+
+    Args:
+        folder: made when needed; may be removed at any time.
+        name: what tells the image set from others, such as the pool id in hex.
+        size: number of images N in the set.
+    """
+
+    def __init__(self, folder: Path, *, name: str, size: int) -> None:
+        self.folder = folder
+        self.name = name
+        self.size = size
+
+    def view(self, network: nn.Module, preparation: Preparation, *, flip: bool) -> CachedView:
+        """The cached features of one backbone and view."""
+        model: Any = network
+        width = int(getattr(model, "head_hidden_size", 0) or model.num_features)
+        about = {
+            "layout": 1,
+            "images": self.name,
+            "size": self.size,
+            "backbone": backbone_digest(network),
+            "preparation": asdict(preparation),
+            "flip": flip,
+            "width": width,
+        }
+        key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:32]
+        return CachedView(self.folder / key, self.size, width)
+
+
+class CachedView:
+    """N rows of features, each there or not."""
+
+    def __init__(self, path: Path, size: int, width: int) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._values = _open_sparse(path.with_suffix(".f16"), np.dtype(np.float16), (size, width))
+        self._there = _open_sparse(path.with_suffix(".there"), np.dtype(np.uint8), (size,))
+
+    def missing(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Those of `rows` that are not there, each once, ascending."""
+        return np.unique(rows[self._there[rows] == 0])
+
+    def put(self, rows: npt.NDArray[np.int64], values: Features) -> None:
+        """Store features, shape (len(rows), D)."""
+        self._values[rows] = values
+        self._values.flush()
+        # After the values: a row that counts as there is there, whenever the run is killed.
+        self._there[rows] = 1
+        self._there.flush()
+
+    def get(self, rows: npt.NDArray[np.int64]) -> Features:
+        """The features of `rows`, all of which are there."""
+        return np.asarray(self._values[rows])
+
+
+def _open_sparse(path: Path, dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> np.memmap:
+    length = dtype.itemsize * int(np.prod(shape))
+    with open(path, "ab") as file:
+        file.truncate(length)  # New bytes are zero and take no room on the disk.
+    return np.memmap(path, dtype=dtype, mode="r+", shape=shape)
+
+
+def features_of(
+    network: nn.Module,
+    images: ImageSet,
+    rows: npt.NDArray[np.int64],
+    preparation: Preparation,
+    *,
+    flip: bool,
+    cache: FeatureCache | None,
+    batch_size: int,
+    device: torch.device,
+    workers: int | None,
+    output: Output,
+) -> Features:
+    """The features of some images of a set, shape (len(rows), D); from the cache where it can be.
+
+    Args:
+        rows: numbers of images in `images`.
+        cache: of this very set.
+    """
+
+    def compute(some: npt.NDArray[np.int64]) -> Features:
+        return extract(
+            network,
+            ImageRows(images, some),
+            preparation,
+            flip=flip,
+            batch_size=batch_size,
+            device=device,
+            workers=workers,
+            output=output,
+        )
+
+    if cache is None:
+        return compute(rows)
+    view = cache.view(network, preparation, flip=flip)
+    missing = view.missing(rows)
+    if len(missing):
+        view.put(missing, compute(missing))
+    return view.get(rows)

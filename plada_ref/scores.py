@@ -1,0 +1,174 @@
+"""What a teacher says about every image of a pool: the score table."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pladafmt import PladaError, PoolRef
+from pladafmt.files import replacing
+
+from .errors import PipelineError
+
+_KEY = b"plada-scores"
+_LAYOUT = 1
+
+_SCHEMA = pa.schema(
+    [
+        pa.field("label", pa.uint16(), nullable=False),
+        pa.field("energy", pa.float32(), nullable=False),
+        pa.field("entropy", pa.float32(), nullable=False),
+        pa.field("margin", pa.float32(), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Scores of n images, computed from their logits z by `score`.
+
+    Attributes:
+        labels: the pseudo-label, arg max z, shape (n,); the lowest number among equals.
+        energy: -log sum exp z (paper, section 4, with T = 1), shape (n,).
+        entropy: Shannon entropy of softmax(z) in nats, shape (n,).
+        margin: largest minus second largest probability, 0 to 1, shape (n,); 1 with one class.
+    """
+
+    labels: npt.NDArray[np.uint16]
+    energy: npt.NDArray[np.float32]
+    entropy: npt.NDArray[np.float32]
+    margin: npt.NDArray[np.float32]
+
+
+def score(logits: npt.NDArray[np.float32]) -> Scores:
+    """The scores of logits of shape (n, C).
+
+    Raises:
+        PipelineError: if a logit is not a finite number.
+    """
+    if not np.isfinite(logits).all():
+        raise PipelineError(
+            "The teacher gives logits that are not finite numbers; its training has failed, so "
+            "teach it again with a smaller --lr."
+        )
+    z = logits.astype(np.float64)
+    labels = z.argmax(axis=1)
+    top = z.max(axis=1)
+    # Shifting by the maximum keeps exp from overflowing.
+    shifted = z - top[:, None]
+    log_sum = np.log(np.exp(shifted).sum(axis=1))
+    log_p = shifted - log_sum[:, None]
+    p = np.exp(log_p)
+    if z.shape[1] > 1:
+        two = np.partition(p, -2, axis=1)
+        margin = two[:, -1] - two[:, -2]
+    else:
+        margin = np.ones(len(z))
+    return Scores(
+        labels.astype(np.uint16),
+        (-(top + log_sum)).astype(np.float32),
+        np.abs((p * log_p).sum(axis=1)).astype(np.float32),  # abs: no negative zero.
+        margin.astype(np.float32),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreTable:
+    """The scores of a pool's N images, in pool order.
+
+    Attributes:
+        pool: the pool.
+        classes: the teacher's class names.
+        teacher: SHA-256 of the teacher's file, in hex.
+        labels, energy, entropy, margin: as in `Scores`, shape (N,).
+    """
+
+    pool: PoolRef
+    classes: tuple[str, ...]
+    teacher: str
+    labels: npt.NDArray[np.uint16]
+    energy: npt.NDArray[np.float32]
+    entropy: npt.NDArray[np.float32]
+    margin: npt.NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def histogram(self) -> npt.NDArray[np.int64]:
+        """Pseudo-labels of each class, int64 of shape (C,)."""
+        return np.bincount(self.labels, minlength=len(self.classes))
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write a Parquet file, whole or not at all."""
+        facts = {
+            "layout": _LAYOUT,
+            "pool_id": self.pool.id.hex(),
+            "pool_size": self.pool.size,
+            "classes": self.classes,
+            "teacher": self.teacher,
+        }
+        table = pa.Table.from_arrays(
+            [pa.array(column) for column in (self.labels, self.energy, self.entropy, self.margin)],
+            schema=_SCHEMA.with_metadata({_KEY: json.dumps(facts).encode()}),
+        )
+        with replacing(path) as temporary:
+            pq.write_table(table, temporary, compression="zstd")
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> ScoreTable:
+        """Read what `write` made.
+
+        Raises:
+            PipelineError: if the file is not there, damaged, or no score table.
+        """
+        name = os.fspath(path)
+        try:
+            with pq.ParquetFile(name) as file:
+                stored = file.read()
+            facts = json.loads((stored.schema.metadata or {})[_KEY])
+            if facts["layout"] != _LAYOUT:
+                raise PipelineError(
+                    f"The score table {name!r} is of layout {facts['layout']}; this program knows "
+                    f"layout {_LAYOUT}. Label the pool again."
+                )
+            columns = [stored.column(field.name) for field in _SCHEMA]
+            if [column.type for column in columns] != _SCHEMA.types:
+                raise ValueError("a column has another type")
+            labels, energy, entropy, margin = (column.to_numpy() for column in columns)
+            table = cls(
+                PoolRef(bytes.fromhex(facts["pool_id"]), facts["pool_size"]),
+                tuple(map(str, facts["classes"])),
+                str(facts["teacher"]),
+                labels,
+                energy,
+                entropy,
+                margin,
+            )
+            table._check()
+        except FileNotFoundError as exc:
+            raise PipelineError(
+                f"There is no score table at {name!r}; make one with: plada label"
+            ) from exc
+        except (OSError, pa.ArrowException, ValueError, KeyError, TypeError, PladaError) as exc:
+            raise PipelineError(
+                f"{name!r} is no score table, or it is damaged ({exc}); label the pool again."
+            ) from exc
+        return table
+
+    def _check(self) -> None:
+        if len(self) != self.pool.size:
+            raise ValueError(f"{len(self)} rows for a pool of {self.pool.size} images")
+        if len(self) and int(self.labels.max()) >= len(self.classes):
+            raise ValueError(f"a label lies beyond the {len(self.classes)} classes")
+        scores: tuple[npt.NDArray[Any], ...] = (self.energy, self.entropy, self.margin)
+        finite: Callable[[npt.NDArray[Any]], Any] = np.isfinite
+        if not all(bool(finite(column).all()) for column in scores):
+            raise ValueError("a score is not a finite number")

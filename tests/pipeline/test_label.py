@@ -1,0 +1,126 @@
+"""Labelling a pool: interrupted or not, the table is the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from plada_ref.checkpoint import Checkpoint
+from plada_ref.commands.output import Output
+from plada_ref.label import label, parts_folder
+from plada_ref.learn import teach
+from plada_ref.loading import PreparedImages
+from plada_ref.recipe import recipe
+from plada_ref.scores import ScoreTable, score
+from plada_ref.task import Task
+
+from .conftest import CPU, NET, DigitPool
+
+COLUMNS = ("labels", "energy", "entropy", "margin")
+
+
+def _same(one: ScoreTable, other: ScoreTable) -> bool:
+    return (one.pool, one.classes, one.teacher) == (
+        other.pool,
+        other.classes,
+        other.teacher,
+    ) and all(getattr(one, name).tobytes() == getattr(other, name).tobytes() for name in COLUMNS)
+
+
+def _command(teacher: Path, pool: DigitPool, out: Path) -> list[str]:
+    command = [sys.executable, "-m", "plada_ref", "label", str(teacher)]
+    command += ["-m", str(pool.manifest), "--pool", str(pool.shard), "-o", str(out)]
+    return [*command, "--device", "cpu", "--workers", "0", "--json"]
+
+
+def test_killed_label_resumes_to_the_same_table(
+    teacher_file: Path, digit_pool: DigitPool, tmp_path: Path
+) -> None:
+    whole, out = tmp_path / "whole.parquet", tmp_path / "scores.parquet"
+    subprocess.run(_command(teacher_file, digit_pool, whole), check=True, capture_output=True)
+
+    killed = subprocess.Popen(
+        _command(teacher_file, digit_pool, out),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    parts = parts_folder(out)
+    while killed.poll() is None and len(list(parts.glob("*/*.npz"))) < 2:
+        time.sleep(0.002)
+    os.kill(killed.pid, signal.SIGKILL)
+    assert killed.wait() == -signal.SIGKILL
+    finished = {path: path.stat().st_mtime_ns for path in parts.glob("*/*.npz")}
+    assert 2 <= len(finished) < 6
+    assert not out.exists()
+
+    resumed = subprocess.run(
+        _command(teacher_file, digit_pool, out), check=True, capture_output=True, text=True
+    )
+    result = json.loads(resumed.stdout.splitlines()[-1])
+    assert sum(result["pseudo_labels_per_class"]) == len(digit_pool.truth)
+    assert out.read_bytes() == whole.read_bytes()
+    assert not parts.exists()
+
+
+def test_table_is_the_teachers_word_and_parts_are_bound_to_it(
+    teacher: Checkpoint, digits: Task, digit_pool: DigitPool, output: Output, tmp_path: Path
+) -> None:
+    pool = digit_pool.open()
+    parts = tmp_path / "parts"
+
+    def table(model: Checkpoint, parts: Path | None) -> ScoreTable:
+        return label(pool, model, device=CPU, output=output, parts=parts, workers=0)
+
+    first = table(teacher, parts)
+    assert first.teacher == teacher.sha256
+    assert first.pool == pool.ref
+    assert (first.labels == digit_pool.truth).mean() > 0.9
+
+    # Against one plain pass without chunks.
+    rows = np.arange(1000, 1100)
+    images = PreparedImages(pool, teacher.preparation)
+    pixels = torch.stack([images[int(row)] for row in rows])
+    with torch.inference_mode():
+        plain = score(teacher.network.eval()(teacher.preparation.batch(pixels)).numpy())
+    assert (first.labels[rows] == plain.labels).all()
+    np.testing.assert_allclose(first.energy[rows], plain.energy, rtol=1e-4, atol=1e-4)
+
+    # Finished parts are used, damaged ones are not.
+    stored = sorted(parts.glob("*/*.npz"))
+    assert len(stored) == 6
+    stored[1].write_bytes(stored[1].read_bytes()[:100])
+    with np.load(stored[2]) as arrays:
+        planted = dict(arrays) | {"energy": arrays["energy"] + 1}
+    np.savez(stored[2], **planted)
+    again = table(teacher, parts)
+    assert again.energy[2048:3072].tobytes() == planted["energy"].tobytes()
+    assert again.energy[1024:2048].tobytes() == first.energy[1024:2048].tobytes()
+
+    # Another teacher does not see the first one's parts.
+    other = teach(digits, NET, recipe("all", steps=20, seed=1), device=CPU, output=output)
+    assert _same(table(other, parts), table(other, None))
+
+
+def test_a_teacher_that_sees_one_class_everywhere_is_warned_of(
+    teacher: Checkpoint, digit_pool: DigitPool, output: Output
+) -> None:
+    said: list[str] = []
+
+    class Listening(Output):
+        def warn(self, text: str) -> None:
+            said.append(text)
+
+    collapsed = Checkpoint.from_bytes(teacher.data, name="teacher")
+    with torch.no_grad():
+        collapsed.network.get_parameter("head.bias")[7] += 1000
+    label(digit_pool.open(), collapsed, device=CPU, output=Listening(as_json=True), workers=0)
+    assert any("7 has 100 %" in text for text in said)
+    assert any("9 of 10 classes" in text for text in said)

@@ -1,0 +1,257 @@
+"""Teachers and students that learn, and what stops them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from plada_ref.augment import AUGMENTATIONS
+from plada_ref.checkpoint import Checkpoint
+from plada_ref.commands.output import Advance, Output
+from plada_ref.errors import Misuse, PipelineError
+from plada_ref.evaluate import evaluate
+from plada_ref.features import FeatureCache
+from plada_ref.head import fit_head
+from plada_ref.labelled import student_data
+from plada_ref.learn import teach, train
+from plada_ref.models import ModelSpec
+from plada_ref.pool import ChangedImage, LocalPool, Manifest, open_source
+from plada_ref.preparation import Preparation
+from plada_ref.recipe import recipe
+from plada_ref.task import Task
+from pladafmt import Payload, PoolRef
+from pladafmt.errors import Mismatch
+
+from .conftest import CPU, NET, DigitPool, write_tar
+
+
+def _payload(pool: LocalPool, truth: np.ndarray, every: int = 5) -> Payload:
+    positions = np.arange(0, len(pool), every)
+    return Payload(
+        pool.ref,
+        [str(digit) for digit in range(10)],
+        positions.astype(np.uint64),
+        truth[positions].astype(np.uint16),
+    )
+
+
+def test_teacher_learns(teacher: Checkpoint, digits_test: Task, output: Output) -> None:
+    found = evaluate(teacher, digits_test, device=CPU, output=output)
+    assert found.accuracy > 0.9
+    assert found.images == len(digits_test)
+    assert found.per_class.shape == (10,)
+    # A task with its classes in another order is matched by name.
+    order = np.arange(10)[::-1]
+    turned = Task(
+        "turned",
+        tuple(digits_test.classes[c] for c in order),
+        (9 - digits_test.labels).astype(np.uint16),
+        digits_test.keys,
+        digits_test.images,
+    )
+    again = evaluate(teacher, turned, device=CPU, output=output)
+    assert (again.confusion == found.confusion).all()
+    foreign = Task("f", ("cat",), turned.labels * 0, turned.keys, turned.images)
+    with pytest.raises(Misuse, match="cat"):
+        evaluate(teacher, foreign, device=CPU, output=output)
+
+
+def test_student_learns_from_a_payload(
+    digit_pool: DigitPool, digits_test: Task, output: Output
+) -> None:
+    pool = digit_pool.open()
+    how = recipe("all", epochs=5, lr=4e-3, augment="glyph")
+    student = train(_payload(pool, digit_pool.truth), pool, NET, how, device=CPU, output=output)
+    assert evaluate(student, digits_test, device=CPU, output=output).accuracy > 0.85
+
+
+def test_head_on_frozen_features(
+    teacher_file: Path, digit_pool: DigitPool, digits_test: Task, output: Output, tmp_path: Path
+) -> None:
+    pool = digit_pool.open()
+    payload = _payload(pool, digit_pool.truth, every=40)
+    # Our own checkpoint serves as pre-trained weights: its tensors have timm's names.
+    spec = replace(NET, weights=teacher_file)
+    how = recipe("head", augment="off")
+
+    def student(cache: FeatureCache | None) -> Checkpoint:
+        return train(payload, pool, spec, how, device=CPU, output=output, cache=cache)
+
+    plain = student(None)
+    assert evaluate(plain, digits_test, device=CPU, output=output).accuracy > 0.8
+    before = Checkpoint.read(teacher_file).network.state_dict()
+    for name, value in plain.network.state_dict().items():
+        assert torch.equal(value, before[name]) != name.startswith("head."), name
+
+    cache = FeatureCache(tmp_path / "features", name=pool.ref.id.hex(), size=len(pool))
+    assert student(cache).sha256 == plain.sha256
+    # All that the second student needs is in the cache: the pool's images may be gone.
+    broken = LocalPool(pool.manifest, _NoImages())  # type: ignore[arg-type]
+    again = train(payload, broken, spec, how, device=CPU, output=output, cache=cache)
+    assert again.sha256 == plain.sha256
+
+
+class _NoImages:
+    def prepare(self) -> None:
+        pass
+
+    def read(self, key: str) -> bytes:
+        raise AssertionError(f"{key} was read")
+
+
+def test_the_head_solves_its_problem() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(3, 5, (300, 8)).astype(np.float16)
+    x[:, 7] = 1  # A dimension that carries nothing.
+    labels = (x[:, 0] > 3).astype(np.int64) + (x[:, 1] > 3)
+    weights = rng.uniform(0.5, 2, 300)
+    head = fit_head([x], labels, weights, 3, decay=0.01, passes=200)
+    # At the minimum of the objective its gradient vanishes.
+    scaled = torch.tensor((x - x.mean(0)) / np.where(x.std(0) > 0, x.std(0), 1)).double()
+    mean, deviation = x.astype(np.float64).mean(0), x.astype(np.float64).std(0)
+    deviation[7] = 1
+    scaled = torch.tensor((x - mean) / deviation)
+    w = (head.weight.double() * torch.tensor(deviation)).requires_grad_()
+    b = (head.bias.double() + head.weight.double() @ torch.tensor(mean)).requires_grad_()
+    losses = torch.nn.functional.cross_entropy(
+        scaled @ w.T + b, torch.tensor(labels), reduction="none"
+    )
+    share = torch.tensor(weights / weights.sum())
+    ((losses * share).sum() + 0.005 * w.square().sum()).backward()  # type: ignore[no-untyped-call]
+    assert w.grad is not None and b.grad is not None
+    assert float(w.grad.abs().max()) < 1e-4
+    assert float(b.grad.abs().max()) < 1e-4
+
+
+class _Stop(Exception):
+    pass
+
+
+class _StoppingOutput(Output):
+    """Interrupts the training at a step."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(as_json=True)
+        self.left = step
+
+    @contextmanager
+    def progress(self, description: str, total: int) -> Iterator[Advance]:
+        def advance(steps: int) -> None:
+            self.left -= steps if description == "Training" else 0
+            if self.left < 0:
+                raise _Stop
+
+        yield advance
+
+
+@pytest.mark.parametrize("tune", ["all", "slow"])
+def test_interrupted_training_goes_on(
+    digits: Task, output: Output, tmp_path: Path, tune: str
+) -> None:
+    few = digits.rows(np.arange(0, len(digits), 6), "few")
+    how = recipe(tune, epochs=3, lr=1e-3, batch_size=32, augment="glyph")
+    state = tmp_path / "teacher.training"
+
+    def learn(output: Output, resume: Path | None) -> Checkpoint:
+        return teach(few, NET, how, device=CPU, output=output, resume=resume)
+
+    whole = learn(output, None)
+    with pytest.raises(_Stop):
+        learn(_StoppingOutput(2 * 8 + 3), state)
+    stored = state.read_bytes()
+    assert learn(output, state).sha256 == whole.sha256
+    assert not state.exists()
+    # The state of another run, or a damaged one, is not taken up.
+    state.write_bytes(stored)
+    other = teach(few, NET, replace(how, seed=1), device=CPU, output=output, resume=state)
+    assert other.sha256 != whole.sha256
+    state.write_bytes(stored[: len(stored) // 2])
+    assert learn(output, state).sha256 == whole.sha256
+
+
+def test_another_pool_is_a_mismatch(digit_pool: DigitPool, output: Output) -> None:
+    pool = digit_pool.open()
+    foreign = Payload(PoolRef(bytes(range(32)), 10), 10, [1, 2], [3, 4])
+    with pytest.raises(Mismatch) as caught:
+        train(foreign, pool, NET, recipe("all"), device=CPU, output=output)
+    assert bytes(range(32)).hex() in str(caught.value)
+    assert pool.ref.id.hex() in str(caught.value)
+    with pytest.raises(PipelineError, match="keeps no image"):
+        student_data(Payload(pool.ref, 10, [], []), pool)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_changed_image_is_named(
+    digit_pool: DigitPool, output: Output, tmp_path: Path, workers: int
+) -> None:
+    shard = tmp_path / "pool.tar"
+    shutil.copy(digit_pool.shard, shard)
+    manifest = Manifest.read(digit_pool.manifest)
+    data = bytearray(shard.read_bytes())
+    source = open_source([str(shard)])
+    where = data.index(source.read(manifest.key(70)))
+    data[where + 60] ^= 1
+    shard.write_bytes(data)
+    pool = LocalPool(manifest, open_source([str(shard)]))
+    payload = Payload(pool.ref, 10, [10, 70, 90], [1, 2, 3])
+    with pytest.raises(ChangedImage) as caught:
+        train(payload, pool, NET, recipe("all"), device=CPU, output=output, workers=workers)
+    assert caught.value.position == 70
+    sentence = str(caught.value)
+    assert repr(manifest.key(70)) in sentence
+    assert "Traceback" not in sentence
+
+
+def test_settings_that_cannot_work(digits: Task, output: Output, tmp_path: Path) -> None:
+    with pytest.raises(Misuse, match="knows no model 'resnet81'"):
+        teach(digits, ModelSpec("resnet81"), recipe("all"), device=CPU, output=output)
+    with pytest.raises(Misuse, match="choose one of off"):
+        teach(digits, NET, recipe("all", augment="rain"), device=CPU, output=output)
+    for changes in ({"lr": -1.0}, {"epochs": 0}, {"label_smoothing": 2.0}, {"seed": -1}):
+        with pytest.raises(Misuse, match="--"):
+            recipe("all", **changes)
+    with pytest.raises(Misuse, match="head, slow or all"):
+        recipe("tail")
+    write_tar(tmp_path / "weights.safetensors", {})
+    wrong = replace(NET, weights=tmp_path / "weights.safetensors")
+    with pytest.raises(PipelineError, match="cannot be loaded into 'plada_convnet_s'"):
+        teach(digits, wrong, recipe("all"), device=CPU, output=output)
+
+
+def test_preparation_crops_and_matches_resolution(digits: Task) -> None:
+    image = digits.images.open_image(0).resize((60, 40))
+    direct = Preparation(48, None, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+    assert direct(image).shape == (3, 48, 48)
+    via = replace(direct, via_size=8)
+    stored = via(image)
+    assert stored.shape == (3, 8, 8)
+    assert stored.dtype == torch.uint8
+    x = via.batch(stored[None])
+    assert x.shape == (1, 3, 48, 48)
+    assert float(x.min()) >= -2 and float(x.max()) <= 2
+    # A flat image stays what it is at any size.
+    flat = via.batch(torch.full((1, 3, 8, 8), 51, dtype=torch.uint8))
+    assert torch.allclose(flat, torch.full((1, 3, 48, 48), (0.2 - 0.5) / 0.25), atol=1e-5)
+
+
+def test_augmentations_keep_shape_and_depend_on_the_generator_alone() -> None:
+    pixels = torch.randint(0, 256, (8, 3, 12, 12), dtype=torch.uint8)
+    for name, change in AUGMENTATIONS.items():
+        one, same, other = (
+            change(pixels, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)
+        )
+        assert one.shape == pixels.shape
+        assert torch.equal(one, same)
+        assert torch.equal(one, other) == (name == "off")
+    flipped = AUGMENTATIONS["flip"](pixels, torch.Generator().manual_seed(3))
+    for before, after in zip(pixels.float(), flipped, strict=True):
+        assert torch.allclose(after, before, atol=0.01) or torch.allclose(
+            after, before.flip(-1), atol=0.01
+        )
