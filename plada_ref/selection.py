@@ -76,6 +76,13 @@ class Selection:
             f"alpha={self.safety_net.alpha:g})"
         )
 
+    @property
+    def slug(self) -> str:
+        """The name as part of a file name, such as ``"low-energy-net-s0.5-a0"``."""
+        if self.safety_net is None:
+            return self.ranking
+        return f"{self.ranking}-net-s{self.safety_net.share:g}-a{self.safety_net.alpha:g}"
+
 
 def parse(text: str, *, seed: int = 0) -> Selection:
     """Return the selection that a short spelling stands for.

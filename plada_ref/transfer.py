@@ -151,7 +151,7 @@ def transfer(
     rows = []
     for keep_rate in plan.keep_rates:
         for rule in plan.selections:
-            name = f"{_file_name(rule)}-{keep_rate:g}"
+            name = f"{rule.slug}-{keep_rate:g}"
             found = _remembered(
                 folder / f"{name}.json",
                 lambda rule=rule, keep_rate=keep_rate, name=name: asdict(
@@ -314,12 +314,6 @@ def _remembered(path: Path, compute: Any) -> dict[str, Any]:
     except ValueError as error:
         raise PipelineError(f"{path} is damaged; remove it to have it made again.") from error
     return found
-
-
-def _file_name(rule: Selection) -> str:
-    if rule.safety_net is None:
-        return rule.ranking
-    return f"{rule.ranking}-net-s{rule.safety_net.share:g}-a{rule.safety_net.alpha:g}"
 
 
 def _since(started: float) -> float:

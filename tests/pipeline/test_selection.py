@@ -120,4 +120,4 @@ def test_counts() -> None:
         {"keep_rate": 0.1, "count": 1},
     ):
         with pytest.raises(Misuse):
-            count_of(10, **wrong)  # type: ignore[arg-type]
+            count_of(10, **wrong)

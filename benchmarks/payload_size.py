@@ -1,0 +1,237 @@
+"""How small is a payload? Ours and other encodings, on the same kept images.
+
+    python -m benchmarks.payload_size
+    python -m benchmarks.payload_size --rates 0.01 --skip zpaq --figure payload-size.png
+    python -m benchmarks.payload_size --scores scores.parquet --json
+
+Without --scores, on five simulated tasks over a pool like ImageNet-21k. All sizes are in bytes;
+ratios are to the better of the paper's two Zstd-19 encodings of the same images.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from . import own, simulated
+from .rivals import RIVALS, YARDSTICK, LeftOut
+from .scored_pool import Kept, ScoredPool, read
+
+RATES = (0.001, 0.01, 0.05, 0.1)
+
+
+@dataclass(frozen=True)
+class Row:
+    """The sizes of one set of kept images.
+
+    Attributes:
+        pool: what the pool and task are called.
+        rate: keep rate.
+        kept: K.
+        pool_size: N.
+        classes: C.
+        sizes: bytes by encoding.
+        parts: for our own files, bytes by owner.
+    """
+
+    pool: str
+    rate: float
+    kept: int
+    pool_size: int
+    classes: int
+    sizes: dict[str, int]
+    parts: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    @property
+    def yardstick(self) -> int:
+        """The better of the paper's Zstd-19 encodings, in bytes."""
+        return min(self.sizes[name] for name in YARDSTICK)
+
+    def ratio(self, encoding: str) -> float:
+        """Return the size of an encoding over the yardstick."""
+        return self.sizes[encoding] / self.yardstick
+
+
+@dataclass
+class Result:
+    """Everything that was measured.
+
+    Attributes:
+        rows: one for each pool and rate.
+        notes: what was left out, and why.
+        seed: of the simulated pools, or None.
+    """
+
+    rows: list[Row]
+    notes: list[str]
+    seed: int | None
+
+    @property
+    def encodings(self) -> list[str]:
+        """What was measured on every row, rivals first."""
+        names = [*RIVALS, *own.FORMS]
+        return [name for name in names if all(name in row.sizes for row in self.rows)]
+
+    @property
+    def rates(self) -> list[float]:
+        """The keep rates, in the order of measuring."""
+        return list(dict.fromkeys(row.rate for row in self.rows))
+
+    def mean_ratio(self, encoding: str, rate: float) -> float:
+        """Return the geometric mean of an encoding's ratios over the pools, at one rate."""
+        logs = [math.log(row.ratio(encoding)) for row in self.rows if row.rate == rate]
+        return math.exp(sum(logs) / len(logs))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything as a JSON object."""
+        return {
+            "benchmark": "payload_size",
+            "unit": "bytes",
+            "seed": self.seed,
+            "rows": [
+                {**asdict(row), "ratios": {name: round(row.ratio(name), 4) for name in row.sizes}}
+                for row in self.rows
+            ],
+            "mean_ratios": {
+                str(rate): {name: round(self.mean_ratio(name, rate), 4) for name in self.encodings}
+                for rate in self.rates
+            },
+            "notes": self.notes,
+        }
+
+
+def measure(
+    kept: Kept, *, pool: str, rate: float, skip: Sequence[str] = (), notes: list[str]
+) -> Row:
+    """Measure every encoding on the same kept images.
+
+    Args:
+        kept: the images.
+        pool: what the pool and task are called.
+        rate: keep rate.
+        skip: words; an encoding whose name contains one, in any case, is left out.
+        notes: receives a sentence for each encoding that could not be measured.
+    """
+    sizes: dict[str, int] = {}
+    parts: dict[str, dict[str, int]] = {}
+
+    def wanted(name: str) -> bool:
+        return not any(word.lower() in name.lower() for word in skip) or name in YARDSTICK
+
+    for name, rival in RIVALS.items():
+        if not wanted(name):
+            continue
+        try:
+            sizes[name] = rival(kept)
+        except LeftOut as reason:
+            note = f"{name} is left out: {reason}."
+            if note not in notes:
+                notes.append(note)
+    for name, dense in own.FORMS.items():
+        if wanted(name):
+            file = own.measure(kept, dense=dense)
+            sizes[name], parts[name] = file.size, file.parts
+    return Row(pool, rate, kept.positions.size, kept.pool_size, kept.classes, sizes, parts)
+
+
+def table(result: Result, rate: float) -> str:
+    """Return the sizes at one keep rate as text: one line per encoding, one column per pool."""
+    rows = [row for row in result.rows if row.rate == rate]
+    names = [name for name in [*RIVALS, *own.FORMS] if any(name in row.sizes for row in rows)]
+    lines = [["", *(f"({i})" for i in range(1, len(rows) + 1)), "mean ratio"]]
+    for name in names:
+        cells = [f"{row.sizes[name]:,}" if name in row.sizes else "-" for row in rows]
+        complete = all(name in row.sizes for row in rows)
+        mean = f"{result.mean_ratio(name, rate):.3f}" if complete else "-"
+        lines.append([name, *cells, mean])
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    text = [f"Keep rate {rate:g}, bytes:"]
+    for first, *rest in lines:
+        cells = [cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True)]
+        text.append("  ".join([first.ljust(widths[0]), *cells]))
+    text += [f"({i}) {row.pool}: {row.kept:,} kept" for i, row in enumerate(rows, start=1)]
+    return "\n".join(text)
+
+
+def run(
+    pools: Iterator[ScoredPool], rates: Sequence[float], *, skip: Sequence[str], seed: int | None
+) -> Result:
+    """Measure every pool at every rate, saying on standard error how far it is."""
+    result = Result([], [], seed)
+    for pool in pools:
+        for rate in rates:
+            start = time.monotonic()
+            kept = pool.keep(rate)
+            if not kept.positions.size:
+                result.notes.append(f"{pool.name} at {rate:g} is left out: no image is kept.")
+                continue
+            row = measure(kept, pool=pool.name, rate=rate, skip=skip, notes=result.notes)
+            result.rows.append(row)
+            took = time.monotonic() - start
+            print(f"{pool.name}, keep rate {rate:g}: {took:.0f} s", file=sys.stderr)
+    return result
+
+
+def _pools(scores: Sequence[str] | None, seed: int) -> Iterator[ScoredPool]:
+    """Yield one pool at a time: two of fourteen million images need not fit in memory."""
+    if scores:
+        yield from map(read, scores)
+    else:
+        for setting in simulated.SETTINGS:
+            yield simulated.simulate(setting, seed=seed)
+
+
+def _keep_rate(text: str) -> float:
+    rate = float(text)
+    if not 0 < rate <= 1:
+        raise argparse.ArgumentTypeError("a keep rate lies above 0 and at most at 1")
+    return rate
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.payload_size", description=__doc__.partition("\n")[0]
+    )
+    parser.add_argument(
+        "--rates", type=_keep_rate, nargs="+", default=RATES, metavar="P", help="keep rates"
+    )
+    parser.add_argument(
+        "--scores",
+        action="append",
+        metavar="FILE",
+        help="real scores instead of simulated ones: a table from `plada label`, or .npz with"
+        " labels and energy per position; may be given again",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the simulated pools")
+    parser.add_argument(
+        "--skip", nargs="+", default=(), metavar="WORD", help="leave out encodings with this word"
+    )
+    parser.add_argument("--figure", metavar="FILE", help="also draw the mean ratios")
+    parser.add_argument("--json", action="store_true", help="end with one line of JSON")
+    options = parser.parse_args(arguments)
+
+    seed = None if options.scores else options.seed
+    result = run(_pools(options.scores, options.seed), options.rates, skip=options.skip, seed=seed)
+    if not result.rows:
+        raise SystemExit("No image is kept at these rates.")
+    print("\n\n".join(table(result, rate) for rate in result.rates))
+    for note in result.notes:
+        print(note)
+    if options.figure:
+        # Imported here: only this branch needs matplotlib.
+        from .payload_figure import draw
+
+        draw(result, options.figure)
+    if options.json:
+        print(json.dumps(result.as_json()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""The whole road in one call, on real handwritten digits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from plada_ref import transfer as stages
+from plada_ref.commands.output import Output
+from plada_ref.errors import Misuse
+from plada_ref.recipe import recipe
+from plada_ref.selection import SafetyNet, Selection, parse
+from plada_ref.task import Task
+from plada_ref.transfer import Plan, transfer
+from pladafmt import load
+
+from .conftest import CPU, NET, DigitPool
+
+
+def plan(**changes: Any) -> Plan:
+    how = recipe("all", epochs=3, lr=4e-3, augment="glyph")
+    values: dict[str, Any] = {
+        "teacher": NET,
+        "student": NET,
+        "teach_recipe": how,
+        "train_recipe": how,
+        "selections": (Selection(), Selection(safety_net=SafetyNet())),
+        "keep_rates": (0.2,),
+    }
+    return Plan(**(values | changes))
+
+
+def test_a_transfer_and_its_repetition(
+    digits: Task,
+    digits_test: Task,
+    digit_pool: DigitPool,
+    output: Output,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def run(what: Plan, folder: str = "out") -> stages.Outcome:
+        return transfer(
+            what,
+            digits,
+            digits_test,
+            digit_pool.open(),
+            tmp_path / folder,
+            device=CPU,
+            output=output,
+            workers=0,
+        )
+
+    first = run(plan())
+    assert first.teacher_accuracy > 0.8
+    assert sum(first.pseudo_labels) == len(digit_pool.truth)
+    plain, netted = first.rows
+    assert (plain.selection, netted.selection) == (
+        "low-energy",
+        "low-energy + safety-net(s=0.5, alpha=0)",
+    )
+    for row in first.rows:
+        payload = load(row.payload)
+        assert payload.kept == row.kept == len(digit_pool.truth) // 5
+        assert Path(row.payload).stat().st_size == row.payload_bytes
+    assert netted.student_accuracy > 0.6  # Chance is 10 %.
+
+    def never(*_: Any, **__: Any) -> None:
+        raise AssertionError("what is finished must not be done again")
+
+    for name in ("teach", "label", "train"):
+        monkeypatch.setattr(stages, name, never)
+    again = run(plan())
+    assert again.rows == first.rows
+    assert again.teacher_accuracy == first.teacher_accuracy
+    monkeypatch.undo()
+
+    # More selections can be added to a finished transfer; other settings cannot.
+    monkeypatch.setattr(stages, "teach", never)
+    monkeypatch.setattr(stages, "label", never)
+    more = run(plan(selections=(Selection(), Selection(ranking="random"))))
+    assert more.rows[0] == plain
+    assert more.rows[1].selection == "random"
+    with pytest.raises(Misuse, match="other settings"):
+        run(plan(train_recipe=recipe("all", epochs=4)))
+
+
+def test_selections_are_spelled_in_short() -> None:
+    assert parse("low-energy") == Selection()
+    assert parse("safety-net", seed=3) == Selection(safety_net=SafetyNet(), seed=3)
+    assert parse("random+safety-net:alpha=-0.2,share=0.25") == Selection(
+        ranking="random", safety_net=SafetyNet(share=0.25, alpha=-0.2)
+    )
+    for wrong in (
+        "",
+        "best",
+        "low-energy+",
+        "low-energy+net",
+        "safety-net:beta=1",
+        "safety-net:alpha=",
+    ):
+        with pytest.raises(Misuse):
+            parse(wrong)
