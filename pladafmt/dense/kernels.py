@@ -33,13 +33,13 @@ STEP = (1, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, *[5] * 16, 6)
 WIDE = 15
 MAX_WIDTH = 52
 WIDTH_MODELS = 31 * 16
-SECOND_MODELS = 16 * 16
+SECOND_MODELS = 16
 DISTANCE_MODELS = WIDTH_MODELS + SECOND_MODELS
 """Models of the distance coder: the width's tree, then the bit below the leading one."""
 
 QUEUE = 12
 GAIN = 4096
-RANK_MODELS = QUEUE * 16 * 8
+RANK_MODELS = QUEUE * 8 * 4
 """Models of the label coder's queue; those of the literal tree, 2^bits of them, come after."""
 
 FIRST_AVERAGE = 64
@@ -135,7 +135,7 @@ def get_distances(data: Any, count: int, state: Any, chance: Any, age: Any, out:
                 return BAD_WIDTH
         value = 1
         if width > 0:
-            model = WIDTH_MODELS + kind * 16 + (average >> 4)
+            model = WIDTH_MODELS + kind
             value = 2 + get_bit(data, state, chance, age, model)
             left = width - 1
             while left > 0:
@@ -199,7 +199,7 @@ def get_labels(
         average += (16 * kind - average) >> 2
         place = 0
         while place < length:
-            model = place * 128 + (weights[place] >> (8 + shift)) * 8 + (kind >> 1)
+            model = place * 32 + (weights[place] >> (9 + shift)) * 4 + (kind >> 2)
             if get_bit(data, state, chance, age, model):
                 break
             place += 1
@@ -299,7 +299,7 @@ def put_distances(values: Any, widths: Any, state: Any, chance: Any, age: Any, o
             put_direct(state, out, width - WIDE, 6)
         if width > 0:
             left = width - 1
-            model = WIDTH_MODELS + kind * 16 + (average >> 4)
+            model = WIDTH_MODELS + kind
             put_bit(state, out, chance, age, model, (value >> left) & 1)
             while left > 0:
                 bits = min(left, 16)
@@ -337,7 +337,7 @@ def put_labels(
         average += (16 * kind - average) >> 2
         place = 0
         while place < length:
-            model = place * 128 + (weights[place] >> (8 + shift)) * 8 + (kind >> 1)
+            model = place * 32 + (weights[place] >> (9 + shift)) * 4 + (kind >> 2)
             hit = int(labels[place] == label)
             put_bit(state, out, chance, age, model, hit)
             if hit:
