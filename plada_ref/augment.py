@@ -66,7 +66,7 @@ AUGMENTATIONS: dict[str, Augmentation] = {
     "flip": Augmentation(flip=True),
     "light": Augmentation(flip=True, shift=0.125),
     # Characters: a mirrored one is another character.
-    "glyph": Augmentation(shift=0.1, rotate=12, scale=0.12),
+    "glyph": Augmentation(shift=0.05, rotate=10, scale=0.1),
 }
 """By the names of ``--augment``."""
 

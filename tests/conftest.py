@@ -7,6 +7,10 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from plada_ref.threads import patient_threads
+
+patient_threads()  # Before any test imports torch: it has no effect afterwards.
+
 settings.register_profile(
     "plada",
     deadline=None,  # shared machines are too noisy for a deadline per example

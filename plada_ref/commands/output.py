@@ -59,7 +59,7 @@ class Output:
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=self._stderr,
-            transient=not self._stderr.is_terminal,
+            disable=not self._stderr.is_terminal,
         )
         with bar:
             task = bar.add_task(description, total=total)

@@ -23,7 +23,7 @@ from pladafmt import load
 def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
     """A run of the command with a small pool and little training: (its result, its folder)."""
     out = tmp_path_factory.mktemp("demo") / "out"
-    few = {"teacher_steps": 60, "student_steps": 30}
+    few = {"teacher_steps": 80, "student_steps": 80}
     app = Typer()
     app.command()(command.demo)
     settings = stages.Settings
