@@ -1,12 +1,12 @@
-"""``plada pool``: list the pool's images once, and check them later."""
+"""``plada pool``: list the pool's images once, put them in order, and check them later."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,18 +14,22 @@ from pladafmt.text import for_terminal
 
 from ..errors import Misuse
 from ..extras import need
+from . import model_options, order_options, pool_order
+from .options import Seed
 from .output import Output
 from .run import command
 
 if TYPE_CHECKING:
-    from ..pool import Source
+    from ..order import Permutation
+    from ..pool import Manifest, Source
 
 app = typer.Typer(
     name="pool",
-    help="List the images of a pool in a manifest, and check them against it.",
+    help="List the images of a pool in a manifest, put them in order, and check them against it.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
+app.command()(pool_order.order)
 
 _SHOWN = 10
 _MEGABYTE = 1_000_000
@@ -59,6 +63,27 @@ def index(
             "pool serves every payload made for the old one. SOURCES hold old and new images.",
         ),
     ] = None,
+    order: Annotated[
+        str,
+        typer.Option(
+            metavar="key|semantic",
+            help="key: the bytewise order of the keys. semantic: alike images together, which "
+            "makes payloads smaller; takes a pass of --model over the pool. See plada pool order.",
+        ),
+    ] = "key",
+    model: order_options.ModelOption = None,
+    weights: model_options.WeightsOption = None,
+    pretrained: model_options.PretrainedOption = False,
+    img_size: order_options.ImgSizeOption = None,
+    clusters: order_options.ClustersOption = None,
+    slices: order_options.SlicesOption = 4,
+    folder_weight: order_options.FolderWeightOption = 0.5,
+    permutation: order_options.PermutationOption = None,
+    features: order_options.FeaturesOption = None,
+    batch_size: model_options.BatchSizeOption = 64,
+    device: model_options.DeviceOption = "auto",
+    workers: model_options.WorkersOption = None,
+    seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
     """Hash every image of a pool and write its manifest.
@@ -71,15 +96,65 @@ def index(
 
     Example: `plada pool index 'imagenet21k/*.tar' -o pool.parquet`
     """
+    if order not in ("key", "semantic"):
+        raise Misuse(f"--order is key or semantic, not {order!r}.")
+    semantic = order == "semantic"
+    if semantic and extend is not None:
+        raise Misuse(
+            "A grown pool keeps the order of the old manifest, and new images follow in key "
+            "order; leave --order out, or index without --extend to make another pool."
+        )
+    if not semantic and (model is not None or permutation is not None):
+        raise Misuse("--model and --permutation go with --order semantic.")
     _need_packages("plada pool index")
+    if semantic:
+        order_options.prepare("plada pool index --order semantic")
+        how = order_options.settings(
+            model, weights, pretrained, img_size, clusters, slices, folder_weight, seed
+        )
     from ..pool import Manifest, index_pool, open_source
 
     output = Output(as_json=as_json)
     started = time.monotonic()
     old = Manifest.read(extend) if extend is not None else None
     source = open_source(sources)
-    with _reading(output, source) as on_progress:
-        manifest, skipped = index_pool(source, out, extend=old, on_progress=on_progress)
+    made: list[Permutation] = []
+
+    def arrange(listed: Manifest) -> Manifest:
+        reading.close()  # All is read; the next progress bar is another.
+        made.append(
+            order_options.make_permutation(
+                listed,
+                source,
+                how,
+                out=out,
+                features=features,
+                device=device,
+                batch_size=batch_size,
+                workers=workers,
+                output=output,
+            )
+        )
+        return made[0].apply(listed)
+
+    with ExitStack() as reading:
+        manifest, skipped = index_pool(
+            source,
+            out,
+            extend=old,
+            arrange=arrange if semantic else None,
+            on_progress=reading.enter_context(_reading(output, source)),
+        )
+    about_order: dict[str, Any] = {"order": manifest.order}
+    if made:
+        written = made[0].write(permutation) if permutation is not None else None
+        order_options.forget_features(out)
+        about_order |= {
+            "key_pool_id": made[0].base.id.hex(),
+            "order_made_by": dict(made[0].made_by),
+            "permutation": None if permutation is None else str(permutation),
+            "permutation_bytes": written,
+        }
     size = int(manifest.sizes.sum())
     output.say(f"pool id  {manifest.pool.id.hex()}")
     output.say(f"images   {len(manifest):,} ({size / _MEGABYTE:,.1f} MB)")
@@ -88,6 +163,8 @@ def index(
     for reason, count in skipped.items():
         output.say(f"skipped  {count:,} {reason}")
     output.say(f"manifest {out}")
+    if permutation is not None:
+        output.say(f"permutation {about_order['permutation_bytes']:,} bytes: {permutation}")
     output.result(
         {
             "pool_id": manifest.pool.id.hex(),
@@ -98,6 +175,7 @@ def index(
             "grown_from": None if old is None else len(old),
             "seconds": round(time.monotonic() - started, 3),
         }
+        | about_order
     )
 
 

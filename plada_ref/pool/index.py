@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ def index_pool(
     out: str | os.PathLike[str],
     *,
     extend: Manifest | None = None,
+    arrange: Callable[[Manifest], Manifest] | None = None,
     on_progress: OnProgress | None = None,
 ) -> tuple[Manifest, dict[str, int]]:
     """Hash all images of `source` and write their manifest to `out`.
@@ -35,6 +37,7 @@ def index_pool(
         source: all images of the pool, old and new.
         out: path of the manifest to write.
         extend: keep this manifest's order and append the images that it lacks, in key order.
+        arrange: makes the manifest to write from the one in key order; not used with `extend`.
         on_progress: called with the number of bytes just done, ``source.size()`` in all.
 
     Returns:
@@ -58,6 +61,8 @@ def index_pool(
         )
     if extend is None:
         manifest = Manifest.of_images(found.keys, found.digests, found.sizes)
+        if arrange is not None:
+            manifest = arrange(manifest)
     else:
         manifest = grown(extend, found)
     manifest.write(target)
@@ -88,6 +93,7 @@ def grown(old: Manifest, found: HashedImages) -> Manifest:
         np.concatenate([old.sizes, found.sizes[new]]),
         order=old.order,
         generations=old.generations if count == len(old) else (*old.generations, count),
+        order_made_by=old.order_made_by,
     )
 
 

@@ -9,13 +9,17 @@ plada.manifest       version of this layout: ``1``
 plada.pool_id        the pool id in hexadecimal
 plada.order          ``key`` (bytewise order of the UTF-8 key) or another order's name
 plada.generations    pool sizes before each growth and now, ascending: ``50000,60000``
+plada.order_made_by  how the order was made, a JSON object; absent with the order ``key``
 ==================== =============================================================================
 """
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +60,7 @@ class Manifest:
         pool: the pool's id and size. After `read` this is what the file says; `check` recomputes.
         order: name of the order, ``"key"`` by default.
         generations: pool sizes before each growth and now; the last is N.
+        order_made_by: what the publisher says about how the order was made, a JSON object, or None.
     """
 
     keys: pa.LargeStringArray
@@ -64,6 +69,7 @@ class Manifest:
     pool: PoolRef
     order: str = "key"
     generations: tuple[int, ...] = ()
+    order_made_by: Mapping[str, Any] | None = None
 
     @classmethod
     def of_images(
@@ -74,6 +80,7 @@ class Manifest:
         *,
         order: str = "key",
         generations: tuple[int, ...] = (),
+        order_made_by: Mapping[str, Any] | None = None,
     ) -> Manifest:
         """The manifest of images that are in pool order already; computes the pool id.
 
@@ -81,7 +88,7 @@ class Manifest:
         """
         count = len(keys)
         pool = PoolRef(prefix_ids(digests, [count])[count], count)
-        return cls(keys, digests, sizes, pool, order, generations or (count,))
+        return cls(keys, digests, sizes, pool, order, generations or (count,), order_made_by)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -133,18 +140,26 @@ class Manifest:
                 f"{found.hex()}; it was edited or damaged, so fetch or make it again."
             )
 
-    def arranged(self, positions: npt.NDArray[np.int64], order: str) -> Manifest:
+    def arranged(
+        self,
+        positions: npt.NDArray[np.int64],
+        order: str,
+        *,
+        made_by: Mapping[str, Any] | None = None,
+    ) -> Manifest:
         """The manifest of another pool: these images in the order `positions`, named `order`.
 
         Args:
             positions: a permutation of 0..N-1, shape (N,).
             order: what the manifest says about how its order was chosen.
+            made_by: more about that, an object that JSON can hold.
         """
         return Manifest.of_images(
             self.keys.take(pa.array(positions)),
             self.digests[positions],
             self.sizes[positions],
             order=order,
+            order_made_by=made_by,
         )
 
     def write(self, path: str | os.PathLike[str]) -> None:
@@ -155,6 +170,8 @@ class Manifest:
             "plada.order": self.order,
             "plada.generations": ",".join(map(str, self.generations)),
         }
+        if self.order_made_by is not None:
+            metadata["plada.order_made_by"] = json.dumps(self.order_made_by, sort_keys=True)
         with (
             replacing(path) as temporary,
             # Digests are noise: no dictionary and no compression for them.
@@ -241,7 +258,10 @@ def _from_table(table: pa.Table, metadata: dict[bytes, bytes], name: str) -> Man
         generations = tuple(map(int, metadata[b"plada.generations"].decode("ascii").split(",")))
         if len(pool_id) != 32:
             raise ValueError(f"a pool id has 32 bytes, not {len(pool_id)}")
-    except (KeyError, ValueError) as exc:
+        made_by = json.loads(metadata.get(b"plada.order_made_by", b"null"))
+        if made_by is not None and not isinstance(made_by, dict):
+            raise ValueError("plada.order_made_by is no JSON object")
+    except (KeyError, ValueError, RecursionError) as exc:
         raise PipelineError(
             f"The manifest {name!r} has unusable metadata ({exc}); it is damaged."
         ) from exc
@@ -259,6 +279,7 @@ def _from_table(table: pa.Table, metadata: dict[bytes, bytes], name: str) -> Man
         pool=PoolRef(pool_id, count),
         order=order,
         generations=generations,
+        order_made_by=made_by,
     )
     if order == "key":
         _check_key_order(manifest, name)

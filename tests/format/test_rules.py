@@ -131,6 +131,20 @@ def split(*values: int) -> bytes:
     return b"".join(integers.encode(np.array(values)))
 
 
+def wrapping(total: int) -> bytes:
+    """2,049 integers whose sum is 2^64 too large for distances over a span of `total`."""
+    return split(*[MAX_POSITION] * 2048, total + 2047)
+
+
+def wrapping_runs() -> bytes:
+    """2,049 run lengths whose sum is 2^64 more than the span."""
+    span = 2**52 + 5
+    stream = V(1025) + split(*[MAX_POSITION] * 2048, span + 2048)
+    body = block(first=0, span=span, count=2000, positions=stream, labels=bytes(2000))
+    first = head(kept=2000, max_stream=len(stream), pool_size=V(span))
+    return file((layout.CLASSES, NAMES), (layout.BLOCK, body), head_body=first)
+
+
 def runs(*lengths: int) -> bytes:
     stream = V((len(lengths) + 1) // 2) + split(*lengths)
     return with_block(block(positions=stream), max_stream=max(len(stream), 5))
@@ -480,6 +494,8 @@ RULES: dict[str, list[tuple[str, str, Callable[[], bytes]]]] = {
     "PLADA-IDX-004": [
         ("distance-total", "malformed", lambda: delta(b"\x00\x00", 6, 5)),
         ("distance-total", "malformed", lambda: delta(split(*[MAX_POSITION] * 4), 2**52 + 5, 5)),
+        # The sum is right modulo 2^64.
+        ("distance-total", "malformed", lambda: delta(wrapping(2**52 + 5), 2**52 + 5, 2050)),
     ],
     "PLADA-IDX-005": [
         ("run-count", "malformed", lambda: with_block(block(positions=b"\0" + POSITIONS[1:]))),
@@ -488,6 +504,7 @@ RULES: dict[str, list[tuple[str, str, Callable[[], bytes]]]] = {
     "PLADA-IDX-006": [
         ("run-total", "malformed", lambda: runs(3, 2, 295)),
         ("run-total", "malformed", lambda: runs(3, 2, MAX_POSITION)),
+        ("run-total", "malformed", wrapping_runs),
     ],
     "PLADA-SPL-001": [
         ("integer-width", "malformed", lambda: delta(b"\xff\0" + b"\x0e\x0e" + bytes(4), 2**20, 5)),

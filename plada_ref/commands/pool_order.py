@@ -1,0 +1,198 @@
+"""``plada pool order``: another order for the same images, and the file that carries it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import Misuse
+from ..extras import need
+from . import model_options, order_options
+from .options import AsJson, Seed
+from .output import Output
+from .run import command
+
+if TYPE_CHECKING:
+    from ..order import Permutation, Worth
+    from ..pool import Manifest
+
+
+@command
+def order(
+    manifest: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MANIFEST", help="The pool's manifest, in any order.", show_default=False
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", metavar="MANIFEST", help="Where to write the new manifest."),
+    ],
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Where the pool's images lie, as for plada pool index. Not with --apply.",
+            show_default=False,
+        ),
+    ] = None,
+    model: order_options.ModelOption = None,
+    weights: model_options.WeightsOption = None,
+    pretrained: model_options.PretrainedOption = False,
+    img_size: order_options.ImgSizeOption = None,
+    clusters: order_options.ClustersOption = None,
+    slices: order_options.SlicesOption = 4,
+    folder_weight: order_options.FolderWeightOption = 0.5,
+    permutation: order_options.PermutationOption = None,
+    features: order_options.FeaturesOption = None,
+    apply: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Make the manifest with a permutation that the pool's publisher ships; needs no "
+            "model and no images.",
+        ),
+    ] = None,
+    scores: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="SCORES",
+            help="A score table of the pool in the order of MANIFEST: say how many payloads like "
+            "this task's pay for the permutation. May be repeated.",
+        ),
+    ] = None,
+    keep_rate: Annotated[
+        float, typer.Option(help="The keep rate of those payloads (lowest energy).")
+    ] = 0.01,
+    batch_size: model_options.BatchSizeOption = 64,
+    device: model_options.DeviceOption = "auto",
+    workers: model_options.WorkersOption = None,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Put a pool in semantic order: images that look alike stand together.
+
+    The order is part of the pool's identity: the new manifest has a new pool id, and payloads are
+    made for one or the other. Payloads for a pool in semantic order are smaller, since kept images
+    and equal labels stand together. Clients do not compute the order again (floats differ between
+    machines); they get the manifest, or the permutation.
+
+    An interrupted run goes on where it stopped when it is called again.
+
+    Example: `plada pool order pool.parquet 'shards/*.tar' --model tf_efficientnet_lite0 --weights
+    lite0.safetensors --img-size 96 -o semantic.parquet --permutation semantic.plada`
+    """
+    output = Output(as_json=as_json)
+    started = time.monotonic()
+    if not out.resolve().parent.is_dir():
+        raise Misuse(f"The folder of {str(out)!r} does not exist; make it first.")
+    if apply is not None:
+        if sources or model is not None or permutation is not None or scores:
+            raise Misuse(
+                "--apply takes the order from the file; leave SOURCES, --model, --permutation and "
+                "--scores out."
+            )
+        facts = _apply(manifest, apply, out, output)
+    else:
+        order_options.prepare("plada pool order")
+        how = order_options.settings(
+            model, weights, pretrained, img_size, clusters, slices, folder_weight, seed
+        )
+        if not sources:
+            raise Misuse("Say where the pool's images lie, or give a permutation with --apply.")
+        from ..order import worth
+        from ..pool import Manifest, open_source
+        from ..scores import ScoreTable
+
+        old = Manifest.read(manifest)
+        tables = [ScoreTable.read(path) for path in scores or []]
+        found = order_options.make_permutation(
+            old,
+            open_source(sources),
+            how,
+            out=out,
+            features=features,
+            device=device,
+            batch_size=batch_size,
+            workers=workers,
+            output=output,
+        )
+        new = found.apply(old)
+        new.write(out)
+        size = found.write(permutation) if permutation is not None else len(found.encoded())
+        order_options.forget_features(out)
+        facts = report(output, new, out, found, size, permutation)
+        facts["worth"] = [
+            _tell(output, worth(found, old, table, keep_rate, permutation_bytes=size), str(path))
+            for path, table in zip(scores or [], tables, strict=True)
+        ]
+    facts["seconds"] = round(time.monotonic() - started, 3)
+    output.result(facts)
+
+
+def report(
+    output: Output,
+    manifest: Manifest,
+    out: Path,
+    found: Permutation,
+    size: int,
+    permutation: Path | None,
+) -> dict[str, Any]:
+    """Say what was made, and return it as an object."""
+    per_image = size / max(1, len(manifest))
+    output.say(f"pool id  {manifest.pool.id.hex()}")
+    output.say(f"in key order, the pool is {found.base.id.hex()}")
+    output.say(
+        f"permutation {size:,} bytes ({per_image:.2f} per image)"
+        + (f": {permutation}" if permutation is not None else "; --permutation writes it")
+    )
+    output.say(f"manifest {out}")
+    return {
+        "pool_id": manifest.pool.id.hex(),
+        "key_pool_id": found.base.id.hex(),
+        "images": len(manifest),
+        "order": manifest.order,
+        "order_made_by": dict(found.made_by),
+        "manifest": str(out),
+        "permutation": None if permutation is None else str(permutation),
+        "permutation_bytes": size,
+    }
+
+
+def _apply(manifest: Path, file: Path, out: Path, output: Output) -> dict[str, Any]:
+    for module in ("pyarrow", "fsspec", "PIL"):
+        need(module, extra="ref", for_="plada pool order")
+    from ..order import Permutation
+    from ..pool import Manifest
+
+    old = Manifest.read(manifest)
+    found = Permutation.read(file, images=len(old))
+    new = found.apply(old)
+    new.write(out)
+    return report(output, new, out, found, file.stat().st_size, file)
+
+
+def _tell(output: Output, found: Worth, name: str) -> dict[str, Any]:
+    """Say after how many payloads the permutation has paid, and return it as an object."""
+    output.say(
+        f"{name}: {100 * found.keep_rate:g} % kept takes {found.key_bytes:,} bytes in key order "
+        f"and {found.ordered_bytes:,} in this one (both dense)"
+    )
+    if found.break_even is None:
+        output.say("  this order saves nothing here, so no number of such payloads pays for it")
+    else:
+        output.say(
+            f"  {found.saved:,} bytes saved: the permutation has paid after "
+            f"{found.break_even:,} such payloads"
+        )
+    return {
+        "scores": name,
+        "keep_rate": found.keep_rate,
+        "key_bytes": found.key_bytes,
+        "ordered_bytes": found.ordered_bytes,
+        "saved": found.saved,
+        "break_even_payloads": found.break_even,
+    }

@@ -1,0 +1,89 @@
+"""What an order is worth: bytes that a payload saves, against the bytes of the permutation."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pladafmt import Payload, PoolRef, dumps
+
+from ..errors import PipelineError
+from ..pool import Manifest
+from ..scores import ScoreTable
+from ..selection import Selection, count_of, select
+from .permutation import Permutation, rows_in_key_order
+from .places import permutation_of
+
+
+@dataclass(frozen=True)
+class Worth:
+    """Payload sizes of one task at one keep rate, whole files with the dense encoding.
+
+    Attributes:
+        keep_rate: kept images / pool size.
+        key_bytes: in key order.
+        ordered_bytes: in the permutation's order.
+        permutation_bytes: size of the permutation file.
+    """
+
+    keep_rate: float
+    key_bytes: int
+    ordered_bytes: int
+    permutation_bytes: int
+
+    @property
+    def saved(self) -> int:
+        """Bytes saved per payload; below 0 if the order costs bytes."""
+        return self.key_bytes - self.ordered_bytes
+
+    @property
+    def break_even(self) -> int | None:
+        """Payloads like this one after which the permutation has paid; None if it never does."""
+        return math.ceil(self.permutation_bytes / self.saved) if self.saved > 0 else None
+
+
+def worth(
+    permutation: Permutation,
+    manifest: Manifest,
+    scores: ScoreTable,
+    keep_rate: float,
+    *,
+    permutation_bytes: int,
+) -> Worth:
+    """Measure the lowest-energy images of one task in both orders.
+
+    Args:
+        manifest: the pool in the order of the score table, whatever that is.
+        scores: a teacher's scores of that pool.
+
+    Raises:
+        PipelineError: if the table is for another pool.
+    """
+    if scores.pool != manifest.pool:
+        raise PipelineError(
+            f"The score table is for the pool {scores.pool.id.hex()} of {scores.pool.size:,} "
+            f"images, but the manifest's is {manifest.pool.id.hex()} of {manifest.pool.size:,}; "
+            "label this pool."
+        )
+    # Matching by key serves every order of the manifest.
+    rows = rows_in_key_order(manifest)
+    labels, energy = scores.labels[rows], scores.energy[rows]
+    keep = count_of(len(labels), keep_rate=keep_rate)
+    kept = select(labels, energy, len(scores.classes), keep, Selection())
+    new_position = np.empty(len(labels), np.int64)
+    new_position[permutation_of(permutation.places)] = np.arange(len(labels))
+    moved = new_position[kept]
+    order = np.argsort(moved)
+
+    def size(pool: PoolRef, positions: npt.NDArray[np.int64], images: npt.NDArray[np.int64]) -> int:
+        return len(dumps(Payload(pool, scores.classes, positions, labels[images]), dense=True))
+
+    return Worth(
+        keep_rate,
+        size(permutation.base, kept, kept),
+        size(permutation.result, moved[order], kept[order]),
+        permutation_bytes,
+    )
