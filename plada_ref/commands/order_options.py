@@ -46,7 +46,7 @@ SlicesOption = Annotated[
     int,
     typer.Option(
         help="Semantic order: slices of each cluster, towards the next one. 1 makes the "
-        "permutation file about a third smaller and payloads about 1 % larger."
+        "permutation file about a fifth smaller and payloads about 1 % larger."
     ),
 ]
 FolderWeightOption = Annotated[

@@ -44,7 +44,7 @@ def order(
     pretrained: model_options.PretrainedOption = False,
     img_size: order_options.ImgSizeOption = None,
     clusters: order_options.ClustersOption = None,
-    slices: order_options.SlicesOption = 4,
+    slices: order_options.SlicesOption = 2,
     folder_weight: order_options.FolderWeightOption = 0.5,
     permutation: order_options.PermutationOption = None,
     features: order_options.FeaturesOption = None,

@@ -15,7 +15,9 @@ _DEFAULT_MOST = 8192
 """Beyond it, chaining the clusters costs more memory and time than it brings."""
 
 _BATCH = 4096
-_PASSES = 20
+_MOST_PASSES = 20
+_DRAWN = 1000
+"""Images drawn per cluster, at least; a large pool need not be seen more than once."""
 
 
 def default_clusters(count: int) -> int:
@@ -40,7 +42,7 @@ def cluster(
         clusters,
         # Batches of a few images per cluster: with fewer, most centroids would not move.
         batch_size=max(_BATCH, 4 * clusters),
-        max_iter=_PASSES,
+        max_iter=min(_MOST_PASSES, 1 + _DRAWN * clusters // len(points)),
         n_init=1,
         reassignment_ratio=0.01,
         compute_labels=False,

@@ -24,11 +24,12 @@ if "jit" not in globals():
         """Leave a function as it is: plain Python."""
         return function
 
+    inlined = jit
+    """Of the small functions: numba copies these into their callers."""
+
 
 TOP = 1 << 24
 OLDEST = 31
-STEP = (1, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, *[5] * 16, 6)
-"""Adaptation shift by age: min(6, bit length of age + 1)."""
 
 WIDE = 15
 MAX_WIDTH = 52
@@ -52,105 +53,121 @@ BAD_LABEL = 3
 TOO_LONG = 4
 
 
-@jit
-def start(data: Any, state: Any) -> None:
-    """Begin to decode."""
+@inlined
+def step_of(age: int) -> int:
+    """Return the adaptation shift at an age: min(6, bit length of age + 1)."""
+    # Oldest first: nearly all models are old.
+    if age >= OLDEST:
+        step = 6
+    elif age >= 15:
+        step = 5
+    elif age >= 7:
+        step = 4
+    elif age >= 3:
+        step = 3
+    elif age >= 1:
+        step = 2
+    else:
+        step = 1
+    return step
+
+
+@inlined
+def start(data: Any) -> int:
+    """Return the code that a stream begins with."""
     code = 0
     for at in range(4):
         code <<= 8
         if at < len(data):
             code |= int(data[at])
-    state[0] = code
-    state[1] = 0xFFFFFFFF
-    state[2] = 4
+    return code
 
 
-@jit
-def refill(data: Any, state: Any) -> None:
+@inlined
+def refill(data: Any, code: int, span: int, at: int) -> tuple[int, int, int]:
     """Read bytes until the range is wide enough for the next bit."""
-    while state[1] < TOP:
-        state[1] <<= 8
-        at = state[2]
-        byte = 0
+    while span < TOP:
+        span <<= 8
+        code <<= 8
         if at < len(data):
-            byte = int(data[at])
-        state[0] = (state[0] << 8) | byte
-        state[2] = at + 1
+            code |= int(data[at])
+        at += 1
+    return code, span, at
 
 
-@jit
-def get_bit(data: Any, state: Any, chance: Any, age: Any, model: int) -> int:
-    """Decode one modelled bit and adapt its model."""
+@inlined
+def get_bit(
+    data: Any, code: int, span: int, at: int, chance: Any, age: Any, model: int
+) -> tuple[int, int, int, int]:
+    """Decode one modelled bit and adapt its model; return it and code, range, bytes read."""
     p = int(chance[model])
     n = int(age[model])
-    step = STEP[n]
+    step = step_of(n)
     if n < OLDEST:
         age[model] = n + 1
-    bound = (state[1] >> 12) * (p >> 4)
-    if state[0] < bound:
-        state[1] = bound
+    bound = (span >> 12) * (p >> 4)
+    if code < bound:
+        span = bound
         chance[model] = p + ((65536 - p) >> step)
         bit = 1
     else:
-        state[0] -= bound
-        state[1] -= bound
+        code -= bound
+        span -= bound
         chance[model] = p - (p >> step)
         bit = 0
-    if state[1] < TOP:
-        refill(data, state)
-    return bit
+    code, span, at = refill(data, code, span, at)
+    return bit, code, span, at
 
 
-@jit
-def get_direct(data: Any, state: Any, bits: int) -> int:
-    """Decode 1 to 16 bits that are all equally likely; -1 if the stream cannot be one."""
-    state[1] >>= bits
-    value = state[0] // state[1]
-    if value >> bits:
-        return -1
-    state[0] -= value * state[1]
-    if state[1] < TOP:
-        refill(data, state)
-    return int(value)
+@inlined
+def get_direct(data: Any, code: int, span: int, at: int, bits: int) -> tuple[int, int, int, int]:
+    """Decode 1 to 16 bits that are all equally likely; the value is too large in a bad stream."""
+    span >>= bits
+    value = code // span
+    code -= value * span
+    code, span, at = refill(data, code, span, at)
+    return value, code, span, at
 
 
 @jit
 def get_distances(data: Any, count: int, state: Any, chance: Any, age: Any, out: Any) -> int:
     """Decode `count` distances into `out`; return GOOD or what is wrong."""
-    start(data, state)
+    code, span, at = start(data), 0xFFFFFFFF, 4
     average = FIRST_AVERAGE
     for index in range(count):
         base = (average >> 3) * 16
         node = 1
         while node < 16:
-            node = 2 * node + get_bit(data, state, chance, age, base + node)
+            bit, code, span, at = get_bit(data, code, span, at, chance, age, base + node)
+            node = 2 * node + bit
         kind = node - 16
         width = kind
         if kind == WIDE:
-            more = get_direct(data, state, 6)
-            if more < 0:
+            value, code, span, at = get_direct(data, code, span, at, 6)
+            if value >> 6:
                 return BAD_DIRECT
-            width += more
+            width += value
             if width > MAX_WIDTH:
                 return BAD_WIDTH
-        value = 1
+        distance = 1
         if width > 0:
-            model = WIDTH_MODELS + kind
-            value = 2 + get_bit(data, state, chance, age, model)
+            bit, code, span, at = get_bit(data, code, span, at, chance, age, WIDTH_MODELS + kind)
+            distance = 2 + bit
             left = width - 1
             while left > 0:
                 bits = min(left, 16)
-                low = get_direct(data, state, bits)
-                if low < 0:
+                value, code, span, at = get_direct(data, code, span, at, bits)
+                if value >> bits:
                     return BAD_DIRECT
-                value = (value << bits) | low
+                distance = (distance << bits) | value
                 left -= bits
-        out[index] = value
+        out[index] = distance
         average += (16 * kind - average) >> 2
+    state[0], state[1], state[2] = code, span, at
     return GOOD
 
 
-@jit
+@inlined
 def fade(weights: Any, length: int, shift: int, far: bool) -> None:
     """Let the weights of the queue decay, by half as well after an unusually long distance."""
     for place in range(length):
@@ -160,7 +177,7 @@ def fade(weights: Any, length: int, shift: int, far: bool) -> None:
         weights[place] = weight
 
 
-@jit
+@inlined
 def promote(labels: Any, weights: Any, place: int, label: int, weight: int) -> None:
     """Put a label that leaves `place` where its weight belongs, moving lighter ones down."""
     while place > 0 and weights[place - 1] <= weight:
@@ -190,7 +207,7 @@ def get_labels(
     `kinds` holds min(width, 15) of the distance that leads to each image. `labels` and `weights`
     are the queue, QUEUE long.
     """
-    start(data, state)
+    code, span, at = start(data), 0xFFFFFFFF, 4
     average = FIRST_AVERAGE
     length = 0
     for index in range(len(kinds)):
@@ -200,17 +217,19 @@ def get_labels(
         place = 0
         while place < length:
             model = place * 32 + (weights[place] >> (9 + shift)) * 4 + (kind >> 2)
-            if get_bit(data, state, chance, age, model):
+            bit, code, span, at = get_bit(data, code, span, at, chance, age, model)
+            if bit:
                 break
             place += 1
         gain = GAIN
         if place < length:
-            label = labels[place]
+            label = int(labels[place])
             gain += weights[place]
         else:
             node = 1
             for _ in range(bits):
-                node = 2 * node + get_bit(data, state, chance, age, RANK_MODELS + node)
+                bit, code, span, at = get_bit(data, code, span, at, chance, age, RANK_MODELS + node)
+                node = 2 * node + bit
             label = node - (1 << bits)
             if label >= classes:
                 return BAD_LABEL
@@ -223,10 +242,11 @@ def get_labels(
                 place -= 1
         promote(labels, weights, place, label, gain)
         out[index] = label
+    state[0], state[1], state[2] = code, span, at
     return GOOD
 
 
-@jit
+@inlined
 def carry(state: Any, out: Any) -> None:
     """Add one to the bytes written so far."""
     at = state[2] - 1
@@ -237,7 +257,7 @@ def carry(state: Any, out: Any) -> None:
     state[0] &= 0xFFFFFFFF
 
 
-@jit
+@inlined
 def settle(state: Any, out: Any) -> None:
     """Write bytes until the range is wide enough for the next bit."""
     if state[0] >> 32:
@@ -249,12 +269,12 @@ def settle(state: Any, out: Any) -> None:
         state[1] <<= 8
 
 
-@jit
+@inlined
 def put_bit(state: Any, out: Any, chance: Any, age: Any, model: int, bit: int) -> None:
     """Encode one modelled bit and adapt its model."""
     p = int(chance[model])
     n = int(age[model])
-    step = STEP[n]
+    step = step_of(n)
     if n < OLDEST:
         age[model] = n + 1
     bound = (state[1] >> 12) * (p >> 4)
@@ -268,7 +288,7 @@ def put_bit(state: Any, out: Any, chance: Any, age: Any, model: int, bit: int) -
     settle(state, out)
 
 
-@jit
+@inlined
 def put_direct(state: Any, out: Any, value: int, bits: int) -> None:
     """Encode 1 to 16 bits that are all equally likely."""
     state[1] >>= bits

@@ -43,12 +43,15 @@ class Path:
     def models(self, size: int) -> tuple[Any, Any]:
         """Return the chances and ages of `size` fresh bit models."""
         if self.compiled:
-            return np.full(size, 32768, dtype=np.int32), np.zeros(size, dtype=np.uint8)
+            return np.full(size, 32768, dtype=np.int32), np.zeros(size, dtype=np.int16)
         return [32768] * size, [0] * size
 
     def octets(self, data: bytes | memoryview) -> Any:
         """Return a stream as the container of this path."""
-        return np.frombuffer(data, dtype=np.uint8) if self.compiled else bytes(data)
+        if not self.compiled:
+            return bytes(data)
+        # Signed: numba makes floats of sums of signed and unsigned integers.
+        return np.frombuffer(data, dtype=np.uint8).astype(np.int16)
 
     def buffer(self, size: int) -> Any:
         """Return room for `size` bytes to be written."""
@@ -71,11 +74,22 @@ def compiled() -> Path | None:
         import numba
     except ImportError:
         return None
+    try:
+        # Without numba's reference counts, which the loops do not need and which take six times
+        # as long as the loops do. The option is numba's own, so it may go away.
+        return _compile(numba, _nrt=False)
+    except (KeyError, TypeError):
+        return _compile(numba)
+
+
+def _compile(numba: ModuleType, **options: Any) -> Path:
     spec = importlib.util.spec_from_file_location(_COMPILED, kernels.__file__)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    module.__dict__["jit"] = numba.njit(cache=True, nogil=True)
+    options |= {"cache": True, "nogil": True, "error_model": "numpy"}
+    module.__dict__["jit"] = numba.njit(**options)
+    module.__dict__["inlined"] = numba.njit(**options, forceinline=True)
     # numba looks functions of its cache up by their module's name.
     sys.modules[_COMPILED] = module
     spec.loader.exec_module(module)

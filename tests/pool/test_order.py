@@ -13,7 +13,6 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from pladafmt import Payload, PladaError, PoolRef, dumps
 from plada_ref.commands.output import Output
 from plada_ref.commands.pool import app
 from plada_ref.errors import Misuse, PipelineError
@@ -30,6 +29,7 @@ from plada_ref.order.semantic import Settings, semantic_permutation
 from plada_ref.pool import LocalPool, Manifest, index_pool, open_source
 from plada_ref.scores import ScoreTable
 from plada_ref.task import load_task
+from pladafmt import Payload, PladaError, PoolRef, dumps
 
 CPU = torch.device("cpu")
 NET = ModelSpec("plada_convnet_s")
@@ -372,7 +372,7 @@ def test_what_an_order_is_worth(pool: LocalPool, permutation: Permutation) -> No
 def test_settings_out_of_range() -> None:
     for wrong in ({"clusters": 0}, {"slices": 0}, {"folder_weight": -1.0}, {"seed": -1}):
         with pytest.raises(Misuse, match="--"):
-            Settings(backbone=NET, **wrong)  # type: ignore[arg-type]
+            Settings(backbone=NET, **wrong)
 
 
 def test_commands(
