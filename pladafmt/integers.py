@@ -8,6 +8,8 @@ pair shows how neighbouring widths go together.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -15,6 +17,9 @@ from .errors import Malformed, Noncanonical
 
 WIDE = 15
 """Width nibble that says: 15 or more, see the byte in the second part."""
+
+NARROW = 25
+"""Widths that a 32-bit word holds whichever bit of its first byte they start at."""
 
 MAX_WIDTH = 52
 """Width of 2^53 - 1."""
@@ -63,7 +68,7 @@ def decode(stream: bytes, count: int, *, offset: int, field: str) -> Integers:
     nibbles[1::2] = octets[:pairs] >> 4
     if nibbles[count:].any():
         raise _padding(offset + pairs - 1, field)
-    widths = nibbles[:count].astype(np.int64)
+    widths = nibbles[:count]
     escaped = np.flatnonzero(widths == WIDE)
     low = pairs + escaped.size
     if escaped.size:
@@ -78,13 +83,14 @@ def decode(stream: bytes, count: int, *, offset: int, field: str) -> Integers:
                 field=field,
             )
         widths[escaped] = wide
-    ends = np.cumsum(widths)
+    ends = np.cumsum(widths, dtype=np.int64)
     bits = int(ends[-1]) if count else 0
     if octets.size != low + (bits + 7) // 8:
         raise _wrong_size(offset, field)
     if bits % 8 and octets[-1] >> (bits % 8):
         raise _padding(offset + octets.size - 1, field)
-    return _unpack_low(octets[low:], ends - widths, widths)
+    ends -= widths
+    return _unpack_low(octets[low:], ends, widths)
 
 
 def widths_of(values: Integers) -> Integers:
@@ -105,15 +111,25 @@ def _pack_low(values: Integers, widths: Integers) -> bytes:
     return np.packbits(bits, bitorder="little").tobytes()
 
 
-def _unpack_low(octets: npt.NDArray[np.uint8], starts: Integers, widths: Integers) -> Integers:
+def _unpack_low(
+    octets: npt.NDArray[np.uint8], starts: Integers, widths: npt.NDArray[np.uint8]
+) -> Integers:
     """Return the values whose low bits start at bit `starts` of `octets`."""
-    # Eight bytes from any byte hold the 7 bits before a value and its 52 bits.
-    padded = np.concatenate([octets, np.zeros(8, dtype=np.uint8)])
-    windows = np.ndarray(octets.size + 1, dtype="<u8", buffer=padded, strides=(1,))
-    low = windows[starts >> 3] >> (starts & 7).astype(np.uint64)
-    leading = np.uint64(1) << widths.astype(np.uint64)
-    values: Integers = (low & (leading - np.uint64(1)) | leading).astype(np.int64)
-    return values
+    # A word from any byte holds the 7 bits before a value and all of its own: 4 bytes for values
+    # of up to 25 bits, 8 for the longest of 52. The narrow words are much quicker.
+    word: type[np.unsignedinteger[Any]] = (
+        np.uint32 if int(widths.max(initial=0)) <= NARROW else np.uint64
+    )
+    size = np.dtype(word).itemsize
+    padded = np.zeros(octets.size + size, dtype=np.uint8)
+    padded[: octets.size] = octets
+    words = np.ndarray(octets.size + 1, np.dtype(word).newbyteorder("<"), padded, strides=(1,))
+    values = np.take(words, starts >> 3).astype(word, copy=False)
+    values >>= (starts & 7).astype(word)
+    leading = np.left_shift(word(1), widths.astype(word))
+    values &= leading - word(1)
+    values |= leading
+    return values.astype(np.int64)
 
 
 def _wrong_size(offset: int, field: str) -> Malformed:

@@ -326,6 +326,20 @@ def test_a_chain_is_short_and_complete() -> None:
     assert sorted(chain(random).tolist()) == list(range(200))
 
 
+def test_no_reversal_makes_a_chain_shorter() -> None:
+    points = np.random.default_rng(3).normal(size=(40, 3)).astype(np.float32)
+    path = chain(points)
+
+    def length(way: np.ndarray[Any, Any]) -> float:
+        return float(np.linalg.norm(np.diff(points[way], axis=0), axis=1).sum())
+
+    for first in range(40):
+        for stop in range(first + 2, 41):
+            other = path.copy()
+            other[first:stop] = path[first:stop][::-1]
+            assert length(other) > length(path) - 1e-3
+
+
 def test_slices_follow_the_chain() -> None:
     points = np.arange(40, dtype=np.float32)[:, None]
     member = (np.arange(40) // 20).astype(np.int32)
