@@ -3,10 +3,10 @@
     python -m benchmarks.decode_speed
     python -m benchmarks.decode_speed --rounds 20 --json
 
-The kept images are 1 % of a simulated task over a pool like ImageNet-21k. The rival is what a client
-would write without a format: a serialised Roaring bitmap, deserialised and made an array, and labels
-in a Zstd-19 frame; it has no header, no checksum and about twice the bytes. Ours is `pladafmt.loads`:
-every check of the specification, the content id included.
+The kept images are 1 % of a simulated task over a pool like ImageNet-21k. The rival is what a
+client would write without a format: a serialised Roaring bitmap, deserialised and made an array,
+and labels in a Zstd-19 frame; it has no header, no checksum and about twice the bytes. Ours is
+`pladafmt.loads`: every check of the specification, the content id included.
 """
 
 from __future__ import annotations

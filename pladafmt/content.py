@@ -63,5 +63,5 @@ def hash_content(
         records["label"] = payload.labels[part]
         if codes is not None:
             records["weight"] = codes[part]
-        digest.update(records.tobytes())
+        digest.update(records.data)
     return digest.digest()

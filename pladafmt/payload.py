@@ -209,13 +209,16 @@ def _integers(values: Any, dtype: type[np.integer[Any]], most: int, what: str) -
             raise Unwritable(
                 f"{what}-type", f"The {what} are integers, not {array.dtype}.", field=what
             )
-        low, high = int(array.min()), int(array.max())
+        low = int(array.min()) if array.dtype.kind == "i" else 0
+        high = int(array.max())
         if low < 0 or high > most:
             wrong = low if low < 0 else high
             raise Unwritable(
                 f"{what}-range", f"The {what} lie in 0 to {most}; {wrong} does not.", field=what
             )
-    array = array.astype(dtype)
+    # A read-only array of the right type is shared: nobody can change it under the payload.
+    shared = array.dtype == dtype and not array.flags.writeable
+    array = array.astype(dtype, copy=not shared)
     array.setflags(write=False)
     return array
 

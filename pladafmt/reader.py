@@ -298,6 +298,8 @@ class Reader:
 
 
 def _join(parts: list[Any], dtype: type[np.unsignedinteger[Any]]) -> npt.NDArray[Any]:
+    if len(parts) == 1:
+        return np.asarray(parts[0], dtype=dtype)
     return np.concatenate([np.empty(0, dtype=dtype), *parts])
 
 
