@@ -1,4 +1,4 @@
-"""How many bytes our own files take: whole files, as they would be sent."""
+"""How many bytes our own files take, and which part takes how many."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ class File:
 
     Attributes:
         size: bytes in the file.
+        streams: bytes of its position and label streams, which is what rivals are counted by.
         parts: bytes by owner, such as ``"BLOCK labels"``; they add up to the size.
     """
 
     size: int
+    streams: int
     parts: dict[str, int]
 
 
@@ -34,8 +36,11 @@ def measure(kept: Kept, *, dense: bool) -> File:
     report = validate(data, limits=Limits())
     if report.payload != payload:
         raise AssertionError(f"A file did not come back as it was written: {report.problem}")
-    return File(len(data), report.bytes_per_part)
+    parts = report.bytes_per_part
+    streams = parts.get("BLOCK positions", 0) + parts.get("BLOCK labels", 0)
+    return File(len(data), streams, parts)
 
 
-FORMS = {"plada": False, "plada, dense": True}
+DENSE = "plada, dense"
+FORMS = {"plada": False, DENSE: True}
 """What a row is called, and whether the file may use the required feature `dense`."""

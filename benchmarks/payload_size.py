@@ -2,15 +2,18 @@
 
     python -m benchmarks.payload_size
     python -m benchmarks.payload_size --rates 0.01 --skip zpaq --figure payload-size.png
-    python -m benchmarks.payload_size --scores scores.parquet --json
+    python -m benchmarks.payload_size --scores scores.parquet --order order.plada --json
 
-Without --scores, on five simulated tasks over a pool like ImageNet-21k. All sizes are in bytes;
-ratios are to the better of the paper's two Zstd-19 encodings of the same images.
+Without --scores, on five simulated tasks over a pool like ImageNet-21k. With them, on real ones, in
+the order of the pool's keys, in a random order and, with --order, in a semantic order. Sizes are
+bytes of positions and labels; ratios are to the better of the paper's two Zstd-19 encodings of the
+same images.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import sys
@@ -19,11 +22,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
+
 from . import own, simulated
 from .rivals import RIVALS, YARDSTICK, LeftOut
 from .scored_pool import Kept, ScoredPool, read
 
 RATES = (0.001, 0.01, 0.05, 0.1)
+REAL_RATES = (0.01, 0.05, 0.1, 0.25)
+
+KEY = "key order"
+RANDOM = "random order"
+SEMANTIC = "semantic order"
 
 
 @dataclass(frozen=True)
@@ -36,8 +46,9 @@ class Row:
         kept: K.
         pool_size: N.
         classes: C.
-        sizes: bytes by encoding.
+        sizes: bytes of positions and labels by encoding; no rival has a container.
         parts: for our own files, bytes by owner.
+        container: for our own files, bytes beside the streams: preamble, head, checksums, end.
     """
 
     pool: str
@@ -47,6 +58,7 @@ class Row:
     classes: int
     sizes: dict[str, int]
     parts: dict[str, dict[str, int]] = field(default_factory=dict)
+    container: dict[str, int] = field(default_factory=dict)
 
     @property
     def yardstick(self) -> int:
@@ -86,7 +98,31 @@ class Result:
     def mean_ratio(self, encoding: str, rate: float) -> float:
         """Return the geometric mean of an encoding's ratios over the pools, at one rate."""
         logs = [math.log(row.ratio(encoding)) for row in self.rows if row.rate == rate]
-        return math.exp(sum(logs) / len(logs))
+        return _geometric(logs)
+
+    def across_orders(self) -> dict[str, float]:
+        """Return our dense sizes in one order over the yardstick's in another.
+
+        Geometric means over the keep rates, one for each pair of orders that was measured.
+        """
+        rows = {(row.pool, row.rate): row for row in self.rows}
+        means: dict[str, float] = {}
+        for pool, ours, base in itertools.product(
+            {pool for pool, _ in rows}, (KEY, SEMANTIC, RANDOM), (KEY, RANDOM)
+        ):
+            pairs = [
+                (rows.get((_arranged(pool, ours), rate)), rows.get((_arranged(pool, base), rate)))
+                for rate in self.rates
+            ]
+            logs = [
+                math.log(mine.sizes[own.DENSE] / theirs.yardstick)
+                for mine, theirs in pairs
+                if mine is not None and theirs is not None
+            ]
+            arranged = (_arranged(pool, RANDOM), self.rates[0]) in rows
+            if arranged and len(logs) == len(self.rates):
+                means[f"{pool}: dense, {ours} / {base}"] = round(_geometric(logs), 4)
+        return means
 
     def as_json(self) -> dict[str, Any]:
         """Return everything as a JSON object."""
@@ -102,8 +138,17 @@ class Result:
                 str(rate): {name: round(self.mean_ratio(name, rate), 4) for name in self.encodings}
                 for rate in self.rates
             },
+            "across_orders": self.across_orders(),
             "notes": self.notes,
         }
+
+
+def _arranged(pool: str, order: str) -> str:
+    return pool if order == KEY else f"{pool}, {order}"
+
+
+def _geometric(logs: Sequence[float]) -> float:
+    return math.exp(sum(logs) / len(logs))
 
 
 def measure(
@@ -120,6 +165,7 @@ def measure(
     """
     sizes: dict[str, int] = {}
     parts: dict[str, dict[str, int]] = {}
+    container: dict[str, int] = {}
 
     def wanted(name: str) -> bool:
         return not any(word.lower() in name.lower() for word in skip) or name in YARDSTICK
@@ -136,8 +182,11 @@ def measure(
     for name, dense in own.FORMS.items():
         if wanted(name):
             file = own.measure(kept, dense=dense)
-            sizes[name], parts[name] = file.size, file.parts
-    return Row(pool, rate, kept.positions.size, kept.pool_size, kept.classes, sizes, parts)
+            sizes[name], parts[name] = file.streams, file.parts
+            container[name] = file.size - file.streams
+    return Row(
+        pool, rate, kept.positions.size, kept.pool_size, kept.classes, sizes, parts, container
+    )
 
 
 def table(result: Result, rate: float) -> str:
@@ -155,7 +204,9 @@ def table(result: Result, rate: float) -> str:
     for first, *rest in lines:
         cells = [cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True)]
         text.append("  ".join([first.ljust(widths[0]), *cells]))
-    text += [f"({i}) {row.pool}: {row.kept:,} kept" for i, row in enumerate(rows, start=1)]
+    for i, row in enumerate(rows, start=1):
+        beside = ", ".join(f"{name} {size}" for name, size in row.container.items())
+        text.append(f"({i}) {row.pool}: {row.kept:,} kept; container bytes beside: {beside}")
     return "\n".join(text)
 
 
@@ -178,13 +229,24 @@ def run(
     return result
 
 
-def _pools(scores: Sequence[str] | None, seed: int) -> Iterator[ScoredPool]:
+def _pools(scores: Sequence[str] | None, order: str | None, seed: int) -> Iterator[ScoredPool]:
     """Yield one pool at a time: two of fourteen million images need not fit in memory."""
-    if scores:
-        yield from map(read, scores)
-    else:
+    if not scores:
         for setting in simulated.SETTINGS:
             yield simulated.simulate(setting, seed=seed)
+        return
+    for pool in map(read, scores):
+        yield pool
+        yield pool.arranged(
+            np.random.default_rng(seed).permutation(len(pool.labels)), _arranged(pool.name, RANDOM)
+        )
+        if order is not None:
+            # Imported here: only this branch needs the extra `ref`.
+            from plada_ref.order import Permutation
+            from plada_ref.order.places import permutation_of
+
+            places = Permutation.read(order, images=len(pool.labels)).places
+            yield pool.arranged(permutation_of(places), _arranged(pool.name, SEMANTIC))
 
 
 def _keep_rate(text: str) -> float:
@@ -199,15 +261,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.payload_size", description=__doc__.partition("\n")[0]
     )
-    parser.add_argument(
-        "--rates", type=_keep_rate, nargs="+", default=RATES, metavar="P", help="keep rates"
-    )
+    parser.add_argument("--rates", type=_keep_rate, nargs="+", metavar="P", help="keep rates")
     parser.add_argument(
         "--scores",
         action="append",
         metavar="FILE",
         help="real scores instead of simulated ones: a table from `plada label`, or .npz with"
         " labels and energy per position; may be given again",
+    )
+    parser.add_argument(
+        "--order", metavar="FILE", help="with --scores: a permutation by `plada pool order`"
     )
     parser.add_argument("--seed", type=int, default=0, help="of the simulated pools")
     parser.add_argument(
@@ -218,10 +281,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
 
     seed = None if options.scores else options.seed
-    result = run(_pools(options.scores, options.seed), options.rates, skip=options.skip, seed=seed)
+    rates = options.rates or (REAL_RATES if options.scores else RATES)
+    pools = _pools(options.scores, options.order, options.seed)
+    result = run(pools, rates, skip=options.skip, seed=seed)
     if not result.rows:
         raise SystemExit("No image is kept at these rates.")
     print("\n\n".join(table(result, rate) for rate in result.rates))
+    for name, ratio in result.across_orders().items():
+        print(f"{name}: {ratio:.3f} of the paper's better Zstd-19")
     for note in result.notes:
         print(note)
     if options.figure:

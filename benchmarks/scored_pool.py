@@ -42,6 +42,10 @@ class ScoredPool:
     energy: npt.NDArray[np.floating]
     classes: int
 
+    def arranged(self, order: npt.NDArray[np.int64], name: str) -> ScoredPool:
+        """Return the same images in another order: `order` lists old positions, shape (N,)."""
+        return ScoredPool(name, self.labels[order], self.energy[order], self.classes)
+
     def keep(self, rate: float) -> Kept:
         """Return the floor(N * rate) images of lowest energy, the first ones among equals."""
         # The paper floors as well. Rounding first: 0.1 * 50 must not become 4.999... and then 4.
