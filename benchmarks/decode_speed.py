@@ -24,7 +24,7 @@ import numpy as np
 import zstandard
 
 from pladafmt import Payload, PoolRef, dumps, loads
-from pladafmt.dense import paths
+from pladafmt.loops import paths
 
 from . import serialised, simulated
 from .scored_pool import Kept

@@ -191,8 +191,9 @@ def decode(fields: Fields, head: Head) -> Block:
             head.weight_bits,
             fields.weights.offset,
         )
+    relative += fields.first
     return Block(
-        positions=relative.astype(np.uint64) + np.uint64(fields.first),
+        positions=relative.view(np.uint64),
         labels=found,
         codes=codes,
         end=fields.first + fields.span,

@@ -15,7 +15,8 @@ TAG = b"plada-1-content\0"
 CHECK_BYTES = 4
 """How many bytes of the content id stand in HEAD."""
 
-BATCH = 1 << 16
+BATCH = 1 << 14
+"""Images that are hashed at a time: their records stay in the processor's cache."""
 
 
 def content_id(payload: Payload) -> bytes:
@@ -53,7 +54,7 @@ def hash_content(
         digest.update(bytes(5))
     else:
         digest.update(struct.pack("<BhH", scale.bits, scale.low, scale.step))
-    fields = [("position", "<u8"), ("label", "<u2")]
+    fields = [("position", "<u4" if payload.pool.size <= 2**32 else "<u8"), ("label", "<u2")]
     if codes is not None:
         fields.append(("weight", "u1"))
     for start in range(0, payload.kept, BATCH):

@@ -14,12 +14,16 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import Malformed, Noncanonical
+from .loops import paths
 
 WIDE = 15
 """Width nibble that says: 15 or more, see the byte in the second part."""
 
 NARROW = 25
 """Widths that a 32-bit word holds whichever bit of its first byte they start at."""
+
+BATCH = 1 << 15
+"""Integers that are unpacked at a time."""
 
 MAX_WIDTH = 52
 """Width of 2^53 - 1."""
@@ -83,14 +87,12 @@ def decode(stream: bytes, count: int, *, offset: int, field: str) -> Integers:
                 field=field,
             )
         widths[escaped] = wide
-    ends = np.cumsum(widths, dtype=np.int64)
-    bits = int(ends[-1]) if count else 0
+    bits = int(widths.sum(dtype=np.int64))
     if octets.size != low + (bits + 7) // 8:
         raise _wrong_size(offset, field)
     if bits % 8 and octets[-1] >> (bits % 8):
         raise _padding(offset + octets.size - 1, field)
-    ends -= widths
-    return _unpack_low(octets[low:], ends, widths)
+    return _unpack_low(octets[low:], widths)
 
 
 def widths_of(values: Integers) -> Integers:
@@ -111,10 +113,13 @@ def _pack_low(values: Integers, widths: Integers) -> bytes:
     return np.packbits(bits, bitorder="little").tobytes()
 
 
-def _unpack_low(
-    octets: npt.NDArray[np.uint8], starts: Integers, widths: npt.NDArray[np.uint8]
-) -> Integers:
-    """Return the values whose low bits start at bit `starts` of `octets`."""
+def _unpack_low(octets: npt.NDArray[np.uint8], widths: npt.NDArray[np.uint8]) -> Integers:
+    """Return the values of these widths whose low bits `octets` holds."""
+    path = paths.loaded()
+    if path is not None:
+        values = np.empty(widths.size, dtype=np.int64)
+        path.kernels.unpack_low(path.octets(octets.data), widths.astype(np.int16), values)
+        return values
     # A word from any byte holds the 7 bits before a value and all of its own: 4 bytes for values
     # of up to 25 bits, 8 for the longest of 52. The narrow words are much quicker.
     word: type[np.unsignedinteger[Any]] = (
@@ -124,12 +129,23 @@ def _unpack_low(
     padded = np.zeros(octets.size + size, dtype=np.uint8)
     padded[: octets.size] = octets
     words = np.ndarray(octets.size + 1, np.dtype(word).newbyteorder("<"), padded, strides=(1,))
-    values = np.take(words, starts >> 3).astype(word, copy=False)
-    values >>= (starts & 7).astype(word)
-    leading = np.left_shift(word(1), widths.astype(word))
-    values &= leading - word(1)
-    values |= leading
-    return values.astype(np.int64)
+    values = np.empty(widths.size, dtype=np.int64)
+    bit = 0
+    # In batches, so that the intermediate arrays stay in the processor's cache.
+    for start in range(0, widths.size, BATCH):
+        part = widths[start : start + BATCH]
+        starts = np.cumsum(part, dtype=np.int64)
+        bits = int(starts[-1])
+        starts -= part
+        starts += bit
+        bit += bits
+        low = np.take(words, starts >> 3).astype(word, copy=False)
+        low >>= (starts & 7).astype(word)
+        leading = np.left_shift(word(1), part.astype(word))
+        low &= leading - word(1)
+        low |= leading
+        values[start : start + BATCH] = low
+    return values
 
 
 def _wrong_size(offset: int, field: str) -> Malformed:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import numpy.typing as npt
 
@@ -37,8 +39,9 @@ def decode(stream: bytes, classes: int, count: int, offset: int) -> npt.NDArray[
     """
     planes = np.frombuffer(stream, dtype=np.uint8).reshape(width(classes), count)
     labels = np.zeros(count, dtype=np.uint16)
+    octets = labels.view(np.uint8).reshape(count, 2)
     for place, plane in enumerate(planes):
-        labels |= plane.astype(np.uint16) << np.uint16(8 * place)
+        octets[:, place if sys.byteorder == "little" else 1 - place] = plane
     high = int(labels.max())
     if high >= classes:
         raise Malformed(

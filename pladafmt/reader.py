@@ -298,9 +298,9 @@ class Reader:
 
 
 def _join(parts: list[Any], dtype: type[np.unsignedinteger[Any]]) -> npt.NDArray[Any]:
-    if len(parts) == 1:
-        return np.asarray(parts[0], dtype=dtype)
-    return np.concatenate([np.empty(0, dtype=dtype), *parts])
+    joined = parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, dtype=dtype), *parts])
+    joined.setflags(write=False)  # The payload shares what nobody can change.
+    return np.asarray(joined, dtype=dtype)
 
 
 def _block_note(fields: block.Fields, key: str) -> str:

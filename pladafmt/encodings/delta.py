@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from .. import integers
 from ..errors import Malformed
+from ..loops import paths
 
 FIELD = "BLOCK.positions"
 
@@ -40,13 +41,18 @@ def positions(distances: npt.NDArray[np.int64], span: int, offset: int) -> npt.N
     """
     # A float sum cannot wrap around; it settles whether the exact one is safe.
     total = float(distances.sum(dtype=np.float64))
-    if total > 2.0 * span or int(distances.sum()) != span - 1:
+    relative = np.empty(distances.size + 1, dtype=np.int64)
+    relative[0] = 0
+    path = paths.loaded()
+    if path is None:
+        np.cumsum(distances, out=relative[1:])
+    else:
+        path.kernels.accumulate(distances, relative[1:])
+    if total > 2.0 * span or int(relative[-1]) != span - 1:
         raise Malformed(
             "distance-total",
             f"The distances do not add up to the block's span of {span}.",
             offset=offset,
             field=FIELD,
         )
-    relative = np.zeros(distances.size + 1, dtype=np.int64)
-    np.cumsum(distances, out=relative[1:])
     return relative

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pladafmt import PladaError, dense
-from pladafmt.dense import paths
+from pladafmt.loops import paths
 
 PATHS = [path for path in (paths.PLAIN, paths.compiled()) if path is not None]
 

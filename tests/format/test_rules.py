@@ -22,8 +22,8 @@ from pladafmt import (
     validate,
     varint,
 )
-from pladafmt.dense import kernels, paths
 from pladafmt.limits import MAX_POSITION
+from pladafmt.loops import kernels, paths
 from pladafmt.tables import EXAMPLE, generate
 
 SPEC = Path(__file__).parents[2] / "spec" / "plada-1.md"

@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import Malformed, Noncanonical
-from ..integers import widths_of
-from . import kernels
-from .paths import Path, best
+from .errors import Malformed, Noncanonical
+from .integers import widths_of
+from .loops import kernels
+from .loops.paths import Path, best
 
 SHIFTS = (2, 3, 4)
 """Decay shifts that a writer tries; a reader knows 1 to 7."""

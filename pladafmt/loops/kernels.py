@@ -1,8 +1,8 @@
-"""The dense encoding's loops: a binary range coder and its two models (specification, section 8.3).
+"""A binary range coder and its two models (specification, section 8.3), and two lesser loops.
 
 The coder is LZMA's (Martin, "Range encoding", 1979; Pavlov's rc) with 16-bit probabilities and a
 step that shrinks while a model is young. One source serves two ways to run it: as plain Python on
-lists, and compiled by numba on arrays (`pladafmt.dense.paths`), where `jit` stands for numba's
+lists, and compiled by numba on arrays (`pladafmt.loops.paths`), where `jit` stands for numba's
 decorator. So it keeps to what both understand: integers, indexing and loops. All intermediate
 values fit 64-bit signed integers.
 
@@ -378,3 +378,29 @@ def put_labels(
                 place -= 1
         promote(labels, weights, place, label, gain)
     return GOOD
+
+
+@jit
+def unpack_low(data: Any, widths: Any, out: Any) -> None:
+    """Unpack split integers (section 6.3): `data` holds the low bits of values of these widths."""
+    held = 0
+    bits = 0
+    at = 0
+    for index in range(len(widths)):
+        width = int(widths[index])
+        while bits < width:
+            held |= int(data[at]) << bits
+            at += 1
+            bits += 8
+        out[index] = (1 << width) | (held & ((1 << width) - 1))
+        held >>= width
+        bits -= width
+
+
+@jit
+def accumulate(values: Any, out: Any) -> None:
+    """Write the running sums of `values`, modulo 2^64."""
+    total = 0
+    for index in range(len(values)):
+        total += int(values[index])
+        out[index] = total

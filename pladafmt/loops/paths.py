@@ -1,6 +1,6 @@
-"""Two ways to run the dense encoding's loops: compiled by numba where it is installed, or plain.
+"""Two ways to run the loops: compiled by numba where it is installed, or plain.
 
-Both run the same source, `pladafmt.dense.kernels`, so they cannot disagree but by a fault of numba;
+Both run the same source, `pladafmt.loops.kernels`, so they cannot disagree but by a fault of numba;
 a test compares them all the same.
 """
 
@@ -62,7 +62,7 @@ class Path:
         return np.asarray(values, dtype=np.int64)
 
 
-_COMPILED = "pladafmt.dense.compiled"
+_COMPILED = "pladafmt.loops.compiled"
 
 PLAIN = Path(kernels, compiled=False)
 
@@ -94,6 +94,15 @@ def _compile(numba: ModuleType, **options: Any) -> Path:
     sys.modules[_COMPILED] = module
     spec.loader.exec_module(module)
     return Path(module, compiled=True)
+
+
+def loaded() -> Path | None:
+    """Return the compiled path if numba is in use already, else None.
+
+    For what NumPy does nearly as well: to import numba takes half a second, more than it would
+    save on any one file.
+    """
+    return compiled() if "numba" in sys.modules else None
 
 
 def best() -> Path:

@@ -1,0 +1,45 @@
+"""Split integers: every way to read them gives the same integers."""
+
+from __future__ import annotations
+
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pladafmt import integers
+from pladafmt.encodings import delta
+from pladafmt.loops import paths
+
+WAYS = [None] if paths.compiled() is None else [None, paths.compiled()]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=["numpy", "compiled"][: len(WAYS)])
+@given(
+    st.lists(
+        st.one_of(st.integers(1, 20), st.integers(1, 2**25), st.integers(1, 2**53 - 1)),
+        max_size=100,
+    )
+)
+def test_integers_come_back(way: paths.Path | None, values: list[int]) -> None:
+    array = np.array(values, dtype=np.int64)
+    stream = b"".join(integers.encode(array))
+    low, high = integers.size_bounds(len(values), max(values, default=1))
+    assert low <= len(stream) <= high
+    with patch("pladafmt.loops.paths.loaded", lambda: way):
+        read = integers.decode(stream, len(values), offset=0, field="x")
+        assert read.tolist() == values
+        if values and sum(values) < 2**53:
+            positions = delta.positions(array, sum(values) + 1, 0)
+            assert positions.tolist() == [0, *np.cumsum(array).tolist()]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=["numpy", "compiled"][: len(WAYS)])
+def test_more_integers_than_one_batch(way: paths.Path | None) -> None:
+    values = np.random.default_rng(0).geometric(0.01, 3 * integers.BATCH + 5).astype(np.int64)
+    stream = b"".join(integers.encode(values))
+    with patch("pladafmt.loops.paths.loaded", lambda: way):
+        read = integers.decode(stream, values.size, offset=0, field="x")
+    assert np.array_equal(read, values)
