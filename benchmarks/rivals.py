@@ -30,7 +30,7 @@ from .scored_pool import Kept
 Rival = Callable[[Kept], int]
 """Bytes for the kept images."""
 
-ZPAQ_MOST_KEPT = 2_000_000
+ZPAQ_MOST_KEPT = 200_000
 
 
 class LeftOut(Exception):
@@ -123,7 +123,7 @@ def zpaq(kept: Kept) -> int:
     if shutil.which("zpaq") is None:
         raise LeftOut("zpaq is not installed")
     if kept.positions.size > ZPAQ_MOST_KEPT:
-        raise LeftOut(f"zpaq would take hours over more than {ZPAQ_MOST_KEPT:,} kept images")
+        raise LeftOut(f"zpaq would take an hour or more over more than {ZPAQ_MOST_KEPT:,} kept images")
     coarse, left = serialised.buckets(kept)
     ranks = serialised.recency_ranks(kept)
     plain = serialised.labels(kept)

@@ -52,9 +52,20 @@ def size_bounds(count: int, most: int) -> tuple[int, int]:
 def decode(stream: bytes, count: int, *, offset: int, field: str) -> Integers:
     """Return the `count` integers that fill `stream`, int64 of shape (count,).
 
+    Raises:
+        PladaError: as `decode_into` does.
+    """
+    values = np.empty(count, dtype=np.int64)
+    decode_into(values, stream, offset=offset, field=field)
+    return values
+
+
+def decode_into(out: Integers, stream: bytes, *, offset: int, field: str) -> None:
+    """Write the integers that fill `stream` to `out`, which is as long as there are integers.
+
     Args:
+        out: int64 of shape (count,).
         stream: the three parts.
-        count: how many integers there are.
         offset: where the stream stands in the file, for errors.
         field: the stream's name, for errors.
 
@@ -64,6 +75,7 @@ def decode(stream: bytes, count: int, *, offset: int, field: str) -> Integers:
         Noncanonical: ``padding-bits`` if an unused nibble or bit is not zero.
     """
     octets = np.frombuffer(stream, dtype=np.uint8)
+    count = out.size
     pairs = (count + 1) // 2
     if octets.size < pairs:
         raise _wrong_size(offset, field)
@@ -92,7 +104,7 @@ def decode(stream: bytes, count: int, *, offset: int, field: str) -> Integers:
         raise _wrong_size(offset, field)
     if bits % 8 and octets[-1] >> (bits % 8):
         raise _padding(offset + octets.size - 1, field)
-    return _unpack_low(octets[low:], widths)
+    _unpack_low(octets[low:], widths, out)
 
 
 def widths_of(values: Integers) -> Integers:
@@ -113,13 +125,14 @@ def _pack_low(values: Integers, widths: Integers) -> bytes:
     return np.packbits(bits, bitorder="little").tobytes()
 
 
-def _unpack_low(octets: npt.NDArray[np.uint8], widths: npt.NDArray[np.uint8]) -> Integers:
-    """Return the values of these widths whose low bits `octets` holds."""
+def _unpack_low(
+    octets: npt.NDArray[np.uint8], widths: npt.NDArray[np.uint8], out: Integers
+) -> None:
+    """Write the values of these widths whose low bits `octets` holds."""
     path = paths.loaded()
     if path is not None:
-        values = np.empty(widths.size, dtype=np.int64)
-        path.kernels.unpack_low(path.octets(octets.data), widths.astype(np.int16), values)
-        return values
+        path.kernels.unpack_low(path.octets(octets.data), widths.view(np.int8), out)
+        return
     # A word from any byte holds the 7 bits before a value and all of its own: 4 bytes for values
     # of up to 25 bits, 8 for the longest of 52. The narrow words are much quicker.
     word: type[np.unsignedinteger[Any]] = (
@@ -129,7 +142,6 @@ def _unpack_low(octets: npt.NDArray[np.uint8], widths: npt.NDArray[np.uint8]) ->
     padded = np.zeros(octets.size + size, dtype=np.uint8)
     padded[: octets.size] = octets
     words = np.ndarray(octets.size + 1, np.dtype(word).newbyteorder("<"), padded, strides=(1,))
-    values = np.empty(widths.size, dtype=np.int64)
     bit = 0
     # In batches, so that the intermediate arrays stay in the processor's cache.
     for start in range(0, widths.size, BATCH):
@@ -144,8 +156,7 @@ def _unpack_low(octets: npt.NDArray[np.uint8], widths: npt.NDArray[np.uint8]) ->
         leading = np.left_shift(word(1), part.astype(word))
         low &= leading - word(1)
         low |= leading
-        values[start : start + BATCH] = low
-    return values
+        out[start : start + BATCH] = low
 
 
 def _wrong_size(offset: int, field: str) -> Malformed:

@@ -137,9 +137,9 @@ class Payload:
                 f"Position {self.positions[-1]} lies outside a pool of {self.pool.size} images.",
                 field="positions",
             )
-        falls = np.flatnonzero(self.positions[1:] <= self.positions[:-1])
-        if falls.size:
-            at = int(falls[0])
+        rises = self.positions[1:] > self.positions[:-1]
+        if not rises.all():
+            at = int(rises.argmin())
             raise Unwritable(
                 "position-order",
                 f"Positions must strictly increase: {self.positions[at + 1]} follows "
@@ -210,7 +210,7 @@ def _integers(values: Any, dtype: type[np.integer[Any]], most: int, what: str) -
                 f"{what}-type", f"The {what} are integers, not {array.dtype}.", field=what
             )
         low = int(array.min()) if array.dtype.kind == "i" else 0
-        high = int(array.max())
+        high = int(array.max()) if np.iinfo(array.dtype).max > most else 0
         if low < 0 or high > most:
             wrong = low if low < 0 else high
             raise Unwritable(

@@ -29,25 +29,26 @@ def decode(stream: bytes, span: int, count: int, offset: int) -> npt.NDArray[np.
         PladaError: what split integers are refused for; ``distance-total`` if the distances do
             not lead to the end of the range.
     """
-    distances = integers.decode(stream, count - 1, offset=offset, field=FIELD)
-    return positions(distances, span, offset)
+    relative = np.zeros(count, dtype=np.int64)
+    integers.decode_into(relative[1:], stream, offset=offset, field=FIELD)
+    accumulate(relative, span, offset)
+    return relative
 
 
-def positions(distances: npt.NDArray[np.int64], span: int, offset: int) -> npt.NDArray[np.int64]:
-    """Return the relative positions that distances of 1 to 2^53-1 lead to, the first being 0.
+def accumulate(relative: npt.NDArray[np.int64], span: int, offset: int) -> None:
+    """Turn a zero and distances of 1 to 2^53-1, in place, into the positions they lead to.
 
     Raises:
         Malformed: ``distance-total`` if they do not lead to the end of the range.
     """
-    # A float sum cannot wrap around; it settles whether the exact one is safe.
-    total = float(distances.sum(dtype=np.float64))
-    relative = np.empty(distances.size + 1, dtype=np.int64)
-    relative[0] = 0
+    # Should the exact sum be able to wrap around, one in floating point settles that it does not.
+    may_wrap = int(relative.max()) * relative.size >= 2**63
+    total = float(relative.sum(dtype=np.float64)) if may_wrap else 0.0
     path = paths.loaded()
     if path is None:
-        np.cumsum(distances, out=relative[1:])
+        np.cumsum(relative, out=relative)
     else:
-        path.kernels.accumulate(distances, relative[1:])
+        path.kernels.accumulate(relative)
     if total > 2.0 * span or int(relative[-1]) != span - 1:
         raise Malformed(
             "distance-total",
@@ -55,4 +56,3 @@ def positions(distances: npt.NDArray[np.int64], span: int, offset: int) -> npt.N
             offset=offset,
             field=FIELD,
         )
-    return relative

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from .. import dense
 from ..limits import MAX_POSITION
-from .delta import FIELD, positions
+from .delta import FIELD, accumulate
 
 
 def encode(relative: npt.NDArray[np.int64], span: int) -> list[bytes]:
@@ -30,5 +30,7 @@ def decode(stream: bytes, span: int, count: int, offset: int) -> npt.NDArray[np.
     Raises:
         PladaError: ``dense-corrupt``, ``dense-tail``, ``distance-total``.
     """
-    distances = dense.decode_distances(stream, count - 1, offset=offset, field=FIELD)
-    return positions(distances, span, offset)
+    relative = np.zeros(count, dtype=np.int64)
+    relative[1:] = dense.decode_distances(stream, count - 1, offset=offset, field=FIELD)
+    accumulate(relative, span, offset)
+    return relative

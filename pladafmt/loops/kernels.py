@@ -8,7 +8,7 @@ values fit 64-bit signed integers.
 
 Arguments that every function shares:
 
-data: the stream, indexable bytes. Bytes beyond its end read as zero.
+data: the stream, indexable bytes, perhaps signed. Bytes beyond its end read as zero.
 state: three integers. Decoding: code, range, bytes read. Encoding: low, range, bytes written.
 chance: probability of a one for each bit model, of 65,536; begins as 32,768.
 age: how often each bit model was used, up to 31; begins as 0.
@@ -79,7 +79,7 @@ def start(data: Any) -> int:
     for at in range(4):
         code <<= 8
         if at < len(data):
-            code |= int(data[at])
+            code |= int(data[at]) & 255
     return code
 
 
@@ -90,7 +90,7 @@ def refill(data: Any, code: int, span: int, at: int) -> tuple[int, int, int]:
         span <<= 8
         code <<= 8
         if at < len(data):
-            code |= int(data[at])
+            code |= int(data[at]) & 255
         at += 1
     return code, span, at
 
@@ -388,8 +388,16 @@ def unpack_low(data: Any, widths: Any, out: Any) -> None:
     at = 0
     for index in range(len(widths)):
         width = int(widths[index])
+        if bits < width <= 25 and at + 4 <= len(data):
+            # Four bytes at once, for most values: at most 24 + 32 bits are held.
+            held |= (int(data[at]) & 255) << bits
+            held |= (int(data[at + 1]) & 255) << (bits + 8)
+            held |= (int(data[at + 2]) & 255) << (bits + 16)
+            held |= (int(data[at + 3]) & 255) << (bits + 24)
+            at += 4
+            bits += 32
         while bits < width:
-            held |= int(data[at]) << bits
+            held |= (int(data[at]) & 255) << bits
             at += 1
             bits += 8
         out[index] = (1 << width) | (held & ((1 << width) - 1))
@@ -398,9 +406,9 @@ def unpack_low(data: Any, widths: Any, out: Any) -> None:
 
 
 @jit
-def accumulate(values: Any, out: Any) -> None:
-    """Write the running sums of `values`, modulo 2^64."""
+def accumulate(values: Any) -> None:
+    """Turn values into their running sums, in place."""
     total = 0
     for index in range(len(values)):
         total += int(values[index])
-        out[index] = total
+        values[index] = total

@@ -48,10 +48,8 @@ class Path:
 
     def octets(self, data: bytes | memoryview) -> Any:
         """Return a stream as the container of this path."""
-        if not self.compiled:
-            return bytes(data)
-        # Signed: numba makes floats of sums of signed and unsigned integers.
-        return np.frombuffer(data, dtype=np.uint8).astype(np.int16)
+        # Signed bytes: numba makes floats of sums of signed and unsigned integers.
+        return np.frombuffer(data, dtype=np.int8) if self.compiled else bytes(data)
 
     def buffer(self, size: int) -> Any:
         """Return room for `size` bytes to be written."""

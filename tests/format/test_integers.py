@@ -32,7 +32,8 @@ def test_integers_come_back(way: paths.Path | None, values: list[int]) -> None:
         read = integers.decode(stream, len(values), offset=0, field="x")
         assert read.tolist() == values
         if values and sum(values) < 2**53:
-            positions = delta.positions(array, sum(values) + 1, 0)
+            positions = np.array([0, *values], dtype=np.int64)
+            delta.accumulate(positions, sum(values) + 1, 0)
             assert positions.tolist() == [0, *np.cumsum(array).tolist()]
 
 
