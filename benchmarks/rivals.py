@@ -123,7 +123,9 @@ def zpaq(kept: Kept) -> int:
     if shutil.which("zpaq") is None:
         raise LeftOut("zpaq is not installed")
     if kept.positions.size > ZPAQ_MOST_KEPT:
-        raise LeftOut(f"zpaq would take an hour or more over more than {ZPAQ_MOST_KEPT:,} kept images")
+        raise LeftOut(
+            f"zpaq would take an hour or more over more than {ZPAQ_MOST_KEPT:,} kept images"
+        )
     coarse, left = serialised.buckets(kept)
     ranks = serialised.recency_ranks(kept)
     plain = serialised.labels(kept)

@@ -11,9 +11,9 @@ import torch
 from pladafmt.text import for_terminal
 
 from .checkpoint import Checkpoint
-from .commands.output import Output
 from .errors import Misuse
 from .loading import PreparedImages, in_order, loaded
+from .output import Output
 from .task import Task
 
 

@@ -13,11 +13,11 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from .commands.output import Output
 from .head import Features
 from .images import ImageRows, ImageSet
 from .loading import PreparedImages, in_order, loaded
 from .models import backbone_digest, features
+from .output import Output
 from .preparation import Preparation
 
 

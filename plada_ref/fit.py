@@ -16,11 +16,11 @@ from torch.nn import functional
 from pladafmt.files import replacing
 
 from .augment import augmentation
-from .commands.output import Output
 from .errors import PipelineError
 from .labelled import LabelledImages
 from .loading import in_order, loaded
 from .models import classifier
+from .output import Output
 from .preparation import Preparation
 from .recipe import Recipe, Tune
 

@@ -17,12 +17,12 @@ from pladafmt.files import replacing
 
 from .checkpoint import Checkpoint
 from .collapse import warnings
-from .commands.output import Output
 from .errors import PipelineError
 from .features import CachedView, FeatureCache
 from .images import ImagePool
 from .loading import PreparedImages, loaded
 from .models import classifier, features
+from .output import Output
 from .recipe import Tune
 from .scores import Scores, ScoreTable, score
 

@@ -13,7 +13,6 @@ from pladafmt import Payload
 
 from .augment import augmentation
 from .checkpoint import Checkpoint
-from .commands.output import Output
 from .errors import Misuse
 from .features import FeatureCache, features_of
 from .fit import fit
@@ -21,6 +20,7 @@ from .head import fit_head
 from .images import ImagePool
 from .labelled import LabelledImages, student_data, teacher_data
 from .models import ModelSpec, backbone_digest, build, classifier
+from .output import Output
 from .preparation import Preparation
 from .recipe import Recipe, Tune
 from .task import Task

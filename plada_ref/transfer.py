@@ -20,13 +20,13 @@ from pladafmt import dump, load
 from pladafmt.files import write_whole
 
 from .checkpoint import Checkpoint
-from .commands.output import Output
 from .errors import Misuse, PipelineError
 from .evaluate import evaluate
 from .features import FeatureCache
 from .label import forget_parts, label, parts_folder
 from .learn import teach, train
 from .models import ModelSpec
+from .output import Output
 from .pool import LocalPool
 from .prune import prune
 from .recipe import Recipe

@@ -14,8 +14,8 @@ from pladafmt.files import write_whole
 from pladafmt.text import for_terminal
 
 from ..extras import need
+from ..output import Output
 from .options import AsJson, LimitOptions, PayloadFile, limits_from
-from .output import Output
 from .run import command
 
 if TYPE_CHECKING:

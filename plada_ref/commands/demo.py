@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ..extras import need
+from ..output import Output
 from ..threads import patient_threads
 from .options import AsJson, Seed
-from .output import Output
 from .run import command
 
 _PACKAGES = ("torch", "timm", "pyarrow", "sklearn", "matplotlib")

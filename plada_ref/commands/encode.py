@@ -11,10 +11,11 @@ import typer
 from pladafmt import content_id, validate
 from pladafmt.writer import Encoding
 
+from ..choices import describe, file_sizes
 from ..errors import Misuse
 from ..extras import need
+from ..output import Output
 from .options import AsJson
-from .output import Output
 from .run import command
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ def encode(
     size = write_payload(
         output, payload, out, encoding=encoding, block_span=block_span, dense=dense
     )
+    sizes = file_sizes(payload, block_span=block_span)
+    output.say(describe(size, sizes))
     output.result(
         {
             "out": str(out),
@@ -80,6 +83,7 @@ def encode(
             "kept": payload.kept,
             "content_id": content_id(payload).hex(),
             "bytes_per_part": validate(out).bytes_per_part,
+            "file_sizes": sizes,
         }
     )
 

@@ -13,8 +13,9 @@ from pladafmt import Payload, Report
 from pladafmt import validate as validate_file
 from pladafmt.text import for_terminal
 
+from ..choices import MANY, describe, file_sizes
+from ..output import Output
 from .options import AsJson, LimitOptions, PayloadFile, limits_from
-from .output import Output
 from .run import command
 
 _SHOWN_CLASSES = 20
@@ -51,6 +52,9 @@ def inspect(
         value["class_names"] = list(report.payload.class_names)
         value["kept_per_class"] = _histogram(report.payload)
         value["metadata"] = report.payload.metadata
+        if everything or report.payload.kept <= MANY:
+            value["file_sizes"] = file_sizes(report.payload)
+            output.say(describe(report.size, value["file_sizes"]))
     output.result(value)
     if not report.ok:
         raise typer.Exit(1)

@@ -12,9 +12,9 @@ from rich.text import Text
 
 from pladafmt.text import for_terminal
 
+from ..output import Output
 from . import model_options as options
 from .options import AsJson, Seed
-from .output import Output
 from .run import command
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import typer
 
 from ..errors import Misuse
 from ..extras import need
+from ..output import Output
 from . import model_options
-from .output import Output
 
 if TYPE_CHECKING:
     from ..order import Permutation

@@ -14,9 +14,9 @@ from pladafmt.text import for_terminal
 
 from ..errors import Misuse
 from ..extras import need
+from ..output import Output
 from . import model_options, order_options, pool_order
 from .options import Seed
-from .output import Output
 from .run import command
 
 if TYPE_CHECKING:

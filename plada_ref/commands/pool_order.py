@@ -10,9 +10,9 @@ import typer
 
 from ..errors import Misuse
 from ..extras import need
+from ..output import Output
 from . import model_options, order_options
 from .options import AsJson, Seed
-from .output import Output
 from .run import command
 
 if TYPE_CHECKING:

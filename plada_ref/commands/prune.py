@@ -13,8 +13,8 @@ from pladafmt.text import for_terminal
 
 from ..errors import Misuse
 from ..extras import need
+from ..output import Output
 from .options import AsJson, Seed
-from .output import Output
 from .run import command
 
 if TYPE_CHECKING:

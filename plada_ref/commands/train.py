@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
+from ..output import Output
 from . import model_options as options
 from .options import AsJson, LimitOptions, PayloadFile, Seed, limits_from
-from .output import Output
 from .run import command
 
 

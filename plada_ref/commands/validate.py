@@ -10,8 +10,8 @@ import typer
 from pladafmt import validate as validate_file
 from pladafmt.text import for_terminal
 
+from ..output import Output
 from .options import AsJson, LimitOptions, limits_from
-from .output import Output
 from .run import command
 
 

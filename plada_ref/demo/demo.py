@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ..commands.output import Output
 from ..errors import Misuse
 from ..label import label
 from ..learn import teach
 from ..models import ModelSpec
+from ..output import Output
 from ..pool import LocalPool, index_pool, open_source
 from ..recipe import Tune, recipe
 from ..scores import ScoreTable

@@ -10,10 +10,10 @@ import torch
 from pladafmt import dump, load
 
 from ..checkpoint import Checkpoint
-from ..commands.output import Output
 from ..evaluate import evaluate
 from ..learn import train
 from ..models import ModelSpec
+from ..output import Output
 from ..pool import LocalPool
 from ..prune import Pruned, prune
 from ..recipe import Recipe

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..commands.output import Output
 from ..features import CachedView, FeatureCache
 from ..images import ImageSet
 from ..loading import PreparedImages, loaded
 from ..models import features
+from ..output import Output
 from ..preparation import Preparation
 
 CHUNK = 4096

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
-from ..commands.output import Output
 from ..errors import Misuse
 from ..features import FeatureCache
 from ..models import ModelSpec, backbone_digest, build
+from ..output import Output
 from ..pool import LocalPool
 from .chain import chain
 from .cluster import MOST, cluster, default_clusters

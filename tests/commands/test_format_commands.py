@@ -104,6 +104,8 @@ def test_inspect_shows_the_owner_of_every_byte(payload_file: Path) -> None:
     assert at == value["size"] == payload_file.stat().st_size
     assert value["kept_per_class"] == [2, 1]
     assert value["metadata"] == {"licence": "CC0"}
+    assert value["file_sizes"]["delta"] == len(dumps(PAYLOAD, encoding="delta"))
+    assert value["file_sizes"]["dense"] == len(dumps(PAYLOAD, dense=True))
     text = plada("inspect", payload_file).stdout
     for word in ("HEAD.pool_id", "BLOCK 0.labels", "END.crc", "cat", "CC0"):
         assert word in text
@@ -162,7 +164,10 @@ def test_prune_and_encode(tmp_path: Path) -> None:
 
     netted = plada("prune", scores, "--count", 100, "--safety-net", "-o", selection, "--json")
     assert last_json(netted)["kept_per_class"] == [75, 25, 0]
-    assert plada("encode", selection, "-o", out).exit_code == 0
+    encoded = plada("encode", selection, "-o", out, "--json")
+    assert encoded.exit_code == 0
+    assert last_json(encoded)["file_sizes"]["dense"] <= last_json(encoded)["payload_bytes"]
+    assert "against other encodings" in encoded.stderr
     payload = load(out)
     assert payload.classes == ("cat", "dog", "axolotl")
     assert payload.kept == 100

@@ -15,9 +15,9 @@ import torch
 from PIL import Image
 
 from plada_ref.checkpoint import Checkpoint
-from plada_ref.commands.output import Output
 from plada_ref.learn import teach
 from plada_ref.models import ModelSpec
+from plada_ref.output import Output
 from plada_ref.pool import LocalPool, Manifest, index_pool, open_source
 from plada_ref.recipe import recipe
 from plada_ref.task import Task, load_task

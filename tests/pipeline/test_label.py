@@ -14,10 +14,10 @@ import numpy as np
 import torch
 
 from plada_ref.checkpoint import Checkpoint
-from plada_ref.commands.output import Output
 from plada_ref.label import label, parts_folder
 from plada_ref.learn import teach
 from plada_ref.loading import PreparedImages
+from plada_ref.output import Output
 from plada_ref.recipe import recipe
 from plada_ref.scores import ScoreTable, score
 from plada_ref.task import Task

@@ -14,7 +14,6 @@ import torch
 
 from plada_ref.augment import AUGMENTATIONS
 from plada_ref.checkpoint import Checkpoint
-from plada_ref.commands.output import Advance, Output
 from plada_ref.errors import Misuse, PipelineError
 from plada_ref.evaluate import evaluate
 from plada_ref.features import FeatureCache
@@ -22,6 +21,7 @@ from plada_ref.head import fit_head
 from plada_ref.labelled import student_data
 from plada_ref.learn import teach, train
 from plada_ref.models import ModelSpec
+from plada_ref.output import Advance, Output
 from plada_ref.pool import ChangedImage, LocalPool, Manifest, open_source
 from plada_ref.preparation import Preparation
 from plada_ref.recipe import recipe

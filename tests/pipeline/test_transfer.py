@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from plada_ref import transfer as stages
-from plada_ref.commands.output import Output
 from plada_ref.errors import Misuse
+from plada_ref.output import Output
 from plada_ref.recipe import recipe
 from plada_ref.selection import SafetyNet, Selection, parse
 from plada_ref.task import Task

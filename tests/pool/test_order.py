@@ -13,7 +13,6 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from plada_ref.commands.output import Output
 from plada_ref.commands.pool import app
 from plada_ref.errors import Misuse, PipelineError
 from plada_ref.features import FeatureCache, extract
@@ -26,6 +25,7 @@ from plada_ref.order.folders import folders_of
 from plada_ref.order.places import permutation_of, places_of
 from plada_ref.order.project import project
 from plada_ref.order.semantic import Settings, semantic_permutation
+from plada_ref.output import Output
 from plada_ref.pool import LocalPool, Manifest, index_pool, open_source
 from plada_ref.scores import ScoreTable
 from plada_ref.task import load_task
