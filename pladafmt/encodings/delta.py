@@ -41,15 +41,15 @@ def accumulate(relative: npt.NDArray[np.int64], span: int, offset: int) -> None:
     Raises:
         Malformed: ``distance-total`` if they do not lead to the end of the range.
     """
-    # Should the exact sum be able to wrap around, one in floating point settles that it does not.
-    may_wrap = int(relative.max()) * relative.size >= 2**63
-    total = float(relative.sum(dtype=np.float64)) if may_wrap else 0.0
     path = paths.loaded()
-    if path is None:
-        np.cumsum(relative, out=relative)
+    if path is not None:
+        fits = path.kernels.accumulate(relative, span - 1)
     else:
-        path.kernels.accumulate(relative)
-    if total > 2.0 * span or int(relative[-1]) != span - 1:
+        # Where the exact sum could wrap around, one in floating point settles that it does not.
+        may_wrap = int(relative.max()) * relative.size >= 2**63
+        fits = not may_wrap or float(relative.sum(dtype=np.float64)) <= 2.0 * span
+        np.cumsum(relative, out=relative)
+    if not fits or int(relative[-1]) != span - 1:
         raise Malformed(
             "distance-total",
             f"The distances do not add up to the block's span of {span}.",

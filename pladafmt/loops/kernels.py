@@ -406,9 +406,12 @@ def unpack_low(data: Any, widths: Any, out: Any) -> None:
 
 
 @jit
-def accumulate(values: Any) -> None:
-    """Turn values into their running sums, in place."""
+def accumulate(values: Any, limit: int) -> bool:
+    """Turn values below 2^53 into their running sums, in place; stop above `limit` with False."""
     total = 0
     for index in range(len(values)):
         total += int(values[index])
+        if total > limit:
+            return False
         values[index] = total
+    return True

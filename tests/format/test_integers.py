@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pladafmt import integers
+from pladafmt import integers, validate
 from pladafmt.encodings import delta
 from pladafmt.loops import paths
+
+from .test_rules import RULES
 
 WAYS = [None] if paths.compiled() is None else [None, paths.compiled()]
 
@@ -44,3 +46,11 @@ def test_more_integers_than_one_batch(way: paths.Path | None) -> None:
     with patch("pladafmt.loops.paths.loaded", lambda: way):
         read = integers.decode(stream, values.size, offset=0, field="x")
     assert np.array_equal(read, values)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=["numpy", "compiled"][: len(WAYS)])
+def test_faults_get_the_same_code_either_way(way: paths.Path | None) -> None:
+    with patch("pladafmt.loops.paths.loaded", lambda: way):
+        for rule in ("PLADA-IDX-004", "PLADA-SPL-001", "PLADA-SPL-002", "PLADA-SPL-003"):
+            for code, _, make in RULES[rule]:
+                assert validate(make()).code == code
