@@ -275,7 +275,8 @@ class Reader:
         if scale is not None:
             codes = _join([each.codes for each in self.blocks], np.uint8)
             weights = scale.decode(codes)
-        payload = Payload(
+            weights.setflags(write=False)
+        payload = Payload.of_checked(
             pool=self.head.pool,
             classes=self.head.classes if self.names is None else self.names,
             positions=_join([each.positions for each in self.blocks], np.uint64),
