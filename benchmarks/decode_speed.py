@@ -95,7 +95,7 @@ def measure(*, rounds: int, plain_rounds: int, seed: int) -> dict[str, Any]:
 @contextmanager
 def _only(path: paths.Path) -> Iterator[None]:
     """Have the dense encoding run on `path` alone."""
-    with patch("pladafmt.dense.best", lambda: path):
+    with patch("pladafmt.dense.best", lambda count: path):
         yield
 
 

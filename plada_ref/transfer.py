@@ -198,7 +198,6 @@ def _student(
     dump(pruned.payload, path)
     # From here on this is the client: it has the file and its own pool, nothing else.
     payload = load(path)
-    pool.serve(payload.pool)
     student = train(
         payload,
         pool,

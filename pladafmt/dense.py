@@ -34,7 +34,7 @@ def kinds_of(relative: Distances) -> Distances:
 
 def encode_distances(distances: Distances, room: int, path: Path | None = None) -> bytes | None:
     """Return the dense stream of `distances`, or None if it would not be smaller than `room`."""
-    path = path or best()
+    path = path or best(distances.size)
     out, state = path.buffer(room + 64), path.zeros(3)
     chance, age = path.models(kernels.DISTANCE_MODELS)
     values, widths = path.integers(distances), path.integers(widths_of(distances))
@@ -52,7 +52,7 @@ def decode_distances(
     Raises:
         PladaError: ``dense-corrupt``, ``dense-tail``.
     """
-    path = path or best()
+    path = path or best(count)
     state, out = path.zeros(3), path.zeros(count)
     chance, age = path.models(kernels.DISTANCE_MODELS)
     verdict = path.kernels.get_distances(path.octets(stream), count, state, chance, age, out)
@@ -69,7 +69,7 @@ def encode_labels(
     path: Path | None = None,
 ) -> bytes | None:
     """Return the dense stream of `labels`, or None if it would not be smaller than `room`."""
-    path = path or best()
+    path = path or best(labels.size)
     bits = (classes - 1).bit_length()
     out, state = path.buffer(room + 64), path.zeros(3)
     chance, age = path.models(kernels.RANK_MODELS + (1 << bits))
@@ -107,7 +107,7 @@ def decode_labels(
     Raises:
         PladaError: ``dense-corrupt``, ``dense-tail``.
     """
-    path = path or best()
+    path = path or best(kinds.size)
     bits = (classes - 1).bit_length()
     state, out = path.zeros(3), path.zeros(kinds.size)
     chance, age = path.models(kernels.RANK_MODELS + (1 << bits))

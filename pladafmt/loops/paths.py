@@ -64,6 +64,9 @@ _COMPILED = "pladafmt.loops.compiled"
 
 PLAIN = Path(kernels, compiled=False)
 
+MANY = 50_000
+"""Images from which numba is worth importing: plain Python takes half a second for them."""
+
 
 @cache
 def compiled() -> Path | None:
@@ -103,6 +106,6 @@ def loaded() -> Path | None:
     return compiled() if "numba" in sys.modules else None
 
 
-def best() -> Path:
-    """Return the fastest path there is."""
-    return compiled() or PLAIN
+def best(count: int) -> Path:
+    """Return the quicker path for `count` images, what it takes to import numba included."""
+    return loaded() or (compiled() if count >= MANY else None) or PLAIN
