@@ -3,14 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test lint format clean
+.PHONY: install demo test lint format spec vectors clean
 
 install: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "plada needs Python 3.11 or newer; run: make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[ref,fast,test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[ref,fast,sign,test]'
 	touch $@
 
 demo: install
@@ -27,6 +27,15 @@ lint: install
 format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# What is generated from the specification's text, in the order in which each needs the one before.
+spec: install
+	$(BIN)/python -m pladafmt.tables spec/plada-1.md
+	$(BIN)/python -m plada_conformance.requirements spec
+	$(BIN)/python -m plada_conformance.programs spec/plada-1.md
+
+vectors: spec
+	$(BIN)/python -m plada_conformance.make spec/plada-1.md conformance/vectors/v1
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info plada-demo

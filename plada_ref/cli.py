@@ -14,20 +14,25 @@ from .commands import (
     encode,
     evaluate,
     inspect,
+    keygen,
     label,
     pool,
     prune,
+    rewrite,
+    salvage,
+    sign,
     teach,
     train,
     transfer,
     validate,
+    verify,
 )
 
 app = typer.Typer(
     name="plada",
     help="Send an image-classification task in kilobytes: which images of a shared pool, and which "
-    "class.\n\nProducer: pool index, teach, label, prune, encode. Client: decode, train, evaluate. "
-    "Both at once: transfer, demo.",
+    "class.\n\nProducer: pool index, teach, label, prune, encode, sign. Client: verify, decode, "
+    "train, evaluate. Both at once: transfer, demo.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
@@ -46,6 +51,11 @@ app.command()(evaluate.evaluate)
 app.command()(transfer.transfer)
 app.command()(inspect.inspect)
 app.command()(validate.validate)
+app.command()(rewrite.rewrite)
+app.command()(salvage.salvage)
+app.command()(keygen.keygen)
+app.command()(sign.sign)
+app.command()(verify.verify)
 
 
 def main() -> None:

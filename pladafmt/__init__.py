@@ -16,10 +16,12 @@ from .errors import (
     Noncanonical,
     PladaError,
     Unsupported,
+    Untrusted,
     Unwritable,
 )
 from .limits import Limits
 from .payload import Payload, PoolRef
+from .pool import check_pool
 from .reader import load, loads
 from .report import Report, validate
 from .weights import WeightScale
@@ -37,8 +39,10 @@ __all__ = [
     "PoolRef",
     "Report",
     "Unsupported",
+    "Untrusted",
     "Unwritable",
     "WeightScale",
+    "check_pool",
     "content_id",
     "dump",
     "dumps",

@@ -1,4 +1,4 @@
-"""Reading a block: a range of pool positions that decodes alone (specification, section 7)."""
+"""Reading a block: a range of pool positions that decodes alone (specification, section 8)."""
 
 from __future__ import annotations
 

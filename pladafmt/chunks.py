@@ -1,4 +1,4 @@
-"""Chunk framing: type, length, body, CRC-32 (specification, section 3)."""
+"""Chunk framing: type, length, body, CRC-32 (specification, section 4)."""
 
 from __future__ import annotations
 
@@ -97,19 +97,24 @@ def write(kind: int, body: bytes, head_crc: int = 0) -> bytes:
 
 
 class Order:
-    """The order of chunks: HEAD, CLASSES, META, BLOCK..., END; other ancillary ones in between."""
+    """The order of chunks: HEAD, CLASSES, META, BLOCK..., SIGN, END.
+
+    Other ancillary ones stand in between, but not after SIGN.
+    """
 
     RANK: ClassVar = {
         layout.HEAD: 0,
         layout.CLASSES: 1,
         layout.METADATA: 2,
         layout.BLOCK: 3,
-        layout.END: 4,
+        layout.SIGNATURE: 4,
+        layout.END: 5,
     }
 
     def __init__(self) -> None:
         self._seen: set[int] = set()
         self._rank = -1
+        self._signed = False
 
     def check(self, header: Header) -> None:
         """Refuse a chunk that may not stand here; called for each chunk in turn."""
@@ -135,12 +140,21 @@ class Order:
                 field=header.name,
             )
         self._seen.add(header.type)
+        if self._signed and header.type != layout.END:
+            raise Malformed(
+                "signature-place",
+                f"A {header.name} chunk follows the SIGN chunk, so no signature covers it; only "
+                "END may stand there.",
+                offset=header.offset,
+                field=header.name,
+            )
+        self._signed = header.type == layout.SIGNATURE
         rank = self.RANK.get(header.type, self._rank)
         if rank < self._rank:
             raise Noncanonical(
                 "chunk-order",
                 f"A {header.name} chunk stands too late; the order is HEAD, CLASSES, META, "
-                "BLOCKs, END.",
+                "BLOCKs, SIGN, END.",
                 offset=header.offset,
                 field=header.name,
             )

@@ -1,4 +1,4 @@
-"""The class map: class names and external identifiers (specification, section 5.1)."""
+"""The class map: class names and external identifiers (specification, section 6.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`content_id`: what a payload means, as one hash (specification, section 9)."""
+"""`content_id`: what a payload means, as one hash (specification, section 11)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CHECK_BYTES = 4
 """How many bytes of the content id stand in HEAD."""
 
 BATCH = 1 << 14
-"""Images that are hashed at a time: their records stay in the processor's cache."""
+"""Images that are hashed at a time: what is converted for it stays in the processor's cache."""
 
 
 def content_id(payload: Payload) -> bytes:
@@ -54,15 +54,11 @@ def hash_content(
         digest.update(bytes(5))
     else:
         digest.update(struct.pack("<BhH", scale.bits, scale.low, scale.step))
-    fields = [("position", "<u4" if payload.pool.size <= 2**32 else "<u8"), ("label", "<u2")]
-    if codes is not None:
-        fields.append(("weight", "u1"))
-    for start in range(0, payload.kept, BATCH):
-        part = slice(start, start + BATCH)
-        records = np.empty(payload.positions[part].size, dtype=fields)
-        records["position"] = payload.positions[part]
-        records["label"] = payload.labels[part]
-        if codes is not None:
-            records["weight"] = codes[part]
-        digest.update(records.data)
+    wide = "<u4" if payload.pool.size <= 2**32 else "<u8"
+    for values, kind in ((payload.positions, wide), (payload.labels, "<u2"), (codes, "u1")):
+        column = hashlib.sha256()
+        for start in range(0, 0 if values is None else payload.kept, BATCH):
+            assert values is not None
+            column.update(np.ascontiguousarray(values[start : start + BATCH], dtype=kind).data)
+        digest.update(column.digest())
     return digest.digest()

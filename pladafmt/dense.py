@@ -1,4 +1,4 @@
-"""The dense encoding: positions and labels by an adaptive binary range coder (section 8.3).
+"""The dense encoding: positions and labels by an adaptive binary range coder (section 9).
 
 It needs the required feature `dense`. A stream is stored, never Zstd, and has one spelling.
 """

@@ -9,6 +9,7 @@
     ├── LimitExceeded  beyond a bound that the caller set (or the default one)
     ├── Mismatch       made for another pool than the caller's; not a bad file
     ├── Corrupt        a checksum does not fit: bytes were damaged on the way
+    ├── Untrusted      not signed as the caller requires; the file itself is valid
     └── Unwritable     raised by writers only: this payload has no valid file
 """
 
@@ -23,7 +24,7 @@ class PladaError(ValueError):
     Attributes:
         code: the error code of the specification, such as ``"crc-mismatch"``.
         error_class: ``"malformed"``, ``"noncanonical"``, ``"unsupported"``, ``"limit"``,
-            ``"mismatch"``, ``"corrupt"`` or (writers only) ``"unwritable"``.
+            ``"mismatch"``, ``"corrupt"``, ``"untrusted"`` or (writers only) ``"unwritable"``.
         offset: byte offset in the file of the item that failed, or None outside a file.
         field: what failed, in the specification's words, such as ``"HEAD.kept"``.
         problem: one sentence: what was wrong and what to do about it.
@@ -81,6 +82,12 @@ class Corrupt(PladaError):
     """A checksum does not fit the bytes that it covers."""
 
     error_class = "corrupt"
+
+
+class Untrusted(PladaError):
+    """The file is valid, but not signed by a key that the caller named."""
+
+    error_class = "untrusted"
 
 
 class Unwritable(PladaError):

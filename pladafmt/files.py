@@ -10,11 +10,12 @@ from pathlib import Path
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+def replacing(path: str | os.PathLike[str], *, private: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside `path`; move it there when the block succeeds.
 
     The file appears under its final name complete and flushed to disk, or an older file of that
-    name stays as it was. After an exception the temporary file is gone.
+    name stays as it was. After an exception the temporary file is gone. A `private` file can be
+    read by its owner alone, at every moment.
     """
     target = Path(path)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
@@ -25,15 +26,16 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         with open(temporary, "rb") as written:
             os.fsync(written.fileno())
         # mkstemp makes private files; a finished file gets the permissions that open() gives.
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
+        if not private:
+            umask = os.umask(0)
+            os.umask(umask)
+            os.chmod(temporary, 0o666 & ~umask)
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write `data` to `path`, whole or not at all."""
-    with replacing(path) as temporary:
+def write_whole(path: str | os.PathLike[str], data: bytes, *, private: bool = False) -> None:
+    """Write `data` to `path`, whole or not at all; see `replacing`."""
+    with replacing(path, private=private) as temporary:
         temporary.write_bytes(data)

@@ -1,4 +1,4 @@
-"""HEAD: the first chunk, by which a reader decides whether it wants the rest (section 4)."""
+"""HEAD: the first chunk, by which a reader decides whether it wants the rest (section 5)."""
 
 from __future__ import annotations
 

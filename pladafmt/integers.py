@@ -1,4 +1,4 @@
-"""Split integers: how gaps and run lengths are written (specification, section 6.3).
+"""Split integers: how gaps and run lengths are written (specification, section 7.3).
 
 An integer v of w + 1 bits has the *width* w = floor(log2 v). Widths are few and repeat, so they
 compress; the w bits below the leading one are close to noise, so they are set apart, where they do

@@ -1,4 +1,4 @@
-"""Label streams: one class number per kept image, in position order (specification, section 8)."""
+"""Label streams: a class number per kept image, in position order (specification, section 8.5)."""
 
 from __future__ import annotations
 

@@ -35,11 +35,19 @@ CLASSES = 0x02
 BLOCK = 0x03
 END = 0x04
 METADATA = 0xC1
+SIGNATURE = 0x82
 ANCILLARY = 0x80
 SAFE_TO_COPY = 0x40
 RESERVED_TYPE_BIT = 0x20
 
-CHUNK_NAMES = {HEAD: "HEAD", CLASSES: "CLASSES", BLOCK: "BLOCK", END: "END", METADATA: "META"}
+CHUNK_NAMES = {
+    HEAD: "HEAD",
+    CLASSES: "CLASSES",
+    BLOCK: "BLOCK",
+    END: "END",
+    METADATA: "META",
+    SIGNATURE: "SIGN",
+}
 
 # Required features: bits of HEAD.features.
 FEATURE_ZSTD = 1
@@ -88,7 +96,7 @@ CHUNK_HEADER = Struct(
 )
 
 CHUNK_TRAILER = Struct(
-    "crc" / Int32ul * "CRC-32 (section 3.2)",
+    "crc" / Int32ul * "CRC-32 (section 4.2)",
 )
 
 WEIGHT_SCALE = Struct(
@@ -98,13 +106,13 @@ WEIGHT_SCALE = Struct(
 )
 
 HEAD_BODY = Struct(
-    "pool_id" / Bytes(32) * "pool id (section 10)",
+    "pool_id" / Bytes(32) * "pool id (section 12)",
     "pool_size" / VARINT * "N, images in the pool",
     "kept" / VARINT * "K, kept images; at most N",
     "classes" / VARINT * "C, classes; 1 to 65,536",
-    "features" / VARINT * "required features, a bit set (section 4.1)",
+    "features" / VARINT * "required features, a bit set (section 4.3)",
     "max_stream" / VARINT * "largest decoded size of any stream of any block, in bytes",
-    "check" / Bytes(4) * "first 4 bytes of the `content_id` (section 9)",
+    "check" / Bytes(4) * "first 4 bytes of the `content_id` (section 11)",
     "weight_scale"
     / If(lambda head: head.features & FEATURE_WEIGHTS, WEIGHT_SCALE)
     * "weight scale, 5 bytes, present if and only if the feature `weights` is set",
@@ -130,6 +138,11 @@ BLOCK_BODY = Struct(
     * "stored size of the label stream, present if and only if the feature `weights` is set",
 )
 
+SIGNATURE_BODY = Struct(
+    "key_id" / Bytes(8) * "first 8 bytes of the SHA-256 of the public key",
+    "signature" / Bytes(64) * "Ed25519 signature",
+)
+
 FRAGMENTS = {
     "preamble": PREAMBLE,
     "chunk header": CHUNK_HEADER,
@@ -139,6 +152,7 @@ FRAGMENTS = {
     "CLASSES": CLASSES_BODY,
     "META": METADATA_BODY,
     "BLOCK": BLOCK_BODY,
+    "SIGN": SIGNATURE_BODY,
 }
 
 

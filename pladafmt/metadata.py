@@ -1,4 +1,4 @@
-"""Metadata: one I-JSON object (RFC 7493), bounded in depth (specification, section 5.2)."""
+"""Metadata: one I-JSON object (RFC 7493), bounded in depth (specification, section 6.2)."""
 
 from __future__ import annotations
 

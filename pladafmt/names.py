@@ -1,4 +1,4 @@
-"""Rules for class names and external identifiers (specification, section 5)."""
+"""Rules for class names and external identifiers (specification, section 6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Strict reading, front to back; the order of checks is the specification's section 11."""
+"""Strict reading, front to back; the order of checks is the specification's section 14."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from construct import Struct
 
-from . import block, chunks, classmap, head, layout, metadata
+from . import block, chunks, classmap, head, layout, metadata, signature_chunk
 from .content import CHECK_BYTES, hash_content
 from .encodings import NAMES
 from .errors import Corrupt, Malformed, Noncanonical, Unsupported
@@ -57,6 +57,7 @@ class Reader:
     identifiers: tuple[str, ...] | None = None
     metadata: dict[str, Any] | None = None
     blocks: list[block.Block] = field(default_factory=list)
+    signature: signature_chunk.SignatureChunk | None = None
     kept_so_far: int = 0
     used: int = 0
     content_id: bytes | None = None
@@ -139,6 +140,8 @@ class Reader:
             self._read_metadata(header, body)
         elif header.type == layout.BLOCK:
             self._read_block(header, body, name)
+        elif header.type == layout.SIGNATURE:
+            self.signature = signature_chunk.read(body, header, self.ledger)
         elif header.type != layout.END:
             self.ledger.add(f"{name}.body", header.body, header.end, "unknown, ancillary")
         elif body:

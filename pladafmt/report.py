@@ -28,7 +28,8 @@ class Report:
         field: what failed, or None.
         problem: one sentence, or None.
         parts: the owner of every byte, in file order and without gaps.
-        facts: what the file says of itself, as far as it was read.
+        facts: what the file says of itself, as far as it was read. ``signed_by`` is the id, in
+            hexadecimal, of the key that a signature claims, or None; nothing here checks it.
         payload: the payload, if the file is valid.
     """
 
@@ -119,6 +120,7 @@ def _facts(reader: Reader) -> dict[str, Any]:
         "features": feature_names(reader.head.features),
         "blocks": len(reader.blocks),
         "named": reader.names is not None,
+        "signed_by": reader.signature.key_id.hex() if reader.signature else None,
     }
     if reader.content_id is not None:
         facts["content_id"] = reader.content_id.hex()

@@ -1,4 +1,4 @@
-"""Streams: bytes that stand as they are, or as one Zstd frame (specification, section 6)."""
+"""Streams: bytes that stand as they are, or as one Zstd frame (specification, section 7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sample weights as 4- or 8-bit codes on a logarithmic scale (specification, section 8)."""
+"""Sample weights as 4- or 8-bit codes on a logarithmic scale (specification, section 8.5)."""
 
 from __future__ import annotations
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 import os
 import unicodedata
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from . import block_writer, chunks, classmap, content, encodings, head, layout, metadata
 from .errors import LimitExceeded, Unwritable
@@ -16,6 +17,7 @@ from .files import write_whole
 from .limits import Limits
 from .payload import Payload
 from .streams import pack
+from .weights import WeightScale
 
 Encoding = Literal["auto", "bitmap", "delta", "rle"]
 
@@ -45,57 +47,62 @@ def dumps(
         Unwritable: if the payload has no valid file in this encoding.
     """
     limits = limits or Limits()
-    if encoding != "auto" and encoding not in encodings.NUMBERS:
-        known = ", ".join(["auto", *encodings.NUMBERS])
-        raise Unwritable("encoding", f"Unknown encoding {encoding!r}; choose one of {known}.")
-    if block_span is not None and block_span < 1:
-        raise Unwritable("block-span", f"A block spans 1 position or more, not {block_span}.")
     if payload.kept > limits.kept:
         raise _over("kept", payload.kept, limits.kept)
     scale, codes = content.quantise(payload)
+    parts = []
     used = 0
-    text_chunks = []
     if not isinstance(payload.classes, int):
-        text_chunks.append((layout.CLASSES, _class_map(payload, limits)))
-        if text_chunks[0][1][0] & layout.FORM_ZSTD:
-            used |= layout.FEATURE_ZSTD
+        _check_names(payload)
+        body = class_map_body(payload, limits)
+        parts.append((layout.CLASSES, body))
+        used |= class_map_features(body)
     if payload.metadata is not None:
-        text_chunks.append((layout.METADATA, _metadata(payload, limits)))
-    blocks = [
-        block_writer.encode(
-            payload.positions[part],
-            payload.labels[part],
-            None if codes is None else codes[part],
-            classes=payload.class_count,
-            weight_bits=scale.bits if scale else 0,
-            encoding=encoding,
-            use_dense=dense,
-            limits=limits,
-        )
-        for part in _partition(payload, block_span, limits)
-    ]
-    for each in blocks:
-        used |= each.used
-    if scale is not None:
-        used |= layout.FEATURE_WEIGHTS
-    head_body = head.write(
-        head.Head(
-            pool=payload.pool,
-            kept=payload.kept,
-            classes=payload.class_count,
-            features=used,
-            max_stream=max((each.largest for each in blocks), default=0),
-            check=content.hash_content(payload, scale, codes)[: content.CHECK_BYTES],
-            weight_scale=scale,
-        )
+        parts.append((layout.METADATA, metadata_body(payload.metadata, limits)))
+    blocks = encode_blocks(
+        payload, scale, codes, encoding=encoding, block_span=block_span, dense=dense, limits=limits
     )
-    head_chunk = chunks.write(layout.HEAD, head_body)
+    for each in blocks:
+        parts.append((layout.BLOCK, each.body))
+        used |= each.used
+    largest = max((each.largest for each in blocks), default=0)
+    return assemble(payload, scale, codes, parts, used=used, largest=largest)
+
+
+def assemble(
+    payload: Payload,
+    scale: WeightScale | None,
+    codes: npt.NDArray[np.uint8] | None,
+    parts: Iterable[tuple[int, bytes]],
+    *,
+    used: int,
+    largest: int,
+) -> bytes:
+    """Return the file of `payload` whose chunks between HEAD and END have these bodies.
+
+    Args:
+        payload: what the file means; it must be what `parts` hold.
+        scale: the weight scale, or None.
+        codes: the weight codes, or None.
+        parts: type and body of each chunk, in order.
+        used: required features that `parts` use; that of weights may be left out.
+        largest: the largest decoded stream of any block in `parts`, in bytes.
+    """
+    first = head.Head(
+        pool=payload.pool,
+        kept=payload.kept,
+        classes=payload.class_count,
+        features=used | (0 if scale is None else layout.FEATURE_WEIGHTS),
+        max_stream=largest,
+        check=content.hash_content(payload, scale, codes)[: content.CHECK_BYTES],
+        weight_scale=scale,
+    )
+    head_chunk = chunks.write(layout.HEAD, head.write(first))
     seed = int.from_bytes(head_chunk[-4:], "little")
-    parts = [layout.build(layout.PREAMBLE, magic=layout.MAGIC, major=layout.MAJOR), head_chunk]
-    parts += [chunks.write(kind, body, seed) for kind, body in text_chunks]
-    parts += [chunks.write(layout.BLOCK, each.body, seed) for each in blocks]
-    parts.append(chunks.write(layout.END, b"", seed))
-    return b"".join(parts)
+    out = [layout.build(layout.PREAMBLE, magic=layout.MAGIC, major=layout.MAJOR), head_chunk]
+    out += [chunks.write(kind, body, seed) for kind, body in parts]
+    out.append(chunks.write(layout.END, b"", seed))
+    return b"".join(out)
 
 
 def dump(
@@ -112,11 +119,47 @@ def dump(
     write_whole(path, data)
 
 
+def encode_blocks(
+    payload: Payload,
+    scale: WeightScale | None,
+    codes: npt.NDArray[np.uint8] | None,
+    *,
+    encoding: Encoding,
+    block_span: int | None,
+    dense: bool,
+    limits: Limits,
+) -> list[block_writer.Encoded]:
+    """Return the blocks of `payload`; see `dumps` for the settings.
+
+    Raises:
+        LimitExceeded: if a block, or their number, would exceed `limits`.
+        Unwritable: if the payload has no valid file in this encoding.
+    """
+    if encoding != "auto" and encoding not in encodings.NUMBERS:
+        known = ", ".join(["auto", *encodings.NUMBERS])
+        raise Unwritable("encoding", f"Unknown encoding {encoding!r}; choose one of {known}.")
+    if block_span is not None and block_span < 1:
+        raise Unwritable("block-span", f"A block spans 1 position or more, not {block_span}.")
+    return [
+        block_writer.encode(
+            payload.positions[part],
+            payload.labels[part],
+            None if codes is None else codes[part],
+            classes=payload.class_count,
+            weight_bits=scale.bits if scale else 0,
+            encoding=encoding,
+            use_dense=dense,
+            limits=limits,
+        )
+        for part in _partition(payload, block_span, limits)
+    ]
+
+
 def _partition(payload: Payload, block_span: int | None, limits: Limits) -> Iterator[slice]:
     """Yield the images of each block that is not empty."""
     if payload.kept == 0:
         return
-    if block_span is None:
+    if block_span is None or block_span >= payload.pool.size:
         yield slice(0, payload.kept)
         return
     numbers = payload.positions // np.uint64(block_span)
@@ -128,7 +171,7 @@ def _partition(payload: Payload, block_span: int | None, limits: Limits) -> Iter
         yield slice(start, end)
 
 
-def _class_map(payload: Payload, limits: Limits) -> bytes:
+def _check_names(payload: Payload) -> None:
     for name in (*payload.class_names, *(payload.identifiers or ())):
         if not unicodedata.is_normalized("NFC", name):
             raise Unwritable(
@@ -137,6 +180,10 @@ def _class_map(payload: Payload, limits: Limits) -> bytes:
                 "pass it through unicodedata.normalize('NFC', name).",
                 field="classes",
             )
+
+
+def class_map_body(payload: Payload, limits: Limits) -> bytes:
+    """Return the body of the CLASSES chunk of `payload`, whose classes are named."""
     text = classmap.encode(payload.class_names, payload.identifiers)
     if len(text) > limits.class_map:
         raise _over("class_map", len(text), limits.class_map)
@@ -147,8 +194,19 @@ def _class_map(payload: Payload, limits: Limits) -> bytes:
     return layout.build(layout.CLASSES_BODY, form=form) + packed.stored
 
 
-def _metadata(payload: Payload, limits: Limits) -> bytes:
-    text = metadata.encode(payload.metadata or {})
+def class_map_features(body: bytes) -> int:
+    """Return the required features that the body of a CLASSES chunk uses."""
+    return layout.FEATURE_ZSTD if body[0] & layout.FORM_ZSTD else 0
+
+
+def metadata_body(value: Mapping[str, Any], limits: Limits) -> bytes:
+    """Return the body of a META chunk that holds `value`.
+
+    Raises:
+        LimitExceeded: if it would exceed `limits`.
+        Unwritable: if it is not an I-JSON object at most 16 levels deep.
+    """
+    text = metadata.encode(value)
     if len(text) > limits.metadata:
         raise _over("metadata", len(text), limits.metadata)
     packed = pack([text])

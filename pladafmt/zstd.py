@@ -1,4 +1,4 @@
-"""The strict Zstandard profile: one plain frame that says its size (specification, section 6.2).
+"""The strict Zstandard profile: one plain frame that says its size (specification, section 7.2).
 
 Zstandard decoders accept much more: further frames, skippable frames, frames without a size, with
 a dictionary, with a window of gigabytes; several libraries drop a second frame without a word. So
@@ -19,6 +19,7 @@ SKIPPABLE = range(0x184D2A50, 0x184D2A60)
 BLOCK_TYPE_RLE = 1
 BLOCK_TYPE_RESERVED = 3
 CHECKSUM_BYTES = 4
+MAX_BLOCK = 128 * 2**10
 MAX_WINDOW_LOG = MAX_ZSTD_WINDOW.bit_length() - 1
 
 
@@ -61,28 +62,26 @@ def content_size(frame: memoryview, *, offset: int, field: str) -> int:
         window = base + (base >> 3) * (frame[5] & 7)
     if window > MAX_ZSTD_WINDOW:
         raise refuse("zstd-window", f"A window of {window} bytes (at most 8 MiB) stands", 4)
-    end = _end_of_blocks(frame, body)
-    if end is not None and descriptor & 0x04:
-        end = end + CHECKSUM_BYTES if end + CHECKSUM_BYTES <= len(frame) else None
-    if end is None:
-        raise refuse("zstd-frame", "The frame's blocks are cut short")
-    if end != len(frame):
-        raise refuse("zstd-trailing", "Bytes follow the frame", end)
-    return size
-
-
-def _end_of_blocks(frame: memoryview, start: int) -> int | None:
-    """Return where the last block of a frame ends, or None if it ends beyond the frame."""
-    at = start
-    while at + 3 <= len(frame):
+    largest = min(window, MAX_BLOCK)
+    at, last = body, False
+    while not last:
+        if at + 3 > len(frame):
+            raise refuse("zstd-frame", "A block header is cut short", at)
         header = int.from_bytes(frame[at : at + 3], "little")
-        last, kind, size = header & 1, header >> 1 & 3, header >> 3
-        at += 3 + (1 if kind == BLOCK_TYPE_RLE else size)
+        last, kind, length = bool(header & 1), header >> 1 & 3, header >> 3
+        if kind == BLOCK_TYPE_RESERVED or length > largest:
+            # Decoders differ here: libzstd takes large blocks in one call and not piece by piece.
+            raise refuse("zstd-block", "A block of the reserved type, or too large, stands", at)
+        at += 3 + (1 if kind == BLOCK_TYPE_RLE else length)
         if at > len(frame):
-            return None
-        if last:
-            return at
-    return None
+            raise refuse("zstd-frame", "A block is cut short", at)
+    if descriptor & 0x04:
+        at += CHECKSUM_BYTES
+    if at > len(frame):
+        raise refuse("zstd-frame", "The checksum is cut short", at)
+    if at < len(frame):
+        raise refuse("zstd-trailing", "Bytes follow the frame", at)
+    return size
 
 
 def decompress(frame: memoryview, size: int, *, offset: int, field: str) -> bytes:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pladafmt import Payload, load
+from pladafmt import Payload
 from pladafmt.files import write_whole
 from pladafmt.text import for_terminal
 
@@ -17,6 +17,7 @@ from ..extras import need
 from ..output import Output
 from .options import AsJson, LimitOptions, PayloadFile, limits_from
 from .run import command
+from .signature_options import SignedByOption, load_required
 
 if TYPE_CHECKING:
     from ..pool import Manifest
@@ -33,6 +34,7 @@ def decode(
         Path | None, typer.Option("--out", "-o", help="Write a CSV file instead of printing.")
     ] = None,
     limit: LimitOptions = None,
+    require_signed_by: SignedByOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Print which images a payload keeps and the class of each.
@@ -43,7 +45,9 @@ def decode(
     Example: `plada decode task.plada --manifest pool.parquet -o task.csv`
     """
     output = Output(as_json=as_json)
-    decoded = load(payload, limits=limits_from(limit))
+    decoded = load_required(
+        payload, require_signed_by, limits=limits_from(limit), for_="plada decode"
+    )
     keys = None
     if manifest is not None:
         need("pyarrow", extra="ref", for_="plada decode --manifest")

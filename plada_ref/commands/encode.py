@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
+import numpy as np
 import typer
 
 from pladafmt import content_id, validate
+from pladafmt.salvage import CLASS_COUNTS
 from pladafmt.writer import Encoding
 
 from ..choices import describe, file_sizes
@@ -54,6 +56,14 @@ def encode(
         Path | None,
         typer.Option(help="A JSON file with an object to put into the payload."),
     ] = None,
+    class_counts: Annotated[
+        bool,
+        typer.Option(
+            "--class-counts",
+            help="Put the kept images of each class into the metadata: plada salvage can then say "
+            "what a damaged file has lost. It costs bytes.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write the payload of a selection, and say which part of it takes how many bytes.
@@ -70,7 +80,10 @@ def encode(
     if unnamed:
         payload = replace(payload, classes=payload.class_count)
     if metadata is not None:
-        payload = replace(payload, metadata=_read_metadata(metadata))
+        payload = replace(payload, metadata=read_metadata(metadata))
+    if class_counts:
+        counts = np.bincount(payload.labels, minlength=payload.class_count).tolist()
+        payload = replace(payload, metadata={**(payload.metadata or {}), CLASS_COUNTS: counts})
     size = write_payload(
         output, payload, out, encoding=encoding, block_span=block_span, dense=dense
     )
@@ -100,10 +113,7 @@ def write_payload(
     """Write `payload` to `out`, say what takes how many bytes, and return the file's size."""
     from pladafmt import dump
 
-    known: tuple[Encoding, ...] = get_args(Encoding)
-    chosen = next((name for name in known if name == encoding), None)
-    if chosen is None:
-        raise Misuse(f"--encoding takes one of {', '.join(known)}; not {encoding!r}.")
+    chosen = encoding_named(encoding)
     dump(payload, out, encoding=chosen, block_span=block_span, dense=dense)
     report = validate(out)
     parts = ", ".join(f"{name} {size:,}" for name, size in report.bytes_per_part.items())
@@ -111,7 +121,17 @@ def write_payload(
     return report.size
 
 
-def _read_metadata(path: Path) -> dict[str, Any]:
+def encoding_named(name: str) -> Encoding:
+    """Return the position encoding that ``--encoding`` names."""
+    known: tuple[Encoding, ...] = get_args(Encoding)
+    chosen = next((each for each in known if each == name), None)
+    if chosen is None:
+        raise Misuse(f"--encoding takes one of {', '.join(known)}; not {name!r}.")
+    return chosen
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """Return the JSON object in the file at `path`, which ``--metadata`` names."""
     try:
         value = json.loads(path.read_bytes())
     except ValueError as error:

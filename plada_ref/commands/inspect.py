@@ -17,6 +17,7 @@ from ..choices import MANY, describe, file_sizes
 from ..output import Output
 from .options import AsJson, LimitOptions, PayloadFile, limits_from
 from .run import command
+from .signature_options import describe_signature
 
 _SHOWN_CLASSES = 20
 _SHOWN_PARTS = 60
@@ -54,7 +55,9 @@ def inspect(
         value["metadata"] = report.payload.metadata
         if everything or report.payload.kept <= MANY:
             value["file_sizes"] = file_sizes(report.payload)
-            output.say(describe(report.size, value["file_sizes"]))
+            # The other sizes are those of unsigned files.
+            unsigned = report.size - report.bytes_per_part.get("SIGN", 0)
+            output.say(describe(unsigned, value["file_sizes"]))
     output.result(value)
     if not report.ok:
         raise typer.Exit(1)
@@ -66,6 +69,8 @@ def _show_facts(output: Output, report: Report) -> None:
         output.say(f"            {report.problem} ({report.code} at byte {report.offset})")
     output.say(f"size        {report.size:,} bytes")
     for name, value in report.facts.items():
+        if name == "signed_by":
+            value = describe_signature(report.facts)
         output.say(f"{name:<11} {f'{value:,}' if type(value) is int else value}")
 
 

@@ -12,6 +12,7 @@ from ..output import Output
 from . import model_options as options
 from .options import AsJson, LimitOptions, PayloadFile, Seed, limits_from
 from .run import command
+from .signature_options import SignedByOption, load_required
 
 
 @command
@@ -52,6 +53,7 @@ def train(
     device: options.DeviceOption = "auto",
     workers: options.WorkersOption = None,
     limit: LimitOptions = None,
+    require_signed_by: SignedByOption = None,
     download: options.DownloadOption = False,
     as_json: AsJson = False,
 ) -> None:
@@ -66,8 +68,6 @@ def train(
     student.safetensors --task cifar10`
     """
     options.prepare("plada train")
-    import pladafmt
-
     from ..device import device as find_device
     from ..evaluate import evaluate
     from ..features import FeatureCache
@@ -93,7 +93,9 @@ def train(
         seed=seed,
     )
     spec = ModelSpec(model, weights, pretrained, img_size, via_size)
-    received = pladafmt.load(payload, limits=limits_from(limit))
+    received = load_required(
+        payload, require_signed_by, limits=limits_from(limit), for_="plada train"
+    )
     images = options.open_pool(manifest, pool)
     images.serve(received.pool)
     # Before the training: a mistyped task should not cost an hour.

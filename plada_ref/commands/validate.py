@@ -13,6 +13,7 @@ from pladafmt.text import for_terminal
 from ..output import Output
 from .options import AsJson, LimitOptions, limits_from
 from .run import command
+from .signature_options import describe_signature
 
 
 @command
@@ -39,9 +40,10 @@ def validate(
         shown = for_terminal(str(path))
         if report.ok:
             facts = report.facts
+            signed = f"; signed by {describe_signature(facts)}" if facts["signed_by"] else ""
             output.say(
                 f"{shown}: valid; {facts['kept']:,} of {facts['pool_size']:,} images, "
-                f"{facts['classes']:,} classes, {report.size:,} bytes."
+                f"{facts['classes']:,} classes, {report.size:,} bytes{signed}."
             )
         else:
             place = f" at byte {report.offset:,}" if report.offset is not None else ""

@@ -6,10 +6,11 @@
     Manifest + source -> LocalPool -> verified images by position
 """
 
+from pladafmt.merkle import TreeHasher
+
 from .index import index_pool
 from .local import BadImage, ChangedImage, LocalPool, MissingImage, UnreadableImage
 from .manifest import Manifest
-from .merkle import TreeHasher
 from .source import Source, open_source
 from .verify import Verdict, verify_all, verify_sample
 

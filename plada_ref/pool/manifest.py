@@ -27,13 +27,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pladafmt import PoolRef
-from pladafmt.errors import Mismatch
+from pladafmt import PoolRef, check_pool
 from pladafmt.files import replacing
+from pladafmt.merkle import prefix_ids
 
 from ..errors import PipelineError
 from .columns import digest_array, digest_rows, whole
-from .merkle import prefix_ids
 
 VERSION = "1"
 
@@ -118,14 +117,7 @@ class Manifest:
         Raises:
             Mismatch: if the first ``ref.size`` images are not the pool `ref`.
         """
-        if ref.size <= len(self) and self.prefix_id(ref.size) == ref.id:
-            return
-        raise Mismatch(
-            "pool-mismatch",
-            f"The payload is for the pool {ref.id.hex()} of {ref.size} images, but this pool is "
-            f"{self.pool.id.hex()} of {len(self)} images and does not begin with the other; "
-            "use the payload with the pool it was made for.",
-        )
+        check_pool(ref, self.digests)
 
     def check(self) -> None:
         """Recompute the pool id from the digests (about two seconds per million images).

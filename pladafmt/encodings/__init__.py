@@ -1,4 +1,4 @@
-"""Position encodings: which images of a block's range are kept (specification, section 7).
+"""Position encodings: which images of a block's range are kept (specification, section 8).
 
 Each encoding is one module with the same three functions::
 

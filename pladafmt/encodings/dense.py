@@ -1,4 +1,4 @@
-"""Dense: the distances of delta by an adaptive range coder (specification, section 8.3)."""
+"""Dense: the distances of delta by an adaptive range coder (specification, section 9)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A binary range coder and its two models (specification, section 8.3), and two lesser loops.
+"""A binary range coder and its two models (specification, section 9), and two lesser loops.
 
 The coder is LZMA's (Martin, "Range encoding", 1979; Pavlov's rc) with 16-bit probabilities and a
 step that shrinks while a model is young. One source serves two ways to run it: as plain Python on
@@ -382,7 +382,7 @@ def put_labels(
 
 @jit
 def unpack_low(data: Any, widths: Any, out: Any) -> None:
-    """Unpack split integers (section 6.3): `data` holds the low bits of values of these widths."""
+    """Unpack split integers (section 7.3): `data` holds the low bits of values of these widths."""
     held = 0
     bits = 0
     at = 0

@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from plada_conformance.vectors_on_disk import vectors
 
 from pladafmt import integers, validate
 from pladafmt.encodings import delta
 from pladafmt.loops import paths
-
-from .test_rules import RULES
 
 WAYS = [None] if paths.compiled() is None else [None, paths.compiled()]
 
@@ -51,6 +50,6 @@ def test_more_integers_than_one_batch(way: paths.Path | None) -> None:
 @pytest.mark.parametrize("way", WAYS, ids=["numpy", "compiled"][: len(WAYS)])
 def test_faults_get_the_same_code_either_way(way: paths.Path | None) -> None:
     with patch("pladafmt.loops.paths.loaded", lambda: way):
-        for rule in ("PLADA-IDX-004", "PLADA-SPL-001", "PLADA-SPL-002", "PLADA-SPL-003"):
-            for code, _, make in RULES[rule]:
-                assert validate(make()).code == code
+        for vector in vectors():
+            if vector.path.parent.name == "positions" and vector.file is not None:
+                assert validate(vector.file).code == vector.data["code"], vector.id

@@ -1,0 +1,1 @@
+"""The conformance suite of the `.plada` format: vectors, their generators, a second decoder."""

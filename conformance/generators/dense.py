@@ -1,0 +1,234 @@
+"""Dense streams (specification, section 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .. import appendix_b as spec
+from ..build import DELTA, DENSE, Block, Draft, Meaning, Stream, changed, draft
+from ..vector import Case, invalid, valid
+
+
+def _many(count: int, classes: int) -> Meaning:
+    """A payload of `count` images with distances of many widths and labels that come in runs."""
+    state, at, label = 7, 0, 0
+    positions, labels = [], []
+    for _ in range(count):
+        state = (1103515245 * state + 12345) % 2**31
+        at += 1 + (state >> 8) % (1 << ((state >> 24) % 9))
+        if (state >> 16) % 4 == 0:
+            label = (state >> 18) % classes
+        positions.append(at)
+        labels.append(label)
+    return Meaning(
+        classes=classes,
+        names=None,
+        pool_size=at + 1,
+        positions=tuple(positions),
+        labels=tuple(labels),
+    )
+
+
+@valid("PLADA-DNS-001", "PLADA-DNS-002", "PLADA-FEAT-001")
+def dense_positions() -> Case:
+    """The worked example with dense positions."""
+    return Case(draft(encoding=DENSE))
+
+
+@valid("PLADA-DNS-001", "PLADA-DNS-002")
+def dense_labels() -> Case:
+    """The worked example with dense labels."""
+    return Case(draft(shift=2))
+
+
+@valid("PLADA-DNS-002")
+def dense_of_one_image() -> Case:
+    """One image: no distance, an empty dense stream."""
+    return Case(draft(changed(positions=(7,), labels=(1,)), DENSE, shift=1))
+
+
+@valid("PLADA-DNS-001")
+def dense_distances_of_every_width() -> Case:
+    """Distances of widths 0 to 51, and the longest after them."""
+    positions = [0]
+    for width in range(52):
+        positions.append(positions[-1] + 2**width)
+    meaning = changed(
+        names=None,
+        pool_size=2**53 - 1,
+        positions=tuple(positions),
+        labels=tuple(index % 2 for index in range(len(positions))),
+    )
+    return Case(draft(meaning, DENSE))
+
+
+@valid("PLADA-DNS-001")
+def dense_distance_of_width_52() -> Case:
+    """One distance of 2^53 - 2."""
+    meaning = changed(pool_size=2**53 - 1, positions=(0, 2**53 - 2), labels=(1, 0))
+    return Case(draft(meaning, DENSE))
+
+
+@valid("PLADA-DNS-001", "PLADA-DNS-002")
+def dense_2000_images_of_100_classes() -> Case:
+    """2,000 images: models grow old, labels leave the queue and come back."""
+    return Case(draft(_many(2000, 100), DENSE, shift=3))
+
+
+@valid("PLADA-DNS-001")
+def dense_labels_of_65536_classes() -> Case:
+    """Literal labels of 16 bits."""
+    return Case(draft(_many(60, 65_536), DELTA, shift=4))
+
+
+def _register_shifts() -> None:
+    for shift in range(1, 8):
+
+        def make(shift: int = shift) -> Case:
+            return Case(draft(_many(300, 20), DELTA, shift=shift))
+
+        make.__name__ = f"dense_labels_of_shift_{shift}"
+        make.__doc__ = f"Dense labels with shift {shift}, more classes than the queue holds."
+        valid("PLADA-DNS-001", "PLADA-DNS-002", area="dense")(make)
+
+
+_register_shifts()
+
+
+def _positions(stream: bytes, meaning: Meaning | None = None) -> Case:
+    made = draft(meaning or changed(), DENSE)
+    made.block.positions = Stream(stream)
+    return Case(made, "BLOCK 0.positions" if stream else "BLOCK 0.positions_size")
+
+
+def _labels(write: Callable[[spec.Encoder], None], classes: int) -> Case:
+    """Dense labels that `write` puts into the coder."""
+    made = draft(changed(classes=classes, names=None), shift=1)
+    coder = spec.Encoder()
+    write(coder)
+    made.block.labels = Stream(coder.finish())
+    return Case(made, "BLOCK 0.labels")
+
+
+class _Careless(spec.Labels):
+    """The label model of an encoder that takes every label for a literal."""
+
+    def write(self, coder: spec.Encoder, kind: int, label: int) -> None:
+        self.begin(kind)
+        for place in range(len(self.queue)):
+            coder.bit(self.rank_model(place, kind), 0)
+        node = 1
+        for index in range(self.bits - 1, -1, -1):
+            bit = (label >> index) & 1
+            coder.bit(self.tree[node], bit)
+            node = 2 * node + bit
+        self.end(len(self.queue), label)
+
+
+def _literals(labels: list[int], classes: int) -> Case:
+    def write(coder: spec.Encoder) -> None:
+        model = _Careless(classes, 1)
+        for kind, label in zip(spec.kinds([3, 4, 5, 300, 301]), labels, strict=True):
+            model.write(coder, kind, label)
+
+    return _labels(write, classes)
+
+
+@invalid("dense-corrupt", "PLADA-DNS-001")
+def literal_label_c() -> Case:
+    """A literal label is C."""
+    return _literals([3, 0, 1, 2, 3], 3)
+
+
+@invalid("dense-corrupt", "PLADA-DNS-001")
+def last_literal_label_c() -> Case:
+    """The last of five literal labels is the first one that is out of range."""
+    return _literals([0, 1, 2, 3, 5], 5)
+
+
+@invalid("dense-corrupt", "PLADA-DNS-001")
+def literal_label_in_the_queue() -> Case:
+    """A literal label stands in the queue, so that it has two spellings."""
+    return _literals([0, 1, 0, 2, 3], 4)
+
+
+def _wide(direct: int) -> Case:
+    """31 distances of class 15, the last of which has this value in its six direct bits.
+
+    A value of 64 needs a range that 64 does not divide, so the coder runs for a while before.
+    """
+    before = 30
+    coder, model = spec.Encoder(), spec.Distances()
+    for _ in range(before):
+        model.write(coder, 2**15)
+    node = 1
+    for _ in range(4):
+        coder.bit(model.widths[(model.average >> 3) * 16 + node], 1)
+        node = 2 * node + 1
+    coder.range = coder.range >> 6
+    coder.low = coder.low + direct * coder.range
+    coder.refill()
+    count = before + 2
+    made = Draft(Meaning(names=None, pool_size=2**20, positions=(0,), labels=(0,)))
+    stream = bytes([*coder.out, *(coder.low % 2**32).to_bytes(4, "big")])
+    made.blocks = [Block(0, 2**20, count, DENSE, Stream(stream), Stream(bytes(count)))]
+    made.head = {"check": bytes(4)}
+    return Case(made, "BLOCK 0.positions")
+
+
+@invalid("dense-corrupt", "PLADA-DNS-001")
+def direct_value_out_of_range() -> Case:
+    """Six direct bits decode to 64."""
+    return _wide(64)
+
+
+@invalid("dense-corrupt", "PLADA-DNS-001")
+def dense_width_53() -> Case:
+    """A distance has the width 53."""
+    return _wide(38)
+
+
+@invalid("dense-tail", "PLADA-DNS-002")
+def zero_after_a_dense_stream() -> Case:
+    """A zero byte follows a dense stream, which a decoder would read anyway."""
+    return _positions(spec.write_dense_positions([0, 1, 2, 297, 298]) + b"\x00")
+
+
+@invalid("dense-tail", "PLADA-DNS-002")
+def byte_after_a_dense_stream() -> Case:
+    """Nine bytes follow a dense stream, more than a decoder reads."""
+    return _positions(spec.write_dense_positions([0, 1, 2, 297, 298]) + b"\x01" * 9)
+
+
+@invalid("dense-tail", "PLADA-DNS-002")
+def last_byte_of_a_dense_stream() -> Case:
+    """The last byte is another one that decodes to the same distances."""
+    stream = spec.write_dense_positions([0, 1, 2, 297, 298])
+    return _positions(stream + b"\x01")
+
+
+@invalid("dense-tail", "PLADA-DNS-002")
+def dense_labels_with_a_longer_tail() -> Case:
+    """Dense labels that end in a byte more than they need."""
+    case = dense_labels()
+    assert isinstance(case.file, Draft)
+    case.file.block.labels.stored += b"\x01"
+    return Case(case.file, "BLOCK 0.labels")
+
+
+@invalid("distance-total", "PLADA-IDX-004")
+def dense_distances_fall_short() -> Case:
+    """Dense distances that end before the range does."""
+    return _positions(spec.write_dense_positions([0, 1, 2, 296, 297]))
+
+
+@invalid("distance-total", "PLADA-IDX-004")
+def dense_distances_go_too_far() -> Case:
+    """Dense distances that end beyond the range."""
+    return _positions(spec.write_dense_positions([0, 1, 2, 297, 299]))
+
+
+@invalid("distance-total", "PLADA-IDX-004", "PLADA-DNS-002")
+def dense_stream_of_nothing() -> Case:
+    """An empty dense stream for four distances: the zeros that it reads as decode to others."""
+    return _positions(b"")

@@ -1,0 +1,80 @@
+"""What a rewriter keeps and what it leaves out (specification, section 13.1).
+
+The client is to re-encode the file so that its critical chunks change: another position encoding,
+other blocks. The sidecar says which chunk types the result must not have.
+"""
+
+from __future__ import annotations
+
+from ..build import META, SIGN, Chunk, draft, metadata_chunk
+from ..vector import Case, invalid, valid
+from .signature import _signed
+
+
+def _rewritten(case: Case, *drops: int, keeps: tuple[int, ...] = ()) -> Case:
+    more = {
+        "must_drop": [f"{kind:02X}" for kind in drops],
+        "must_keep": [f"{kind:02X}" for kind in keeps],
+    }
+    return Case(case.file, content_id=draft().meaning.content_id, more=more)
+
+
+@valid("PLADA-RWR-002", role="rewriter")
+def rewrite_plain_file() -> Case:
+    """The worked example; what it means stays."""
+    return _rewritten(Case(draft()))
+
+
+@valid("PLADA-RWR-002", role="rewriter")
+def rewrite_file_with_metadata() -> Case:
+    """A file with metadata, which does not change what it means."""
+    made = draft(parts=(slice(0, 3), slice(3, 5)))
+    made.chunks.append(metadata_chunk(b'{"licence":"CC0-1.0"}'))
+    return _rewritten(Case(made), keeps=(META,))
+
+
+@valid("PLADA-RWR-003", role="rewriter")
+def rewrite_signed_file() -> Case:
+    """A signed file: the signature is not that of the new bytes."""
+    return _rewritten(Case(_signed()), SIGN)
+
+
+@valid("PLADA-RWR-004", role="rewriter")
+def rewrite_unknown_unsafe_chunk() -> Case:
+    """An unknown ancillary chunk that is not safe to copy."""
+    made = draft()
+    made.after.append(Chunk(0x9E, {"body": b"depends on the blocks"}))
+    return _rewritten(Case(made), 0x9E)
+
+
+@valid("PLADA-RWR-004", "PLADA-RWR-003", role="rewriter")
+def rewrite_unknown_chunks_of_both_kinds() -> Case:
+    """A signed file with one chunk that is safe to copy and one that is not."""
+    made = draft()
+    made.chunks.append(Chunk(0x9E, {"body": b"depends on the blocks"}))
+    made.after.append(Chunk(0xDE, {"body": b"holds for any"}))
+    return _rewritten(Case(_signed(made=made)), 0x9E, SIGN)
+
+
+@invalid("content-check", "PLADA-RWR-001", role="rewriter", twin=False)
+def rewrite_spliced_file() -> Case:
+    """A file whose class map was left out: rewriting it would make it valid."""
+    made = draft()
+    made.chunks = []
+    return Case(made)
+
+
+@invalid("trailing-bytes", "PLADA-RWR-001", role="rewriter", twin=False)
+def rewrite_file_with_trailing_bytes() -> Case:
+    """A file with a byte after END: rewriting it would lose the byte."""
+    made = draft()
+    made.trailing = b"\x00"
+    return Case(made)
+
+
+@invalid("crc-mismatch", "PLADA-RWR-001", role="rewriter", twin=False)
+def rewrite_damaged_file() -> Case:
+    """A file with a wrong checksum: rewriting it would hide the damage."""
+    made = draft()
+    made.chunks[0].crc = 0
+    return Case(made)

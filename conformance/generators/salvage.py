@@ -1,0 +1,192 @@
+"""What comes back from damaged files (specification, section 13.2).
+
+The verdict is ``salvaged`` where something comes back; `kept` and `lost` count images, and
+`content_id` is that of what comes back. With `head_from`, the caller names another vector's file
+for its HEAD.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..build import Chunk, Draft, Made, Meaning, changed, draft
+from ..vector import Case, invalid
+
+PARTS = (slice(0, 2), slice(2, 4), slice(4, 6), slice(6, 8))
+WHOLE = changed(positions=(3, 4, 50, 90, 300, 301, 700, 999), labels=(0, 0, 1, 1, 0, 1, 0, 1))
+
+
+def whole() -> Draft:
+    """Return the file that is damaged: named classes and four blocks of two images."""
+    return draft(WHOLE, parts=PARTS)
+
+
+def _left(*blocks: int, names: bool = True) -> Meaning:
+    kept = [index for block in blocks for index in (2 * block, 2 * block + 1)]
+    return changed(
+        names=WHOLE.names if names else None,
+        positions=tuple(WHOLE.positions[index] for index in kept),
+        labels=tuple(WHOLE.labels[index] for index in kept),
+    )
+
+
+def _salvaged(data: bytes, *blocks: int, names: bool = True, head_from: str | None = None) -> Case:
+    left = _left(*blocks, names=names)
+    more = {
+        "verdict": "salvaged",
+        "code": None,
+        "error_class": None,
+        "content_id": left.content_id.hex(),
+        "kept": len(left.positions),
+        "lost": len(WHOLE.positions) - len(left.positions),
+        "head_from": head_from,
+    }
+    return Case(data, more=more)
+
+
+def _noise(made: Made, *owners: str) -> bytes:
+    """Return the file with noise over whole chunks."""
+    data = bytearray(made.data)
+    for owner in owners:
+        start, end = made.ranges[f"{owner}.type"][0], made.ranges[f"{owner}.crc"][1]
+        for at in range(start, end):
+            data[at] = (data[at] * 167 + at * 59 + 101) % 256
+    return bytes(data)
+
+
+def _register() -> None:
+    for lost in range(4):
+
+        def make(lost: int = lost) -> Case:
+            left = [block for block in range(4) if block != lost]
+            return _salvaged(_noise(whole().build(), f"BLOCK {lost}"), *left)
+
+        make.__name__ = f"noise_over_block_{lost}"
+        make.__doc__ = f"Noise over block {lost} of four: the other three come back."
+        _damaged("PLADA-SAL-001", "PLADA-SAL-002", "PLADA-SAL-003", "PLADA-SAL-004")(make)
+
+
+def _damaged(*requirements: str) -> Callable[[Callable[[], Case]], Callable[[], Case]]:
+    return invalid("salvaged", *requirements, role="salvager", area="salvage", twin=False)
+
+
+_register()
+
+
+@_damaged("PLADA-SAL-002", "PLADA-SAL-004")
+def nothing_lost() -> Case:
+    """A whole file: everything comes back."""
+    return _salvaged(whole().build().data, 0, 1, 2, 3)
+
+
+@_damaged("PLADA-SAL-002")
+def cut_in_the_third_block() -> Case:
+    """The file ends inside its third block: two come back."""
+    made = whole().build()
+    return _salvaged(made.data[: made.ranges["BLOCK 2.labels"][0]], 0, 1)
+
+
+@_damaged("PLADA-SAL-002")
+def cut_before_end() -> Case:
+    """Only END is missing: everything comes back."""
+    made = whole().build()
+    return _salvaged(made.data[: made.ranges["END.type"][0]], 0, 1, 2, 3)
+
+
+@_damaged("PLADA-SAL-002")
+def bytes_inserted_between_blocks() -> Case:
+    """Three bytes were inserted between two blocks, one of them the type of a block."""
+    made = whole().build()
+    at = made.ranges["BLOCK 1.type"][0]
+    return _salvaged(made.data[:at] + b"\x03\x01\x03" + made.data[at:], 0, 1, 2, 3)
+
+
+@_damaged("PLADA-SAL-002")
+def length_of_a_block_damaged() -> Case:
+    """The length of a block was damaged and points far ahead: the next block is found again."""
+    made = whole().build()
+    at = made.ranges["BLOCK 1.length"][0]
+    return _salvaged(made.data[:at] + b"\x7f" + made.data[at + 1 :], 0, 2, 3)
+
+
+@_damaged("PLADA-SAL-002")
+def magic_damaged() -> Case:
+    """The magic bytes are damaged and everything else is whole."""
+    made = whole().build()
+    return _salvaged(bytes(9) + made.data[9:], 0, 1, 2, 3)
+
+
+@_damaged("PLADA-SAL-002", "PLADA-SAL-003")
+def class_map_damaged() -> Case:
+    """The class map is lost: the classes are unnamed."""
+    return _salvaged(_noise(whole().build(), "CLASSES"), 0, 1, 2, 3, names=False)
+
+
+@_damaged("PLADA-SAL-002")
+def bytes_after_end_salvaged() -> Case:
+    """Bytes follow END: everything comes back."""
+    return _salvaged(whole().build().data + b"and more", 0, 1, 2, 3)
+
+
+@_damaged("PLADA-SAL-001")
+def foreign_block_spliced_in() -> Case:
+    """The second block was replaced by that of a file with another pool: it stays out."""
+    made = whole().build()
+    other = draft(changed(WHOLE, pool_size=1001), parts=PARTS).build()
+    start, end = made.ranges["BLOCK 1.type"][0], made.ranges["BLOCK 1.crc"][1]
+    return _salvaged(made.data[:start] + other.data[start:end] + made.data[end:], 0, 2, 3)
+
+
+@_damaged("PLADA-SAL-001")
+def block_repeated() -> Case:
+    """The first block stands twice: it comes back once."""
+    made = whole().build()
+    start, end = made.ranges["BLOCK 0.type"][0], made.ranges["BLOCK 0.crc"][1]
+    return _salvaged(made.data[:end] + made.data[start:end] + made.data[end:], 0, 1, 2, 3)
+
+
+@_damaged("PLADA-SAL-001")
+def block_with_a_bad_label() -> Case:
+    """The second block has a right CRC and a label that is no class: it stays out."""
+    made = whole()
+    made.blocks[1].labels.stored = b"\x00\x02"
+    made.head = {"check": WHOLE.content_id[:4]}
+    return _salvaged(made.build().data, 0, 2, 3)
+
+
+@_damaged("PLADA-SAL-002")
+def block_inside_metadata() -> Case:
+    """A block of this very file stands inside an intact ancillary chunk: it stays there."""
+    made = whole()
+    plain = made.build()
+    start, end = plain.ranges["BLOCK 3.type"][0], plain.ranges["BLOCK 3.crc"][1]
+    hidden = Chunk(0x9E, {"body": plain.data[start:end]})
+    made.chunks.append(hidden)
+    built = made.build()
+    at = built.ranges["BLOCK 3.type"][0]
+    return _salvaged(built.data[:at], 0, 1, 2)
+
+
+@_damaged("PLADA-SAL-002", "PLADA-SAL-003")
+def head_from_another_file() -> Case:
+    """HEAD is lost; the caller names a copy of the file that was cut, which has it."""
+    made = whole().build()
+    return _salvaged(_noise(made, "HEAD"), 0, 1, 2, 3, head_from="invalid/salvage/cut_before_end")
+
+
+@_damaged("PLADA-SAL-003")
+def every_block_damaged() -> Case:
+    """No block is whole: nothing comes back."""
+    made = whole().build()
+    return _nothing(_noise(made, *(f"BLOCK {number}" for number in range(4))))
+
+
+@_damaged("PLADA-SAL-001")
+def head_lost() -> Case:
+    """HEAD is lost and the caller names no other: nothing can be told from noise."""
+    return _nothing(_noise(whole().build(), "HEAD"))
+
+
+def _nothing(data: bytes) -> Case:
+    more = {"verdict": "unsalvageable", "code": None, "error_class": None}
+    return Case(data, more=more | {"kept": 0, "lost": None, "head_from": None})

@@ -1,0 +1,155 @@
+"""The requirements of the specification, as data.
+
+``python -m plada_conformance.requirements spec`` reads them out of ``spec/plada-1.md`` and writes
+``spec/requirements.json`` and the index in the specification's appendix C. The sentences stand in
+the specification alone; nothing is written twice by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+FILE = "requirements.json"
+"""Name of the file of requirements, beside the specification and among the vectors."""
+
+ROLES = ("reader", "writer", "client", "rewriter", "verifier", "salvager", "publisher")
+"""The roles of the specification's section 1."""
+
+_HEADING = re.compile(r"^#{2,3} (?P<number>[0-9]+(?:\.[0-9]+)?)\.? ")
+_ID = re.compile(r"\[(?P<id>PLADA-[A-Z]+-[0-9]{3})\](?: `(?P<code>[a-z0-9-]+)`)?$")
+_INDEX = re.compile(r"(<!-- begin: index -->\n).*?(<!-- end -->)", re.DOTALL)
+_CLASS_ROW = re.compile(r"^\| (?P<name>[a-z]+) \| [^|]* \| (?P<codes>`[^|]*) \|$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """One sentence with MUST.
+
+    Attributes:
+        id: such as ``"PLADA-IDX-004"``.
+        roles: whom it binds. A sentence about a file binds readers and writers.
+        code: error code with which a reader refuses a file that breaks it, or None.
+        error_class: class of that code, or None.
+        section: where it stands.
+        sentence: its words, in one line, without id and code.
+    """
+
+    id: str
+    roles: tuple[str, ...]
+    code: str | None
+    error_class: str | None
+    section: str
+    sentence: str
+
+
+def extract(text: str) -> list[Requirement]:
+    """Return the requirements in the text of a specification, in its order.
+
+    Raises:
+        ValueError: for a sentence with MUST and no id, or an id that no sentence with MUST has.
+    """
+    classes = error_classes(text)
+    found: list[Requirement] = []
+    section = ""
+    for paragraph in _paragraphs(text):
+        heading = _HEADING.match(paragraph)
+        if heading:
+            section = heading["number"]
+        line = " ".join(paragraph.split())
+        # Section 1 and the words BCP 14 itself speak about MUST.
+        has_must = re.search(r"\bMUST\b", line) is not None and section not in ("", "1")
+        match = _ID.search(line.removesuffix(":"))
+        if has_must != bool(match):
+            raise ValueError(f"MUST without an id, or an id without MUST: {line!r}")
+        if match is None:
+            continue
+        sentence = line[: match.start()].strip().removeprefix("- ")
+        code = match["code"]
+        found.append(
+            Requirement(
+                match["id"],
+                _roles(match["id"], sentence),
+                code,
+                classes.get(code, "malformed") if code else None,
+                section,
+                sentence,
+            )
+        )
+    ids = [each.id for each in found]
+    if len(set(ids)) != len(ids):
+        raise ValueError("two requirements have the same id")
+    return found
+
+
+def error_classes(text: str) -> dict[str, str]:
+    """Return the class of each error code that section 14.1 names; the others are malformed."""
+    table = text.split("### 14.1 ")[1].split("\n## ")[0]
+    return {
+        code: row["name"]
+        for row in _CLASS_ROW.finditer(table)
+        for code in re.findall(r"`([a-z0-9-]+)`", row["codes"])
+    }
+
+
+def error_codes(text: str) -> set[str]:
+    """Return every error code that section 14 names."""
+    order = text.split("\n## 14. ")[1].split("\n## 15. ")[0]
+    return set(re.findall(r"`((?:[a-z]+-)+[a-z0-9]+|truncated)`", order))
+
+
+def _paragraphs(text: str) -> list[str]:
+    """Return paragraphs and list items; code and tables hold no requirement."""
+    plain = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    return re.split(r"\n\s*\n|\n(?=- |\| )", plain)
+
+
+def _roles(identifier: str, sentence: str) -> tuple[str, ...]:
+    subject = sentence.split(" MUST")[0].lower()
+    named = tuple(role for role in ROLES if re.search(rf"\b{role}\b", subject))
+    if named:
+        return named
+    return ("publisher",) if identifier.startswith("PLADA-POOL-") else ("reader", "writer")
+
+
+def index(requirements: list[Requirement]) -> str:
+    """Return the Markdown table of appendix C."""
+    rows = ["| id | roles | code | section |", "|-|-|-|-|"]
+    for each in requirements:
+        code = f"`{each.code}`" if each.code else ""
+        rows.append(f"| {each.id} | {', '.join(each.roles)} | {code} | {each.section} |")
+    return "\n".join(rows) + "\n"
+
+
+def as_json(requirements: list[Requirement]) -> str:
+    """Return the text of requirements.json."""
+    rows = [asdict(each) for each in requirements]
+    return json.dumps({"format": "plada-1", "requirements": rows}, indent=1) + "\n"
+
+
+def with_index(text: str) -> str:
+    """Return the specification with its index made anew."""
+    table = index(extract(text))
+    return _INDEX.sub(lambda match: match[1] + table + match[2], text)
+
+
+def load(path: Path) -> list[Requirement]:
+    """Return the requirements in a requirements.json."""
+    rows = json.loads(path.read_text("utf-8"))["requirements"]
+    return [Requirement(**{**row, "roles": tuple(row["roles"])}) for row in rows]
+
+
+def main() -> None:
+    """Rewrite requirements.json and the index in the folder named on the command line."""
+    folder = Path(sys.argv[1])
+    spec = folder / "plada-1.md"
+    text = with_index(spec.read_text("utf-8"))
+    spec.write_text(text, "utf-8")
+    (folder / FILE).write_text(as_json(extract(text)), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""``plada rewrite``: a file encoded anew, with the same meaning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pladafmt.files import write_whole
+from pladafmt.rewrite import rewrite as rewrite_bytes
+from pladafmt.text import for_terminal
+
+from ..errors import Misuse
+from ..output import Output
+from .encode import encoding_named, read_metadata
+from .options import AsJson, LimitOptions, limits_from
+from .run import command
+
+
+@command
+def rewrite(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A valid .plada file.", show_default=False)
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Where to write the new file.", show_default=False)
+    ],
+    encoding: Annotated[
+        str,
+        typer.Option(help="Position encoding: auto (the smallest), bitmap, delta or rle."),
+    ] = "auto",
+    dense: Annotated[
+        bool,
+        typer.Option(
+            "--dense",
+            help="Also try the dense encoding: smaller, for readers that have that feature.",
+        ),
+    ] = False,
+    block_span: Annotated[
+        int | None,
+        typer.Option(help="Pool positions per block; one block if left out."),
+    ] = None,
+    metadata: Annotated[
+        Path | None,
+        typer.Option(help="A JSON file with an object that replaces the file's metadata."),
+    ] = None,
+    drop_metadata: Annotated[
+        bool, typer.Option("--drop-metadata", help="Leave the metadata out.")
+    ] = False,
+    limit: LimitOptions = None,
+    as_json: AsJson = False,
+) -> None:
+    """Encode a valid file anew without changing what it means.
+
+    A signature is left out, since it is over other bytes. So are unknown chunks that may not be
+    copied; the output names them.
+
+    Example: `plada rewrite task.plada --out small.plada --dense --drop-metadata`
+    """
+    output = Output(as_json=as_json)
+    if metadata is not None and drop_metadata:
+        raise Misuse("--metadata replaces the metadata and --drop-metadata drops it; choose one.")
+    chosen = encoding_named(encoding)
+    before = file.read_bytes()
+    found = rewrite_bytes(
+        before,
+        encoding=chosen,
+        block_span=block_span,
+        dense=dense,
+        metadata=None if metadata is None else read_metadata(metadata),
+        drop_metadata=drop_metadata,
+        limits=limits_from(limit),
+    )
+    write_whole(out, found.data)
+    output.say(
+        f"{for_terminal(str(out))}: {len(found.data):,} bytes, before {len(before):,}; content id "
+        f"{found.content_id.hex()} as before."
+    )
+    if found.kept:
+        output.say(f"kept, unknown: {', '.join(found.kept)}")
+    if found.dropped:
+        output.say(f"left out, since it fits the old file only: {', '.join(found.dropped)}")
+    output.result(
+        {
+            "out": str(out),
+            "payload_bytes": len(found.data),
+            "payload_bytes_before": len(before),
+            "content_id": found.content_id.hex(),
+            "kept_chunks": list(found.kept),
+            "dropped_chunks": list(found.dropped),
+        }
+    )

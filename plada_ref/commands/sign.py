@@ -1,0 +1,66 @@
+"""``plada sign``: a payload with a signature."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pladafmt.files import write_whole
+
+from ..output import Output
+from .options import AsJson, LimitOptions, PayloadFile, limits_from
+from .run import command
+from .signature_options import private_key
+
+
+@command
+def sign(
+    payload: PayloadFile,
+    key: Annotated[
+        Path,
+        typer.Option(
+            "--key",
+            metavar="KEY",
+            help="The private key, NAME.key by plada keygen.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Where to write the signed file; in place if left out."),
+    ] = None,
+    limit: LimitOptions = None,
+    as_json: AsJson = False,
+) -> None:
+    """Sign a payload. A signature that it has already is replaced.
+
+    The file must be valid. Its meaning stays the same; it grows by 78 bytes.
+
+    Example: `plada sign task.plada --key publisher.key`
+    """
+    signer = private_key(key, for_="plada sign")
+    from pladafmt.signature import check
+    from pladafmt.signature import sign as sign_bytes
+
+    output = Output(as_json=as_json)
+    limits = limits_from(limit)
+    data = payload.read_bytes()
+    before = check(data, [], limits=limits).key_id
+    signed = sign_bytes(data, signer, limits=limits)
+    # A link stays a link: what it points to is signed.
+    target = payload.resolve() if out is None else out
+    write_whole(target, signed)
+    key_id = signer.public.key_id.hex()
+    if before not in (None, key_id):
+        output.say(f"a signature of key {before} was replaced")
+    output.say(f"{out or payload}: signed by key {key_id}, {len(signed):,} bytes")
+    output.result(
+        {
+            "out": str(out or payload),
+            "key_id": key_id,
+            "replaced": before,
+            "payload_bytes": len(signed),
+        }
+    )
