@@ -390,6 +390,7 @@ def zstd_size(frame):                              # the decoded size, once the 
     descriptor = frame[4]
     single = (descriptor >> 5) & 1
     if descriptor & 8: refuse("zstd-frame")
+    if descriptor & 4: refuse("zstd-checksum")
     if descriptor & 3: refuse("zstd-dictionary")
     size_bytes = [single, 2, 4, 8][descriptor >> 6]
     if size_bytes == 0: refuse("zstd-no-size")
@@ -407,7 +408,5 @@ def zstd_size(frame):                              # the decoded size, once the 
         if kind == 3 or length > min(window, 2**17): refuse("zstd-block")
         at = at + 3 + (1 if kind == 1 else length)
         if len(frame) < at: refuse("zstd-frame")
-    if descriptor & 4: at = at + 4                 # content checksum
-    if len(frame) < at: refuse("zstd-frame")
     if len(frame) > at: refuse("zstd-trailing")
     return size

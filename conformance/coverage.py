@@ -75,8 +75,8 @@ def measure() -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    """Print a table, and with ``--json`` one object on the last line."""
+def show(*, as_json: bool) -> int:
+    """Print a table, and one JSON object if asked for; return the exit status."""
     found = measure()
     for rule, counts in found["by_rule"].items():
         print(f"{rule:16s} {counts['accepting']:4d} accepting {counts['rejecting']:4d} rejecting")
@@ -85,12 +85,11 @@ def main() -> None:
         f"{found['vectors']} vectors cover {found['must_covered']} of {found['must_total']} "
         f"requirements; {untestable} cannot be shown by a file."
     )
-    if "--json" in sys.argv[1:]:
+    if as_json:
         del found["by_rule"]
         print(json.dumps(found))
-    bad = found["uncovered"] or found["one_sided"]
-    sys.exit(1 if bad else 0)
+    return 1 if found["uncovered"] or found["one_sided"] else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(show(as_json="--json" in sys.argv[1:]))

@@ -19,8 +19,9 @@ import struct
 import sys
 import zlib
 from array import array
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, Literal, NoReturn
@@ -192,8 +193,10 @@ def _check_place(kind: int, before: list[int]) -> None:
 # ---------------------------------------------------------------- 5 HEAD
 
 
-@dataclass(frozen=True)
-class _Head:
+@dataclass
+class _File:
+    """What has been read of a file so far: first the fields of HEAD."""
+
     pool_id: bytes
     pool_size: int
     kept: int
@@ -202,10 +205,20 @@ class _Head:
     max_stream: int
     check: bytes
     weight_scale: tuple[int, int, int] | None
-    crc: int
+    crc: int  # of HEAD
+    positions: array[int]
+    labels: array[int]
+    codes: bytearray
+    names: list[str] | None = None
+    identifiers: list[str] | None = None
+    metadata: dict[str, Any] | None = None
+    key_id: bytes | None = None
+    end: int = 0  # of the range of the last block
+    used: int = 0  # features
+    largest: int = 0  # decoded size of a stream
 
 
-def _read_head(body: bytes, crc: int, limits: Limits, known_features: int) -> _Head:
+def _read_head(body: bytes, crc: int, limits: Limits, known_features: int) -> _File:
     fields = _Fields(body)
     pool = fields.take(32)
     pool_size, kept, classes = fields.varint(), fields.varint(), fields.varint()
@@ -223,27 +236,9 @@ def _read_head(body: bytes, crc: int, limits: Limits, known_features: int) -> _H
         _refuse_if(bits not in (4, 8) or step == 0 or too_heavy, "weight-scale")
     _refuse_if(kept > limits.kept, "limit-kept")
     _refuse_if(max_stream > limits.stream, "limit-stream")
-    return _Head(pool, pool_size, kept, classes, features, max_stream, check, scale, crc)
-
-
-@dataclass
-class _File:
-    """What has been read of a file so far."""
-
-    head: _Head
-    names: list[str] | None = None
-    identifiers: list[str] | None = None
-    metadata: dict[str, Any] | None = None
-    positions: array[int] = field(init=False)
-    labels: array[int] = field(default_factory=lambda: array("H"))
-    codes: bytearray = field(default_factory=bytearray)
-    key_id: bytes | None = None
-    end: int = 0  # of the range of the last block
-    used: int = 0  # features
-    largest: int = 0  # decoded size of a stream
-
-    def __post_init__(self) -> None:
-        self.positions = array("I" if self.head.pool_size <= 2**32 else "Q")
+    head = (pool, pool_size, kept, classes, features, max_stream, check, scale, crc)
+    positions = array("I" if pool_size <= 2**32 else "Q")
+    return _File(*head, positions, labels=array("H"), codes=bytearray())
 
 
 # ---------------------------------------------------------------- 6 Names and metadata
@@ -269,7 +264,7 @@ def _read_text(body: bytes, limit: int, limit_code: str, file: _File | None) -> 
 
 def _use(file: _File, feature: int) -> None:
     """Note that a critical chunk uses a feature (section 4.3)."""
-    _refuse_if(not file.head.features & feature, "feature-undeclared")
+    _refuse_if(not file.features & feature, "feature-undeclared")
     file.used |= feature
 
 
@@ -278,7 +273,7 @@ def _use(file: _File, feature: int) -> None:
 
 def _read_class_map(body: bytes, file: _File, limits: Limits) -> None:
     form, text = _read_text(body, limits.class_map, "limit-class-map", file)
-    classes, has_identifiers = file.head.classes, form & 2
+    classes, has_identifiers = file.classes, form & 2
     raw: list[bytes] = []
     at = 0
     for _ in range(2 * classes if has_identifiers else classes):
@@ -392,8 +387,9 @@ def _examine_frame(frame: bytes) -> int:
     _refuse_if(magic & ~15 == 0x184D2A50, "zstd-skippable")
     _refuse_if(magic != 0xFD2FB528, "zstd-frame")
     descriptor = frame[4]
-    single_segment, checksum = descriptor & 0x20, descriptor & 4
+    single_segment = descriptor & 0x20
     _refuse_if(descriptor & 8, "zstd-frame")
+    _refuse_if(descriptor & 4, "zstd-checksum")
     _refuse_if(descriptor & 3, "zstd-dictionary")
     size_bytes = [1 if single_segment else 0, 2, 4, 8][descriptor >> 6]
     _refuse_if(size_bytes == 0, "zstd-no-size")
@@ -416,9 +412,6 @@ def _examine_frame(frame: bytes) -> int:
         _refuse_if(kind == 3 or length > min(window, 128 * 2**10), "zstd-block")
         at += 3 + (1 if kind == 1 else length)  # kind 1 repeats one byte
         _refuse_if(len(frame) < at, "zstd-frame")
-    if checksum:
-        at += 4
-    _refuse_if(len(frame) < at, "zstd-frame")
     _refuse_if(len(frame) > at, "zstd-trailing")
     return size
 
@@ -485,8 +478,7 @@ _BITMAP, _DELTA, _RLE, _DENSE_POSITIONS = range(4)
 
 
 def _read_block(body: bytes, file: _File) -> None:
-    head = file.head
-    weighted, bits = head.weight_scale is not None, (head.weight_scale or (0,))[0]
+    weighted, bits = file.weight_scale is not None, (file.weight_scale or (0,))[0]
     fields = _Fields(body)
     first, span, count, form = fields.varint(), fields.varint(), fields.varint(), fields.byte()
     positions_size = fields.varint()
@@ -495,26 +487,26 @@ def _read_block(body: bytes, file: _File) -> None:
     encoding, shift = form & 3, form >> 5
     packed_positions, packed_labels, packed_codes = (bool(form >> bit & 1) for bit in (2, 3, 4))
     _refuse_if(span == 0, "block-empty")
-    _refuse_if(first + span > head.pool_size, "block-outside-pool")
+    _refuse_if(first + span > file.pool_size, "block-outside-pool")
     _refuse_if(count == 0, "block-empty")
     _refuse_if(count > span or (count == 1 and span > 1), "block-count")
     _refuse_if(encoding == _DENSE_POSITIONS and packed_positions, "block-form")
     _refuse_if(shift and packed_labels, "block-form")
     _refuse_if(packed_codes and not weighted, "block-form")
-    _refuse_if(head.classes == 1 and (packed_labels or shift), "block-form")
+    _refuse_if(file.classes == 1 and (packed_labels or shift), "block-form")
     _refuse_if(encoding == _BITMAP and span > 2**28, "bitmap-span")
     if labels_size is None:
         labels_size = max(len(streams) - positions_size, 0)
     labels_end = positions_size + labels_size
     _refuse_if(labels_end > len(streams), "block-streams")
     _refuse_if(first < file.end, "block-order")
-    _refuse_if(len(file.positions) + count > head.kept, "kept-total")
+    _refuse_if(len(file.positions) + count > file.kept, "kept-total")
     file.end = first + span
 
     # All streams are examined before the first one is decoded.
     sizes = _position_sizes(encoding, span, count)
     positions = _examine_stream(file, streams[:positions_size], packed_positions, sizes)
-    sizes = None if shift else _label_sizes(head.classes, count)
+    sizes = None if shift else _label_sizes(file.classes, count)
     labels = _examine_stream(file, streams[positions_size:labels_end], packed_labels, sizes)
     if weighted:
         sizes = _code_sizes(bits, count)
@@ -532,9 +524,9 @@ def _read_block(body: bytes, file: _File) -> None:
         _add_distances(_read_dense_distances(data, count - 1), first, span, file.positions)
     if shift:
         kinds = _kinds(file.positions, start)
-        file.labels.extend(_read_dense_labels(labels.decode(), kinds, head.classes, shift))
+        file.labels.extend(_read_dense_labels(labels.decode(), kinds, file.classes, shift))
     else:
-        file.labels.extend(_read_labels(labels.decode(), head.classes, count))
+        file.labels.extend(_read_labels(labels.decode(), file.classes, count))
     if weighted:
         file.codes += _read_codes(codes.decode(), bits, count)
 
@@ -553,7 +545,7 @@ def _examine_stream(
         _use(file, _ZSTD)
         size = _examine_frame(stored)
         _refuse_if(size == 0, "empty-compressed")
-    _refuse_if(size > file.head.max_stream, "stream-over-declared")
+    _refuse_if(size > file.max_stream, "stream-over-declared")
     _refuse_if(sizes and not sizes[0] <= size <= sizes[1], "stream-size")
     file.largest = max(file.largest, size)
     return _Stream(stored, compressed, size)
@@ -662,8 +654,13 @@ def _little_endian(values: array[int]) -> array[int]:
 # ---------------------------------------------------------------- 9 Dense streams
 
 # A bit model is one integer, 32 p + n: the probability p of a 1 in 1/65536, and n earlier uses.
-_NEW_MODEL = 32 * 32768
+_Models = defaultdict[int, int]
 _STEPS = [min(6, (n + 1).bit_length()) for n in range(32)]
+
+
+def _new_models() -> _Models:
+    # Made when they are first used: most streams use few of them.
+    return defaultdict(lambda: 32 * 32768)
 
 
 class _RangeDecoder:
@@ -683,7 +680,7 @@ class _RangeDecoder:
             # encoder writes. There it stays at or above, as here, and is kept from growing.
             self._code = min(self._code << 8 | byte, self._range)
 
-    def bit(self, models: list[int], index: int) -> int:
+    def bit(self, models: _Models, index: int) -> int:
         """Decode a bit with the model at `index`, which learns from it."""
         model = models[index]
         probability, uses = model >> 5, model & 31
@@ -703,7 +700,7 @@ class _RangeDecoder:
             self._refill()
         return bit
 
-    def tree(self, models: list[int], root: int, bits: int) -> int:
+    def tree(self, models: _Models, root: int, bits: int) -> int:
         """Decode a number of this many bits through the tree whose node i is at `root + i`."""
         node = 1
         for _ in range(bits):
@@ -735,7 +732,7 @@ class _RangeDecoder:
 def _read_dense_distances(data: bytes, n: int) -> array[int]:
     coder = _RangeDecoder(data)
     bit, tree, direct = coder.bit, coder.tree, coder.direct
-    widths, second = [_NEW_MODEL] * (31 * 16), [_NEW_MODEL] * 16
+    widths, second = _new_models(), _new_models()
     average = 64  # of the widths, in 1/16
     distances = array("Q")
     for _ in range(n):
@@ -765,7 +762,7 @@ def _read_dense_labels(data: bytes, kinds: bytes, classes: int, shift: int) -> a
     coder = _RangeDecoder(data)
     bit = coder.bit
     bits = (classes - 1).bit_length()
-    ranks, tree = [_NEW_MODEL] * (12 * 32), [_NEW_MODEL] * (1 << bits)
+    ranks, tree = _new_models(), _new_models()
     recent: list[int] = []  # the queue: labels, heaviest first
     weights: list[int] = []  # and their weights
     average = 64
@@ -813,14 +810,13 @@ def _read_signature(body: bytes, file: _File) -> None:
 
 
 def _content_id(file: _File) -> bytes:
-    head = file.head
-    content = hashlib.sha256(b"plada-1-content\0" + head.pool_id)
-    content.update(struct.pack("<QQI", head.pool_size, len(file.positions), head.classes))
+    content = hashlib.sha256(b"plada-1-content\0" + file.pool_id)
+    content.update(struct.pack("<QQI", file.pool_size, len(file.positions), file.classes))
     content.update(bytes([file.names is not None, file.identifiers is not None]))
     for name in (file.names or []) + (file.identifiers or []):
         text = name.encode("utf-8")
         content.update(bytes([len(text)]) + text)
-    content.update(struct.pack("<BhH", *(head.weight_scale or (0, 0, 0))))
+    content.update(struct.pack("<BhH", *(file.weight_scale or (0, 0, 0))))
     content.update(hashlib.sha256(_little_endian(file.positions)).digest())
     content.update(hashlib.sha256(_little_endian(file.labels)).digest())
     content.update(hashlib.sha256(file.codes).digest())
@@ -873,29 +869,28 @@ def decode(
     if pool is not None and any(len(digest) != 32 for digest in pool):
         raise ValueError("an image digest has 32 bytes")
     file, at = _read_chunks(data, _read_preamble(data), limits, known_features)
-    head = file.head
-    _refuse_if(len(file.positions) != head.kept, "kept-total")
-    if head.features & ~(file.used | _WEIGHTS):  # the weight scale itself uses `weights`
+    _refuse_if(len(file.positions) != file.kept, "kept-total")
+    if file.features & ~(file.used | _WEIGHTS):  # the weight scale itself uses `weights`
         _refuse("feature-unused")
-    _refuse_if(file.largest != head.max_stream, "max-stream")
+    _refuse_if(file.largest != file.max_stream, "max-stream")
     content_id = _content_id(file)
-    _refuse_if(content_id[:4] != head.check, "content-check")
+    _refuse_if(content_id[:4] != file.check, "content-check")
     _refuse_if(at != len(data), "trailing-bytes")
     if pool is not None:
-        _refuse_if(len(pool) < head.pool_size, "pool-mismatch")
-        _refuse_if(pool_id(pool[: head.pool_size]) != head.pool_id, "pool-mismatch")
+        _refuse_if(len(pool) < file.pool_size, "pool-mismatch")
+        _refuse_if(pool_id(pool[: file.pool_size]) != file.pool_id, "pool-mismatch")
     return Content(
-        pool_id=head.pool_id,
-        pool_size=head.pool_size,
-        classes=head.classes,
+        pool_id=file.pool_id,
+        pool_size=file.pool_size,
+        classes=file.classes,
         names=file.names,
         identifiers=file.identifiers,
         positions=file.positions,
         labels=file.labels,
-        codes=bytes(file.codes) if head.weight_scale else None,
-        weight_scale=head.weight_scale,
+        codes=bytes(file.codes) if file.weight_scale else None,
+        weight_scale=file.weight_scale,
         metadata=file.metadata,
-        features=head.features,
+        features=file.features,
         content_id=content_id,
         key_id=file.key_id,
     )
@@ -916,14 +911,14 @@ def _read_chunks(data: bytes, at: int, limits: Limits, known_features: int) -> t
         _refuse_if(kind == _CLASS_MAP and length > limits.class_map + 1, "limit-class-map")
         _refuse_if(kind == _META and length > limits.metadata + 1, "limit-metadata")
         # 4.2: the CRC of critical chunks continues that of HEAD.
-        seed = file.head.crc if file and kind < 0x80 else 0
+        seed = file.crc if file and kind < 0x80 else 0
         crc = zlib.crc32(data[at:end], seed)
         _refuse_if(crc != int.from_bytes(data[end : end + 4], "little"), "crc-mismatch")
         body, at = data[start:end], end + 4
         if kind not in before:
             before.append(kind)
         if file is None:
-            file = _File(_read_head(body, crc, limits, known_features))
+            file = _read_head(body, crc, limits, known_features)
         elif kind == _CLASS_MAP:
             _read_class_map(body, file, limits)
         elif kind == _META:

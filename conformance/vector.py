@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .build import Draft, Made
+from . import appendix_b as spec
+from .build import HEAD, Draft, Made
 
 LIMITS = {
     "kept": 2**24,
@@ -153,7 +154,7 @@ def sidecar(vector: Vector, case: Case, made: Made, classes: dict[str, str]) -> 
         "code": vector.code,
         "error_class": error_class,
         "requirements": list(vector.requirements),
-        "features": features_of(made),
+        "features": features_of(made.data),
         "limits": LIMITS | case.limits,
         "pool": None if case.pool is None else [digest.hex() for digest in case.pool],
         "fault": None if span is None else list(span),
@@ -163,14 +164,19 @@ def sidecar(vector: Vector, case: Case, made: Made, classes: dict[str, str]) -> 
     return json.dumps(text, indent=1, ensure_ascii=True) + "\n"
 
 
-def features_of(made: Made) -> list[str]:
-    """Return the names of the features that the file's HEAD requires, as far as it can be read."""
-    if "HEAD.features" not in made.ranges:
+def features_of(data: bytes) -> list[str]:
+    """Return the names of the features that HEAD of a file requires, as far as it can be read."""
+    if data[9:10] != bytes([HEAD]):
         return []
-    start, end = made.ranges["HEAD.features"]
-    value = 0
-    for index, octet in enumerate(made.data[start:end]):
-        value |= (octet & 127) << (7 * index)
+    try:
+        length, at = spec.read_varint(data, 10)
+        body = data[: at + length]
+        at += 32
+        for _ in range(3):
+            _, at = spec.read_varint(body, at)
+        value, _ = spec.read_varint(body, at)
+    except (spec.Refused, IndexError):
+        return []
     names = ("zstd", "weights", "dense", "overlap")
     return [
         names[bit] if bit < len(names) else f"bit {bit}"

@@ -18,7 +18,6 @@ MAGIC = b"\x28\xb5\x2f\xfd"
 SKIPPABLE = range(0x184D2A50, 0x184D2A60)
 BLOCK_TYPE_RLE = 1
 BLOCK_TYPE_RESERVED = 3
-CHECKSUM_BYTES = 4
 MAX_BLOCK = 128 * 2**10
 MAX_WINDOW_LOG = MAX_ZSTD_WINDOW.bit_length() - 1
 
@@ -44,6 +43,8 @@ def content_size(frame: memoryview, *, offset: int, field: str) -> int:
     descriptor = frame[4]
     if descriptor & 0x08:
         raise refuse("zstd-frame", "A reserved bit is set in the frame header", 4)
+    if descriptor & 0x04:
+        raise refuse("zstd-checksum", "A content checksum is announced", 4)
     single_segment = bool(descriptor & 0x20)
     size_bytes = (1 if single_segment else 0, 2, 4, 8)[descriptor >> 6]
     if descriptor & 0x03:
@@ -72,13 +73,10 @@ def content_size(frame: memoryview, *, offset: int, field: str) -> int:
         if kind == BLOCK_TYPE_RESERVED or length > largest:
             # Decoders differ here: libzstd takes large blocks in one call and not piece by piece.
             raise refuse("zstd-block", "A block of the reserved type, or too large, stands", at)
-        at += 3 + (1 if kind == BLOCK_TYPE_RLE else length)
-        if at > len(frame):
+        end = at + 3 + (1 if kind == BLOCK_TYPE_RLE else length)
+        if end > len(frame):
             raise refuse("zstd-frame", "A block is cut short", at)
-    if descriptor & 0x04:
-        at += CHECKSUM_BYTES
-    if at > len(frame):
-        raise refuse("zstd-frame", "The checksum is cut short", at)
+        at = end
     if at < len(frame):
         raise refuse("zstd-trailing", "Bytes follow the frame", at)
     return size

@@ -46,16 +46,10 @@ def _quoted(frame: bytes, labels: bytes, classes: int) -> Case:
     return Case(made)
 
 
-@valid("PLADA-ZST-001", "PLADA-ZST-007", "PLADA-STR-002", "PLADA-STR-003")
+@valid("PLADA-ZST-001", "PLADA-ZST-007", "PLADA-ZST-009", "PLADA-STR-002", "PLADA-STR-003")
 def huffman_literals() -> Case:
     """Labels in a block of Huffman-coded literals, as compressors write them."""
     return _quoted(quoted.LABELS, quoted.label_values(), 7)
-
-
-@valid("PLADA-ZST-007")
-def content_checksum() -> Case:
-    """A frame with a content checksum, which is allowed."""
-    return _quoted(quoted.LABELS_WITH_CHECKSUM, quoted.label_values(), 7)
 
 
 @valid("PLADA-ZST-001")
@@ -334,12 +328,6 @@ def frame_without_last_block() -> Case:
     return _labels(frames.frame(frames.raw(FIVE, last=False), 5))
 
 
-@invalid("zstd-frame", "PLADA-ZST-001")
-def frame_without_its_checksum() -> Case:
-    """The frame header promises a content checksum and none follows."""
-    return _labels(frames.frame(frames.raw(FIVE), 5, descriptor=0x24))
-
-
 @invalid("zstd-skippable", "PLADA-ZST-002")
 def skippable_frame_first() -> Case:
     """A skippable frame stands before the frame."""
@@ -458,13 +446,34 @@ def frame_smaller_than_it_states() -> Case:
     return _labels(frames.frame(frames.raw(FIVE[:4]), 5))
 
 
-@invalid("zstd-corrupt", "PLADA-ZST-007")
-def wrong_content_checksum() -> Case:
-    """The content checksum is wrong."""
-    case = content_checksum()
+@invalid("zstd-checksum", "PLADA-ZST-009")
+def content_checksum() -> Case:
+    """A frame with a right content checksum."""
+    case = huffman_literals()
     assert isinstance(case.file, Draft)
-    case.file.block.labels.stored = case.file.block.labels.stored[:-1] + b"\x00"
+    case.file.block.labels.stored = quoted.LABELS_WITH_CHECKSUM
     return Case(case.file, "BLOCK 0.labels")
+
+
+@invalid("zstd-checksum", "PLADA-ZST-009")
+def wrong_content_checksum() -> Case:
+    """A frame with a wrong content checksum, which some decoders do not notice."""
+    case = huffman_literals()
+    assert isinstance(case.file, Draft)
+    case.file.block.labels.stored = quoted.LABELS_WITH_CHECKSUM[:-1] + b"\x00"
+    return Case(case.file, "BLOCK 0.labels")
+
+
+@invalid("zstd-checksum", "PLADA-ZST-009", "PLADA-CHK-001")
+def frame_without_its_checksum() -> Case:
+    """The frame header promises a content checksum and none follows."""
+    return _labels(frames.frame(frames.raw(FIVE), 5, descriptor=0x24))
+
+
+@invalid("zstd-checksum", "PLADA-ZST-009", "PLADA-ZST-003", "PLADA-CHK-001")
+def checksum_before_dictionary() -> Case:
+    """A content checksum and a dictionary: the checksum comes first."""
+    return _labels(frames.frame(frames.raw(FIVE), 5, descriptor=0x25, fields=b"\x05\x05"))
 
 
 @invalid("zstd-corrupt", "PLADA-ZST-007")

@@ -25,6 +25,7 @@ from pladafmt import (
     head,
     layout,
     loads,
+    search,
     signature_chunk,
     writer,
 )
@@ -322,6 +323,14 @@ def test_blocks_out_of_order_are_refused() -> None:
     assert found.lost_ranges == ((0, 101), (198, 201), (298, 301), (398, 450))
 
 
+def test_what_is_lost_out_of_order_is_not_said_to_lie_elsewhere() -> None:
+    payload, data = small(positions=[100 * at + i for at in range(4) for i in range(0, 50, 2)])
+    parts = [chunk.data for chunk in chunks_of(data)]
+    found = salvaged(joined(data, [*parts[:3], parts[4], parts[3], *parts[5:]]))
+    covered = {at for start, end in found.lost_ranges for at in range(start, end)}
+    assert set(payload.positions[:25].tolist()) <= covered
+
+
 def test_a_whole_block_with_bad_contents_is_refused() -> None:
     _, data = small(positions=range(1, 400, 20), labels=[0, 1] * 10)
     parts = chunks_of(data)
@@ -565,6 +574,20 @@ def test_crcs_of_ranges(data: bytes, draw: st.DataObject) -> None:
     start, end = (np.array([edge]) for edge in edges)
     found = RangeCrc(data).registers(start, end, np.array([seed], dtype=np.uint32))
     assert int(found[0]) ^ ONES == zlib.crc32(data[edges[0] : edges[1]], seed)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 64])
+def test_slices_of_the_search_do_not_show(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    payload, _ = small(metadata={"note": "x" * 300})
+    data = dumps(payload, block_span=SPAN, encoding="bitmap")
+    monkeypatch.setattr(search, "_SLICE", size)
+    meta = chunks.write(layout.METADATA, b'\0{"note":"' + b"x" * 300 + b'"}')
+    parts = [chunk.data for chunk in chunks_of(data)]
+    for gap in (b"?", b"??", b"?" * 70):
+        bad = gap.join([*parts[:2], meta, *parts[3:]])
+        found = salvaged(data[:PREAMBLE] + bad)
+        assert found.same and found.payload.metadata == payload.metadata
+        assert found.unread_bytes == len(gap) * (len(parts) - 1)
 
 
 def test_crcs_of_ranges_over_pieces() -> None:

@@ -1,0 +1,178 @@
+"""``plada-conformance``: the suite's command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import reports
+from .process import MIB, Bounds
+from .run import ROLES, NotScored, run
+
+app = typer.Typer(
+    name="plada-conformance",
+    help="Prove a client of the .plada format, in any language.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Command = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="-- CMD...", help="The client's command, behind --.", show_default=False
+    ),
+]
+
+
+def _stop(problem: str, status: int) -> typer.Exit:
+    typer.echo(problem, err=True)
+    return typer.Exit(status)
+
+
+def _write(path: Path, content: bytes) -> None:
+    from pladafmt.files import write_whole
+
+    try:
+        write_whole(path, content)
+    except OSError as error:
+        raise _stop(f"Cannot write {path}: {error}.", 2) from error
+
+
+@app.command("run")
+def run_command(
+    command: Command,
+    roles: Annotated[
+        list[str] | None,
+        typer.Option("--role", help=f"Score this role only: {', '.join(ROLES)}. May be repeated."),
+    ] = None,
+    by_file: Annotated[
+        bool, typer.Option("--exec", help="Run CMD FILE for each file instead of the protocol.")
+    ] = False,
+    expected_failures: Annotated[
+        Path | None,
+        typer.Option(help="A file of vector ids, one a line, that are known to fail."),
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the whole report to this file.")
+    ] = None,
+    junit_file: Annotated[
+        Path | None, typer.Option("--junit", help="Write JUnit XML to this file.")
+    ] = None,
+    certificate_file: Annotated[
+        Path | None,
+        typer.Option("--certificate", help="Write a certificate to this file if all passes."),
+    ] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds per request.", min=0.1)] = 10.0,
+    memory: Annotated[int, typer.Option(help="Mebibytes of memory.", min=1)] = 1024,
+    output: Annotated[int, typer.Option(help="Mebibytes of output per request.", min=1)] = 64,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Of names, order and canaries; a new one each time if left out."),
+    ] = None,
+) -> None:
+    """Run the suite against a client.
+
+    Exit status 0 if every vector passes that is not expected to fail, 1 if not, 2 if the client
+    cannot be scored.
+
+    Example: `plada-conformance run -- node client.js`
+    """
+    wrong = sorted(set(roles or ()) - set(ROLES))
+    if wrong:
+        raise _stop(f"There is no role {wrong[0]!r}; choose from {', '.join(ROLES)}.", 2)
+    expected = frozenset[str]()
+    if expected_failures is not None:
+        expected = _read_ids(expected_failures)
+    try:
+        result = run(
+            command,
+            bounds=Bounds(timeout, memory * MIB, output * MIB),
+            roles=roles,
+            expected_failures=expected,
+            seed=seed,
+            by_file=by_file,
+        )
+    except (NotScored, ValueError) as error:
+        raise _stop(str(error), 2) from error
+    typer.echo(reports.table(result))
+    report = reports.as_json(result)
+    if json_file is not None:
+        _write(json_file, reports.dump(report))
+    if junit_file is not None:
+        _write(junit_file, reports.junit(result))
+    if certificate_file is not None:
+        _certify(report, certificate_file, None)
+    raise typer.Exit(0 if result.ok else 1)
+
+
+def _read_ids(path: Path) -> frozenset[str]:
+    from .vectors_on_disk import vectors
+
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise _stop(f"Cannot read {path}: {error}.", 2) from error
+    found = frozenset(line.strip() for line in lines if line.strip() and line[0] != "#")
+    unknown = sorted(found - {vector.id for vector in vectors()})
+    if unknown:
+        raise _stop(f"{path} names {unknown[0]!r}, which is no vector.", 2)
+    return found
+
+
+def _certify(report: dict[str, object], path: Path, date: str | None) -> None:
+    try:
+        content = reports.dump(reports.certificate(report, date=date))
+    except ValueError as error:
+        raise _stop(str(error), 1) from error
+    _write(path, content)
+    typer.echo(f"Certificate: {path}")
+
+
+@app.command()
+def certify(
+    report: Annotated[Path, typer.Argument(help="A report that `run --json` wrote.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Where the certificate goes.")],
+    date: Annotated[str | None, typer.Option(help="A day for the certificate to state.")] = None,
+) -> None:
+    """Write a certificate, bound to the digests of suite, specification and client.
+
+    Example: `plada-conformance certify report.json -o certificate.json`
+    """
+    try:
+        found = json.loads(report.read_text("utf-8"))
+        if found["report"] != "plada-conformance-1":
+            raise KeyError("report")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _stop(
+            f"{report} is no report of plada-conformance run --json: {error}.", 2
+        ) from error
+    _certify(found, out, date)
+
+
+@app.command()
+def coverage(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object on the last line.")
+    ] = False,
+) -> None:
+    """Say which requirement has which vectors.
+
+    Example: `plada-conformance coverage --json`
+    """
+    from . import coverage as measured
+
+    raise typer.Exit(measured.show(as_json=as_json))
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,202 @@
+#include "plada.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Section 9 and Appendix B.5 */
+struct model {
+    uint16_t p; /* never 0 nor 65536: steps shrink with what is left */
+    uint8_t uses;
+};
+
+struct decoder {
+    const uint8_t *data;
+    size_t size, at;
+    uint64_t range, code;
+    bool beyond; /* code >= range: true of no stream of an encoder, and for good once it is */
+};
+
+static uint8_t byte_at(const struct decoder *d, size_t at)
+{
+    return at < d->size ? d->data[at] : 0;
+}
+
+static void decoder_open(struct decoder *d, const uint8_t *data, size_t size)
+{
+    *d = (struct decoder){.data = data, .size = size, .range = UINT32_MAX};
+    while (d->at < 4) d->code = d->code << 8 | byte_at(d, d->at++);
+    d->beyond = d->code >= d->range;
+}
+
+static void refill(struct decoder *d)
+{
+    while (d->range < 1 << 24) {
+        d->range <<= 8;
+        d->code = (d->code << 8 | byte_at(d, d->at++)) & UINT32_MAX; /* cuts nothing unless beyond */
+    }
+}
+
+static unsigned decode_bit(struct decoder *d, struct model *model)
+{
+    uint64_t bound = (d->range >> 12) * (model->p >> 4);
+    unsigned uses = model->uses + 1u, step = log2_floor(uses) + 1, bit = !d->beyond && d->code < bound;
+    if (step > 6) step = 6;
+    if (uses < 32) model->uses = (uint8_t)uses;
+    if (bit) {
+        d->range = bound;
+        model->p = (uint16_t)(model->p + ((65536u - model->p) >> step));
+    } else {
+        d->code = (d->code - bound) & UINT32_MAX;
+        d->range -= bound;
+        model->p = (uint16_t)(model->p - (model->p >> step));
+    }
+    refill(d);
+    return bit;
+}
+
+static fault decode_direct(struct decoder *d, unsigned k, uint64_t *value)
+{
+    d->range >>= k;
+    *value = d->code / d->range;
+    if (d->beyond || *value >> k) return "dense-corrupt";
+    d->code -= *value * d->range;
+    refill(d);
+    return NULL;
+}
+
+/* Compares the end with the one that the encoder would have written. */
+static fault decoder_close(const struct decoder *d)
+{
+    uint64_t last = 0, end = 0;
+    for (size_t i = d->at - 4; i < d->at; i++) last = last << 8 | byte_at(d, i);
+    if (d->beyond || d->size > d->at || (d->size && d->data[d->size - 1] == 0)) return "dense-tail";
+    uint64_t low = (last - d->code) & UINT32_MAX;
+    unsigned zeros = 32;
+    for (; zeros > 0; zeros -= 8) {
+        end = (low + (UINT64_C(1) << zeros) - 1) >> zeros << zeros;
+        if (end < low + d->range) break;
+    }
+    if (zeros == 0) end = low;
+    return (end & UINT32_MAX) == last ? NULL : "dense-tail";
+}
+
+static void reset(struct model *models, size_t count)
+{
+    for (size_t i = 0; i < count; i++) models[i] = (struct model){32768, 0};
+}
+
+/* average + ((16 * kind - average) >> 2), rounded down */
+static unsigned follow(unsigned average, unsigned kind)
+{
+    return 16 * kind >= average ? average + (16 * kind - average) / 4
+                                : average - (average - 16 * kind + 3) / 4;
+}
+
+fault read_dense_positions(struct block *block, const uint8_t *data, size_t size)
+{
+    struct model widths[31 * 16], second[16];
+    struct decoder d;
+    unsigned average = 64;
+    uint64_t sum = 0;
+    decoder_open(&d, data, size);
+    reset(widths, 31 * 16);
+    reset(second, 16);
+    keep(block, 0);
+    while (block->kept < block->count) {
+        unsigned node = 1;
+        while (node < 16) node = 2 * node + decode_bit(&d, &widths[(average >> 3) * 16 + node]);
+        unsigned kind = node - 16;
+        uint64_t width = kind, distance = 1;
+        if (kind == 15) {
+            TRY(decode_direct(&d, 6, &width));
+            width += 15;
+        }
+        if (width > 52) return "dense-corrupt";
+        if (width > 0) {
+            distance = 2 + decode_bit(&d, &second[kind]);
+            for (unsigned left = (unsigned)width - 1, k; left > 0; left -= k) {
+                uint64_t bits;
+                k = left < 16 ? left : 16;
+                TRY(decode_direct(&d, k, &bits));
+                distance = distance << k | bits;
+            }
+        }
+        average = follow(average, kind);
+        /* A wrong sum is told only after a wrong end; it stops growing once it is too large. */
+        if (sum < block->span) sum += distance;
+        keep(block, sum);
+    }
+    TRY(decoder_close(&d));
+    return sum == block->span - 1 ? NULL : "distance-total";
+}
+
+enum { QUEUE = 12 };
+
+struct recent {
+    uint32_t label, weight;
+};
+
+/* B.5: Labels.end. place is where the label was found, or the queue's length */
+static unsigned enter(struct recent *queue, unsigned length, unsigned place, uint32_t label)
+{
+    uint32_t weight = 4096;
+    unsigned to = 0;
+    if (place < length) {
+        weight += queue[place].weight;
+        length--;
+        memmove(queue + place, queue + place + 1, (length - place) * sizeof *queue);
+    } else if (place == QUEUE) {
+        length--;
+    }
+    while (to < length && queue[to].weight > weight) to++;
+    memmove(queue + to + 1, queue + to, (length - to) * sizeof *queue);
+    queue[to] = (struct recent){label, weight};
+    return length + 1;
+}
+
+static fault decode_labels(struct block *block, struct decoder *d, struct model *tree, unsigned bits)
+{
+    struct model ranks[QUEUE * 32];
+    struct recent queue[QUEUE];
+    unsigned length = 0, average = 64, shift = block->coding;
+    reset(ranks, QUEUE * 32);
+    reset(tree, (size_t)1 << bits);
+    for (uint64_t i = 0; i < block->count; i++) {
+        unsigned kind = block->kinds[i], place = 0;
+        uint32_t label = 1;
+        for (unsigned j = 0; j < length; j++) {
+            queue[j].weight -= queue[j].weight >> shift;
+            if (16 * kind > average + 48) queue[j].weight -= queue[j].weight >> 1;
+        }
+        average = follow(average, kind);
+        while (place < length) {
+            unsigned weight = queue[place].weight >> (9 + shift); /* at most 7 */
+            if (decode_bit(d, &ranks[place * 32 + weight * 4 + (kind >> 2)])) break;
+            place++;
+        }
+        if (place < length) {
+            label = queue[place].label;
+        } else {
+            for (unsigned bit = 0; bit < bits; bit++) label = 2 * label + decode_bit(d, &tree[label]);
+            label -= 1u << bits;
+            if (label >= block->classes) return "dense-corrupt";
+            for (unsigned j = 0; j < length; j++)
+                if (queue[j].label == label) return "dense-corrupt";
+        }
+        length = enter(queue, length, place, label);
+        sha256_int(block->labels, label, 2);
+    }
+    return decoder_close(d);
+}
+
+fault read_dense_labels(struct block *block, const uint8_t *data, size_t size)
+{
+    unsigned bits = log2_floor(block->classes - 1) + 1; /* 1 to 16: there are two classes or more */
+    struct model *tree = malloc(sizeof *tree << bits);
+    struct decoder d;
+    if (!tree) return "x-memory";
+    decoder_open(&d, data, size);
+    fault failed = decode_labels(block, &d, tree, bits);
+    free(tree);
+    return failed;
+}
