@@ -122,7 +122,7 @@ def read_rle(data, span, count):
     if sum(lengths[:r]) != count: refuse("position-count")
     relative, at = [], 0
     for kept, skipped in zip(lengths[:r], lengths[r:] + [0]):
-        relative = relative + list(range(at, at + kept))
+        relative.extend(range(at, at + kept))
         at = at + kept + skipped
     return relative
 
@@ -153,6 +153,7 @@ class Decoder:
     def __init__(self, data):
         self.data, self.at, self.range, self.code = data, 0, 2**32 - 1, 0
         for _ in range(4): self.code = self.code * 256 + self.next()
+        if self.code >= self.range: refuse("dense-corrupt")
 
     def next(self):
         self.at = self.at + 1
@@ -399,7 +400,7 @@ def zstd_size(frame):                              # the decoded size, once the 
     size = int.from_bytes(frame[at:at + size_bytes], "little") + (256 if size_bytes == 2 else 0)
     base = 1 << (10 + (frame[5] >> 3))
     window = size if single else base + (base // 8) * (frame[5] & 7)
-    if window > 2**23: refuse("zstd-window")
+    if window > 2**23 or window < min(size, 2**23): refuse("zstd-window")
     at, last = at + size_bytes, 0
     while not last:
         if len(frame) < at + 3: refuse("zstd-frame")

@@ -403,7 +403,7 @@ def _examine_frame(frame: bytes) -> int:
     if not single_segment:
         base = 1 << (10 + (frame[5] >> 3))
         window = base + base // 8 * (frame[5] & 7)
-    _refuse_if(window > 8 * 2**20, "zstd-window")
+    _refuse_if(not min(size, 8 * 2**20) <= window <= 8 * 2**20, "zstd-window")
     last = 0
     while not last:
         _refuse_if(len(frame) < at + 3, "zstd-frame")
@@ -494,7 +494,7 @@ def _read_block(body: bytes, file: _File) -> None:
     _refuse_if(shift and packed_labels, "block-form")
     _refuse_if(packed_codes and not weighted, "block-form")
     _refuse_if(file.classes == 1 and (packed_labels or shift), "block-form")
-    _refuse_if(encoding == _BITMAP and span > 2**28, "bitmap-span")
+    _refuse_if(encoding == _BITMAP and span > min(2**28, 4096 * count), "bitmap-span")
     if labels_size is None:
         labels_size = max(len(streams) - positions_size, 0)
     labels_end = positions_size + labels_size
@@ -670,15 +670,14 @@ class _RangeDecoder:
         self._data, self._at = data, 4
         self._code = int.from_bytes(data[:4].ljust(4, b"\0"), "big")
         self._range = 2**32 - 1
+        _refuse_if(self._code >= self._range, "dense-corrupt")
 
     def _refill(self) -> None:
         while self._range < 2**24:
             byte = self._data[self._at] if self._at < len(self._data) else 0
             self._at += 1
             self._range <<= 8
-            # The code is below the range, but in a stream that starts with FF FF FF FF, which no
-            # encoder writes. There it stays at or above, as here, and is kept from growing.
-            self._code = min(self._code << 8 | byte, self._range)
+            self._code = self._code << 8 | byte
 
     def bit(self, models: _Models, index: int) -> int:
         """Decode a bit with the model at `index`, which learns from it."""
@@ -717,8 +716,7 @@ class _RangeDecoder:
 
     def finish(self) -> None:
         """Check that an encoder would have ended the stream with the same bytes."""
-        if len(self._data) > self._at or self._data.endswith(b"\0") or self._code >= self._range:
-            _refuse("dense-tail")
+        _refuse_if(len(self._data) > self._at or self._data.endswith(b"\0"), "dense-tail")
         last = int.from_bytes(self._data[self._at - 4 : self._at].ljust(4, b"\0"), "big")
         low = (last - self._code) % 2**32  # what the encoder had as low
         # Of the values from low to low + range - 1, the encoder takes one with most zero bytes.

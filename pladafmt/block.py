@@ -10,7 +10,7 @@ import numpy.typing as npt
 from . import dense, encodings, labels, layout, weights
 from .errors import Malformed
 from .head import Head
-from .limits import MAX_BITMAP_SPAN
+from .limits import most_bitmap_span
 from .streams import Stored
 
 
@@ -98,9 +98,12 @@ def read_fields(body: bytes, offset: int, head: Head) -> Fields:
         nonsense |= layout.FORM_LABELS_ZSTD
     if values.form & nonsense or (shift and head.classes == 1):
         raise refuse("block-form", f"The form 0x{values.form:02X} contradicts itself.", "form")
-    if encoding == encodings.NUMBERS["bitmap"] and values.span > MAX_BITMAP_SPAN:
+    if encoding == encodings.NUMBERS["bitmap"] and values.span > most_bitmap_span(values.count):
         raise refuse(
-            "bitmap-span", f"A bitmap spans {values.span} positions; at most 2^28 may be.", "span"
+            "bitmap-span",
+            f"A bitmap of {values.count} images spans {values.span} positions; at most "
+            f"{most_bitmap_span(values.count)} may be.",
+            "span",
         )
     at = ranges["labels_size"][1]
     sizes = [values.positions_size]

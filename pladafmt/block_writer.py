@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from . import dense, encodings, labels, layout, weights
 from .errors import LimitExceeded, Unwritable
-from .limits import MAX_BITMAP_SPAN, Limits
+from .limits import Limits, most_bitmap_span
 from .streams import Packed, pack
 
 
@@ -94,7 +94,7 @@ def _encode_positions(
     wanted = encodings.NUMBERS if encoding == "auto" else {encoding: encodings.NUMBERS[encoding]}
     for name, number in wanted.items():
         if name == "bitmap":
-            refusal = _refuse_bitmap(span, limits)
+            refusal = _refuse_bitmap(span, relative.size, limits)
             if refusal is not None:
                 if encoding == "auto":
                     continue
@@ -129,12 +129,12 @@ def _encode_labels(
     return shift, best
 
 
-def _refuse_bitmap(span: int, limits: Limits) -> Unwritable | LimitExceeded | None:
-    if span > MAX_BITMAP_SPAN:
+def _refuse_bitmap(span: int, count: int, limits: Limits) -> Unwritable | LimitExceeded | None:
+    if span > most_bitmap_span(count):
         return Unwritable(
             "bitmap-span",
-            f"A bitmap over {span} positions exceeds the format's limit bitmap-span of 2^28; use "
-            "encoding='auto', or a block_span of at most 2^28.",
+            f"A bitmap of {count} images spans at most {most_bitmap_span(count)} positions, not "
+            f"{span}; use encoding='auto', or a smaller block_span.",
             field="BLOCK.span",
         )
     if (span + 7) // 8 > limits.stream:

@@ -19,6 +19,7 @@ SHIFTS = (2, 3, 4)
 Distances = npt.NDArray[np.int64]
 
 _PROBLEMS = {
+    kernels.BAD_START: "A dense stream starts with FF FF FF FF.",
     kernels.BAD_DIRECT: "The range coder meets a value that no encoder writes.",
     kernels.BAD_WIDTH: "A distance exceeds 2^53-1.",
     kernels.BAD_LABEL: "A literal label does not exist, or is in the queue.",

@@ -14,6 +14,14 @@ MAX_ZSTD_WINDOW = 8 * 2**20
 MAX_METADATA_DEPTH = 16
 
 
+MAX_BITMAP_SPAN_PER_IMAGE = 4096
+
+
+def most_bitmap_span(count: int) -> int:
+    """Return the largest span of a bitmap that keeps `count` images: work follows the images."""
+    return min(MAX_BITMAP_SPAN, MAX_BITMAP_SPAN_PER_IMAGE * count)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Limits:
     """Upper bounds that a reader applies before it allocates anything.

@@ -61,8 +61,13 @@ def content_size(frame: memoryview, *, offset: int, field: str) -> int:
     else:
         base = 1 << (10 + (frame[5] >> 3))
         window = base + (base >> 3) * (frame[5] & 7)
-    if window > MAX_ZSTD_WINDOW:
-        raise refuse("zstd-window", f"A window of {window} bytes (at most 8 MiB) stands", 4)
+    if not min(size, MAX_ZSTD_WINDOW) <= window <= MAX_ZSTD_WINDOW:
+        # A match may reach beyond a smaller window; decoders differ in what they make of that.
+        raise refuse(
+            "zstd-window",
+            f"A window of {window} bytes for {size} (it has to cover them, up to 8 MiB) stands",
+            4,
+        )
     largest = min(window, MAX_BLOCK)
     at, last = body, False
     while not last:

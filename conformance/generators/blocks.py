@@ -208,6 +208,19 @@ def bitmap_over_2_to_28_and_1() -> Case:
     return Case(made, "BLOCK 0.span")
 
 
+@valid("PLADA-BLK-005")
+def sparsest_bitmap() -> Case:
+    """A bitmap that spans 4,096 positions for each of its two images."""
+    return Case(draft(changed(pool_size=2**14, positions=(0, 8191), labels=(0, 1)), BITMAP))
+
+
+@invalid("bitmap-span", "PLADA-BLK-005")
+def bitmap_too_sparse() -> Case:
+    """A bitmap spans one position more than 4,096 for each of its two images."""
+    made = draft(changed(pool_size=2**14, positions=(0, 8192), labels=(0, 1)), BITMAP)
+    return Case(made, "BLOCK 0.span")
+
+
 @invalid("block-streams", "PLADA-BLK-006")
 def positions_beyond_the_block() -> Case:
     """`positions_size` is one more than what is left of the block."""

@@ -188,6 +188,23 @@ def dense_width_53() -> Case:
     return _wide(38)
 
 
+@invalid("dense-corrupt", "PLADA-DNS-001")
+def dense_stream_of_ones() -> Case:
+    """A dense stream starts with FF FF FF FF and would decode to 16 neighbours all the same."""
+    meaning = Meaning(
+        classes=1, names=None, pool_size=16, positions=tuple(range(16)), labels=(0,) * 16
+    )
+    return _positions(b"\xff\xff\xff\xff\xf6", meaning)
+
+
+@invalid("dense-corrupt", "PLADA-DNS-001")
+def dense_labels_of_ones() -> Case:
+    """A dense label stream of eight FF bytes, where integers of 64 bits would overflow in time."""
+    made = draft(shift=2)
+    made.block.labels = Stream(b"\xff" * 8)
+    return Case(made, "BLOCK 0.labels")
+
+
 @invalid("dense-tail", "PLADA-DNS-002")
 def zero_after_a_dense_stream() -> Case:
     """A zero byte follows a dense stream, which a decoder would read anyway."""

@@ -105,21 +105,48 @@ def unused_bit_of_the_descriptor() -> Case:
     return _labels_valid(frames.frame(frames.raw(FIVE), 5, descriptor=0x30))
 
 
-@valid("PLADA-ZST-008", "PLADA-STR-003", "PLADA-BLK-005")
+@valid("PLADA-ZST-008", "PLADA-STR-003", "PLADA-BLK-005", "PLADA-ZST-005")
 def largest_bitmap() -> Case:
-    """A bitmap over 2^28 positions, 32 MiB of zeros between its ends, in runs of 128 KiB."""
-    span = 2**28
-    meaning = changed(pool_size=span, positions=(0, span - 1), labels=(0, 1))
+    """A bitmap of 65,536 images over 2^28 positions: 32 MiB, most of them zeros, in 1 KB."""
+    span, count = 2**28, 2**16
+    meaning = changed(
+        pool_size=span,
+        positions=(*range(count - 1), span - 1),
+        labels=(0,) * count,
+    )
     bitmap = frames.frame(
-        frames.raw(b"\x01", last=False)
-        + frames.run(0, span // 8 - 2, last=False)
+        frames.run(0xFF, count // 8 - 1, last=False)
+        + frames.raw(b"\x7f", last=False)
+        + frames.run(0, span // 8 - count // 8 - 1, last=False)
         + frames.raw(b"\x80"),
         span // 8,
         descriptor=0x80,
         fields=b"\x68" + (span // 8).to_bytes(4, "little"),
     )
-    made = draft(meaning, DELTA)
-    made.blocks = [Block(0, span, 2, BITMAP, Stream(bitmap, True, span // 8), Stream(b"\x00\x01"))]
+    labels = Stream(frames.frame(frames.run(0, count), count), True, count)
+    made = draft(meaning, RLE)
+    made.blocks = [Block(0, span, count, BITMAP, Stream(bitmap, True, span // 8), labels)]
+    return Case(made)
+
+
+@valid("PLADA-ZST-005")
+def window_of_the_content() -> Case:
+    """A frame of 1,024 labels with a window descriptor of 1 KiB, which just covers them."""
+    return _windowed(1024)
+
+
+@invalid("zstd-window", "PLADA-ZST-005")
+def window_smaller_than_the_content() -> Case:
+    """A frame of 1,025 labels with a window of 1 KiB: matches could reach beyond it."""
+    return Case(_windowed(1025).file, "BLOCK 0.labels")
+
+
+def _windowed(count: int) -> Case:
+    made = _many(bytes(count), 2)
+    blocks = frames.run(0, 1024, last=False) + frames.run(0, count - 1024)
+    fields = b"\x00" + (count - 256).to_bytes(2, "little")
+    frame = frames.frame(blocks, count, descriptor=0x40, fields=fields)
+    made.block.labels = Stream(frame, True, count)
     return Case(made)
 
 
@@ -396,7 +423,7 @@ def size_of_2_to_64_less_1() -> Case:
     return _labels(frames.frame(frames.raw(FIVE), 5, descriptor=0xE0, fields=b"\xff" * 8))
 
 
-@invalid("stream-over-declared", "PLADA-STR-002")
+@invalid("zstd-window", "PLADA-ZST-005")
 def size_of_2_to_64_less_1_in_a_small_window() -> Case:
     """A frame with a small window states 2^64 - 1 bytes."""
     case = _labels(frames.frame(frames.raw(FIVE), 5, descriptor=0xC0, fields=b"\x00" + b"\xff" * 8))

@@ -51,6 +51,10 @@ BAD_DIRECT = 1
 BAD_WIDTH = 2
 BAD_LABEL = 3
 TOO_LONG = 4
+BAD_START = 5
+
+FULL = 0xFFFFFFFF
+"""The range at first. A code that is not below it would stay so, and grow without bound."""
 
 
 @inlined
@@ -132,7 +136,9 @@ def get_direct(data: Any, code: int, span: int, at: int, bits: int) -> tuple[int
 @jit
 def get_distances(data: Any, count: int, state: Any, chance: Any, age: Any, out: Any) -> int:
     """Decode `count` distances into `out`; return GOOD or what is wrong."""
-    code, span, at = start(data), 0xFFFFFFFF, 4
+    code, span, at = start(data), FULL, 4
+    if code >= FULL:
+        return BAD_START
     average = FIRST_AVERAGE
     for index in range(count):
         base = (average >> 3) * 16
@@ -207,7 +213,9 @@ def get_labels(
     `kinds` holds min(width, 15) of the distance that leads to each image. `labels` and `weights`
     are the queue, QUEUE long.
     """
-    code, span, at = start(data), 0xFFFFFFFF, 4
+    code, span, at = start(data), FULL, 4
+    if code >= FULL:
+        return BAD_START
     average = FIRST_AVERAGE
     length = 0
     for index in range(len(kinds)):
@@ -300,7 +308,7 @@ def put_direct(state: Any, out: Any, value: int, bits: int) -> None:
 def put_distances(values: Any, widths: Any, state: Any, chance: Any, age: Any, out: Any) -> int:
     """Encode distances; return GOOD, or TOO_LONG when `out` is nearly full."""
     state[0] = 0
-    state[1] = 0xFFFFFFFF
+    state[1] = FULL
     state[2] = 0
     average = FIRST_AVERAGE
     for index in range(len(values)):
@@ -344,7 +352,7 @@ def put_labels(
 ) -> int:
     """Encode labels; return GOOD, or TOO_LONG when `out` is nearly full."""
     state[0] = 0
-    state[1] = 0xFFFFFFFF
+    state[1] = FULL
     state[2] = 0
     average = FIRST_AVERAGE
     length = 0
