@@ -50,8 +50,8 @@ class Output:
         self.console.print(renderable)
 
     @contextmanager
-    def progress(self, description: str, total: int) -> Iterator[Advance]:
-        """Show a progress bar of `total` steps while the block runs."""
+    def progress(self, description: str, total: int | None) -> Iterator[Advance]:
+        """Show a progress bar of `total` steps, None if unknown, while the block runs."""
         bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),

@@ -35,16 +35,29 @@ class Pruned:
 
 
 def prune(
-    table: ScoreTable, rule: Selection, keep: int, *, metadata: dict[str, Any] | None = None
+    table: ScoreTable,
+    rule: Selection,
+    keep: int,
+    *,
+    metadata: dict[str, Any] | None = None,
+    named: bool = True,
 ) -> Pruned:
-    """Return the payload of the `keep` images that `rule` selects from `table`."""
+    """Return the payload of the `keep` images that `rule` selects from `table`.
+
+    Args:
+        table: the pool's scores.
+        rule: the selection.
+        keep: K.
+        metadata: what the payload says of itself.
+        named: whether the payload holds the class names.
+    """
     classes = len(table.classes)
     positions = select(table.labels, table.energy, classes, keep, rule)
     labels = table.labels[positions]
     return Pruned(
         payload=Payload(
             pool=table.pool,
-            classes=list(table.classes),
+            classes=list(table.classes) if named else classes,
             positions=positions,
             labels=labels,
             metadata=metadata,

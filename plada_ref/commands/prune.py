@@ -14,6 +14,7 @@ from pladafmt.text import for_terminal
 from ..errors import Misuse
 from ..extras import need
 from ..output import Output
+from .encode import read_metadata
 from .options import AsJson, Seed
 from .run import command
 
@@ -58,6 +59,21 @@ def prune(
         float | None, typer.Option(help="Kept images / pool size: 0.01 keeps 1 %.")
     ] = None,
     count: Annotated[int | None, typer.Option(help="Number of images to keep.")] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            help="Bytes of the whole .plada file, such as 800, 20KB or 1.5KiB: what fits is kept."
+        ),
+    ] = None,
+    dense: Annotated[
+        bool, typer.Option("--dense", help="With --budget: count on plada encode --dense.")
+    ] = False,
+    unnamed: Annotated[
+        bool, typer.Option("--unnamed", help="Leave the class names out; they cost bytes.")
+    ] = False,
+    metadata: Annotated[
+        Path | None, typer.Option(help="A JSON file with an object to put into the payload.")
+    ] = None,
     by: RankingOption = "low-energy",
     safety_net: SafetyNetOption = False,
     alpha: AlphaOption = 0.0,
@@ -67,6 +83,9 @@ def prune(
 ) -> None:
     """Select the images that a payload will name.
 
+    How many: a keep rate, a count, or a budget of bytes. A budget is met exactly: the file that is
+    encoded from the selection fits, and with one more image it would not.
+
     Reports how many images each class keeps and warns when a class has vanished. The same scores,
     rule and seed give the same selection on any machine; docs/selection.md says how ties, rounding
     and empty classes are settled.
@@ -74,23 +93,53 @@ def prune(
     Example: `plada prune scores.parquet --keep-rate 0.01 --safety-net -o selection.parquet`
     """
     need("pyarrow", extra="ref", for_="plada prune")
+    from pladafmt import dumps
+
     from .. import selection_file
+    from ..budget import fit, parse_bytes
     from ..prune import prune as prune_table
     from ..scores import ScoreTable
     from ..selection import count_of
 
     output = Output(as_json=as_json)
     rule = rule_from(by, safety_net=safety_net, alpha=alpha, share=share, seed=seed)
+    if sum(value is not None for value in (keep_rate, count, budget)) != 1:
+        raise Misuse("Give one of --keep-rate, --count and --budget.")
+    if dense and budget is None:
+        raise Misuse("--dense says how a --budget is counted; give it to plada encode instead.")
+    wanted = None if budget is None else parse_bytes(budget)
+    about = None if metadata is None else read_metadata(metadata)
     table = ScoreTable.read(scores)
-    keep = count_of(table.pool.size, keep_rate=keep_rate, count=count)
-    pruned = prune_table(table, rule, keep)
+
+    def pruned_to(keep: int) -> Pruned:
+        return prune_table(table, rule, keep, metadata=about, named=not unnamed)
+
+    found = None
+    if wanted is None:
+        keep = count_of(table.pool.size, keep_rate=keep_rate, count=count)
+    else:
+        with output.progress("Trying sizes", None) as advance:
+
+            def size_of(keep: int) -> int:
+                advance(1)
+                return len(dumps(pruned_to(keep).payload, dense=dense))
+
+            found = fit(size_of, table.pool.size, wanted)
+        keep = found.keep
+    pruned = pruned_to(keep)
     selection_file.write(pruned.payload, out)
     show_pruned(output, pruned)
     output.say(f"{keep:,} of {table.pool.size:,} images kept by {rule.name}: {out}")
+    if found is not None:
+        more = "" if found.next_size is None else f"; one image more takes {found.next_size:,}"
+        how = " --dense" if dense else ""
+        output.say(f"plada encode{how} makes a file of {found.size:,} bytes of it{more}.")
     output.result(
         {
             "selection": rule.name,
             "kept": keep,
+            "payload_bytes": None if found is None else found.size,
+            "next_payload_bytes": None if found is None else found.next_size,
             "pool_size": table.pool.size,
             "classes": list(table.classes),
             "pseudo_labels_per_class": pruned.supply.tolist(),

@@ -142,7 +142,7 @@ class _StoppingOutput(Output):
         self.left = step
 
     @contextmanager
-    def progress(self, description: str, total: int) -> Iterator[Advance]:
+    def progress(self, description: str, total: int | None) -> Iterator[Advance]:
         def advance(steps: int) -> None:
             self.left -= steps if description == "Training" else 0
             if self.left < 0:
