@@ -30,7 +30,11 @@ uint64_t little_endian(const uint8_t *at, unsigned size)
 unsigned log2_floor(uint64_t value)
 {
     unsigned width = 0;
-    while (value >>= 1) width++;
+    for (unsigned step = 32; step > 0; step /= 2)
+        if (value >> step) {
+            value >>= step;
+            width += step;
+        }
     return width;
 }
 

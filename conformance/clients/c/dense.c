@@ -4,16 +4,10 @@
 #include <string.h>
 
 /* Section 9 and Appendix B.5 */
-struct model {
-    uint16_t p; /* never 0 nor 65536: steps shrink with what is left */
-    uint8_t uses;
-};
-
 struct decoder {
     const uint8_t *data;
     size_t size, at;
-    uint64_t range, code;
-    bool beyond; /* code >= range: true of no stream of an encoder, and for good once it is */
+    uint32_t range, code; /* code is less than range */
 };
 
 static uint8_t byte_at(const struct decoder *d, size_t at)
@@ -21,32 +15,31 @@ static uint8_t byte_at(const struct decoder *d, size_t at)
     return at < d->size ? d->data[at] : 0;
 }
 
-static void decoder_open(struct decoder *d, const uint8_t *data, size_t size)
+static fault decoder_open(struct decoder *d, const uint8_t *data, size_t size)
 {
     *d = (struct decoder){.data = data, .size = size, .range = UINT32_MAX};
     while (d->at < 4) d->code = d->code << 8 | byte_at(d, d->at++);
-    d->beyond = d->code >= d->range;
+    return d->code >= d->range ? "dense-corrupt" : NULL;
 }
 
 static void refill(struct decoder *d)
 {
     while (d->range < 1 << 24) {
         d->range <<= 8;
-        d->code = (d->code << 8 | byte_at(d, d->at++)) & UINT32_MAX; /* cuts nothing unless beyond */
+        d->code = d->code << 8 | byte_at(d, d->at++);
     }
 }
 
 static unsigned decode_bit(struct decoder *d, struct model *model)
 {
-    uint64_t bound = (d->range >> 12) * (model->p >> 4);
-    unsigned uses = model->uses + 1u, step = log2_floor(uses) + 1, bit = !d->beyond && d->code < bound;
-    if (step > 6) step = 6;
+    uint32_t bound = (d->range >> 12) * (model->p >> 4);
+    unsigned uses = model->uses + 1u, step = uses == 32 ? 6 : log2_floor(uses) + 1, bit = d->code < bound;
     if (uses < 32) model->uses = (uint8_t)uses;
     if (bit) {
         d->range = bound;
         model->p = (uint16_t)(model->p + ((65536u - model->p) >> step));
     } else {
-        d->code = (d->code - bound) & UINT32_MAX;
+        d->code -= bound;
         d->range -= bound;
         model->p = (uint16_t)(model->p - (model->p >> step));
     }
@@ -58,8 +51,8 @@ static fault decode_direct(struct decoder *d, unsigned k, uint64_t *value)
 {
     d->range >>= k;
     *value = d->code / d->range;
-    if (d->beyond || *value >> k) return "dense-corrupt";
-    d->code -= *value * d->range;
+    if (*value >> k) return "dense-corrupt";
+    d->code -= (uint32_t)*value * d->range;
     refill(d);
     return NULL;
 }
@@ -69,8 +62,8 @@ static fault decoder_close(const struct decoder *d)
 {
     uint64_t last = 0, end = 0;
     for (size_t i = d->at - 4; i < d->at; i++) last = last << 8 | byte_at(d, i);
-    if (d->beyond || d->size > d->at || (d->size && d->data[d->size - 1] == 0)) return "dense-tail";
-    uint64_t low = (last - d->code) & UINT32_MAX;
+    if (d->size > d->at || (d->size && d->data[d->size - 1] == 0)) return "dense-tail";
+    uint64_t low = (last - d->code) & UINT32_MAX; /* the encoder's */
     unsigned zeros = 32;
     for (; zeros > 0; zeros -= 8) {
         end = (low + (UINT64_C(1) << zeros) - 1) >> zeros << zeros;
@@ -82,7 +75,7 @@ static fault decoder_close(const struct decoder *d)
 
 static void reset(struct model *models, size_t count)
 {
-    for (size_t i = 0; i < count; i++) models[i] = (struct model){32768, 0};
+    for (size_t i = 0; i < count; i++) models[i] = (struct model){.p = 32768};
 }
 
 /* average + ((16 * kind - average) >> 2), rounded down */
@@ -98,7 +91,7 @@ fault read_dense_positions(struct block *block, const uint8_t *data, size_t size
     struct decoder d;
     unsigned average = 64;
     uint64_t sum = 0;
-    decoder_open(&d, data, size);
+    TRY(decoder_open(&d, data, size));
     reset(widths, 31 * 16);
     reset(second, 16);
     keep(block, 0);
@@ -154,16 +147,32 @@ static unsigned enter(struct recent *queue, unsigned length, unsigned place, uin
     return length + 1;
 }
 
-static fault decode_labels(struct block *block, struct decoder *d, struct model *tree, unsigned bits)
+static uint32_t decode_new_label(struct decoder *d, struct label_tree *tree, unsigned bits)
 {
+    uint32_t node = 1;
+    for (unsigned bit = 0; bit < bits; bit++) {
+        struct model *model = &tree->models[node];
+        if (model->block != tree->block) *model = (struct model){.p = 32768, .block = tree->block};
+        node = 2 * node + decode_bit(d, model);
+    }
+    return node - (1u << bits);
+}
+
+fault read_dense_labels(struct block *block, const uint8_t *data, size_t size)
+{
+    unsigned bits = log2_floor(block->classes - 1) + 1; /* 1 to 16: there are two classes or more */
+    unsigned length = 0, average = 64, shift = block->coding;
+    struct label_tree *tree = block->tree;
     struct model ranks[QUEUE * 32];
     struct recent queue[QUEUE];
-    unsigned length = 0, average = 64, shift = block->coding;
+    struct decoder d;
+    if (!tree->models && !(tree->models = calloc((size_t)1 << bits, sizeof *tree->models))) return "x-memory";
+    tree->block++;
+    TRY(decoder_open(&d, data, size));
     reset(ranks, QUEUE * 32);
-    reset(tree, (size_t)1 << bits);
     for (uint64_t i = 0; i < block->count; i++) {
         unsigned kind = block->kinds[i], place = 0;
-        uint32_t label = 1;
+        uint32_t label;
         for (unsigned j = 0; j < length; j++) {
             queue[j].weight -= queue[j].weight >> shift;
             if (16 * kind > average + 48) queue[j].weight -= queue[j].weight >> 1;
@@ -171,14 +180,13 @@ static fault decode_labels(struct block *block, struct decoder *d, struct model 
         average = follow(average, kind);
         while (place < length) {
             unsigned weight = queue[place].weight >> (9 + shift); /* at most 7 */
-            if (decode_bit(d, &ranks[place * 32 + weight * 4 + (kind >> 2)])) break;
+            if (decode_bit(&d, &ranks[place * 32 + weight * 4 + (kind >> 2)])) break;
             place++;
         }
         if (place < length) {
             label = queue[place].label;
         } else {
-            for (unsigned bit = 0; bit < bits; bit++) label = 2 * label + decode_bit(d, &tree[label]);
-            label -= 1u << bits;
+            label = decode_new_label(&d, tree, bits);
             if (label >= block->classes) return "dense-corrupt";
             for (unsigned j = 0; j < length; j++)
                 if (queue[j].label == label) return "dense-corrupt";
@@ -186,17 +194,5 @@ static fault decode_labels(struct block *block, struct decoder *d, struct model 
         length = enter(queue, length, place, label);
         sha256_int(block->labels, label, 2);
     }
-    return decoder_close(d);
-}
-
-fault read_dense_labels(struct block *block, const uint8_t *data, size_t size)
-{
-    unsigned bits = log2_floor(block->classes - 1) + 1; /* 1 to 16: there are two classes or more */
-    struct model *tree = malloc(sizeof *tree << bits);
-    struct decoder d;
-    if (!tree) return "x-memory";
-    decoder_open(&d, data, size);
-    fault failed = decode_labels(block, &d, tree, bits);
-    free(tree);
-    return failed;
+    return decoder_close(&d);
 }

@@ -25,6 +25,7 @@ struct reader {
     uint8_t *names_owned;
     size_t names_size;
     bool identifiers;
+    struct label_tree tree;
     struct sha256 positions, labels, codes;
 };
 
@@ -202,7 +203,7 @@ static fault read_streams(struct reader *r, struct block *block, struct stream s
 static fault read_block(struct reader *r, struct bytes in)
 {
     const struct head *head = &r->head;
-    struct block b = {.classes = head->classes, .positions = &r->positions, .labels = &r->labels};
+    struct block b = {.classes = head->classes, .positions = &r->positions, .labels = &r->labels, .tree = &r->tree};
     struct stream s[3] = {{.size = 0}, {.size = 0}, {.size = 0}};
     const uint8_t *form;
     uint64_t sizes[2] = {0, 0}, least, most;
@@ -224,7 +225,7 @@ static fault read_block(struct reader *r, struct bytes in)
     if ((b.encoding == DENSE && s[0].zstd) || (b.coding && s[1].zstd) || (s[2].zstd && !head->scale) ||
         (b.classes == 1 && (b.coding || s[1].zstd)))
         return "block-form";
-    if (b.encoding == BITMAP && b.span > 1 << 28) return "bitmap-span";
+    if (b.encoding == BITMAP && (b.span > 1 << 28 || b.span > 4096 * b.count)) return "bitmap-span";
     if (sizes[0] > in.left || sizes[1] > in.left - sizes[0]) return "block-streams";
     if (b.first < r->end) return "block-order";
     if (b.count > head->kept - r->kept) return "kept-total";
@@ -338,12 +339,12 @@ static fault read_contents(struct reader *r, uint8_t type, struct bytes body)
 static fault read_file(struct reader *r, const uint8_t *file, size_t size, struct reading *reading)
 {
     static const char magic[] = "\x89PLADA\r\n";
-    struct bytes in = {file + 9, size - 9};
     bool seen[256] = {false};
     unsigned highest = 0;
     if (memcmp(file, magic, size < 8 ? size : 8)) return "bad-magic";
     if (size < 9) return "truncated";
     if (file[8] != 1) return "unknown-version";
+    struct bytes in = {file + 9, size - 9};
     for (uint8_t type = 0, before; type != END; seen[type] = true) {
         const uint8_t *start = in.at;
         uint64_t length;
@@ -390,6 +391,7 @@ fault plada_read(const uint8_t *file, size_t size, const struct limits *limits, 
     sha256_free(&r.labels);
     sha256_free(&r.codes);
     free(r.names_owned);
+    free(r.tree.models);
     return failed;
 }
 

@@ -1,11 +1,10 @@
 #include "plada.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Section 6.2. Without recursion; nodes are found out of order nowhere, so duplicates are found by one sort at the end. */
+/* Section 6.2, without recursion. Duplicate keys are found by one sort at the end. */
 enum { MOST_LEVELS = 16 };
 
 static const char bad[] = "metadata-json";

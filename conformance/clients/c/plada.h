@@ -48,6 +48,15 @@ fault zstd_size(const uint8_t *frame, size_t length, uint64_t *size);
 fault zstd_decode(const uint8_t *frame, size_t length, uint8_t *out, size_t size);
 
 /* positions.c and dense.c: sections 8 and 9 */
+struct model { /* a bit model of a dense stream */
+    uint16_t p;
+    uint8_t uses;
+    uint32_t block; /* in a label tree: the block that it was made for */
+};
+struct label_tree { /* models are made when they are used: a block may be small, and the classes many */
+    struct model *models;
+    uint32_t block;
+};
 struct block {
     uint64_t first, span, count;
     unsigned encoding;    /* of positions */
@@ -56,6 +65,7 @@ struct block {
     uint64_t kept, last;  /* images so far, and the relative position of the last one */
     uint8_t *kinds;       /* for dense labels min(width, 15) of the distance to each image, else NULL */
     unsigned position_size;
+    struct label_tree *tree;
     struct sha256 *positions, *labels;
 };
 enum { BITMAP, DELTA, RLE, DENSE };

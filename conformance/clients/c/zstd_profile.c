@@ -31,7 +31,7 @@ fault zstd_size(const uint8_t *frame, size_t length, uint64_t *size)
         window = UINT64_C(1) << (10 + (frame[5] >> 3));
         window += window / 8 * (frame[5] & 7);
     }
-    if (window > 1 << 23) return "zstd-window";
+    if (window > 1 << 23 || (window < *size && window < 1 << 23)) return "zstd-window";
 
     at += field;
     for (bool last = false; !last;) {

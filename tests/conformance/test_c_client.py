@@ -1,0 +1,125 @@
+"""The client in C agrees with every vector of its roles. It is built here and spoken with."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CONFORMANCE = Path(__file__).resolve().parents[2] / "conformance"
+SOURCE = CONFORMANCE / "clients" / "c"
+VECTORS = CONFORMANCE / "vectors" / "v1"
+ROLES = ("reader", "client", "verifier")
+PROBE = """
+#include <openssl/evp.h>
+#include <zlib.h>
+unsigned ZSTD_isError(size_t);
+int main(void) { return EVP_sha256() == 0 || crc32_z(0, 0, 0) != 0 || ZSTD_isError(0); }
+"""
+
+pytestmark = pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler")
+
+
+def compile_c(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["cc", "-std=c11", *arguments], capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("c_client")
+    probe, program = folder / "probe.c", folder / "plada-client"
+    probe.write_text(PROBE)
+    for zstd in ("-lzstd", "-l:libzstd.so.1"):
+        libraries = [zstd, "-lz", "-lcrypto", "-lm"]
+        if compile_c(probe, "-o", folder / "probe", *libraries).returncode == 0:
+            break
+    else:
+        pytest.skip("libzstd, zlib or libcrypto cannot be linked")
+    sources = sorted(SOURCE.glob("*.c"))
+    built = compile_c("-Wall", "-Wextra", "-O2", *sources, "-o", program, *libraries)
+    assert built.returncode == 0, built.stderr
+    assert not built.stderr
+    return program
+
+
+class Conversation:
+    def __init__(self, program: Path) -> None:
+        self.process = subprocess.Popen(
+            [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
+        )
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        assert self.process.stdin and self.process.stdout
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        answer: dict[str, Any] = json.loads(self.process.stdout.readline())
+        assert answer.pop("id", None) == request.get("id")
+        return answer
+
+
+@pytest.fixture(scope="module")
+def client(program: Path) -> Iterator[Conversation]:
+    conversation = Conversation(program)
+    with conversation.process as process:
+        yield conversation
+        assert process.stdin
+        process.stdin.write('{"do": "bye"}\n')
+        process.stdin.close()
+        assert process.wait(10) == 0
+
+
+def vectors(role: str) -> list[tuple[Path, dict[str, Any]]]:
+    sidecars = [(path, json.loads(path.read_text())) for path in sorted(VECTORS.glob("*/*/*.json"))]
+    chosen = [(path.with_suffix(".plada"), one) for path, one in sidecars if one["role"] == role]
+    assert chosen
+    return chosen
+
+
+def wanted(vector: dict[str, Any]) -> dict[str, Any]:
+    if vector["verdict"] == "valid":
+        return {"verdict": "valid", "content_id": vector["content_id"]}
+    return {"verdict": vector["verdict"], "code": vector["code"]}
+
+
+def test_handshake(client: Conversation) -> None:
+    answer = client.ask(do="hello", protocol=1)
+    assert answer["protocol"] == 1
+    assert answer["roles"] == list(ROLES)
+    assert answer["features"] == ["zstd", "weights", "dense"]
+    assert answer["limits"] == {}
+
+
+@pytest.mark.parametrize("role", ["reader", "client"])
+def test_readings(client: Conversation, role: str) -> None:
+    differing = {}
+    for number, (file, vector) in enumerate(vectors(role)):
+        answer = client.ask(
+            do="read", id=number, file=str(file), limits=vector["limits"], pool=vector["pool"]
+        )
+        if answer != wanted(vector):
+            differing[vector["id"]] = answer
+    assert not differing
+
+
+def test_signatures(client: Conversation) -> None:
+    differing = {}
+    for number, (file, vector) in enumerate(vectors("verifier")):
+        answer = client.ask(do="verify", id=number, file=str(file), keys=vector["keys"])
+        right = {"answer": vector["answer"], "code": vector["code"]}
+        if vector["answer"] is None:
+            right = wanted(vector)
+        if answer != {key: value for key, value in right.items() if value is not None}:
+            differing[vector["id"]] = answer
+    assert not differing
+
+
+def test_without_the_protocol(program: Path, tmp_path: Path) -> None:
+    for file, vector in vectors("client"):
+        pool = tmp_path / "pool"
+        pool.write_text("".join(digest + "\n" for digest in vector["pool"]))
+        done = subprocess.run([program, "--pool", pool, file], capture_output=True, text=True)
+        assert done.returncode == (0 if vector["verdict"] == "valid" else 1)
+        assert json.loads(done.stdout) == wanted(vector)
