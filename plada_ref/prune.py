@@ -52,7 +52,7 @@ def prune(
         named: whether the payload holds the class names.
     """
     classes = len(table.classes)
-    positions = select(table.labels, table.energy, classes, keep, rule)
+    positions = select(table.labels, table.columns, classes, keep, rule)
     labels = table.labels[positions]
     return Pruned(
         payload=Payload(

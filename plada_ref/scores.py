@@ -102,6 +102,11 @@ class ScoreTable:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def columns(self) -> dict[str, npt.NDArray[np.float32]]:
+        """The scores by name, each of shape (N,): what selections rank by."""
+        return {"energy": self.energy, "entropy": self.entropy, "margin": self.margin}
+
     def histogram(self) -> npt.NDArray[np.int64]:
         """Pseudo-labels of each class, int64 of shape (C,)."""
         return np.bincount(self.labels, minlength=len(self.classes))

@@ -7,21 +7,33 @@ open is decided here; `docs/selection.md` lists the decisions.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Context, Decimal
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from .errors import Misuse
 
-Ranking = Literal["low-energy", "high-energy", "random"]
-RANKINGS: tuple[Ranking, ...] = ("low-energy", "high-energy", "random")
+RANKINGS: dict[str, tuple[str, int] | None] = {
+    "low-energy": ("energy", 1),
+    "high-energy": ("energy", -1),
+    "low-entropy": ("entropy", 1),
+    "high-entropy": ("entropy", -1),
+    "high-margin": ("margin", -1),
+    "low-margin": ("margin", 1),
+    "random": None,
+}
+"""Every ranking: the column of the score table that it reads, and 1 if small values come first.
+
+The first of each pair of tails keeps what the teacher is surest of (paper, section 4), the second
+what it is least sure of (the paper's "opposite", for tasks far from the pool).
+"""
 
 Positions = npt.NDArray[np.int64]
 Labels = npt.NDArray[np.uint16]
-Energies = npt.NDArray[np.float32]
+Column = npt.NDArray[np.float32]
 
 # Decimal arithmetic of a fixed precision gives the same digits on every machine; the floating-point
 # `pow` of different C libraries does not.
@@ -53,12 +65,12 @@ class Selection:
     """A rule that says which images are kept.
 
     Attributes:
-        ranking: what comes first: least energy, most energy, or a random order.
+        ranking: what comes first, one of `RANKINGS`.
         safety_net: per-class quotas, or None.
         seed: decides the order of `random`; the other rankings do not use it.
     """
 
-    ranking: Ranking = "low-energy"
+    ranking: str = "low-energy"
     safety_net: SafetyNet | None = None
     seed: int = 0
 
@@ -87,7 +99,7 @@ class Selection:
 def parse(text: str, *, seed: int = 0) -> Selection:
     """Return the selection that a short spelling stands for.
 
-    ``low-energy``, ``high-energy`` and ``random`` stand alone, or are followed by a Safety-Net:
+    The names of `RANKINGS` stand alone, or are followed by a Safety-Net:
     ``random+safety-net``, ``low-energy+safety-net:alpha=0.5,share=0.5``. ``safety-net`` alone means
     ``low-energy+safety-net``.
 
@@ -97,7 +109,7 @@ def parse(text: str, *, seed: int = 0) -> Selection:
     ranking_text, _, net_text = text.partition("+")
     if ranking_text.startswith("safety-net"):
         ranking_text, net_text = "low-energy", text
-    ranking = next((known for known in RANKINGS if known == ranking_text), None)
+    ranking = ranking_text if ranking_text in RANKINGS else None
     word, _, settings = net_text.partition(":")
     if ranking is None or word not in ("", "safety-net") or ("+" in text and not word):
         raise Misuse(
@@ -137,18 +149,18 @@ def count_of(pool_size: int, *, keep_rate: float | None = None, count: int | Non
 
 
 def select(
-    labels: Labels, energies: Energies, classes: int, keep: int, rule: Selection
+    labels: Labels, scores: Mapping[str, Column], classes: int, keep: int, rule: Selection
 ) -> Positions:
     """Return the positions that `rule` keeps, ascending, int64 of shape (keep,).
 
     Args:
         labels: pseudo-label of each pool image, shape (N,).
-        energies: energy of each pool image, shape (N,).
+        scores: columns of the score table by name, each of shape (N,); those that `rule` reads.
         classes: C.
         keep: K, at most N.
         rule: the selection.
     """
-    order = _order(energies, rule)
+    order = _order(labels.size, scores, rule)
     if rule.safety_net is None:
         return np.sort(order[:keep])
     net = rule.safety_net
@@ -167,13 +179,14 @@ def select(
     return np.flatnonzero(taken)
 
 
-def _order(energies: Energies, rule: Selection) -> Positions:
+def _order(size: int, scores: Mapping[str, Column], rule: Selection) -> Positions:
     """Return every position, the most wanted first; among equals the lower position wins."""
-    if rule.ranking == "low-energy":
-        return np.argsort(energies, kind="stable")
-    if rule.ranking == "high-energy":
-        return np.argsort(-energies, kind="stable")
-    return np.argsort(shuffle_keys(energies.size, rule.seed), kind="stable")
+    column = RANKINGS[rule.ranking]
+    if column is None:
+        return np.argsort(shuffle_keys(size, rule.seed), kind="stable")
+    name, sign = column
+    values = scores[name]
+    return np.argsort(values if sign > 0 else -values, kind="stable")
 
 
 def shuffle_keys(size: int, seed: int) -> npt.NDArray[np.uint64]:

@@ -27,7 +27,9 @@ _SHOWN_CLASSES = 30
 RankingOption = Annotated[
     str,
     typer.Option(
-        "--by", help="What is kept first: low-energy (the paper's rule), high-energy or random."
+        "--by",
+        help="What is kept first: low-energy (the paper's rule), low-entropy or high-margin, what "
+        "the teacher is surest of; high-energy, high-entropy or low-margin, the opposite; random.",
     ),
 ]
 SafetyNetOption = Annotated[
@@ -158,11 +160,10 @@ def rule_from(by: str, *, safety_net: bool, alpha: float, share: float, seed: in
     """
     from ..selection import RANKINGS, SafetyNet, Selection
 
-    ranking = next((known for known in RANKINGS if known == by), None)
-    if ranking is None:
+    if by not in RANKINGS:
         raise Misuse(f"--by takes one of {', '.join(RANKINGS)}; not {by!r}.")
     net = SafetyNet(share=share, alpha=alpha) if safety_net else None
-    return Selection(ranking=ranking, safety_net=net, seed=seed)
+    return Selection(ranking=by, safety_net=net, seed=seed)
 
 
 def show_pruned(output: Output, pruned: Pruned) -> None:

@@ -72,7 +72,7 @@ def worth(
     rows = rows_in_key_order(manifest)
     labels, energy = scores.labels[rows], scores.energy[rows]
     keep = count_of(len(labels), keep_rate=keep_rate)
-    kept = select(labels, energy, len(scores.classes), keep, Selection())
+    kept = select(labels, {"energy": energy}, len(scores.classes), keep, Selection())
     new_position = np.empty(len(labels), np.int64)
     new_position[permutation_of(permutation.places)] = np.arange(len(labels))
     moved = new_position[kept]

@@ -56,12 +56,12 @@ def test_selection_against_a_naive_one(data: st.DataObject) -> None:
     labels = np.array(
         data.draw(st.lists(st.integers(0, classes - 1), min_size=size, max_size=size)), np.uint16
     )
-    energies = np.array(
-        data.draw(st.lists(st.sampled_from([-3.0, -1.5, 0.0, 2.0]), min_size=size, max_size=size)),
-        np.float32,
-    )
+    few = st.lists(st.sampled_from([-3.0, -1.5, 0.0, 2.0]), min_size=size, max_size=size)
+    columns = {
+        name: np.array(data.draw(few), np.float32) for name in ("energy", "entropy", "margin")
+    }
     keep = data.draw(st.integers(0, size))
-    ranking = data.draw(st.sampled_from(RANKINGS))
+    ranking = data.draw(st.sampled_from(sorted(RANKINGS)))
     net = data.draw(
         st.none()
         | st.builds(
@@ -71,16 +71,16 @@ def test_selection_against_a_naive_one(data: st.DataObject) -> None:
         )
     )
     got = select(
-        labels, energies, classes, keep, Selection(ranking=ranking, safety_net=net, seed=seed)
+        labels, columns, classes, keep, Selection(ranking=ranking, safety_net=net, seed=seed)
     )
 
     keys = shuffle_keys(size, seed)
-    score = {
-        "low-energy": lambda i: (float(energies[i]), i),
-        "high-energy": lambda i: (-float(energies[i]), i),
-        "random": lambda i: (int(keys[i]), i),
-    }[ranking]
-    order = sorted(range(size), key=score)
+    tail, _, name = ranking.partition("-")
+    if ranking == "random":
+        order = sorted(range(size), key=lambda i: int(keys[i]))
+    else:
+        sign = 1 if tail == "low" else -1
+        order = sorted(range(size), key=lambda i: (sign * float(columns[name][i]), i))
     expected: list[int] = []
     if net is not None:
         supply = np.bincount(labels, minlength=classes)
@@ -99,10 +99,8 @@ def test_the_order_of_random_is_pinned() -> None:
         "0x6c45d188009454f",
     ]
     labels = np.zeros(1000, dtype=np.uint16)
-    energies = np.zeros(1000, dtype=np.float32)
     chosen = [
-        select(labels, energies, 1, 5, Selection(ranking="random", seed=s)).tolist()
-        for s in (1, 1, 2)
+        select(labels, {}, 1, 5, Selection(ranking="random", seed=s)).tolist() for s in (1, 1, 2)
     ]
     assert chosen[0] == chosen[1] != chosen[2]
 
