@@ -16,6 +16,7 @@ from .commands import (
     inspect,
     keygen,
     label,
+    leakage,
     pool,
     prune,
     rewrite,
@@ -49,6 +50,7 @@ app.command()(decode.decode)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.command()(transfer.transfer)
+app.command()(leakage.leakage)
 app.command()(inspect.inspect)
 app.command()(validate.validate)
 app.command()(rewrite.rewrite)

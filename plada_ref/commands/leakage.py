@@ -1,0 +1,95 @@
+"""``plada leakage``: how much of a task's test images the pool holds already."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from pladafmt.text import for_terminal
+
+from ..extras import need
+from ..output import Output
+from . import model_options as options
+from .options import AsJson
+from .run import command
+
+_SHOWN = 10
+_LISTED = 1000
+
+
+@command
+def leakage(
+    task: options.TaskOption,
+    manifest: options.ManifestOption,
+    pool: options.PoolOption,
+    split: Annotated[str, typer.Option(help="The part of the task to look for.")] = "test",
+    near: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=16,
+            help="Bits of 64 by which the perceptual hashes of near duplicates differ at most.",
+        ),
+    ] = 4,
+    download: options.DownloadOption = False,
+    as_json: AsJson = False,
+) -> None:
+    """Look for a task's test images in the pool: a student may have learned from them.
+
+    Exact duplicates have equal pixels; near ones have nearly equal perceptual hashes. Flat images,
+    which have no hash to speak of, are compared by their pixels alone.
+
+    Example: `plada leakage --task cifar10 -m pool.parquet --pool 'shards/*.tar'`
+    """
+    need("imagehash", extra="ref", for_="plada leakage")
+    need("pyarrow", extra="ref", for_="plada leakage")
+    from ..leakage import compare, fingerprints
+    from ..task import load_task
+
+    output = Output(as_json=as_json)
+    started = time.monotonic()
+    wanted = load_task(task, split, download=download)
+    local = options.open_pool(manifest, pool)
+    found = compare(
+        fingerprints(wanted.images, what="Images of the task", output=output),
+        fingerprints(local, what="Images of the pool", output=output),
+        near=near,
+    )
+    keys = local.manifest.keys
+    rows = [
+        {
+            "image": wanted.keys[match.row],
+            "position": match.position,
+            "key": str(keys[match.position]),
+            "exact": match.exact,
+            "distance": match.distance,
+        }
+        for match in found.matches
+    ]
+    for row in rows[:_SHOWN]:
+        how = "exactly" if row["exact"] else f"nearly ({row['distance']} bits)"
+        output.say(
+            f"{for_terminal(str(row['image']))} is in the pool {how}: position "
+            f"{row['position']}, {for_terminal(str(row['key']))}"
+        )
+    if len(rows) > _SHOWN:
+        output.say(f"... and {len(rows) - _SHOWN:,} more")
+    output.say(
+        f"The pool holds {len(rows):,} of {found.images:,} images ({100 * found.fraction:.2f} %), "
+        f"{found.exact:,} of them exactly; {found.flat:,} are too flat for their hash."
+    )
+    output.result(
+        {
+            "images": found.images,
+            "pool_size": found.pool_size,
+            "exact": found.exact,
+            "near": len(rows) - found.exact,
+            "fraction": found.fraction,
+            "flat": found.flat,
+            "threshold": near,
+            "matches": rows[:_LISTED],
+            "seconds": round(time.monotonic() - started, 3),
+        }
+    )
