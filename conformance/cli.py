@@ -169,6 +169,63 @@ def coverage(
     raise typer.Exit(measured.show(as_json=as_json))
 
 
+@app.command("fuzz")
+def fuzz_command(
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[-- CMD...]", help="A client that reads the files too.", show_default=False
+        ),
+    ] = None,
+    count: Annotated[int, typer.Option(help="How many files.", min=1)] = 10_000,
+    seed: Annotated[int, typer.Option(help="Of everything that is chosen at random.", min=0)] = 1,
+    out: Annotated[
+        Path, typer.Option(help="Where files go that readers do not agree about.")
+    ] = Path("fuzz-findings"),
+    jobs: Annotated[int, typer.Option(help="Processes to share the work among.", min=1)] = 1,
+    timeout: Annotated[
+        float, typer.Option(help="Seconds per request to the client.", min=0.1)
+    ] = 10.0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object on the last line.")
+    ] = False,
+) -> None:
+    """Read changed copies of valid files with both decoders, and compare what they say.
+
+    Exit status 0 if all readers agree about every file, 1 if not, 2 if the client cannot be
+    started. Files that they do not agree about are minimised and written, a few of each kind.
+
+    Example: `plada-conformance fuzz --count 50000 --seed 7 -- node client.js`
+    """
+    from . import fuzz as fuzzing
+
+    def progress(done: int) -> None:
+        typer.echo(f"{done} of {count}", err=True)
+
+    try:
+        tally = fuzzing.fuzz(
+            seed,
+            count,
+            command=command or (),
+            bounds=Bounds(seconds=timeout),
+            jobs=jobs,
+            progress=progress,
+        )
+    except NotScored as error:
+        raise _stop(str(error), 2) from error
+    try:
+        written = fuzzing.write_findings(tally, out)
+    except OSError as error:
+        raise _stop(f"Cannot write to {out}: {error}.", 2) from error
+    typer.echo(fuzzing.table(tally))
+    for path in written:
+        typer.echo(f"Written: {path}")
+    if as_json:
+        report = {**tally.as_json(), "written": [str(path) for path in written]}
+        typer.echo(json.dumps(report))
+    raise typer.Exit(1 if tally.kinds else 0)
+
+
 def main() -> None:
     """Run the command line."""
     app()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .. import zstd_frames as frames
 from ..build import (
     BITMAP,
     BLOCK,
@@ -201,7 +202,7 @@ def zstd_labels_of_one_class() -> Case:
 
 @invalid("bitmap-span", "PLADA-BLK-005")
 def bitmap_over_2_to_28_and_1() -> Case:
-    """A bitmap spans 2^28 + 1 positions."""
+    """A bitmap spans 2^28 + 1 positions and keeps two."""
     span = 2**28 + 1
     made = draft(changed(pool_size=2**30, positions=(0, span - 1), labels=(0, 1)), DELTA)
     made.block.form = BITMAP
@@ -278,3 +279,41 @@ def block_within_a_gap() -> Case:
 def block_twice() -> Case:
     """A block is repeated."""
     return Case(_blocks((10, 20), (10, 20)), "BLOCK 1.first")
+
+
+@invalid("block-count", "PLADA-BLK-003")
+def one_image_in_a_span_of_two() -> Case:
+    """One image in a span of two, both of whose ends should be kept."""
+    made = draft()
+    made.block.raw = {"span": b"\x02", "count": b"\x01"}
+    return Case(made, "BLOCK 0.count")
+
+
+@invalid("bitmap-span", "PLADA-BLK-005")
+def bitmap_of_many_images_over_2_to_28_and_1() -> Case:
+    """A bitmap spans 2^28 + 1 positions, and keeps enough images for that."""
+    span, count = 2**28 + 1, 2**17
+    made = draft(changed(pool_size=2**30, positions=(0, span - 1), labels=(0, 1)), DELTA)
+    made.block.form = BITMAP
+    made.block.raw = {"count": varint(count)}
+    made.head = {"kept": varint(count)}
+    return Case(made, "BLOCK 0.span")
+
+
+@invalid("block-order", "PLADA-BLK-007")
+def blocks_descend_under_the_right_check() -> Case:
+    """The second block lies before the first; sorted, the images would be those of `check`."""
+    made = draft(parts=HALVES)
+    made.blocks.reverse()
+    return Case(made, "BLOCK 1.first")
+
+
+@valid("PLADA-BLK-006", "PLADA-STR-002")
+def every_stream_compressed() -> Case:
+    """Run lengths, labels and weights of two blocks are Zstd, and larger for it."""
+    made = draft(changed(scale=(8, -256, 32), codes=(0, 1, 254, 255, 7)), parts=HALVES)
+    for block in made.blocks:
+        for stream in block.streams:
+            stream.size, stream.compressed = len(stream.stored), True
+            stream.stored = frames.stored(stream.stored)
+    return Case(made)

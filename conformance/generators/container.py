@@ -7,6 +7,7 @@ from ..build import (
     END,
     HEAD,
     META,
+    SIGN,
     Chunk,
     Draft,
     Meaning,
@@ -47,7 +48,7 @@ def no_image_and_no_pool() -> Case:
     return Case(draft(Meaning(pool_size=0, names=None, classes=1, positions=(), labels=())))
 
 
-@valid("PLADA-CON-007")
+@valid("PLADA-CON-007", "PLADA-HEAD-009")
 def every_known_chunk() -> Case:
     """HEAD, CLASSES, META, two BLOCKs and END, in this order."""
     made = draft(parts=(slice(0, 3), slice(3, 5)))
@@ -427,3 +428,49 @@ def late_class_map_with_wrong_checksum() -> Case:
     made.after, made.chunks = made.chunks, []
     made.after[0].crc = 0
     return Case(made, "CLASSES.type")
+
+
+@valid("PLADA-CON-003", "PLADA-CON-006", "PLADA-CON-011")
+def every_unknown_ancillary_type() -> Case:
+    """All 60 unknown ancillary types, among them those that differ from META and SIGN in bit 6."""
+    made = draft()
+    for kind in (*range(0x81, 0xA0), *range(0xC1, 0xE0)):
+        if kind not in (META, SIGN):
+            made.after.append(Chunk(kind, {"body": bytes([kind])}))
+    return Case(made)
+
+
+@valid("PLADA-CON-007", "PLADA-CON-011")
+def unknown_ancillary_between_blocks() -> Case:
+    """An unknown ancillary chunk stands between two blocks."""
+    return Case(_between_blocks(Chunk(0x9E, {"body": b"anything"})))
+
+
+def _between_blocks(chunk: Chunk) -> Draft:
+    made = draft(parts=(slice(0, 3), slice(3, 5)))
+    second = made.blocks.pop()
+    made.after = [chunk, second.chunk()]
+    made.head = {"kept": b"\x05", "max_stream": b"\x03"}
+    return made
+
+
+@invalid("chunk-duplicate", "PLADA-CON-006", "PLADA-CON-011", twin=False)
+def second_unknown_ancillary_later() -> Case:
+    """Two chunks of one unknown ancillary type, apart from each other."""
+    made = _with_unknown(0x9E, 0)
+    made.after = [Chunk(0x9F), Chunk(0x9E)]
+    return Case(made, "chunk 9E'.type")
+
+
+@invalid("chunk-order", "PLADA-CON-007", twin=False)
+def metadata_between_blocks() -> Case:
+    """META stands between two blocks."""
+    return Case(_between_blocks(metadata_chunk(b"{}")), "META.type")
+
+
+@valid("PLADA-CON-007", "PLADA-TXT-002")
+def metadata_without_class_map() -> Case:
+    """META follows HEAD where classes have no names."""
+    made = draft(Meaning(names=None))
+    made.chunks.append(metadata_chunk(b"{}"))
+    return Case(made)

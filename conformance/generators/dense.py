@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .. import appendix_b as spec
-from ..build import DELTA, DENSE, Block, Draft, Meaning, Stream, changed, draft
+from ..build import BITMAP, DELTA, DENSE, Block, Draft, Meaning, Stream, block_of, changed, draft
 from ..vector import Case, invalid, valid
 
 
@@ -249,3 +249,148 @@ def dense_distances_go_too_far() -> Case:
 def dense_stream_of_nothing() -> Case:
     """An empty dense stream for four distances: the zeros that it reads as decode to others."""
     return _positions(b"")
+
+
+def _spread(seed: int, count: int, *, widest: int, run: int, classes: int) -> Meaning:
+    """A payload of `count` images far from each other, whose distances have every width alike."""
+    state, at, label = seed, 70_000, 0
+    positions, labels = [], []
+    for _ in range(count):
+        positions.append(at)
+        state = (1103515245 * state + 12345) % 2**31
+        if (state >> 16) % run == 0:
+            label = (state >> 18) % classes
+        labels.append(label)
+        state = (1103515245 * state + 12345) % 2**31
+        distance = 1 << (state >> 8) % (widest + 1)
+        at += distance + (state >> 14) % distance
+    return Meaning(
+        classes=classes,
+        names=None,
+        pool_size=at + 1,
+        positions=tuple(positions),
+        labels=tuple(labels),
+    )
+
+
+@valid("PLADA-DNS-001", "PLADA-DNS-002")
+def dense_labels_far_apart() -> Case:
+    """Dense labels of images up to 2^18 apart: widths beyond 15 count as 15."""
+    return Case(draft(_spread(1, 300, widest=17, run=5, classes=40), DELTA, shift=1))
+
+
+@valid("PLADA-DNS-001", "PLADA-DNS-002")
+def dense_labels_in_small_groups() -> Case:
+    """Dense labels of images that are near and far in turn: odd weights are halved."""
+    return Case(draft(_spread(3, 300, widest=9, run=5, classes=14), DENSE, shift=1))
+
+
+@valid("PLADA-DNS-001", "PLADA-DNS-002")
+def dense_labels_that_decay_and_halve() -> Case:
+    """Dense labels whose weights would be others if they were halved before they decay."""
+    return Case(draft(_spread(5, 300, widest=9, run=2, classes=14), DELTA, shift=3))
+
+
+@valid("PLADA-DNS-001", "PLADA-DNS-002")
+def dense_labels_of_equal_weights() -> Case:
+    """With shift 1, a label that has occurred often weighs what a new one does, which wins."""
+    labels = (0,) * 20 + (1, 0, 1, 1, 0, 1, 0, 0, 1, 2, 1, 0)
+    meaning = Meaning(classes=3, names=None, positions=tuple(range(len(labels))), labels=labels)
+    return Case(draft(meaning, shift=1))
+
+
+@valid("PLADA-DNS-001", "PLADA-DNS-002")
+def dense_labels_over_a_bitmap() -> Case:
+    """Dense labels take their distances from a bitmap."""
+    meaning = changed(_many(60, 9), pool_size=20_000)
+    return Case(draft(meaning, BITMAP, shift=2))
+
+
+@valid("PLADA-DNS-001", "PLADA-DNS-002", "PLADA-LAB-002")
+def dense_blocks_start_afresh() -> Case:
+    """Two dense blocks, far apart: models, queue, averages and distances start anew."""
+    meaning = _spread(3, 600, widest=9, run=5, classes=14)
+    near, far = meaning.positions[:251], meaning.positions[251:]
+    meaning = changed(
+        meaning,
+        pool_size=2**20,
+        positions=(*near, *(position + 2**15 for position in far)),
+        scale=(4, -8, 4),
+        codes=tuple(index % 16 for index in range(600)),
+    )
+    made = Draft(meaning)
+    made.blocks = [
+        block_of(meaning, DENSE, images=slice(0, 251), shift=3),
+        block_of(meaning, DENSE, images=slice(251, 600), shift=5),
+    ]
+    return Case(made)
+
+
+@valid("PLADA-LIM-002", "PLADA-DNS-001")
+def many_small_dense_blocks() -> Case:
+    """1,500 blocks of one image each, with dense labels of 65,536 classes: few models are used."""
+    meaning = Meaning(
+        classes=65_536,
+        names=None,
+        pool_size=3000,
+        positions=tuple(range(0, 3000, 2)),
+        labels=tuple(43 * index for index in range(1500)),
+    )
+    return Case(draft(meaning, DELTA, parts=[slice(at, at + 1) for at in range(1500)], shift=1))
+
+
+@invalid("dense-corrupt", "PLADA-DNS-001")
+def direct_low_bits_out_of_range() -> Case:
+    """The low bits of a distance of width 12 decode to 2^11, which carries into its width."""
+    width, before = 12, 4
+    coder, model = spec.Encoder(), spec.Distances()
+    for _ in range(before):
+        model.write(coder, 2**width)
+    node = 1
+    for place in (3, 2, 1, 0):
+        bit = width >> place & 1
+        coder.bit(model.widths[(model.average >> 3) * 16 + node], bit)
+        node = 2 * node + bit
+    coder.bit(model.second[width], 1)
+    rest = width - 1
+    assert coder.range % 2**rest  # else there is no such value
+    coder.range = coder.range >> rest
+    coder.low = coder.low + 2**rest * coder.range
+    coder.refill()
+    span = (before + 2) * 2**width + 1
+    made = Draft(Meaning(names=None, pool_size=2**18, positions=(0,), labels=(0,)))
+    stream = bytes([*coder.out, *(coder.low % 2**32).to_bytes(4, "big")])
+    made.blocks = [Block(0, span, before + 2, DENSE, Stream(stream), Stream(bytes(before + 2)))]
+    made.head = {"check": bytes(4)}
+    return Case(made, "BLOCK 0.positions")
+
+
+@invalid("dense-tail", "PLADA-DNS-002")
+def byte_beyond_what_a_decoder_reads() -> Case:
+    """A dense stream with the zeros that a decoder would read anyway, and one byte after them."""
+    stream = spec.write_dense_positions([0, 1, 2, 297, 298])
+    coder, model = spec.Decoder(stream), spec.Distances()
+    for _ in range(4):
+        model.read(coder)
+    return _positions(stream.ljust(coder.at, b"\x00") + b"\x01")
+
+
+@invalid("dense-tail", "PLADA-DNS-002")
+def another_last_byte_of_a_dense_stream() -> Case:
+    """The last byte is the next one, which decodes to the same distances: no byte is too many."""
+    stream = spec.write_dense_positions([0, 5, 53])
+    meaning = changed(positions=(3, 8, 56), labels=(0, 1, 1))
+    return _positions(stream[:-1] + bytes([stream[-1] + 1]), meaning)
+
+
+@invalid("dense-corrupt", "PLADA-DNS-001")
+def literal_label_in_the_queue_of_the_second_block() -> Case:
+    """The second block's literal label stands in its queue."""
+    case = literal_label_in_the_queue()
+    assert isinstance(case.file, Draft)
+    made = draft(changed(classes=4, names=None, pool_size=2000), shift=1)
+    second = case.file.block
+    second.first = 1000
+    made.blocks.append(second)
+    made.head = {"check": bytes(4)}
+    return Case(made, "BLOCK 1.labels")

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from .. import zstd_frames as frames
-from ..build import DELTA, DENSE, EXAMPLE, Chunk, Draft, Meaning, Stream, changed, draft, varint
+from ..build import (
+    DELTA,
+    DENSE,
+    EXAMPLE,
+    Chunk,
+    Draft,
+    Meaning,
+    Stream,
+    block_of,
+    changed,
+    draft,
+    varint,
+)
 from ..vector import Case, invalid, valid
 
 LARGEST = 2**53 - 1
@@ -35,6 +47,12 @@ def pool_of_2_to_32_and_1() -> Case:
     return Case(draft(changed(pool_size=2**32 + 1, positions=(3, 4, 5, 300, 2**32)), DELTA))
 
 
+@valid("PLADA-HEAD-003", "PLADA-HEAD-009")
+def small_positions_of_a_large_pool() -> Case:
+    """It is the pool's size that has positions hashed as u64, and not the positions."""
+    return Case(draft(changed(pool_size=2**40)))
+
+
 @valid("PLADA-HEAD-003", "PLADA-BLK-003")
 def every_image_kept() -> Case:
     """K is N: all of a pool of five."""
@@ -47,7 +65,7 @@ def one_class() -> Case:
     return Case(draft(changed(classes=1, names=(b"cat",), labels=(0,) * 5)))
 
 
-@valid("PLADA-HEAD-004", "PLADA-LAB-001")
+@valid("PLADA-HEAD-004", "PLADA-HEAD-009", "PLADA-LAB-001")
 def most_classes() -> Case:
     """65,536 unnamed classes, the last of which occurs."""
     return Case(draft(changed(classes=65_536, names=None, labels=(0, 255, 256, 65_535, 1))))
@@ -430,3 +448,54 @@ def max_stream_before_check() -> Case:
     made = draft()
     made.head = {"max_stream": b"\x07", "check": bytes(4)}
     return Case(made, "HEAD.max_stream")
+
+
+@invalid("varint-overflow", "PLADA-INT-001")
+def pool_size_padded_to_nine_bytes() -> Case:
+    """The pool's size is padded with zeros to nine bytes: eight bytes settle it."""
+    return _head("pool_size", b"\xe8\x87" + b"\x80" * 6 + b"\x00")
+
+
+@valid("PLADA-HEAD-006")
+def steep_weight_scale_from_a_negative_low() -> Case:
+    """A scale from low -32,768: read as unsigned, its weights would be too heavy."""
+    return Case(draft(changed(scale=(8, -32_768, 1155), codes=(0, 1, 2, 3, 255))))
+
+
+@invalid("weight-scale", "PLADA-HEAD-006")
+def weight_beyond_2_to_1023_from_a_negative_low() -> Case:
+    """A scale from low -32,768, the next steeper one than is allowed."""
+    return _scale(8, -32_768, 1156)
+
+
+@valid("PLADA-HEAD-006")
+def steepest_weight_scale_of_4_bits() -> Case:
+    """15 steps of 17,459 are allowed, as 4-bit codes have no more."""
+    return Case(draft(changed(scale=(4, 3, 17_459), codes=(0, 1, 2, 3, 15))))
+
+
+@invalid("weight-scale", "PLADA-HEAD-006")
+def too_steep_weight_scale_of_4_bits() -> Case:
+    """15 steps of 17,459 from low 4: the weight of the largest code is just above 2^1023."""
+    made = draft(changed(scale=(4, 4, 17_459), codes=(0,) * 5))
+    return Case(made, "HEAD.weight_scale")
+
+
+@valid("PLADA-HEAD-008", "PLADA-BLK-004")
+def largest_stream_is_the_weights() -> Case:
+    """One class, so no labels: the largest stream is that of the weights."""
+    meaning = changed(
+        classes=1, names=None, labels=(0,) * 5, positions=(3, 4, 5, 6, 7), scale=(8, 0, 1)
+    )
+    return Case(draft(changed(meaning, codes=(9, 8, 7, 6, 5))))
+
+
+@valid("PLADA-HEAD-008", "PLADA-FEAT-001", "PLADA-FEAT-002")
+def second_block_is_the_larger_one() -> Case:
+    """The second of three blocks has the largest stream, and alone it is dense and Zstd."""
+    made = draft(parts=(slice(0, 1), slice(1, 4), slice(4, 5)))
+    made.blocks[1] = block_of(made.meaning, DENSE, images=slice(1, 4))
+    labels = made.blocks[1].labels
+    labels.size, labels.compressed = len(labels.stored), True
+    labels.stored = frames.stored(labels.stored)
+    return Case(made)

@@ -90,3 +90,38 @@ def positions_come_before_labels() -> Case:
     made.block.positions = Stream(b"\x02\x11\x08\x9b\x00")
     made.block.labels = Stream(b"\x00\x00\x01\x02\x00")
     return Case(made, "BLOCK 0.positions")
+
+
+@valid("PLADA-LAB-001", "PLADA-LAB-002", "PLADA-HEAD-009")
+def weights_in_two_blocks() -> Case:
+    """Blocks of three and two images with 16-bit labels and 4-bit codes, each with its halves."""
+    meaning = changed(
+        classes=300,
+        names=None,
+        labels=(0, 299, 256, 1, 255),
+        scale=(4, -8, 4),
+        codes=(15, 0, 7, 1, 14),
+    )
+    return Case(draft(meaning, parts=(slice(0, 3), slice(3, 5))))
+
+
+@valid("PLADA-LAB-001")
+def labels_of_255_classes() -> Case:
+    """A label is 254 where C is 255."""
+    return Case(draft(changed(classes=255, names=None, labels=(0, 254, 1, 128, 2))))
+
+
+@invalid("label-range", "PLADA-LAB-001")
+def label_257_of_257_classes() -> Case:
+    """A label is 257 where C is 257, and its low byte is 1."""
+    made = draft(changed(classes=257, names=None))
+    made.block.labels = Stream(b"\x00\x00\x01\x01\x00" + b"\x00\x00\x01\x00\x00")
+    return Case(made, "BLOCK 0.labels")
+
+
+@invalid("label-range", "PLADA-LAB-001")
+def last_label_of_the_second_block() -> Case:
+    """The last label of the second block is C."""
+    made = draft(parts=(slice(0, 3), slice(3, 5)))
+    made.blocks[1].labels = Stream(b"\x01\x02")
+    return Case(made, "BLOCK 1.labels")

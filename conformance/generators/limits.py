@@ -5,6 +5,7 @@ from __future__ import annotations
 from .. import zstd_frames as frames
 from ..build import (
     DELTA,
+    DENSE,
     RLE,
     Block,
     Draft,
@@ -322,3 +323,103 @@ def bomb_of_runs() -> Case:
 def bomb_of_run_lengths() -> Case:
     """2^24 images in a stream of a few bytes that claims 2^23 runs."""
     return _one_class_block(2**24, 2**25, RLE, varint(2**23) + b"\x00")
+
+
+@limit(None, "PLADA-LIM-001", "PLADA-LIM-002")
+def metadata_of_64_kib() -> Case:
+    """Metadata of as many bytes as are allowed by default, nearly all of them spaces."""
+    blocks = frames.run(0x20, 2**16 - 2, last=False) + frames.raw(b"{}")
+    return Case(_with_metadata(frames.frame(blocks, 2**16), 1))
+
+
+@limit(None, "PLADA-LIM-001")
+def class_map_frame_stored_at_limit() -> Case:
+    """A class map of 8 bytes in a frame of 17 where 17 are allowed."""
+    return Case(_framed_names().file, limits={"class_map": 17})
+
+
+@limit("limit-class-map", "PLADA-LIM-001")
+def class_map_frame_stored_over_limit() -> Case:
+    """A class map of 8 bytes in a frame of 17 where 16 are allowed: what is stored counts too."""
+    return Case(_framed_names().file, "CLASSES.length", limits={"class_map": 16})
+
+
+def _framed_names() -> Case:
+    made = draft()
+    text = made.chunks[0].parts["text"]
+    made.chunks = [names_chunk(frames.stored(text), 1)]
+    return Case(made)
+
+
+@limit("limit-metadata", "PLADA-LIM-001")
+def metadata_frame_stored_over_limit() -> Case:
+    """Metadata of 22 bytes in a frame of 31 where 30 are allowed."""
+    made = _with_metadata(frames.stored(METADATA), 1)
+    return Case(made, "META.length", limits={"metadata": 30})
+
+
+@limit(None, "PLADA-LIM-001")
+def blocks_0_at_limit() -> Case:
+    """No block where none is allowed."""
+    return Case(draft(Meaning(positions=(), labels=())), limits={"blocks": 0})
+
+
+# A few kilobytes that would take more memory than the suite allows a refusal.
+
+
+def _large(octet: int = 0) -> Stream:
+    """A frame of 4 KiB that decodes to 128 MiB."""
+    fields = b"\x68" + (2**27).to_bytes(8, "little")
+    frame = frames.frame(frames.run(octet, 2**27), 2**27, descriptor=0xC0, fields=fields)
+    return Stream(frame, True, 2**27)
+
+
+@limit("stream-over-declared", "PLADA-STR-002", "PLADA-LIM-001")
+def large_bomb_of_positions() -> Case:
+    """Positions inflate to 128 MiB, beyond what HEAD declares."""
+    made = draft()
+    made.block.positions = _large()
+    made.head = {"max_stream": b"\x05"}
+    return Case(made, "BLOCK 0.positions")
+
+
+@limit("stream-over-declared", "PLADA-STR-002", "PLADA-LIM-001")
+def large_bomb_of_weights() -> Case:
+    """Weights inflate to 128 MiB, beyond what HEAD declares."""
+    made = draft(changed(scale=(8, 0, 1), codes=(0,) * 5))
+    made.block.weights = _large()
+    made.head = {"max_stream": b"\x05"}
+    return Case(made, "BLOCK 0.weights")
+
+
+@limit("limit-class-map", "PLADA-LIM-001")
+def large_bomb_of_names() -> Case:
+    """The class map inflates to 128 MiB."""
+    made = draft(changed(classes=65_536, names=None))
+    made.chunks = [names_chunk(_large(1).stored, 1)]
+    return Case(made, "CLASSES.text")
+
+
+@limit("limit-metadata", "PLADA-LIM-001")
+def large_bomb_of_metadata() -> Case:
+    """The metadata inflates to 128 MiB of opening brackets."""
+    return Case(_with_metadata(_large(0x5B).stored, 1), "META.text")
+
+
+@limit("zstd-corrupt", "PLADA-ZST-007", "PLADA-LIM-001")
+def large_bomb_that_states_little() -> Case:
+    """The labels state 5 bytes and inflate to 128 MiB."""
+    made = draft()
+    fields = b"\x68" + (5).to_bytes(4, "little")
+    frame = frames.frame(frames.run(0, 2**27), 5, descriptor=0x80, fields=fields)
+    made.block.labels = Stream(frame, True, 5)
+    return Case(made, "BLOCK 0.labels")
+
+
+@limit("stream-size", "PLADA-STR-003", "PLADA-LIM-001")
+def bomb_of_dense_images() -> Case:
+    """A block claims 2^24 images, dense ones, with one byte of labels."""
+    made = draft(Meaning(classes=2, names=None, pool_size=2**25, positions=(0,), labels=(0,)))
+    made.blocks = [Block(0, 2**25, 2**24, DENSE, Stream(b"\x80"), Stream(b"\x00"))]
+    made.head = {"check": bytes(4)}
+    return Case(made, "BLOCK 0.labels")

@@ -97,3 +97,59 @@ def damage_comes_before_the_pool() -> Case:
     data = bytearray(made.data)
     data[made.ranges["BLOCK 0.labels"][0]] ^= 1
     return Case(bytes(data), pool=IMAGES[:6])
+
+
+@valid("PLADA-POOL-001", role="client")
+def pool_of_one() -> Case:
+    """The client has exactly the payload's pool, of one image: its id is that of a leaf."""
+    meaning = changed(pool_id=spec.pool_id(IMAGES[:1]), pool_size=1, positions=(0,), labels=(1,))
+    return Case(draft(meaning), pool=IMAGES[:1])
+
+
+@valid("PLADA-POOL-001", role="client")
+def pool_of_nine() -> Case:
+    """The client has exactly the payload's pool, of nine images: a tree of eight and a leaf."""
+    return Case(draft(_for(IMAGES)), pool=IMAGES)
+
+
+@invalid("pool-mismatch", "PLADA-POOL-002", role="client", twin=False)
+def pool_size_beyond_its_id() -> Case:
+    """The payload states the id of six images, which the client has, and a size of seven."""
+    return Case(draft(_for(IMAGES[:6], size=7)), pool=IMAGES[:6])
+
+
+@invalid("pool-mismatch", "PLADA-POOL-002", role="client", twin=False)
+def client_without_images() -> Case:
+    """The client's pool is empty."""
+    return Case(draft(_for(IMAGES[:7])), pool=[])
+
+
+@invalid("pool-mismatch", "PLADA-POOL-001", "PLADA-POOL-002", role="client", twin=False)
+def pool_id_of_halves() -> Case:
+    """The pool id is that of a tree of seven images that is cut in the middle: three and four."""
+    left, right = spec.pool_id(IMAGES[:3]), spec.pool_id(IMAGES[3:7])
+    meaning = changed(
+        pool_id=hashlib.sha256(b"\x01" + left + right).digest(),
+        pool_size=7,
+        positions=(0, 2, 3),
+        labels=(0, 1, 0),
+    )
+    return Case(draft(meaning), pool=IMAGES[:7])
+
+
+@invalid("pool-mismatch", "PLADA-POOL-001", "PLADA-POOL-002", role="client", twin=False)
+def pool_id_with_doubled_leaf() -> Case:
+    """The pool id is that of a tree whose last of three leaves is doubled to make it even."""
+    images = [*IMAGES[:3], IMAGES[2]]
+    meaning = changed(
+        pool_id=spec.pool_id(images), pool_size=3, positions=(0, 1, 2), labels=(0, 1, 0)
+    )
+    return Case(draft(meaning), pool=images)
+
+
+@invalid("trailing-bytes", "PLADA-CHK-001", "PLADA-POOL-002", role="client", twin=False)
+def trailing_bytes_come_before_the_pool() -> Case:
+    """A file for another pool that a byte follows: it is refused for the byte."""
+    made = draft(_for(IMAGES[:7]))
+    made.trailing = b"\x00"
+    return Case(made, pool=IMAGES[:6])

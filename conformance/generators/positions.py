@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import appendix_b as spec
-from ..build import BITMAP, DELTA, RLE, Block, Draft, Meaning, Stream, draft, varint
+from ..build import BITMAP, DELTA, DENSE, RLE, Block, Draft, Meaning, Stream, draft, varint
 from ..vector import Case, invalid, valid
 
 LARGEST = 2**53 - 1
@@ -313,3 +313,66 @@ def runs_keep_too_many() -> Case:
 def runs_total_before_count() -> Case:
     """The runs neither fill the range nor keep the count: the range comes first."""
     return _runs(2, [3, 3, 295], span=299, count=5)
+
+
+@valid("PLADA-SPL-001", "PLADA-SPL-002", "PLADA-IDX-004")
+def distances_of_every_width() -> Case:
+    """Distances of widths 0 to 51 and back, so that wide ones start at every bit of a byte."""
+    positions = [0]
+    for width in (*range(52), *range(50, 0, -1)):
+        positions.append(positions[-1] + 2**width + (2**width - 1) // 3)
+    positions = [position for position in positions if position < LARGEST]
+    return Case(_kept(*positions, encoding=DELTA))
+
+
+@valid("PLADA-STR-003")
+def delta_in_a_span_of_2_to_9_and_1() -> Case:
+    """One distance of 2^9: its low bits take two bytes, as many as the span allows."""
+    return Case(_kept(0, 2**9, encoding=DELTA))
+
+
+@invalid("stream-size", "PLADA-STR-003")
+def delta_in_a_span_of_2_to_9() -> Case:
+    """A byte more than the low bits of a distance below 2^9 can take."""
+    return _delta(b"\x09\x00\x00", 2**9, 2)
+
+
+@valid("PLADA-STR-003", "PLADA-SPL-001")
+def delta_in_a_span_of_2_to_15_and_1() -> Case:
+    """One distance of 2^15, the smallest whose width takes a byte of its own."""
+    return Case(_kept(0, 2**15, encoding=DELTA))
+
+
+@invalid("stream-size", "PLADA-STR-003")
+def delta_in_a_span_of_2_to_15() -> Case:
+    """A byte of its own for a width that a span of 2^15 does not allow."""
+    return _delta(b"\x0f\x0f\x00\x00", 2**15, 2)
+
+
+@invalid("integer-size", "PLADA-SPL-002")
+def rle_at_its_upper_bound() -> Case:
+    """As many bytes as three run lengths within a span of five can take, and eight more."""
+    return _stream(b"\x01" + bytes(10), span=5, count=4, encoding=RLE)
+
+
+@invalid("stream-size", "PLADA-STR-003")
+def rle_above_its_bounds_for_few_gaps() -> Case:
+    """A byte more: one position is skipped, so that there are three run lengths at most."""
+    return _stream(b"\x01" + bytes(11), span=5, count=4, encoding=RLE)
+
+
+def _register_ends() -> None:
+    for name, encoding in (("bitmap", BITMAP), ("delta", DELTA), ("rle", RLE), ("dense", DENSE)):
+
+        def make(encoding: int = encoding) -> Case:
+            return Case(_kept(LARGEST - 20, LARGEST - 2, LARGEST - 1, encoding=encoding))
+
+        make.__name__ = f"{name}_at_the_end_of_the_largest_pool"
+        make.__doc__ = (
+            f"A block ({name}) that ends with position 2^53 - 2: adding in another order than "
+            "first + (a - b) loses a bit where integers are doubles."
+        )
+        valid("PLADA-INT-001", "PLADA-BLK-002", area="positions")(make)
+
+
+_register_ends()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from ..build import SIGN, Chunk, Draft, Made, draft
+from .. import plain_verifier as curve
+from ..build import SIGN, Chunk, Draft, Made, changed, draft, metadata_chunk
 from ..vector import Case, invalid, valid
 
 ORDER = 2**252 + 27742317777372353535851937790883648493
@@ -277,3 +278,178 @@ def late_metadata_after_signature() -> Case:
     made.after.append(Chunk(SIGN, {"key_id": bytes(8), "signature": bytes(64)}))
     made.after.append(Chunk(0xC1, {"form": b"\x00", "text": b"{}"}))
     return Case(made, "META.type")
+
+
+@valid("PLADA-SIG-003", "PLADA-SIG-004", role="verifier")
+def verified_with_every_chunk() -> Case:
+    """A signed file with weights, metadata, two blocks and an unknown chunk: all are covered."""
+    meaning = changed(scale=(8, -256, 32), codes=(0, 1, 254, 255, 7))
+    made = draft(meaning, parts=(slice(0, 3), slice(3, 5)))
+    made.chunks += [metadata_chunk(b'{"producer":"by hand"}'), Chunk(0x9E, {"body": b"\x00"})]
+    case = _case(_signed(made=made), "verified")
+    return Case(case.file, content_id=meaning.content_id, more=case.more)
+
+
+@valid("PLADA-SIG-003", "PLADA-SIG-004", role="verifier")
+def verified_by_a_key_of_the_other_root() -> Case:
+    """Signed by a key whose point takes the root of -1 and has an even x; that of R is odd."""
+    return _case(_signed("south"), "verified", keys=(_public("south"),))
+
+
+@invalid("signature-key", "PLADA-SIG-004", "PLADA-SIG-005", role="verifier", twin=False)
+def key_id_of_another_key() -> Case:
+    """Rightly signed by the caller's key, under the key id of another one."""
+    made = _signed()
+    made.chunk(SIGN).parts["key_id"] = _key_id(_public("other"))
+    return _case(made, "unverified")
+
+
+@invalid("signature-bad", "PLADA-SIG-003", "PLADA-SIG-005", role="verifier", twin=False)
+def key_that_is_no_point() -> Case:
+    """The caller's key is 32 bytes that encode no point, and SIGN has its key id."""
+    public = (2).to_bytes(32, "little")
+    made = draft()
+    made.after.append(Chunk(SIGN, {"key_id": _key_id(public), "signature": bytes(64)}))
+    return _case(made, "bad", keys=(public,))
+
+
+# Signatures at the edges of RFC 8032, section 5.1.7, where implementations differ.
+
+
+def _scalar(word: str) -> int:
+    """Return the secret scalar of a key (RFC 8032, section 5.1.5)."""
+    seed = hashlib.sha256(word.encode()).digest()
+    low = int.from_bytes(hashlib.sha512(seed).digest()[:32], "little")
+    return low & (2**254 - 8) | 2**254
+
+
+def _challenge(r: bytes, public: bytes, message: bytes) -> int:
+    return int.from_bytes(hashlib.sha512(r + public + message).digest(), "little") % ORDER
+
+
+def _of_order_8() -> Any:
+    """Return a point of order 8: what the group's order leaves of some point."""
+    for y in range(2, 100):
+        point = curve._decode(y.to_bytes(32, "little"))
+        small = point and curve._multiply(ORDER, point)
+        if small and curve._encode(curve._multiply(4, small)) != _NEUTRAL:
+            return small
+    raise AssertionError
+
+
+_NEUTRAL = (1).to_bytes(32, "little")
+
+
+def _unsigned(note: int) -> Draft:
+    """The worked example with a note that gives it other bytes, and no END."""
+    made = draft()
+    made.chunks.append(metadata_chunk(b'{"note":%d}' % note))
+    made.end = None
+    return made
+
+
+def _by_hand(made: Draft, public: bytes, r: bytes, s: int) -> Draft:
+    signature = r + s.to_bytes(32, "little")
+    made.after.append(Chunk(SIGN, {"key_id": _key_id(public), "signature": signature}))
+    made.end = draft().end
+    return made
+
+
+@invalid("signature-bad", "PLADA-SIG-003", role="verifier", twin=False)
+def key_of_order_8() -> Case:
+    """The caller's key is a point of order 8, and the equation holds with an S of 0."""
+    point = _of_order_8()
+    public = curve._encode(point)
+    for note in range(1000):
+        made = _unsigned(note)
+        message = _message(made.build().data)
+        for multiple in range(8):
+            r = curve._encode(curve._multiply(8 - multiple, point))
+            if _challenge(r, public, message) % 8 == multiple:
+                return _case(_by_hand(made, public, r, 0), "bad", keys=(public,))
+    raise AssertionError
+
+
+def _mixed(*, holds: bool) -> tuple[Draft, bytes]:
+    """A file signed by a key with a part of order 8, with or without which the equation holds."""
+    secret, nonce = _scalar("server"), _scalar("nonce")
+    public = curve._encode(curve._add(curve._multiply(secret, curve._BASE), _of_order_8()))
+    r = curve._encode(curve._multiply(nonce, curve._BASE))
+    for note in range(1000):
+        made = _unsigned(note)
+        k = _challenge(r, public, _message(made.build().data))
+        if (k % 8 == 0) is holds:
+            return _by_hand(made, public, r, (nonce + k * secret) % ORDER), public
+    raise AssertionError
+
+
+@invalid("signature-bad", "PLADA-SIG-003", role="verifier", twin=False)
+def signature_that_holds_with_the_cofactor() -> Case:
+    """The equation holds only when both of its sides are multiplied by 8."""
+    made, public = _mixed(holds=False)
+    return _case(made, "bad", keys=(public,))
+
+
+@valid("PLADA-SIG-003", role="verifier")
+def key_with_a_part_of_small_order() -> Case:
+    """The caller's key is not of small order, but has such a part; the equation holds as it is."""
+    made, public = _mixed(holds=True)
+    return _case(made, "verified", keys=(public,))
+
+
+@valid("PLADA-SIG-003", role="verifier")
+def signature_with_a_neutral_r() -> Case:
+    """R is the neutral point, which RFC 8032 allows."""
+    public = _public("server")
+    made = _unsigned(0)
+    k = _challenge(_NEUTRAL, public, _message(made.build().data))
+    s = k * _scalar("server") % ORDER
+    return _case(_by_hand(made, public, _NEUTRAL, s), "verified")
+
+
+@invalid("signature-bad", "PLADA-SIG-003", role="verifier", twin=False)
+def signature_with_a_second_spelling_of_r() -> Case:
+    """R is the neutral point, spelled with y = p + 1: points are equal, bytes are not."""
+    public, r = _public("server"), (FIELD + 1).to_bytes(32, "little")
+    made = _unsigned(0)
+    k = _challenge(r, public, _message(made.build().data))
+    return _case(_by_hand(made, public, r, k * _scalar("server") % ORDER), "bad")
+
+
+# What a reader, which does not look at signatures, says of their place.
+
+
+def _followed(chunk: Chunk, fault: str) -> Case:
+    made = draft()
+    made.after.append(Chunk(SIGN, {"key_id": bytes(8), "signature": bytes(64)}))
+    made.after.append(chunk)
+    return Case(made, fault)
+
+
+@invalid("signature-place", "PLADA-SIG-001", twin=False)
+def block_after_signature() -> Case:
+    """SIGN stands between two blocks."""
+    made = draft(parts=(slice(0, 3), slice(3, 5)))
+    second = made.blocks.pop()
+    made.after.append(Chunk(SIGN, {"key_id": bytes(8), "signature": bytes(64)}))
+    made.after.append(second.chunk())
+    made.head = {"kept": b"\x05", "max_stream": b"\x03"}
+    return Case(made, "BLOCK 1.type")
+
+
+@invalid("signature-place", "PLADA-SIG-001", "PLADA-CON-011", twin=False)
+def unknown_ancillary_after_signature() -> Case:
+    """An unknown ancillary chunk stands between SIGN and END."""
+    return _followed(Chunk(0x9E), "chunk 9E.type")
+
+
+@invalid("chunk-duplicate", "PLADA-CON-006", "PLADA-SIG-001", "PLADA-CHK-001", twin=False)
+def second_signature() -> Case:
+    """A second SIGN: it is a duplicate before it is out of place."""
+    return _followed(Chunk(SIGN, {"key_id": bytes(8), "signature": bytes(64)}), "SIGN'.type")
+
+
+@invalid("unknown-critical-chunk", "PLADA-CON-005", "PLADA-CHK-001", twin=False)
+def unknown_critical_after_signature() -> Case:
+    """An unknown critical chunk between SIGN and END: its type comes before its place."""
+    return _followed(Chunk(0x1F), "chunk 1F.type")

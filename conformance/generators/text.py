@@ -31,7 +31,7 @@ def unnamed_classes() -> Case:
     return Case(draft(changed(names=None)))
 
 
-@valid("PLADA-TXT-002", "PLADA-TXT-001")
+@valid("PLADA-TXT-002", "PLADA-TXT-001", "PLADA-HEAD-009")
 def identifiers() -> Case:
     """Names and external identifiers."""
     return Case(draft(IDENTIFIED))
@@ -55,7 +55,7 @@ def name_of_255_bytes() -> Case:
     return _named("é".encode() * 127 + b"x", b"dog")
 
 
-@valid("PLADA-TXT-003", "PLADA-TXT-005")
+@valid("PLADA-TXT-003", "PLADA-TXT-005", "PLADA-HEAD-009")
 def names_of_all_lengths_of_utf8() -> Case:
     """Characters of one to four bytes, the last of Unicode among them."""
     return _named("aé猫🐕".encode(), "\U0010ffff".encode())
@@ -87,7 +87,7 @@ def metadata_stored() -> Case:
     return Case(_metadata(text))
 
 
-@valid("PLADA-TXT-008")
+@valid("PLADA-TXT-008", "PLADA-FEAT-001")
 def metadata_compressed() -> Case:
     """Zstd metadata in a file that does not need the feature."""
     return Case(_metadata(frames.stored(b'{"producer":"by hand"}'), 1))
@@ -265,14 +265,18 @@ def _register_forbidden() -> None:
         0x0000, 0x000A, 0x001B, 0x001F, 0x007F, 0x0080, 0x009F, 0x061C, 0x200E, 0x200F, 0x2028,
         0x202E, 0x2066, 0x2069, 0xFEFF,
     )  # fmt: skip
-    for place in places:
+    within = (
+        0x0009, 0x000D, 0x0085, 0x2029, 0x202A, 0x202B, 0x202C, 0x202D, 0x2067, 0x2068,
+    )  # fmt: skip
+    for place in (*places, *within):
 
         def make(place: int = place) -> Case:
             return _forbidden(chr(place))
 
         make.__name__ = f"forbidden_u{place:04x}"
         make.__doc__ = f"A name holds U+{place:04X}."
-        invalid("name-forbidden-character", "PLADA-TXT-005", area="text")(make)
+        twin = place in places
+        invalid("name-forbidden-character", "PLADA-TXT-005", area="text", twin=twin)(make)
 
 
 _register_forbidden()
@@ -349,6 +353,40 @@ def _register_metadata() -> None:
         "metadata_leading_zero": (b'{"a":01}', "A number has a leading zero."),
         "metadata_single_quotes": (b"{'a':1}", "A key stands in single quotes."),
         "metadata_null_byte_after": (b"{}\x00", "A zero byte follows the object."),
+        "metadata_duplicate_proto": (
+            b'{"__proto__":1,"__proto__":2}',
+            "A key that some languages keep for themselves occurs twice.",
+        ),
+        "metadata_just_beyond_double": (
+            b'{"a":1.797693134862315808e308}',
+            "A number just above the largest double rounds to an infinite one.",
+        ),
+        "metadata_long_number_beyond_double": (
+            b'{"a":1' + b"0" * 400 + b".5}",
+            "A number of 401 digits and a fraction lies beyond the range of a double.",
+        ),
+        "metadata_form_feed": (b'{\x0c"a":1}', "A form feed stands where white space may."),
+        "metadata_no_break_space": (
+            '{"a":\u00a01}'.encode(),
+            "A no-break space stands where white space may.",
+        ),
+        "metadata_number_without_fraction": (b'{"a":1.}', "No digit follows a decimal point."),
+        "metadata_number_without_start": (b'{"a":.5}', "No digit stands before a decimal point."),
+        "metadata_number_with_plus": (b'{"a":+1}', "A number has a plus sign."),
+        "metadata_hexadecimal": (b'{"a":0x10}', "A number is hexadecimal."),
+        "metadata_minus_alone": (b'{"a":-}', "A number is a minus sign."),
+        "metadata_tab_in_string": (b'{"a":"\t"}', "A string holds a bare tab."),
+        "metadata_surrogate_thrice": (
+            b'{"a":"\\ud83d\\ud83d\\udc15"}',
+            "A lone surrogate stands before a surrogate pair.",
+        ),
+        "metadata_true_in_capitals": (b'{"a":True}', "A value is True, as Python writes it."),
+        "metadata_string": (b'"a"', "The metadata is a string."),
+        "metadata_overlong_utf8": (b'{"a":"\xc0\xaf"}', "A string spells / in two bytes."),
+        "metadata_surrogate_in_utf8": (
+            b'{"a":"\xed\xa0\xbd\xed\xb0\x95"}',
+            "A string spells a surrogate pair in UTF-8.",
+        ),
         "metadata_bad_escape": (b'{"a":"\\x41"}', "A string holds an escape that JSON lacks."),
     }
     for name, (text, sentence) in faults.items():
@@ -369,3 +407,102 @@ def metadata_comes_before_blocks() -> Case:
     made = _metadata(b"[]")
     made.block.labels.stored = b"\x09\x00\x01\x01\x00"
     return Case(made, "META.text")
+
+
+@valid("PLADA-TXT-001", "PLADA-TXT-002")
+def identifiers_of_three_classes() -> Case:
+    """Three names, then three identifiers, the middle one empty."""
+    meaning = changed(
+        classes=3, names=(b"cat", b"dog", b"eel"), identifiers=(b"n02121620", b"", b"n01442539")
+    )
+    return Case(draft(meaning))
+
+
+@valid("PLADA-TXT-001", "PLADA-TXT-002")
+def identifiers_compressed() -> Case:
+    """Names and identifiers in one frame: both bits of the form are set."""
+    made = draft(IDENTIFIED)
+    made.chunks = [names_chunk(frames.stored(class_map(IDENTIFIED)), 3)]
+    return Case(made)
+
+
+@valid("PLADA-TXT-006")
+def names_that_differ_in_white_space() -> Case:
+    """White space at the ends of a name, or another one within, makes another name."""
+    names = tuple(
+        name.encode() for name in ("cat", "cat ", " cat", "big cat", "big  cat", "big\u00a0cat")
+    )
+    return Case(draft(changed(classes=6, names=names)))
+
+
+@valid("PLADA-TXT-006")
+def names_that_look_alike() -> Case:
+    """A ligature and its letters, Latin and Cyrillic, with and without a joiner: all differ."""
+    names = ("fish", "\ufb01sh", "c\u0430t", "cat", "c\u200dat", "ß", "ss")
+    return Case(draft(changed(classes=7, names=tuple(name.encode() for name in names))))
+
+
+@invalid("name-duplicate", "PLADA-TXT-006")
+def same_name_twice_apart() -> Case:
+    """The first and the last of three classes are called dog; they do not stand side by side."""
+    made = draft(Meaning(classes=3, names=(b"dog", b"cat", b"dog")))
+    return Case(made, "CLASSES.text")
+
+
+@invalid("name-duplicate", "PLADA-TXT-006")
+def same_identifier_twice_apart() -> Case:
+    """The first and the last of three classes have one identifier, the middle one has none."""
+    meaning = changed(classes=3, names=(b"cat", b"dog", b"eel"), identifiers=(b"n1", b"", b"n1"))
+    return Case(draft(meaning), "CLASSES.text")
+
+
+@invalid("name-duplicate", "PLADA-TXT-006", twin=False)
+def same_name_twice_among_many() -> Case:
+    """12,000 names, of which the last one stands before: finding it does not take long."""
+    names = tuple(b"%04x" % number for number in range(11_999))
+    meaning = Meaning(classes=12_000, names=(*names, names[5000]))
+    return Case(draft(meaning), "CLASSES.text")
+
+
+def _register_valid_metadata() -> None:
+    texts = {
+        "metadata_of_many_siblings": (
+            b'{"a":[' + b"[]," * 40 + b"{}]}",
+            "41 arrays and objects side by side are no nesting.",
+        ),
+        "backslash_before_quote": (
+            b'{"a":"\\\\","b":"' + b"[" * 40 + b'"}',
+            "A string ends in an escaped backslash, and the next one holds brackets.",
+        ),
+        "metadata_keys_that_look_alike": (
+            '{"a":1,"A":2,"\u00c5":3,"A\u030a":4,"a ":5,"":6}'.encode(),
+            "Keys that differ in case, normalisation or white space are no duplicates.",
+        ),
+        "metadata_keys_with_null": (
+            b'{"a\\u0000b":1,"a\\u0000c":2,"a":3}',
+            "Keys that differ behind an escaped null character are no duplicates.",
+        ),
+        "metadata_keys_of_other_languages": (
+            b'{"__proto__":{"a":1},"constructor":null,"toString":0,"hasOwnProperty":1}',
+            "Keys that have a meaning in some languages have none here.",
+        ),
+        "metadata_noncharacters": (
+            '{"a":"\uffff\\uffff\U0010ffff","b":"\x7f"}'.encode(),
+            "Noncharacters are allowed, escaped or not, and so is U+007F.",
+        ),
+        "numbers_at_the_ends_of_a_double": (
+            b'{"a":1.797693134862315807e308,"b":1e-400,"c":-0,"d":9007199254740993.0,'
+            b'"e":0.0001E+311,"f":-0.0e-0}',
+            "Numbers that just do not round to an infinite double, or round to zero.",
+        ),
+    }
+    for name, (text, sentence) in texts.items():
+
+        def make(text: bytes = text) -> Case:
+            return Case(_metadata(text))
+
+        make.__name__, make.__doc__ = name, sentence
+        valid("PLADA-TXT-008", area="text")(make)
+
+
+_register_valid_metadata()

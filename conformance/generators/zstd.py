@@ -582,3 +582,76 @@ def skippable_frame_of_metadata() -> Case:
     made = draft()
     made.chunks.append(metadata_chunk(b"\x50\x2a\x4d\x18\x02\x00\x00\x00{}", 1))
     return Case(made, "META.text")
+
+
+@invalid("zstd-frame", "PLADA-ZST-001")
+def frame_of_four_bytes() -> Case:
+    """The stream is the magic number and nothing else."""
+    return _labels(frames.MAGIC)
+
+
+@valid("PLADA-ZST-005")
+def window_with_a_mantissa() -> Case:
+    """A frame of 1,152 labels with a window of 1 KiB and one eighth, which just covers them."""
+    return _eighths(1152)
+
+
+@invalid("zstd-window", "PLADA-ZST-005")
+def window_with_a_mantissa_too_small() -> Case:
+    """A frame of 1,153 labels with a window of 1 KiB and one eighth."""
+    return Case(_eighths(1153).file, "BLOCK 0.labels")
+
+
+def _eighths(count: int) -> Case:
+    made = _many(bytes(count), 2)
+    blocks = frames.run(0, 1024, last=False) + frames.run(0, count - 1024)
+    fields = b"\x01" + (count - 256).to_bytes(2, "little")
+    frame = frames.frame(blocks, count, descriptor=0x40, fields=fields)
+    made.block.labels = Stream(frame, True, count)
+    return Case(made)
+
+
+@valid("PLADA-ZST-005")
+def window_just_below_8_mib() -> Case:
+    """A window of 7.5 MiB, the next smaller one than is allowed."""
+    fields = b"\x67" + (5).to_bytes(4, "little")
+    return _labels_valid(frames.frame(frames.raw(FIVE), 5, descriptor=0x80, fields=fields))
+
+
+@invalid("zstd-window", "PLADA-ZST-005")
+def content_of_8_mib_in_a_smaller_window() -> Case:
+    """A frame states 8 MiB and a window of 7.5 MiB."""
+    fields = b"\x67" + (2**23).to_bytes(4, "little")
+    frame = frames.frame(frames.run(0, 2**23), 2**23, descriptor=0x80, fields=fields)
+    return _labels(frame, 2**23)
+
+
+@invalid("zstd-block", "PLADA-ZST-008")
+def run_larger_than_its_window() -> Case:
+    """A run of six bytes in a single-segment frame of five."""
+    return _labels(frames.frame(frames.run(0, 6), 5))
+
+
+@invalid("zstd-corrupt", "PLADA-ZST-007")
+def frame_of_names_smaller_than_it_states() -> Case:
+    """The class map's frame states eight bytes and holds seven."""
+    made = draft()
+    made.chunks[0].parts = {"form": b"\x01", "text": frames.frame(frames.raw(b"\x03cat\x02do"), 8)}
+    return Case(made, "CLASSES.text")
+
+
+@invalid("zstd-trailing", "PLADA-ZST-006")
+def byte_after_the_frame_of_metadata() -> Case:
+    """A zero byte follows the metadata's frame."""
+    made = draft()
+    made.chunks.append(metadata_chunk(frames.stored(b"{}") + b"\x00", 1))
+    return Case(made, "META.text")
+
+
+@invalid("zstd-checksum", "PLADA-ZST-009")
+def checksum_of_metadata() -> Case:
+    """The metadata's frame has a content checksum."""
+    made = draft()
+    frame = frames.frame(frames.raw(b"{}"), 2, descriptor=0x24) + b"\x00" * 4
+    made.chunks.append(metadata_chunk(frame, 1))
+    return Case(made, "META.text")

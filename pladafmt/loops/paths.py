@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
@@ -44,6 +45,9 @@ class Path:
         """Return the chances and ages of `size` fresh bit models."""
         if self.compiled:
             return np.full(size, 32768, dtype=np.int32), np.zeros(size, dtype=np.int16)
+        if size > MANY_MODELS:
+            # Made when they are first used: a file may have many blocks of few images each.
+            return defaultdict(lambda: 32768), defaultdict(int)
         return [32768] * size, [0] * size
 
     def octets(self, data: bytes | memoryview) -> Any:
@@ -66,6 +70,10 @@ PLAIN = Path(kernels, compiled=False)
 
 MANY = 50_000
 """Images from which numba is worth importing: plain Python takes half a second for them."""
+
+
+MANY_MODELS = 2048
+"""Bit models from which a small block is decoded faster without making all of them."""
 
 
 @cache

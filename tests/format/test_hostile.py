@@ -23,9 +23,8 @@ from pladafmt import (
     validate,
 )
 from pladafmt.head import Head
+from pladafmt.testing import ENCODINGS, damaged, damaged_files, payloads, valid_files
 from pladafmt.writer import Encoding
-
-from .strategies import ENCODINGS, damaged, payloads
 
 SMALL = Limits(kept=4096, stream=16_384, blocks=64, class_map=4096, metadata=4096)
 
@@ -50,27 +49,15 @@ def test_any_bytes(data: bytes, prefix: int) -> None:
     read_or_refuse((layout.MAGIC + b"\x01")[:prefix] + data)
 
 
-@given(
-    st.data(),
-    payloads(),
-    st.sampled_from(ENCODINGS),
-    st.none() | st.integers(1, 5000),
-    st.booleans(),
-)
-def test_damaged_files(
-    data: st.DataObject,
-    payload: Payload,
-    encoding: Encoding,
-    block_span: int | None,
-    dense: bool,
-) -> None:
-    if block_span is not None and payload.pool.size > 10_000:
-        block_span = None
-    try:
-        whole = dumps(payload, encoding=encoding, block_span=block_span, dense=dense)
-    except PladaError:
-        whole = dumps(payload, dense=dense)
-    read_or_refuse(data.draw(damaged(whole)))
+@given(damaged_files())
+def test_damaged_files(data: bytes) -> None:
+    read_or_refuse(data)
+
+
+@given(valid_files())
+def test_valid_files(data: bytes) -> None:
+    assert validate(data).ok
+    read_or_refuse(data)
 
 
 def test_every_truncation_is_refused() -> None:

@@ -26,10 +26,10 @@ from pladafmt import (
     writer,
 )
 from pladafmt.rewrite import Rewritten, rewrite
+from pladafmt.testing import ENCODINGS, damaged, metadata, payloads
 from pladafmt.writer import Encoding
 
 from .damage import chunks_of, joined
-from .strategies import ENCODINGS, damaged, metadata, payloads
 
 SIGN = signature_chunk.write(bytes(8), bytes(64))
 SAFE = [0xC2, 0xD7, 0xDF]

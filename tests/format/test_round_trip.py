@@ -25,9 +25,8 @@ from pladafmt import (
     validate,
     zstd,
 )
+from pladafmt.testing import ENCODINGS, payloads
 from pladafmt.writer import Encoding
-
-from .strategies import ENCODINGS, payloads
 
 POOL = PoolRef(bytes(range(32)), 1000)
 

@@ -34,6 +34,7 @@ from pladafmt.crc import ONES, RangeCrc
 from pladafmt.ledger import Ledger
 from pladafmt.salvage import Salvaged, salvage
 from pladafmt.search import Search
+from pladafmt.testing import damaged, payloads
 
 from .damage import (
     PREAMBLE,
@@ -45,7 +46,6 @@ from .damage import (
     noise,
     positions_in,
 )
-from .strategies import damaged, payloads
 
 SPAN = 100
 

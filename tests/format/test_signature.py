@@ -33,8 +33,7 @@ from pladafmt import (
 from pladafmt.keys import BadKey, PrivateKey, PublicKey
 from pladafmt.signature import Status, check, require, sign
 from pladafmt.tables import EXAMPLE
-
-from .strategies import damaged, payloads, repair
+from pladafmt.testing import damaged, payloads, repair
 
 _WORKED_EXAMPLE = draft()
 GOOD: bytes = _WORKED_EXAMPLE.build().data

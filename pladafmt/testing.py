@@ -1,4 +1,21 @@
-"""Hypothesis strategies for payloads and for damaged files."""
+"""Hypothesis strategies for payloads, their files, and damaged files.
+
+For people who test what reads or writes `.plada` files. Needs Hypothesis, as in
+``pip install 'plada[test]'``; nothing else in pladafmt imports this module. A reader is tested with
+
+::
+
+    from hypothesis import given
+    from pladafmt import validate
+    from pladafmt.testing import damaged_files, valid_files
+
+    @given(valid_files() | damaged_files())
+    def test_my_reader(data):
+        report = validate(data)
+        assert my_verdict(data) == (report.verdict, report.code)
+
+and a writer by reading what it makes of `payloads`.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +26,35 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from hypothesis import strategies as st
 
-from pladafmt import Payload, PladaError, PoolRef, WeightScale, chunks, layout, names
-from pladafmt.writer import Encoding
+from . import chunks, layout, names
+from .errors import PladaError
+from .payload import Payload, PoolRef
+from .weights import WeightScale
+from .writer import Encoding, dumps
+
+try:
+    from hypothesis import strategies as st
+except ImportError as error:
+    raise ImportError("pladafmt.testing needs Hypothesis: pip install 'plada[test]'.") from error
+
+__all__ = [
+    "ENCODINGS",
+    "class_names",
+    "damaged",
+    "damaged_files",
+    "metadata",
+    "payloads",
+    "positions",
+    "repair",
+    "valid_files",
+]
 
 ENCODINGS: tuple[Encoding, ...] = ("auto", "bitmap", "delta", "rle")
+"""What `pladafmt.dumps` takes for `encoding`."""
 
 MAX_SIZE = 2**53 - 1
+"""Images in the largest pool."""
 
 _text = st.text(
     st.characters(codec="utf-8").filter(lambda c: names.find_forbidden(c) is None),
@@ -25,11 +63,12 @@ _text = st.text(
 )
 
 
-class_names = _text.map(partial(unicodedata.normalize, "NFC")).filter(
+class_names: st.SearchStrategy[str] = _text.map(partial(unicodedata.normalize, "NFC")).filter(
     lambda t: 0 < len(t.encode()) <= 255
 )
+"""Names that a class may have."""
 
-json_values: st.SearchStrategy[Any] = st.recursive(
+_json_values: st.SearchStrategy[Any] = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-(2**53) + 1, 2**53 - 1)
@@ -42,14 +81,15 @@ json_values: st.SearchStrategy[Any] = st.recursive(
     max_leaves=6,
 )
 
-metadata = st.dictionaries(
-    st.text(st.characters(codec="utf-8"), max_size=8), json_values, max_size=4
+metadata: st.SearchStrategy[dict[str, Any]] = st.dictionaries(
+    st.text(st.characters(codec="utf-8"), max_size=8), _json_values, max_size=4
 )
+"""JSON objects that metadata may be."""
 
 
 @st.composite
 def positions(draw: st.DrawFn, size: int) -> list[int]:
-    """Strictly increasing positions below `size`: scattered, in runs, all, or none."""
+    """Draw ascending positions below `size`: scattered, in runs, all, or none."""
     if size == 0:
         return []
     shape = draw(st.sampled_from(["scattered", "runs", "all", "none", "ends"]))
@@ -74,7 +114,12 @@ def positions(draw: st.DrawFn, size: int) -> list[int]:
 
 @st.composite
 def payloads(draw: st.DrawFn, *, max_size: int = MAX_SIZE) -> Payload:
-    """Any valid payload, with the corners of the format over-represented."""
+    """Draw any payload that has a file, with the corners of the format over-represented.
+
+    Args:
+        draw: given by Hypothesis.
+        max_size: images in the largest pool to draw.
+    """
     size = draw(
         st.one_of(
             st.sampled_from([0, 1, 7, 8, 9, 14_197_122, 2**32 + 5, MAX_SIZE]),
@@ -115,8 +160,34 @@ def payloads(draw: st.DrawFn, *, max_size: int = MAX_SIZE) -> Payload:
     )
 
 
+@st.composite
+def valid_files(draw: st.DrawFn, *, max_size: int = MAX_SIZE, dense: bool = True) -> bytes:
+    """Draw the bytes of any valid file that pladafmt can write.
+
+    Args:
+        draw: given by Hypothesis.
+        max_size: images in the largest pool to draw; smaller ones also come in several blocks.
+        dense: whether some files may need the feature ``dense``.
+    """
+    payload = draw(payloads(max_size=max_size))
+    encoding = draw(st.sampled_from(ENCODINGS))
+    block_span = draw(st.none() | st.integers(1, 5000))
+    if payload.pool.size > 10_000:
+        block_span = None
+    dense = dense and draw(st.booleans())
+    try:
+        return dumps(payload, encoding=encoding, block_span=block_span, dense=dense)
+    except PladaError:
+        # Not every payload can be written as a bitmap.
+        return dumps(payload, dense=dense)
+
+
 def repair(data: bytes) -> bytes:
-    """Return `data` with the CRC of every chunk that can still be found made right."""
+    """Return `data` with the CRC of every chunk that can still be found made right.
+
+    Args:
+        data: a damaged file.
+    """
     fixed = bytearray(data)
     offset, head_crc = 9, 0
     while offset < len(fixed):
@@ -136,7 +207,12 @@ def repair(data: bytes) -> bytes:
 
 @st.composite
 def damaged(draw: st.DrawFn, data: bytes) -> bytes:
-    """`data` with bytes changed, cut, doubled or inserted; checksums stale or repaired."""
+    """Draw `data` with bytes changed, cut, doubled or inserted; checksums stale or repaired.
+
+    Args:
+        draw: given by Hypothesis.
+        data: a file.
+    """
     out = bytearray(data)
     for _ in range(draw(st.integers(1, 3))):
         at = draw(st.integers(0, max(len(out) - 1, 0)))
@@ -155,3 +231,9 @@ def damaged(draw: st.DrawFn, data: bytes) -> bytes:
         else:
             out[at:at] = draw(st.binary(min_size=1, max_size=12))
     return repair(bytes(out)) if draw(st.booleans()) else bytes(out)
+
+
+@st.composite
+def damaged_files(draw: st.DrawFn, *, max_size: int = MAX_SIZE, dense: bool = True) -> bytes:
+    """Draw a valid file with damage; a few are still valid. The arguments are `valid_files`'s."""
+    return draw(damaged(draw(valid_files(max_size=max_size, dense=dense))))
