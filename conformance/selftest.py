@@ -1,8 +1,8 @@
 """The suite tested by itself: it has to catch every decoder with a deliberate fault.
 
-A fault is caught if the run of its decoder, as any client's run, does not give the role its top
-grade, and a vector that fails names the requirement that the decoder breaks. The decoder without
-a fault, made in the same way, has to get the top grade.
+A fault is caught if a run of its decoder, like that of any client, does not give the role its top
+grade, and a vector that fails names the requirement that the decoder breaks. A decoder without a
+fault, made in the same way, has to get the top grade.
 """
 
 from __future__ import annotations
@@ -15,12 +15,16 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any
 
-from .faulty import BY_NAME, CONTROL, FAULTS, Fault
+from .faulty import BY_NAME, CONTROLS, FAULTS, Fault
 from .grading import GRADES, TOP
 from .run import NotScored, run
 
 SEED = 1
 """Of the runs, so that the same faults are caught by the same vectors every time."""
+
+
+NOT_SCORED = "not scored"
+"""What takes the place of a grade where the runner stops before the vectors."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class Finding:
     Attributes:
         name: the fault's.
         requirement: what the decoder breaks.
-        grade: what it reaches; ``not scored`` where the runner stops before the vectors.
+        grade: what it reaches, or `NOT_SCORED`.
         caught_by: vectors that fail and name the requirement, in the order of their ids.
         others: how many other vectors fail.
     """
@@ -59,7 +63,7 @@ def examine(fault: Fault) -> Finding:
     try:
         result = run(command, roles=[fault.role], seed=SEED)
     except NotScored:
-        return Finding(fault.name, fault.requirement, "not scored", (), 0)
+        return Finding(fault.name, fault.requirement, NOT_SCORED, (), 0)
     failed = [each for each in result.outcomes if not each.passed]
     named = tuple(each.id for each in failed if fault.requirement in each.requirements)
     grade = result.grade(fault.role)
@@ -67,13 +71,8 @@ def examine(fault: Fault) -> Finding:
 
 
 def control() -> str:
-    """Return the lowest grade that the decoder without a fault gets in a role."""
-    command = [sys.executable, "-m", f"{__package__}.faulty", CONTROL.name]
-    try:
-        result = run(command, seed=SEED)
-    except NotScored as error:
-        return f"not scored: {error}"
-    return min((result.grade(role) for role in result.roles), key=GRADES.index)
+    """Return the lowest grade that a program without a fault gets in its role."""
+    return min((examine(each).grade for each in CONTROLS), key=(NOT_SCORED, *GRADES).index)
 
 
 def examine_all(faults: Sequence[Fault] = FAULTS, *, jobs: int = 2) -> Iterator[Finding]:
@@ -106,7 +105,7 @@ def selftest(
         the grade of the `control`.
     """
     grade = control()
-    show(f"{CONTROL.name:40s} {'':15s}   the control, grade {grade}")
+    show(f"{'no fault':40s} {'the control':15s} grade {grade}")
     findings = []
     for finding in examine_all(faults, jobs=jobs):
         findings.append(finding)
