@@ -6,7 +6,7 @@ The header is the metadata entry ``plada``, a JSON object:
 layout       1
 model        timm's name of the model
 classes      list of class names, or the number of unnamed classes
-preparation  img_size, via_size (or null), mean, std
+preparation  img_size, via_size (or null), mean, std, grey (false when absent)
 facts        how the model was trained
 ============ ======================================================================
 """
@@ -174,6 +174,7 @@ def _parse(
         stored["via_size"],
         tuple(float(value) for value in stored["mean"]),
         tuple(float(value) for value in stored["std"]),
+        bool(stored.get("grey", False)),
     )
     return model, _classes(header["classes"]), preparation, facts
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from .models import backbone_digest, features
 from .output import Output
 from .preparation import Preparation
 
+STORED = 1024
+"""Images whose features are stored at a time: what an interrupted run computes again at most."""
+
 
 def extract(
     network: nn.Module,
@@ -33,8 +37,32 @@ def extract(
     output: Output,
 ) -> Features:
     """The features of all images of a set, or of their mirror images, shape (n, D), float16."""
+    batches = _batches(
+        network,
+        images,
+        preparation,
+        flip=flip,
+        batch_size=batch_size,
+        device=device,
+        workers=workers,
+        output=output,
+    )
+    return np.concatenate(list(batches))
+
+
+def _batches(
+    network: nn.Module,
+    images: ImageSet,
+    preparation: Preparation,
+    *,
+    flip: bool,
+    batch_size: int,
+    device: torch.device,
+    workers: int | None,
+    output: Output,
+) -> Iterator[Features]:
+    """The features of all images of a set in order, a batch at a time."""
     network = network.to(device).eval()
-    found: list[Features] = []
     dataset = PreparedImages(images, preparation)
     what = "Features of mirror images" if flip else "Features"
     with output.progress(what, len(images)) as advance, torch.inference_mode():
@@ -42,9 +70,8 @@ def extract(
             x = preparation.batch(pixels.to(device))
             if flip:
                 x = x.flip(-1)
-            found.append(features(network, x).to("cpu", torch.float16).numpy())
+            yield features(network, x).to("cpu", torch.float16).numpy()
             advance(len(pixels))
-    return np.concatenate(found)
 
 
 class FeatureCache:
@@ -102,6 +129,10 @@ class CachedView:
         self._there[rows] = 1
         self._there.flush()
 
+    def all(self) -> Features:
+        """The features of all N rows, as a memory map; those that are not there are zeros."""
+        return self._values
+
     def get(self, rows: npt.NDArray[np.int64]) -> Features:
         """The features of `rows`, all of which are there."""
         return np.asarray(self._values[rows])
@@ -133,11 +164,13 @@ def features_of(
         rows: numbers of images in `images`.
         cache: of this very set.
     """
-
-    def compute(some: npt.NDArray[np.int64]) -> Features:
-        return extract(
+    if cache is not None:
+        view = cache.view(network, preparation, flip=flip)
+        fill(
+            view,
             network,
-            ImageRows(images, some),
+            images,
+            rows,
             preparation,
             flip=flip,
             batch_size=batch_size,
@@ -145,11 +178,51 @@ def features_of(
             workers=workers,
             output=output,
         )
+        return view.get(rows)
+    return extract(
+        network,
+        ImageRows(images, rows),
+        preparation,
+        flip=flip,
+        batch_size=batch_size,
+        device=device,
+        workers=workers,
+        output=output,
+    )
 
-    if cache is None:
-        return compute(rows)
-    view = cache.view(network, preparation, flip=flip)
+
+def fill(
+    view: CachedView,
+    network: nn.Module,
+    images: ImageSet,
+    rows: npt.NDArray[np.int64],
+    preparation: Preparation,
+    *,
+    flip: bool,
+    batch_size: int,
+    device: torch.device,
+    workers: int | None,
+    output: Output,
+) -> None:
+    """Compute those of `rows` that `view` lacks; an interrupted call is taken up by the next."""
     missing = view.missing(rows)
-    if len(missing):
-        view.put(missing, compute(missing))
-    return view.get(rows)
+    if not len(missing):
+        return
+    waiting: list[Features] = []
+    done = 0
+    for batch in _batches(
+        network,
+        ImageRows(images, missing),
+        preparation,
+        flip=flip,
+        batch_size=batch_size,
+        device=device,
+        workers=workers,
+        output=output,
+    ):
+        waiting.append(batch)
+        count = sum(map(len, waiting))
+        if count >= STORED or done + count == len(missing):
+            view.put(missing[done : done + count], np.concatenate(waiting))
+            done += count
+            waiting.clear()

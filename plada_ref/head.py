@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,9 @@ from .errors import PipelineError
 ROWS = 16_384
 """Features converted to float32 at a time."""
 
+KEPT = 1 << 28
+"""Values of standardised features that are kept in memory (1 GiB); more are made anew per pass."""
+
 Features = npt.NDArray[np.float16]
 
 
@@ -28,7 +31,7 @@ class Head:
 
 
 def fit_head(
-    views: Sequence[Features],
+    views: Sequence[Features] | Sequence[npt.NDArray[np.float32]],
     labels: npt.NDArray[np.int64],
     weights: npt.NDArray[np.float64],
     classes: int,
@@ -70,22 +73,27 @@ def fit_head(
         line_search_fn="strong_wolfe",
     )
 
-    def objective() -> torch.Tensor:
-        solver.zero_grad()
-        total = torch.zeros(())
+    def standardised() -> Iterator[tuple[slice, torch.Tensor]]:
         for view in views:
             for start in range(0, len(view), ROWS):
                 part = slice(start, start + ROWS)
-                x = (torch.from_numpy(view[part]).float() - mean) / deviation
-                losses = functional.cross_entropy(
-                    functional.linear(x, weight, bias),
-                    target[part],
-                    reduction="none",
-                    label_smoothing=smoothing,
-                )
-                loss = (losses * share[part]).sum()
-                loss.backward()  # type: ignore[no-untyped-call]
-                total += loss.detach()
+                yield part, (torch.from_numpy(view[part]).float() - mean) / deviation
+
+    kept = list(standardised()) if len(views) * views[0].size <= KEPT else None
+
+    def objective() -> torch.Tensor:
+        solver.zero_grad()
+        total = torch.zeros(())
+        for part, x in standardised() if kept is None else kept:
+            losses = functional.cross_entropy(
+                functional.linear(x, weight, bias),
+                target[part],
+                reduction="none",
+                label_smoothing=smoothing,
+            )
+            loss = (losses * share[part]).sum()
+            loss.backward()  # type: ignore[no-untyped-call]
+            total += loss.detach()
         penalty = decay / 2 * weight.square().sum()
         penalty.backward()  # type: ignore[no-untyped-call]
         advance(1)
@@ -98,7 +106,9 @@ def fit_head(
         return Head(raw.clone(), bias - raw @ mean)
 
 
-def _moments(views: Sequence[Features]) -> tuple[torch.Tensor, torch.Tensor]:
+def _moments(
+    views: Sequence[Features] | Sequence[npt.NDArray[np.float32]],
+) -> tuple[torch.Tensor, torch.Tensor]:
     count = sum(len(view) for view in views)
     total = np.sum([view.sum(axis=0, dtype=np.float64) for view in views], axis=0)
     mean = total / count

@@ -27,6 +27,7 @@ class ModelSpec:
         pretrained: let timm fetch its default weights when `weights` is None.
         img_size: input height and width in pixels; the model's own when None.
         via_size: see `Preparation`.
+        grey: see `Preparation`.
     """
 
     model: str
@@ -34,6 +35,7 @@ class ModelSpec:
     pretrained: bool = False
     img_size: int | None = None
     via_size: int | None = None
+    grey: bool = False
 
     def preparation(self) -> Preparation:
         """The image preparation that the model's configuration and this spec ask for.
@@ -48,6 +50,7 @@ class ModelSpec:
             via_size=self.via_size,
             mean=tuple(float(value) for value in config.mean)[:channels],
             std=tuple(float(value) for value in config.std)[:channels],
+            grey=self.grey,
         )
 
 

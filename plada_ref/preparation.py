@@ -28,12 +28,15 @@ class Preparation:
         via_size: height and width on the way, in pixels; None for the direct way.
         mean: per channel, of pixel values in 0..1; its length is the number of channels, 1 or 3.
         std: likewise.
+        grey: show a model of three channels the grey levels alone: for a task of grey images and a
+            pool of coloured ones.
     """
 
     img_size: int
     via_size: int | None
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    grey: bool = False
 
     def __post_init__(self) -> None:
         for name, size in (("--img-size", self.img_size), ("--via-size", self.via_size)):
@@ -56,6 +59,8 @@ class Preparation:
 
     def __call__(self, image: Image.Image) -> torch.Tensor:
         """The image as uint8, shape (channels, stored_size, stored_size)."""
+        if self.grey or self.channels == 1:
+            image = image.convert("L")
         image = image.convert("L" if self.channels == 1 else "RGB")
         side = min(image.size)
         left, top = (image.width - side) // 2, (image.height - side) // 2

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from pladafmt import Payload
 
 from .scores import ScoreTable
-from .selection import Selection, select
+from .selection import Evidence, Features, Ranked, Selection, Target, rank
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,47 @@ class Pruned:
         return [name for name, n in zip(self.payload.class_names, self.kept, strict=True) if not n]
 
 
+@dataclass(frozen=True, eq=False)
+class Pruner:
+    """A score table ranked by one rule: prunes it to any number of images.
+
+    Attributes:
+        table: the pool's scores.
+        ranked: the pool in the rule's order.
+        metadata: what the payload says of itself.
+        named: whether the payload holds the class names.
+    """
+
+    table: ScoreTable
+    ranked: Ranked
+    metadata: dict[str, Any] | None = None
+    named: bool = True
+
+    def __call__(self, keep: int) -> Pruned:
+        """The payload of the `keep` images that the rule keeps."""
+        table, classes = self.table, len(self.table.classes)
+        positions = self.ranked.keep(keep)
+        labels = table.labels[positions]
+        return Pruned(
+            payload=Payload(
+                pool=table.pool,
+                classes=list(table.classes) if self.named else classes,
+                positions=positions,
+                labels=labels,
+                metadata=self.metadata,
+            ),
+            supply=np.bincount(table.labels, minlength=classes),
+            kept=np.bincount(labels, minlength=classes),
+        )
+
+
+def evidence_of(
+    table: ScoreTable, features: Features | None = None, target: Target | None = None
+) -> Evidence:
+    """What rankings may read of a table, with the features of its pool where they are known."""
+    return Evidence(table.labels, table.columns, len(table.classes), features, target)
+
+
 def prune(
     table: ScoreTable,
     rule: Selection,
@@ -46,22 +87,9 @@ def prune(
 
     Args:
         table: the pool's scores.
-        rule: the selection.
+        rule: the selection, by score; those that compare images take a `Pruner`.
         keep: K.
         metadata: what the payload says of itself.
         named: whether the payload holds the class names.
     """
-    classes = len(table.classes)
-    positions = select(table.labels, table.columns, classes, keep, rule)
-    labels = table.labels[positions]
-    return Pruned(
-        payload=Payload(
-            pool=table.pool,
-            classes=list(table.classes) if named else classes,
-            positions=positions,
-            labels=labels,
-            metadata=metadata,
-        ),
-        supply=np.bincount(table.labels, minlength=classes),
-        kept=np.bincount(labels, minlength=classes),
-    )
+    return Pruner(table, rank(evidence_of(table), rule), metadata, named)(keep)

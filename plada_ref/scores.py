@@ -19,7 +19,7 @@ from pladafmt.files import replacing
 from .errors import PipelineError
 
 _KEY = b"plada-scores"
-_LAYOUT = 1
+_LAYOUT = 2
 
 _SCHEMA = pa.schema(
     [
@@ -27,6 +27,7 @@ _SCHEMA = pa.schema(
         pa.field("energy", pa.float32(), nullable=False),
         pa.field("entropy", pa.float32(), nullable=False),
         pa.field("margin", pa.float32(), nullable=False),
+        pa.field("probability", pa.float32(), nullable=False),
     ]
 )
 
@@ -37,19 +38,25 @@ class Scores:
 
     Attributes:
         labels: the pseudo-label, arg max z, shape (n,); the lowest number among equals.
-        energy: -log sum exp z (paper, section 4, with T = 1), shape (n,).
+        energy: -T log sum exp (z / T) at the temperature T (Liu et al., "Energy-based
+            out-of-distribution detection", 2020; paper, section 4, with T = 1), shape (n,).
         entropy: Shannon entropy of softmax(z) in nats, shape (n,).
         margin: largest minus second largest probability, 0 to 1, shape (n,); 1 with one class.
+        probability: the largest probability, above 0 and up to 1, shape (n,).
     """
 
     labels: npt.NDArray[np.uint16]
     energy: npt.NDArray[np.float32]
     entropy: npt.NDArray[np.float32]
     margin: npt.NDArray[np.float32]
+    probability: npt.NDArray[np.float32]
 
 
-def score(logits: npt.NDArray[np.float32]) -> Scores:
+def score(logits: npt.NDArray[np.float32], *, temperature: float = 1.0) -> Scores:
     """The scores of logits of shape (n, C).
+
+    Args:
+        temperature: T of the energy, above 0. The other scores do not use it.
 
     Raises:
         PipelineError: if a logit is not a finite number.
@@ -72,11 +79,16 @@ def score(logits: npt.NDArray[np.float32]) -> Scores:
         margin = two[:, -1] - two[:, -2]
     else:
         margin = np.ones(len(z))
+    if temperature == 1.0:
+        energy = -(top + log_sum)
+    else:
+        energy = -(top + temperature * np.log(np.exp(shifted / temperature).sum(axis=1)))
     return Scores(
         labels.astype(np.uint16),
-        (-(top + log_sum)).astype(np.float32),
+        energy.astype(np.float32),
         np.abs((p * log_p).sum(axis=1)).astype(np.float32),  # abs: no negative zero.
         margin.astype(np.float32),
+        p.max(axis=1).astype(np.float32),
     )
 
 
@@ -88,7 +100,7 @@ class ScoreTable:
         pool: the pool.
         classes: the teacher's class names.
         teacher: SHA-256 of the teacher's file, in hex.
-        labels, energy, entropy, margin: as in `Scores`, shape (N,).
+        labels, energy, entropy, margin, probability: as in `Scores`, shape (N,).
     """
 
     pool: PoolRef
@@ -98,6 +110,7 @@ class ScoreTable:
     energy: npt.NDArray[np.float32]
     entropy: npt.NDArray[np.float32]
     margin: npt.NDArray[np.float32]
+    probability: npt.NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -105,7 +118,7 @@ class ScoreTable:
     @property
     def columns(self) -> dict[str, npt.NDArray[np.float32]]:
         """The scores by name, each of shape (N,): what selections rank by."""
-        return {"energy": self.energy, "entropy": self.entropy, "margin": self.margin}
+        return {name: getattr(self, name) for name in _SCHEMA.names if name != "label"}
 
     def histogram(self) -> npt.NDArray[np.int64]:
         """Pseudo-labels of each class, int64 of shape (C,)."""
@@ -121,7 +134,7 @@ class ScoreTable:
             "teacher": self.teacher,
         }
         table = pa.Table.from_arrays(
-            [pa.array(column) for column in (self.labels, self.energy, self.entropy, self.margin)],
+            [pa.array(column) for column in (self.labels, *self.columns.values())],
             schema=_SCHEMA.with_metadata({_KEY: json.dumps(facts).encode()}),
         )
         with replacing(path) as temporary:
@@ -147,15 +160,13 @@ class ScoreTable:
             columns = [stored.column(field.name) for field in _SCHEMA]
             if [column.type for column in columns] != _SCHEMA.types:
                 raise ValueError("a column has another type")
-            labels, energy, entropy, margin = (column.to_numpy() for column in columns)
+            labels, *scores = (column.to_numpy() for column in columns)
             table = cls(
                 PoolRef(bytes.fromhex(facts["pool_id"]), facts["pool_size"]),
                 tuple(map(str, facts["classes"])),
                 str(facts["teacher"]),
                 labels,
-                energy,
-                entropy,
-                margin,
+                *scores,
             )
             table._check()
         except FileNotFoundError as exc:
@@ -173,7 +184,6 @@ class ScoreTable:
             raise ValueError(f"{len(self)} rows for a pool of {self.pool.size} images")
         if len(self) and int(self.labels.max()) >= len(self.classes):
             raise ValueError(f"a label lies beyond the {len(self.classes)} classes")
-        scores: tuple[npt.NDArray[Any], ...] = (self.energy, self.entropy, self.margin)
         finite: Callable[[npt.NDArray[Any]], Any] = np.isfinite
-        if not all(bool(finite(column).all()) for column in scores):
+        if not all(bool(finite(column).all()) for column in self.columns.values()):
             raise ValueError("a score is not a finite number")

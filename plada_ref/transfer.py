@@ -27,11 +27,12 @@ from .label import forget_parts, label, parts_folder
 from .learn import teach, train
 from .models import ModelSpec
 from .output import Output
+from .payloads import Made, Payloads, stem_of
 from .pool import LocalPool
-from .prune import prune
 from .recipe import Recipe
 from .scores import ScoreTable
-from .selection import Selection, count_of
+from .selection import Selection
+from .sight import Sight
 from .task import Task
 
 
@@ -44,16 +45,31 @@ class Plan:
         student: the client's model.
         teach_recipe: how the teacher is trained.
         train_recipe: how each student is trained.
-        selections: the selections to compare.
+        selections: the selections to compare; None is the automatic choice.
         keep_rates: each selection is tried at each of these.
+        budgets: and with the bytes of each of these; the automatic choice only so.
+        dense: encode payloads densely.
+        named: whether payloads hold the class names.
     """
 
     teacher: ModelSpec
     student: ModelSpec
     teach_recipe: Recipe
     train_recipe: Recipe
-    selections: tuple[Selection, ...]
-    keep_rates: tuple[float, ...]
+    selections: tuple[Selection | None, ...]
+    keep_rates: tuple[float, ...] = ()
+    budgets: tuple[int, ...] = ()
+    dense: bool = False
+    named: bool = True
+
+    def __post_init__(self) -> None:
+        if None in self.selections and not self.budgets:
+            raise Misuse("The automatic choice is made within a number of bytes; give --budget.")
+
+    @property
+    def seed(self) -> int:
+        """Of random selections and held-out images: the recipe's."""
+        return self.train_recipe.seed
 
 
 @dataclass(frozen=True)
@@ -69,6 +85,7 @@ class Row:
         vanished: classes that no kept image stands for.
         payload: path of the file.
         seconds: for pruning to evaluation.
+        budget: bytes that were allowed, or None.
     """
 
     selection: str
@@ -79,6 +96,7 @@ class Row:
     vanished: list[str]
     payload: str
     seconds: float
+    budget: int | None = None
 
 
 @dataclass(frozen=True)
@@ -148,20 +166,24 @@ def transfer(
     seconds["label"] = _since(started)
 
     started = time.monotonic()
+    sight = Sight(plan.student, folder / "features", device, workers)
+    payloads = Payloads(
+        table, pool, learn_from, sight, folder, output, plan.dense, plan.named, plan.seed
+    )
     rows = []
-    for keep_rate in plan.keep_rates:
+    for size in (*plan.keep_rates, *plan.budgets):
         for rule in plan.selections:
-            name = f"{rule.slug}-{keep_rate:g}"
+            if rule is None and isinstance(size, float):
+                continue
+            name = stem_of(rule, size)
             found = _remembered(
                 folder / f"{name}.json",
-                lambda rule=rule, keep_rate=keep_rate, name=name: asdict(
+                lambda rule=rule, size=size, name=name: asdict(
                     _student(
+                        payloads.make(rule, size),
                         plan,
-                        table,
                         pool,
                         test,
-                        rule,
-                        keep_rate,
                         folder / name,
                         cache,
                         device,
@@ -171,8 +193,9 @@ def transfer(
                 ),
             )
             rows.append(Row(**found))
+            allowed = f"keep rate {size:g}" if isinstance(size, float) else f"{size:,} bytes"
             output.say(
-                f"{rule.name}, keep rate {keep_rate:g}: {rows[-1].payload_bytes:,} bytes, student "
+                f"{rows[-1].selection}, {allowed}: {rows[-1].payload_bytes:,} bytes, student "
                 f"{100 * rows[-1].student_accuracy:.2f} %"
             )
     seconds["students"] = _since(started)
@@ -180,12 +203,10 @@ def transfer(
 
 
 def _student(
+    made: Made,
     plan: Plan,
-    table: ScoreTable,
     pool: LocalPool,
     test: Task,
-    rule: Selection,
-    keep_rate: float,
     stem: Path,
     cache: FeatureCache,
     device: torch.device,
@@ -193,9 +214,8 @@ def _student(
     workers: int | None,
 ) -> Row:
     started = time.monotonic()
-    pruned = prune(table, rule, count_of(len(pool), keep_rate=keep_rate))
     path = stem.with_name(f"{stem.name}.plada")
-    dump(pruned.payload, path)
+    dump(made.pruned.payload, path, dense=plan.dense)
     # From here on this is the client: it has the file and its own pool, nothing else.
     payload = load(path)
     student = train(
@@ -212,14 +232,15 @@ def _student(
     student.write(stem.with_name(f"{stem.name}.safetensors"))
     accuracy = evaluate(student, test, device=device, output=output, workers=workers).accuracy
     return Row(
-        selection=rule.name,
-        keep_rate=keep_rate,
+        selection=made.name,
+        keep_rate=made.keep_rate,
         kept=payload.kept,
         payload_bytes=path.stat().st_size,
         student_accuracy=accuracy,
-        vanished=pruned.vanished,
+        vanished=made.pruned.vanished,
         payload=str(path),
         seconds=_since(started),
+        budget=made.budget,
     )
 
 
@@ -276,12 +297,12 @@ def _claim(folder: Path, plan: Plan, learn_from: Task, test: Task, pool: LocalPo
     """Mark `folder` as this plan's, or refuse it if it is another's."""
     about = json.dumps(
         {
-            "plan": _plain(asdict(plan), leave_out=("selections", "keep_rates")),
+            "plan": _plain(asdict(plan), leave_out=("selections", "keep_rates", "budgets")),
             "learn_from": [learn_from.name, len(learn_from)],
             "test": [test.name, len(test)],
             "pool": pool.ref.id.hex(),
-            # Selections and keep rates may be added later: each has files of its own.
-            "seeds": sorted({rule.seed for rule in plan.selections}),
+            # Selections, keep rates and budgets may be added later: each has files of its own.
+            "seeds": sorted({plan.seed, *(rule.seed for rule in plan.selections if rule)}),
         },
         indent=1,
         sort_keys=True,

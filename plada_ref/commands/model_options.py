@@ -18,8 +18,10 @@ TaskOption = Annotated[
     typer.Option(
         "--task",
         metavar="SPEC",
-        help="Labelled images: a directory with SPLIT/CLASS/image or SPLIT.tar (members "
-        "CLASS/image), a .tar file, torchvision:NAME:ROOT, medmnist:FLAG:ROOT or sklearn:digits.",
+        help="Labelled images: NAME:ROOT, a known set such as cifar10 in the folder ROOT (NAME "
+        "alone: in $PLADA_DATA; docs/tasks.md lists the names); a directory with SPLIT/CLASS/image "
+        "or SPLIT.tar (members CLASS/image); a .tar file; torchvision:NAME:ROOT; "
+        "medmnist:FLAG:ROOT.",
         show_default=False,
     ),
 ]
@@ -80,6 +82,13 @@ ViaSizeOption = Annotated[
         metavar="PIXELS",
         help="Resample every image to this size first: matched resolution, for a task of small "
         "images and a pool of sharp ones.",
+    ),
+]
+GreyOption = Annotated[
+    bool,
+    typer.Option(
+        "--grey",
+        help="Show models the grey levels alone: for a task of grey images and a coloured pool.",
     ),
 ]
 TuneOption = Annotated[

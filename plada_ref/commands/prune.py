@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -14,13 +15,20 @@ from pladafmt.text import for_terminal
 from ..errors import Misuse
 from ..extras import need
 from ..output import Output
+from . import model_options as options
+from . import sight_options as sight
 from .encode import read_metadata
 from .options import AsJson, Seed
 from .run import command
 
 if TYPE_CHECKING:
+    from ..auto import Choice
     from ..prune import Pruned
+    from ..scores import ScoreTable
     from ..selection import Selection
+
+AUTO = "auto"
+"""In place of a ranking: the automatic choice."""
 
 _SHOWN_CLASSES = 30
 
@@ -28,8 +36,10 @@ RankingOption = Annotated[
     str,
     typer.Option(
         "--by",
-        help="What is kept first: low-energy (the paper's rule), low-entropy or high-margin, what "
-        "the teacher is surest of; high-energy, high-entropy or low-margin, the opposite; random.",
+        help="What is kept first: low-energy (the paper's rule), low-entropy, high-margin or "
+        "high-probability, what the teacher is surest of; high-energy and so on, the opposite; "
+        "consensus of the four; random. Comparing images (see --task): herding, gradient-matching, "
+        "herding-logits, prototype, k-center. auto: whichever teaches best within --budget.",
     ),
 ]
 SafetyNetOption = Annotated[
@@ -80,6 +90,23 @@ def prune(
     safety_net: SafetyNetOption = False,
     alpha: AlphaOption = 0.0,
     share: ShareOption = 0.5,
+    within: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="With auto: begin no further trial after this time."),
+    ] = None,
+    task: sight.TaskOption = None,
+    manifest: sight.ManifestOption = None,
+    pool: sight.PoolOption = None,
+    model: sight.ModelOption = None,
+    weights: options.WeightsOption = None,
+    pretrained: options.PretrainedOption = False,
+    img_size: options.ImgSizeOption = None,
+    via_size: options.ViaSizeOption = None,
+    grey: options.GreyOption = False,
+    features: sight.FeaturesOption = None,
+    device: options.DeviceOption = "auto",
+    workers: options.WorkersOption = None,
+    download: options.DownloadOption = False,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -92,56 +119,98 @@ def prune(
     rule and seed give the same selection on any machine; docs/selection.md says how ties, rounding
     and empty classes are settled.
 
+    With --by auto, small students are trained on candidate payloads and scored on a fifth of the
+    task's training images that is held out; the report lists every candidate, and says so if the
+    pool cannot carry the task.
+
     Example: `plada prune scores.parquet --keep-rate 0.01 --safety-net -o selection.parquet`
+
+    Example: `plada prune scores.parquet --by auto --budget 2KB --dense --task cifar10
+    -m pool.parquet --pool 'shards/*.tar' --model tf_efficientnet_lite0 --weights lite0.safetensors
+    --img-size 96 --via-size 32 -o selection.parquet`
     """
     need("pyarrow", extra="ref", for_="plada prune")
-    from pladafmt import dumps
-
     from .. import selection_file
-    from ..budget import fit, parse_bytes
-    from ..prune import prune as prune_table
+    from ..budget import parse_bytes
     from ..scores import ScoreTable
-    from ..selection import count_of
 
     output = Output(as_json=as_json)
-    rule = rule_from(by, safety_net=safety_net, alpha=alpha, share=share, seed=seed)
     if sum(value is not None for value in (keep_rate, count, budget)) != 1:
         raise Misuse("Give one of --keep-rate, --count and --budget.")
     if dense and budget is None:
         raise Misuse("--dense says how a --budget is counted; give it to plada encode instead.")
     wanted = None if budget is None else parse_bytes(budget)
     about = None if metadata is None else read_metadata(metadata)
+    if by == AUTO:
+        if wanted is None:
+            raise Misuse("--by auto chooses within a number of bytes; give --budget.")
+        if safety_net:
+            raise Misuse("--by auto tries the Safety-Net by itself; leave --safety-net out.")
+    elif within is not None:
+        raise Misuse("--within bounds the time of --by auto; leave it out.")
+    rule = (
+        None
+        if by == AUTO
+        else rule_from(by, safety_net=safety_net, alpha=alpha, share=share, seed=seed)
+    )
     table = ScoreTable.read(scores)
-
-    def pruned_to(keep: int) -> Pruned:
-        return prune_table(table, rule, keep, metadata=about, named=not unnamed)
-
-    found = None
-    if wanted is None:
-        keep = count_of(table.pool.size, keep_rate=keep_rate, count=count)
+    asked = sight.Asked(
+        task=task,
+        manifest=manifest,
+        pool=pool,
+        model=model,
+        weights=weights,
+        pretrained=pretrained,
+        img_size=img_size,
+        via_size=via_size,
+        grey=grey,
+        features=features or scores.with_name(f"{scores.name}.features"),
+        device=device,
+        workers=workers,
+        download=download,
+    )
+    if rule is None:
+        assert wanted is not None
+        result = _chosen(
+            table,
+            asked,
+            wanted,
+            output,
+            dense=dense,
+            named=not unnamed,
+            metadata=about,
+            within=within,
+            seed=seed,
+        )
     else:
-        with output.progress("Trying sizes", None) as advance:
-
-            def size_of(keep: int) -> int:
-                advance(1)
-                return len(dumps(pruned_to(keep).payload, dense=dense))
-
-            found = fit(size_of, table.pool.size, wanted)
-        keep = found.keep
-    pruned = pruned_to(keep)
+        result = _selected(
+            table,
+            asked,
+            rule,
+            output,
+            keep_rate=keep_rate,
+            count=count,
+            budget=wanted,
+            dense=dense,
+            named=not unnamed,
+            metadata=about,
+        )
+    pruned = result.pruned
     selection_file.write(pruned.payload, out)
     show_pruned(output, pruned)
-    output.say(f"{keep:,} of {table.pool.size:,} images kept by {rule.name}: {out}")
-    if found is not None:
-        more = "" if found.next_size is None else f"; one image more takes {found.next_size:,}"
+    output.say(
+        f"{pruned.payload.kept:,} of {table.pool.size:,} images kept by {result.name}: {out}"
+    )
+    if result.payload_bytes is not None:
+        more = "" if result.next_bytes is None else f"; one image more takes {result.next_bytes:,}"
         how = " --dense" if dense else ""
-        output.say(f"plada encode{how} makes a file of {found.size:,} bytes of it{more}.")
+        output.say(f"plada encode{how} makes a file of {result.payload_bytes:,} bytes of it{more}.")
     output.result(
         {
-            "selection": rule.name,
-            "kept": keep,
-            "payload_bytes": None if found is None else found.size,
-            "next_payload_bytes": None if found is None else found.next_size,
+            "selection": result.name,
+            "kept": pruned.payload.kept,
+            "payload_bytes": result.payload_bytes,
+            "next_payload_bytes": result.next_bytes,
             "pool_size": table.pool.size,
             "classes": list(table.classes),
             "pseudo_labels_per_class": pruned.supply.tolist(),
@@ -149,7 +218,86 @@ def prune(
             "vanished": pruned.vanished,
             "out": str(out),
         }
+        | ({} if result.choice is None else {"auto": result.choice})
     )
+
+
+@dataclass(frozen=True)
+class _Result:
+    name: str
+    pruned: Pruned
+    payload_bytes: int | None = None
+    next_bytes: int | None = None
+    choice: dict[str, Any] | None = None
+
+
+def _selected(
+    table: ScoreTable,
+    asked: sight.Asked,
+    rule: Selection,
+    output: Output,
+    *,
+    keep_rate: float | None,
+    count: int | None,
+    budget: int | None,
+    dense: bool,
+    named: bool,
+    metadata: dict[str, Any] | None,
+) -> _Result:
+    from pladafmt import dumps
+
+    from ..budget import fit
+    from ..prune import Pruner, evidence_of
+    from ..selection import RANKINGS, count_of, rank
+
+    evidence = evidence_of(table)
+    if RANKINGS[rule.ranking].compares:
+        seen, features, learned = asked.open(f"--by {rule.ranking}", output, table.pool.id)
+        evidence = evidence_of(table, features, seen.task(learned, output))
+    pruner = Pruner(table, rank(evidence, rule), metadata, named)
+    if budget is None:
+        keep = count_of(table.pool.size, keep_rate=keep_rate, count=count)
+        return _Result(rule.name, pruner(keep))
+    with output.progress("Trying sizes", None) as advance:
+
+        def size_of(keep: int) -> int:
+            advance(1)
+            return len(dumps(pruner(keep).payload, dense=dense))
+
+        found = fit(size_of, table.pool.size, budget)
+    return _Result(rule.name, pruner(found.keep), found.size, found.next_size)
+
+
+def _chosen(
+    table: ScoreTable,
+    asked: sight.Asked,
+    budget: int,
+    output: Output,
+    *,
+    dense: bool,
+    named: bool,
+    metadata: dict[str, Any] | None,
+    within: float | None,
+    seed: int,
+) -> _Result:
+    from ..auto import HELD_OUT, Chooser
+    from ..task import hold_out
+
+    seen, features, learned = asked.open("--by auto", output, table.pool.id)
+    rest, held = hold_out(learned, HELD_OUT, seed=seed)
+    chooser = Chooser(
+        table,
+        features,
+        seen.task(rest, output),
+        seen.task(held, output),
+        dense=dense,
+        named=named,
+        metadata=metadata,
+        seed=seed,
+    )
+    choice = chooser.choose(budget, output=output, within=within)
+    show_choice(output, choice)
+    return _Result(choice.rule.name, choice.pruned, choice.payload_bytes, choice=choice.to_json())
 
 
 def rule_from(by: str, *, safety_net: bool, alpha: float, share: float, seed: int) -> Selection:
@@ -161,9 +309,32 @@ def rule_from(by: str, *, safety_net: bool, alpha: float, share: float, seed: in
     from ..selection import RANKINGS, SafetyNet, Selection
 
     if by not in RANKINGS:
-        raise Misuse(f"--by takes one of {', '.join(RANKINGS)}; not {by!r}.")
+        raise Misuse(f"--by takes one of {', '.join(RANKINGS)} or {AUTO}; not {by!r}.")
     net = SafetyNet(share=share, alpha=alpha) if safety_net else None
     return Selection(ranking=by, safety_net=net, seed=seed)
+
+
+def show_choice(output: Output, choice: Choice) -> None:
+    """Show every payload that was tried, and the verdict."""
+    table = Table(title="Payloads that were tried", title_justify="left")
+    table.add_column("selection")
+    for heading in ("kept", "payload bytes", "held-out accuracy"):
+        table.add_column(heading, justify="right")
+    for candidate in choice.candidates:
+        if candidate.note:
+            table.add_row(candidate.selection, "", "", candidate.note)
+        else:
+            table.add_row(
+                candidate.selection,
+                f"{candidate.kept:,}",
+                f"{candidate.payload_bytes:,}",
+                f"{100 * candidate.held_out_accuracy:.1f} %",
+            )
+    output.show(table)
+    if choice.carried:
+        output.say(choice.verdict)
+    else:
+        output.warn(choice.verdict)
 
 
 def show_pruned(output: Output, pruned: Pruned) -> None:

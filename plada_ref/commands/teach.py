@@ -34,6 +34,7 @@ def teach(
     tune: options.TuneOption = "head",
     img_size: options.ImgSizeOption = None,
     via_size: options.ViaSizeOption = None,
+    grey: options.GreyOption = False,
     epochs: options.EpochsOption = None,
     steps: options.StepsOption = None,
     lr: options.LrOption = None,
@@ -82,7 +83,7 @@ def teach(
         freeze_bn=freeze_bn,
         seed=seed,
     )
-    spec = ModelSpec(model, weights, pretrained, img_size, via_size)
+    spec = ModelSpec(model, weights, pretrained, img_size, via_size, grey)
     learned = load_task(task, split, download=download)
     held = None
     if val_fraction > 0:

@@ -16,6 +16,7 @@ from pladafmt.text import for_terminal
 from ..output import Output
 from . import model_options as options
 from .options import AsJson, Seed
+from .prune import AUTO
 from .run import command
 
 if TYPE_CHECKING:
@@ -34,17 +35,30 @@ def transfer(
     keep_rate: Annotated[
         list[float] | None,
         typer.Option(
-            help="Kept images / pool size; 0.01 keeps 1 %. May be repeated. Default: 0.1 and 0.01."
+            help="Kept images / pool size; 0.01 keeps 1 %. May be repeated. Default, without a "
+            "--budget: 0.1 and 0.01."
         ),
     ] = None,
+    budget: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Bytes of the whole .plada file, such as 800 or 2KB: what fits is kept. May be "
+            "repeated."
+        ),
+    ] = None,
+    dense: Annotated[bool, typer.Option("--dense", help="Encode payloads densely.")] = False,
+    unnamed: Annotated[
+        bool, typer.Option("--unnamed", help="Leave the class names out; they cost bytes.")
+    ] = False,
     select: Annotated[
         list[str] | None,
         typer.Option(
             "--select",
             metavar="SELECTION",
-            help="low-energy, high-energy, random, safety-net (low energy with half of the images "
-            "in equal class quotas), or RANKING+safety-net:alpha=A,share=S. May be repeated. "
-            "Default: low-energy, safety-net and random.",
+            help="A ranking as for plada prune --by, safety-net (low energy with half of the "
+            "images in equal class quotas), RANKING+safety-net:alpha=A,share=S, or auto: whichever "
+            "teaches best within a --budget. May be repeated. Default: low-energy, safety-net and "
+            "random, and auto with a --budget.",
         ),
     ] = None,
     weights: options.WeightsOption = None,
@@ -63,6 +77,7 @@ def transfer(
     ] = None,
     img_size: options.ImgSizeOption = None,
     via_size: options.ViaSizeOption = None,
+    grey: options.GreyOption = False,
     split: Annotated[str, typer.Option(help="The part of the task to learn from.")] = "train",
     test_split: Annotated[str, typer.Option(help="The part of the task to compare on.")] = "test",
     epochs: options.EpochsOption = None,
@@ -88,6 +103,7 @@ def transfer(
     tf_efficientnet_lite0 --weights lite0.safetensors --img-size 96 --via-size 32 -o run`
     """
     options.prepare("plada transfer")
+    from ..budget import parse_bytes
     from ..device import device as find_device
     from ..models import ModelSpec
     from ..recipe import recipe
@@ -98,10 +114,10 @@ def transfer(
 
     output = Output(as_json=as_json)
     started = time.monotonic()
-    teacher = ModelSpec(model, weights, pretrained, img_size, via_size)
+    teacher = ModelSpec(model, weights, pretrained, img_size, via_size, grey)
     student = teacher
     if student_model is not None:
-        student = ModelSpec(student_model, student_weights, pretrained, img_size, via_size)
+        student = ModelSpec(student_model, student_weights, pretrained, img_size, via_size, grey)
     settings: dict[str, Any] = {
         "lr": lr,
         "batch_size": batch_size,
@@ -114,8 +130,14 @@ def transfer(
         student=student,
         teach_recipe=recipe(tune, epochs=epochs, **settings),
         train_recipe=recipe(student_tune or tune, epochs=student_epochs or epochs, **settings),
-        selections=tuple(parse(text, seed=seed) for text in select or _SELECTIONS),
-        keep_rates=tuple(keep_rate or (0.1, 0.01)),
+        selections=tuple(
+            None if text == AUTO else parse(text, seed=seed)
+            for text in select or [*_SELECTIONS, *([AUTO] if budget else [])]
+        ),
+        keep_rates=tuple(keep_rate or (() if budget else (0.1, 0.01))),
+        budgets=tuple(parse_bytes(text) for text in budget or ()),
+        dense=dense,
+        named=not unnamed,
     )
     outcome = carry_out(
         plan,

@@ -13,7 +13,7 @@ from pladafmt import Payload, PoolRef, dumps
 from ..errors import PipelineError
 from ..pool import Manifest
 from ..scores import ScoreTable
-from ..selection import Selection, count_of, select
+from ..selection import Evidence, Selection, count_of, rank
 from .permutation import Permutation, rows_in_key_order
 from .places import permutation_of
 
@@ -72,7 +72,8 @@ def worth(
     rows = rows_in_key_order(manifest)
     labels, energy = scores.labels[rows], scores.energy[rows]
     keep = count_of(len(labels), keep_rate=keep_rate)
-    kept = select(labels, {"energy": energy}, len(scores.classes), keep, Selection())
+    evidence = Evidence(labels, {"energy": energy}, len(scores.classes))
+    kept = rank(evidence, Selection()).keep(keep)
     new_position = np.empty(len(labels), np.int64)
     new_position[permutation_of(permutation.places)] = np.arange(len(labels))
     moved = new_position[kept]

@@ -152,7 +152,7 @@ def test_prune_and_encode(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     labels = np.where(np.arange(size) % 10 == 0, 1, 0).astype(np.uint16)
     energy = rng.normal(size=size).astype(np.float32) + 20 * labels.astype(np.float32)
-    table = ScoreTable(POOL, ("cat", "dog", "axolotl"), "ab" * 32, labels, energy, energy, energy)
+    table = ScoreTable(POOL, ("cat", "dog", "axolotl"), "ab" * 32, labels, *4 * [energy])
     scores, selection, out = (tmp_path / n for n in ("scores.parquet", "s.parquet", "t.plada"))
     table.write(scores)
 

@@ -41,6 +41,7 @@ def random_table(seed: int) -> ScoreTable:
         energy.astype(np.float32),
         np.zeros(size, np.float32),
         np.ones(size, np.float32),
+        np.ones(size, np.float32),
     )
 
 

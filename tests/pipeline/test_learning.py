@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from plada_ref.augment import AUGMENTATIONS
 from plada_ref.checkpoint import Checkpoint
@@ -239,6 +240,13 @@ def test_preparation_crops_and_matches_resolution(digits: Task) -> None:
     # A flat image stays what it is at any size.
     flat = via.batch(torch.full((1, 3, 8, 8), 51, dtype=torch.uint8))
     assert torch.allclose(flat, torch.full((1, 3, 48, 48), (0.2 - 0.5) / 0.25), atol=1e-5)
+    # Grey: three channels of the same levels, whatever the colours.
+    colours = Image.effect_noise((60, 40), 90).convert("RGB").rotate(5, fillcolor=(200, 0, 90))
+    grey = replace(direct, grey=True)(colours)
+    assert grey.shape == (3, 48, 48)
+    assert torch.equal(grey[0], grey[1]) and torch.equal(grey[0], grey[2])
+    assert torch.equal(grey, direct(colours.convert("L")))
+    assert not torch.equal(grey, direct(colours))
 
 
 def test_augmentations_keep_shape_and_depend_on_the_generator_alone() -> None:

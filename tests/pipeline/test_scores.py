@@ -28,6 +28,10 @@ def test_scores_are_the_formulas() -> None:
         assert found.energy[row] == pytest.approx(-float(total.ln()), rel=1e-6)
         assert found.entropy[row] == pytest.approx(-sum(q * math.log(q) for q in p), rel=1e-5)
         assert found.margin[row] == pytest.approx(p[0] - p[1], rel=1e-5)
+        assert found.probability[row] == pytest.approx(p[0], rel=1e-5)
+        warm = sum(((Decimal(float(value)) / 3).exp() for value in z), Decimal(0))
+        energy = score(logits[row : row + 1], temperature=3.0).energy[0]
+        assert energy == pytest.approx(-3 * float(warm.ln()), rel=1e-6)
 
 
 def test_scores_survive_large_logits_and_one_class() -> None:
@@ -54,6 +58,7 @@ def _table() -> ScoreTable:
         found.energy,
         found.entropy,
         found.margin,
+        found.probability,
     )
 
 
@@ -74,7 +79,7 @@ def test_table_round_trip(tmp_path: Path) -> None:
         {"pool_size": 21},
         {"pool_id": "zz"},
         {"classes": ["only one"]},
-        {"layout": 2},
+        {"layout": 1},
     ],
 )
 def test_tables_that_contradict_themselves_are_refused(

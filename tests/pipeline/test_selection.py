@@ -10,13 +10,28 @@ from hypothesis import strategies as st
 from plada_ref.errors import Misuse
 from plada_ref.selection import (
     RANKINGS,
+    Evidence,
+    Positions,
     SafetyNet,
     Selection,
     count_of,
     quotas,
-    select,
+    rank,
     shuffle_keys,
 )
+
+COLUMNS = ("energy", "entropy", "margin", "probability")
+BY_SCORE = sorted(name for name in RANKINGS if RANKINGS[name].compares is False)
+
+
+def select(
+    labels: np.ndarray[tuple[int], np.dtype[np.uint16]],
+    columns: dict[str, np.ndarray[tuple[int], np.dtype[np.float32]]],
+    classes: int,
+    keep: int,
+    rule: Selection,
+) -> Positions:
+    return rank(Evidence(labels, columns, classes), rule).keep(keep)
 
 
 @given(
@@ -57,11 +72,9 @@ def test_selection_against_a_naive_one(data: st.DataObject) -> None:
         data.draw(st.lists(st.integers(0, classes - 1), min_size=size, max_size=size)), np.uint16
     )
     few = st.lists(st.sampled_from([-3.0, -1.5, 0.0, 2.0]), min_size=size, max_size=size)
-    columns = {
-        name: np.array(data.draw(few), np.float32) for name in ("energy", "entropy", "margin")
-    }
+    columns = {name: np.array(data.draw(few), np.float32) for name in COLUMNS}
     keep = data.draw(st.integers(0, size))
-    ranking = data.draw(st.sampled_from(sorted(RANKINGS)))
+    ranking = data.draw(st.sampled_from(BY_SCORE))
     net = data.draw(
         st.none()
         | st.builds(
@@ -78,6 +91,13 @@ def test_selection_against_a_naive_one(data: st.DataObject) -> None:
     tail, _, name = ranking.partition("-")
     if ranking == "random":
         order = sorted(range(size), key=lambda i: int(keys[i]))
+    elif ranking == "consensus":
+        signs = {"energy": 1, "entropy": 1, "margin": -1, "probability": -1}
+        by_score = [
+            sorted(range(size), key=lambda i: (signs[column] * float(columns[column][i]), i))
+            for column in COLUMNS
+        ]
+        order = sorted(range(size), key=lambda i: (sum(one.index(i) for one in by_score), i))
     else:
         sign = 1 if tail == "low" else -1
         order = sorted(range(size), key=lambda i: (sign * float(columns[name][i]), i))

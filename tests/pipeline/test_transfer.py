@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,44 @@ def test_a_transfer_and_its_repetition(
     assert more.rows[1].selection == "random"
     with pytest.raises(Misuse, match="other settings"):
         run(plan(train_recipe=recipe("all", epochs=4)))
+
+
+def test_budgets_rankings_that_compare_and_the_choice(
+    digits: Task, digits_test: Task, digit_pool: DigitPool, output: Output, tmp_path: Path
+) -> None:
+    head = recipe("head", augment="off")
+    rules = (Selection(), Selection(ranking="herding"), None)
+    what = plan(
+        selections=rules, keep_rates=(0.05,), budgets=(300,), train_recipe=head, named=False
+    )
+    outcome = transfer(
+        what,
+        digits,
+        digits_test,
+        digit_pool.open(),
+        tmp_path,
+        device=CPU,
+        output=output,
+        workers=0,
+    )
+    names = [(row.selection.partition(":")[0], row.budget) for row in outcome.rows]
+    # The automatic choice is made within bytes only.
+    assert names == [
+        ("low-energy", None),
+        ("herding", None),
+        ("low-energy", 300),
+        ("herding", 300),
+        ("auto", 300),
+    ]
+    for row in outcome.rows[2:]:
+        assert Path(row.payload).stat().st_size == row.payload_bytes <= 300
+        assert load(row.payload).class_count == 10
+        assert row.keep_rate == row.kept / len(digit_pool.truth)
+    report = json.loads((tmp_path / "auto-300.json").read_text("utf-8"))
+    assert outcome.rows[-1].selection == f"auto: {report['chosen']}"
+    assert report["held_out_images"] == pytest.approx(len(digits) / 5, abs=5)
+    with pytest.raises(Misuse, match="--budget"):
+        plan(selections=(None,))
 
 
 def test_selections_are_spelled_in_short() -> None:

@@ -371,13 +371,13 @@ def test_what_an_order_is_worth(pool: LocalPool, permutation: Permutation) -> No
     labels[rows] = np.arange(COUNT) // 24
     zero = np.zeros(COUNT, np.float32)
     classes = tuple("0123456789")
-    table = ScoreTable(pool.ref, classes, "", labels, energy, zero, zero)
+    table = ScoreTable(pool.ref, classes, "", labels, energy, zero, zero, zero)
     found = worth(permutation, pool.manifest, table, 0.5, permutation_bytes=1000)
     assert found.saved == found.key_bytes - found.ordered_bytes > 0
     assert found.break_even == -(-1000 // found.saved)
     assert Worth(0.01, 70, 70, 1000).break_even is None
     semantic = permutation.apply(pool.manifest)
-    moved = ScoreTable(semantic.pool, classes, "", labels[rows], energy[rows], zero, zero)
+    moved = ScoreTable(semantic.pool, classes, "", labels[rows], energy[rows], zero, zero, zero)
     assert worth(permutation, semantic, moved, 0.5, permutation_bytes=1000) == found
     with pytest.raises(PipelineError, match="label this pool"):
         worth(permutation, semantic, table, 0.5, permutation_bytes=1000)
@@ -411,7 +411,7 @@ def test_commands(
     pool.manifest.write(key)
     zero = np.zeros(COUNT, np.float32)
     energy = np.random.default_rng(0).normal(size=COUNT).astype(np.float32)
-    table = ScoreTable(pool.ref, ("a",), "", np.zeros(COUNT, np.uint16), energy, zero, zero)
+    table = ScoreTable(pool.ref, ("a",), "", np.zeros(COUNT, np.uint16), energy, zero, zero, zero)
     table.write(tmp_path / "scores.parquet")
     run = call(
         "order", key, root, "-o", two, *model, "--scores", tmp_path / "scores.parquet",

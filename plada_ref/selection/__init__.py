@@ -1,0 +1,32 @@
+"""Which images to keep: rankings of a pool's images, and quotas for its classes over them.
+
+A ranking gives every image a sort key (`rankings.RANKINGS`); `choice.rank` computes the keys of one
+rule and `choice.Ranked.keep` takes the K images of smallest key, under a Safety-Net if the rule has
+one. What the paper leaves open is decided here; `docs/selection.md` lists the decisions.
+"""
+
+from __future__ import annotations
+
+from .choice import Ranked, rank
+from .evidence import Evidence, Features, Positions, Target
+from .quotas import count_of, quotas
+from .rankings import RANKINGS, Ranking
+from .rule import SafetyNet, Selection, parse
+from .shuffle import shuffle_keys
+
+__all__ = [
+    "RANKINGS",
+    "Evidence",
+    "Features",
+    "Positions",
+    "Ranked",
+    "Ranking",
+    "SafetyNet",
+    "Selection",
+    "Target",
+    "count_of",
+    "parse",
+    "quotas",
+    "rank",
+    "shuffle_keys",
+]

@@ -1,0 +1,98 @@
+"""A rule says which images are kept: a ranking, and perhaps a Safety-Net over it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import Misuse
+from .rankings import RANKINGS
+
+
+@dataclass(frozen=True, kw_only=True)
+class SafetyNet:
+    """A share of the budget that is given to classes by quota (paper, section 4.3).
+
+    Attributes:
+        share: s, the part of the kept images that the quotas govern, 0 to 1.
+        alpha: quotas are proportional to N_c ** alpha, where N_c counts the class's pseudo-labels
+            in the whole pool: 1 is proportional, 0 is equal, below 0 favours rare classes.
+    """
+
+    share: float = 0.5
+    alpha: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.share <= 1:
+            raise Misuse(f"The Safety-Net's share lies in 0 to 1, not {self.share}.")
+        if not -8 <= self.alpha <= 8:
+            raise Misuse(f"The Safety-Net's alpha lies in -8 to 8, not {self.alpha}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """A rule that says which images are kept.
+
+    Attributes:
+        ranking: what comes first, one of `RANKINGS`.
+        safety_net: per-class quotas, or None.
+        seed: decides the order of `random`, and which images of a large pool are compared.
+    """
+
+    ranking: str = "low-energy"
+    safety_net: SafetyNet | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.ranking not in RANKINGS:
+            raise Misuse(f"Unknown ranking {self.ranking!r}; choose one of {', '.join(RANKINGS)}.")
+
+    @property
+    def name(self) -> str:
+        """A short name, such as ``"low-energy + safety-net(s=0.5, alpha=0)"``."""
+        if self.safety_net is None:
+            return self.ranking
+        return (
+            f"{self.ranking} + safety-net(s={self.safety_net.share:g}, "
+            f"alpha={self.safety_net.alpha:g})"
+        )
+
+    @property
+    def slug(self) -> str:
+        """The name as part of a file name, such as ``"low-energy-net-s0.5-a0"``."""
+        if self.safety_net is None:
+            return self.ranking
+        return f"{self.ranking}-net-s{self.safety_net.share:g}-a{self.safety_net.alpha:g}"
+
+
+def parse(text: str, *, seed: int = 0) -> Selection:
+    """Return the selection that a short spelling stands for.
+
+    The names of `RANKINGS` stand alone, or are followed by a Safety-Net:
+    ``random+safety-net``, ``low-energy+safety-net:alpha=0.5,share=0.5``. ``safety-net`` alone means
+    ``low-energy+safety-net``.
+
+    Raises:
+        Misuse: for anything else.
+    """
+    ranking_text, _, net_text = text.partition("+")
+    if ranking_text.startswith("safety-net"):
+        ranking_text, net_text = "low-energy", text
+    ranking = ranking_text if ranking_text in RANKINGS else None
+    word, _, settings = net_text.partition(":")
+    if ranking is None or word not in ("", "safety-net") or ("+" in text and not word):
+        raise Misuse(
+            f"{text!r} is no selection; write {', '.join(RANKINGS)}, or one of them followed by "
+            "+safety-net or +safety-net:alpha=0.5,share=0.5."
+        )
+    if not word:
+        return Selection(ranking=ranking, seed=seed)
+    values: dict[str, float] = {}
+    for setting in filter(None, settings.split(",")):
+        key, _, number = setting.partition("=")
+        try:
+            values[{"alpha": "alpha", "share": "share"}[key]] = float(number)
+        except (KeyError, ValueError):
+            raise Misuse(
+                f"A Safety-Net has the settings alpha=NUMBER and share=NUMBER, not {setting!r}."
+            ) from None
+    return Selection(ranking=ranking, safety_net=SafetyNet(**values), seed=seed)
