@@ -37,8 +37,8 @@ _MEGABYTE = 1_000_000
 Sources = Annotated[
     list[str],
     typer.Argument(
-        help="Image folders, uncompressed .tar shards or .parquet files with image bytes: paths, "
-        "globs, or URLs that fsspec knows (s3://, https://, zip://...).",
+        help="Image folders, uncompressed .tar shards (also ImageNet's tar of tars) or .parquet "
+        "files with image bytes: paths, globs, or URLs that fsspec knows (s3://, zip://...).",
         show_default=False,
     ),
 ]

@@ -1,8 +1,16 @@
-"""Keys: how an image is called inside a source, the same in a folder and in a tar shard."""
+"""Keys: how an image is called inside a source, the same in a folder and in a shard."""
 
 from __future__ import annotations
 
 import posixpath
+import re
+
+_SYNSET = r"n\d{8}"  # A WordNet identifier, the name of an ImageNet class.
+_SYNSET_TAR = re.compile(rf"{_SYNSET}\.tar")
+_SYNSET_IMAGE = re.compile(rf"({_SYNSET})_(\d+)(?:_\1)?(\.\w+)")
+
+KEY_RULES = "keys-2"
+"""Another word whenever a stored name gets another key: what was kept before is not used then."""
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 """File name endings that make a file an image (compared in lower case)."""
@@ -24,6 +32,27 @@ def clean_key(name: str) -> str | None:
     if not parts or ".." in parts:
         return None
     return "/".join(parts)
+
+
+def shard_key(name: str) -> str | None:
+    """The key of a member or row of a shard that is stored as `name`; see `clean_key`.
+
+    ImageNet's archives lack the class folders that its extracted images lie in, and its Parquet
+    shards name the class twice. ``n01440764_10026.JPEG`` and ``n01440764_10026_n01440764.JPEG``
+    become ``n01440764/n01440764_10026.JPEG``, so that the image has one key, and the pool one order
+    and one id, however it is stored.
+    """
+    key = clean_key(name)
+    found = None if key is None else _SYNSET_IMAGE.fullmatch(key)
+    if found is None:
+        return key
+    synset, number, suffix = found.groups()
+    return f"{synset}/{synset}_{number}{suffix}"
+
+
+def is_synset_tar(name: str) -> bool:
+    """Whether a member of a shard is itself a shard: one class of ImageNet, ``n01440764.tar``."""
+    return _SYNSET_TAR.fullmatch(posixpath.basename(name)) is not None
 
 
 def reason_to_skip(name: str) -> str | None:

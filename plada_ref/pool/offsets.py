@@ -23,6 +23,7 @@ from pladafmt.files import replacing
 
 from .columns import whole
 from .duplicates import refuse_duplicates
+from .keys import KEY_RULES
 from .location import filesystem, fingerprint
 
 _SCHEMA = pa.schema([("key", pa.large_string()), ("offset", pa.uint64()), ("size", pa.uint64())])
@@ -90,7 +91,7 @@ class OffsetIndex:
 
 def _shard_table(url: str, locate: Callable[[str], Iterable[Member]]) -> pa.Table:
     fs, path = filesystem(url)
-    name = fingerprint("tar-offsets-1", url, sorted(fs.info(path).items(), key=str))
+    name = fingerprint("tar-offsets-1", KEY_RULES, url, sorted(fs.info(path).items(), key=str))
     cached = _cache_folder() / f"{name[:32]}.parquet"
     try:
         table = pq.read_table(cached)

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import PipelineError
-from .keys import clean_key
+from .keys import KEY_RULES, shard_key
 from .location import filesystem, fingerprint
 from .run import Entry, Run
 
@@ -97,7 +97,8 @@ def _run(url: str) -> Run:
                     else:
                         skipped["no-bytes"] += 1
 
-    return Run(url, fingerprint(sorted(info.items(), key=str)), int(info["size"]), entries)
+    state = fingerprint(KEY_RULES, sorted(info.items(), key=str))
+    return Run(url, state, int(info["size"]), entries)
 
 
 def _keys(url: str) -> Iterator[str]:
@@ -107,7 +108,7 @@ def _keys(url: str) -> Iterator[str]:
     with _opened(url) as (file, column):
         for batch in file.iter_batches(columns=[f"{column}.path"]):
             for path in batch.column(column).field("path").to_pylist():
-                yield clean_key(path or "") or f"{stem}/{row:09d}"
+                yield shard_key(path or "") or f"{stem}/{row:09d}"
                 row += 1
 
 

@@ -1,5 +1,7 @@
 """Tar shards (WebDataset layout), read in place; nothing is ever extracted to disk.
 
+ImageNet comes as a tar file of tar files, one for each class: these are read in place as well.
+
 `tarfile` ends quietly at a damaged header and does not ask for the end-of-archive marker, so a
 shard that was cut short would silently lose images. Here both are errors.
 """
@@ -12,7 +14,7 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 from ..errors import PipelineError
-from .keys import clean_key, reason_to_skip
+from .keys import KEY_RULES, is_synset_tar, reason_to_skip, shard_key
 from .location import filesystem, fingerprint
 from .offsets import Member, OffsetIndex
 from .run import Entry, Run
@@ -64,7 +66,8 @@ def _run(url: str) -> Run:
                 file.seek(member.offset)
                 yield member.key, file.read(member.size)
 
-    return Run(url, fingerprint(sorted(info.items(), key=str)), int(info["size"]), entries)
+    state = fingerprint(KEY_RULES, sorted(info.items(), key=str))
+    return Run(url, state, int(info["size"]), entries)
 
 
 def locate(url: str) -> Iterator[Member]:
@@ -81,8 +84,7 @@ def members(file: IO[bytes], length: int, url: str, skipped: Counter[str]) -> It
         PipelineError: if the shard is damaged or cut short; the message names `url`.
     """
     try:
-        with tarfile.open(fileobj=file, mode="r:", encoding="utf-8") as archive:
-            yield from _members(archive, file, length, url, skipped)
+        yield from _members(file, 0, length, skipped, outer=True)
     except (tarfile.TarError, ValueError, OverflowError, RecursionError, EOFError) as exc:
         raise PipelineError(
             f"The shard {url!r} is no readable tar file ({exc}); fetch it again. "
@@ -91,40 +93,46 @@ def members(file: IO[bytes], length: int, url: str, skipped: Counter[str]) -> It
 
 
 def _members(
-    archive: tarfile.TarFile, file: IO[bytes], length: int, url: str, skipped: Counter[str]
+    file: IO[bytes], start: int, end: int, skipped: Counter[str], *, outer: bool
 ) -> Iterator[Member]:
-    last = -1
-    while (info := archive.next()) is not None:
-        # tarfile keeps every header that it has seen: gigabytes in a shard of millions.
-        vars(archive)["members"].clear()
-        end = info.offset_data + info.size
-        if info.size < 0 or archive.offset <= last:
-            raise tarfile.ReadError(f"the header at byte {info.offset} points backwards")
-        last = archive.offset
-        if end > length:
-            raise tarfile.ReadError(
-                f"the member at byte {info.offset} ends at byte {end} of {length}"
-            )
-        reason = _reason_to_skip(info)
-        if reason is not None:
-            skipped[reason] += not info.isdir()
-            continue
-        key = clean_key(info.name)
-        assert key is not None  # reason_to_skip has looked at it.
-        yield Member(key, info.offset_data, info.size)
-    _check_end(archive, file)
+    """The images of the tar file in the bytes from `start` to `end` of `file`.
+
+    tarfile counts offsets from the beginning of `file`, wherever it starts to read.
+    """
+    file.seek(start)
+    with tarfile.open(fileobj=file, mode="r:", encoding="utf-8") as archive:
+        last = -1
+        while (info := archive.next()) is not None:
+            # tarfile keeps every header that it has seen: gigabytes in a shard of millions.
+            vars(archive)["members"].clear()
+            behind = info.offset_data + info.size
+            if info.size < 0 or archive.offset <= last:
+                raise tarfile.ReadError(f"the header at byte {info.offset} points backwards")
+            last = archive.offset
+            if behind > end:
+                raise tarfile.ReadError(
+                    f"the member at byte {info.offset} ends at byte {behind} of {end}"
+                )
+            if outer and _is_file(info) and is_synset_tar(info.name):
+                yield from _members(file, info.offset_data, behind, skipped, outer=False)
+                continue
+            reason = reason_to_skip(info.name) if _is_file(info) else "not-a-file"
+            if reason is not None:
+                skipped[reason] += not info.isdir()
+                continue
+            key = shard_key(info.name)
+            assert key is not None  # reason_to_skip has looked at it.
+            yield Member(key, info.offset_data, info.size)
+        _check_end(archive.offset, end, file)
 
 
-def _reason_to_skip(info: tarfile.TarInfo) -> str | None:
-    if not info.isreg() or info.issparse():
-        return "not-a-file"
-    return reason_to_skip(info.name)
+def _is_file(info: tarfile.TarInfo) -> bool:
+    return info.isreg() and not info.issparse()
 
 
-def _check_end(archive: tarfile.TarFile, file: IO[Any]) -> None:
-    file.seek(archive.offset)
-    block = file.read(tarfile.BLOCKSIZE)
-    if len(block) < tarfile.BLOCKSIZE:
-        raise tarfile.ReadError("it ends without the end-of-archive marker")
-    if any(block):
-        raise tarfile.ReadError(f"the header at byte {archive.offset} is damaged")
+def _check_end(offset: int, end: int, file: IO[Any]) -> None:
+    if offset + tarfile.BLOCKSIZE > end:
+        raise tarfile.ReadError(f"it ends at byte {end} without the end-of-archive marker")
+    file.seek(offset)
+    if any(file.read(tarfile.BLOCKSIZE)):
+        raise tarfile.ReadError(f"the header at byte {offset} is damaged")

@@ -1,0 +1,1 @@
+"""Accuracy against bytes: the parts of `benchmarks.accuracy_per_byte`."""

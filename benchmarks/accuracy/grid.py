@@ -1,0 +1,233 @@
+"""Every rule and baseline on one task: students are linear heads on cached features."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from plada_ref.auto import HELD_OUT, Chooser
+from plada_ref.baselines import (
+    Baseline,
+    HeadStudents,
+    NothingFits,
+    full_target,
+    int8_head,
+    target_images,
+    whole_pool,
+)
+from plada_ref.baselines.features import Backbone
+from plada_ref.images import ImageSet
+from plada_ref.models import build
+from plada_ref.output import Output
+from plada_ref.proxy import accuracy, proxy
+from plada_ref.recipe import recipe
+from plada_ref.scores import Scores, ScoreTable, score
+from plada_ref.selection import Features, Target
+from plada_ref.sight import Sight
+from plada_ref.task import hold_out
+from pladafmt import PoolRef
+
+from .rows import Row, Rows
+from .tasks import Seen
+
+RULES = (
+    "low-energy",
+    "high-energy",
+    "random",
+    "low-energy+safety-net:alpha=0.5,share=0.5",
+    "low-energy+safety-net:alpha=-0.2,share=0.5",
+    "low-energy+safety-net:alpha=0,share=0.5",
+    "low-entropy",
+    "high-margin",
+    "consensus",
+    "prototype",
+    "k-center",
+    "herding",
+    "herding-logits",
+    "gradient-matching",
+)
+"""The fixed rules that the automatic choice is compared with."""
+
+PAPER = (RULES[0], RULES[3], RULES[4])
+"""What the paper takes the best of: low energy, Safety-Net 0.5, Safety-Net -0.2."""
+
+_ROWS = 16_384
+
+
+def chooser_for(seen: Seen, features: Features, pool: PoolRef, seed: int) -> tuple[Chooser, Target]:
+    """A teacher that is a linear head, its scores of the pool, and the choice over them.
+
+    The held-out fifth of the training images is unknown to the teacher as well.
+
+    Returns:
+        The chooser, and the training images less the held-out ones.
+    """
+    rest_task, held_task = hold_out(seen.train, HELD_OUT, seed=seed)
+    row_of = {key: row for row, key in enumerate(seen.train.keys)}
+
+    def part(keys: Iterable[str]) -> Target:
+        rows = np.array([row_of[key] for key in keys])
+        return Target(seen.train_seen.features[rows], seen.train_seen.labels[rows])
+
+    rest, held = part(rest_task.keys), part(held_task.keys)
+    teacher = proxy(rest.features, rest.labels, seen.classes)
+    weight, bias = teacher.weight.numpy().T, teacher.bias.numpy()
+    parts = [
+        score(features[start : start + _ROWS].astype(np.float32) @ weight + bias)
+        for start in range(0, len(features), _ROWS)
+    ]
+    columns = {
+        name: np.concatenate([getattr(one, name) for one in parts])
+        for name in Scores.__dataclass_fields__
+    }
+    table = ScoreTable(pool, seen.train.classes, "", **columns)
+    chooser = Chooser(table, features, rest, held, dense=True, named=False, seed=seed)
+    return chooser, rest
+
+
+def measure(
+    seen: Seen,
+    features: Features,
+    pool: PoolRef,
+    seed: int,
+    budgets: Iterable[int],
+    rows: Rows,
+    sight: Sight,
+    output: Output,
+) -> None:
+    """Measure everything on one task with one seed.
+
+    Args:
+        features: of the pool.
+        pool: id and size.
+        budgets: bytes of the whole file, dense and without class names.
+        rows: where results are kept.
+        sight: the backbone, for images that were compressed.
+    """
+    chooser, rest = chooser_for(seen, features, pool, seed)
+    put = partial(rows.once, seen.name, seed)
+
+    def row(
+        kind: str, name: str, budget: int, size: int, reached: float, details: dict[str, Any]
+    ) -> Row:
+        return Row(seen.name, seed, kind, name, budget, size, reached, details)
+
+    def teacher() -> Row:
+        head = proxy(rest.features, rest.labels, seen.classes)
+        counts = chooser.table.histogram().tolist()
+        return row(
+            "teacher", "head", 0, 0, accuracy(head, seen.test_seen), {"pseudo_labels": counts}
+        )
+
+    def fixed(name: str, budget: int) -> Row:
+        started = time.monotonic()
+        pruned, size = chooser.largest(name, budget)
+        student = chooser.student(pruned)
+        reached = 0.0 if student is None else accuracy(student, seen.test_seen)
+        return row(
+            "rule",
+            name,
+            budget,
+            size,
+            reached,
+            {
+                "kept": pruned.payload.kept,
+                "vanished": len(pruned.vanished),
+                "seconds": round(time.monotonic() - started, 1),
+            },
+        )
+
+    def auto(budget: int) -> Row:
+        choice = chooser.choose(budget, output=output)
+        student = chooser.student(choice.pruned)
+        reached = 0.0 if student is None else accuracy(student, seen.test_seen)
+        return row("auto", "auto", budget, choice.payload_bytes, reached, choice.to_json())
+
+    put("teacher", "head", 0, teacher)
+    for name, budget, make in _baselines(
+        seen, features, pool, chooser, seed, budgets, sight, output
+    ):
+
+        def baseline(name: str = name, budget: int = budget, make: object = make) -> Row:
+            assert callable(make)
+            try:
+                found: Baseline = make()
+            except NothingFits as nothing:
+                return row("baseline", name, budget, 0, 0.0, {"note": str(nothing)})
+            return row("baseline", name, budget, found.bytes, found.accuracy, dict(found.details))
+
+        put("baseline", name, budget, baseline)
+    head = next(row for row in rows if row.key == (seen.name, seed, "baseline", "int8-head", 0))
+    for budget in (*budgets, head.bytes // 2):
+        for name in RULES if budget in budgets else ():
+            put("rule", name, budget, partial(fixed, name, budget))
+        put("auto", "auto", budget, partial(auto, budget))
+
+
+def _baselines(
+    seen: Seen,
+    features: Features,
+    pool: PoolRef,
+    chooser: Chooser,
+    seed: int,
+    budgets: Iterable[int],
+    sight: Sight,
+    output: Output,
+) -> list[tuple[str, int, object]]:
+    train, test, classes = seen.train_seen, seen.test_seen, seen.classes
+    students = HeadStudents(test.features, test.labels, classes, recipe("head"))
+    on_pool = students.on_pool(features)
+    labels = chooser.table.labels
+
+    def on_images(images: ImageSet, their_labels: np.ndarray) -> float:
+        backbone = Backbone(
+            build(seen.spec, 1, seed=0),
+            seen.spec.preparation(),
+            mirrored=False,
+            batch_size=64,
+            device=sight.device,
+            workers=sight.workers,
+            output=output,
+        )
+        return students.learn(backbone.views(images), their_labels)
+
+    def ceiling(images: ImageSet, their_labels: np.ndarray) -> float:
+        return students.learn([train.features], train.labels)  # The same images, seen already.
+
+    found: list[tuple[str, int, object]] = [
+        (
+            f"int{bits}-head",
+            0,
+            partial(
+                int8_head,
+                train.features,
+                train.labels,
+                test.features,
+                test.labels,
+                classes,
+                bits=bits,
+            ),
+        )
+        for bits in (8, 4, 2)
+    ]
+    found.append(("whole-pool", 0, partial(whole_pool, pool, labels, classes, learn=on_pool)))
+    everything = partial(full_target, seen.train.images, seen.train.labels, classes, learn=ceiling)
+    found.append(("full-target", 0, everything))
+    for budget in budgets:
+        for key, seen_features in (("random", None), ("k-center", train.features)):
+            images = partial(
+                target_images,
+                seen.train.images,
+                seen.train.labels,
+                classes,
+                learn=on_images,
+                features=seen_features,
+                budget=budget,
+                seed=seed,
+            )
+            found.append((f"images-{key}", budget, images))
+    return found

@@ -1,0 +1,87 @@
+"""Fine-tuned students: whether what holds for linear heads holds for whole networks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from plada_ref.evaluate import evaluate
+from plada_ref.features import FeatureCache
+from plada_ref.learn import teach, train
+from plada_ref.output import Output
+from plada_ref.pool import LocalPool
+from plada_ref.prune import Pruned
+from plada_ref.recipe import Recipe, recipe
+from plada_ref.selection import Features
+from plada_ref.sight import Sight
+
+from .grid import PAPER, chooser_for
+from .rows import Row, Rows
+from .tasks import Seen
+
+RULES = (PAPER[0], PAPER[2], "random")
+"""What the choice is compared with: each of these students takes minutes."""
+
+STEPS = 150
+
+
+def tune(
+    seen: Seen,
+    features: Features,
+    pool: LocalPool,
+    seed: int,
+    budgets: Iterable[int],
+    rows: Rows,
+    sight: Sight,
+    output: Output,
+) -> None:
+    """Fine-tune a student on the payload of each rule at each budget, and on the whole target."""
+    chooser, _ = chooser_for(seen, features, pool.ref, seed)
+    how = recipe("slow", steps=STEPS, seed=seed)
+    cache = FeatureCache(sight.folder, name=pool.ref.id.hex(), size=len(pool))
+
+    def student(name: str, budget: int, pruned: Pruned, size: int) -> Row:
+        started = time.monotonic()
+        model = train(
+            pruned.payload,
+            pool,
+            seen.spec,
+            how,
+            device=sight.device,
+            output=output,
+            workers=sight.workers,
+            cache=cache,
+        )
+        reached = evaluate(
+            model, seen.test, device=sight.device, output=output, workers=sight.workers
+        ).accuracy
+        about = {
+            "kept": pruned.payload.kept,
+            "steps": STEPS,
+            "seconds": round(time.monotonic() - started, 1),
+        }
+        return Row(seen.name, seed, "tuned", name, budget, size, reached, about)
+
+    def ceiling(how: Recipe) -> Row:
+        model = teach(
+            seen.train, seen.spec, how, device=sight.device, output=output, workers=sight.workers
+        )
+        reached = evaluate(
+            model, seen.test, device=sight.device, output=output, workers=sight.workers
+        ).accuracy
+        return Row(seen.name, seed, "tuned", "full-target", 0, 0, reached, {"steps": STEPS})
+
+    for budget in budgets:
+        for name in RULES:
+
+            def fixed(name: str = name, budget: int = budget) -> Row:
+                return student(name, budget, *chooser.largest(name, budget))
+
+            rows.once(seen.name, seed, "tuned", name, budget, fixed)
+
+        def auto(budget: int = budget) -> Row:
+            choice = chooser.choose(budget, output=output)
+            return student("auto", budget, choice.pruned, choice.payload_bytes)
+
+        rows.once(seen.name, seed, "tuned", "auto", budget, auto)
+    rows.once(seen.name, seed, "tuned", "full-target", 0, lambda: ceiling(how))
