@@ -9,6 +9,7 @@ from __future__ import annotations
 import typer
 
 from .commands import (
+    baselines,
     decode,
     demo,
     encode,
@@ -50,6 +51,7 @@ app.command()(decode.decode)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.command()(transfer.transfer)
+app.command()(baselines.baselines)
 app.command()(leakage.leakage)
 app.command()(inspect.inspect)
 app.command()(validate.validate)

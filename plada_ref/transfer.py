@@ -24,6 +24,7 @@ from .errors import Misuse, PipelineError
 from .evaluate import evaluate
 from .features import FeatureCache
 from .label import forget_parts, label, parts_folder
+from .leakage import compare, fingerprints
 from .learn import teach, train
 from .models import ModelSpec
 from .output import Output
@@ -50,6 +51,7 @@ class Plan:
         budgets: and with the bytes of each of these; the automatic choice only so.
         dense: encode payloads densely.
         named: whether payloads hold the class names.
+        leakage: look for the test images in the pool.
     """
 
     teacher: ModelSpec
@@ -61,6 +63,7 @@ class Plan:
     budgets: tuple[int, ...] = ()
     dense: bool = False
     named: bool = True
+    leakage: bool = False
 
     def __post_init__(self) -> None:
         if None in self.selections and not self.budgets:
@@ -107,6 +110,7 @@ class Outcome:
         teacher_accuracy: top-1 on the test images, 0 to 1.
         pseudo_labels: pseudo-labels of each class in the pool.
         rows: one for each selection and keep rate, in the order of the plan.
+        leakage: how many test images the pool holds, or None if nobody looked.
         seconds: duration by stage; a stage that an earlier run had finished counts what it took
             to read its result.
     """
@@ -114,6 +118,7 @@ class Outcome:
     teacher_accuracy: float
     pseudo_labels: list[int]
     rows: list[Row]
+    leakage: dict[str, Any] | None
     seconds: dict[str, float]
 
 
@@ -165,6 +170,16 @@ def transfer(
     table = _table(teacher, pool, folder, cache, device, output, workers)
     seconds["label"] = _since(started)
 
+    leaked = None
+    if plan.leakage:
+        started = time.monotonic()
+        leaked = _remembered(folder / "leakage.json", lambda: _leakage(test, pool, output))
+        output.say(
+            f"The pool holds {leaked['exact'] + leaked['near']:,} of the {len(test):,} test images "
+            f"({100 * leaked['fraction']:.2f} %), {leaked['exact']:,} of them exactly"
+        )
+        seconds["leakage"] = _since(started)
+
     started = time.monotonic()
     sight = Sight(plan.student, folder / "features", device, workers)
     payloads = Payloads(
@@ -199,7 +214,7 @@ def transfer(
                 f"{100 * rows[-1].student_accuracy:.2f} %"
             )
     seconds["students"] = _since(started)
-    return Outcome(teacher_accuracy, table.histogram().tolist(), rows, seconds)
+    return Outcome(teacher_accuracy, table.histogram().tolist(), rows, leaked, seconds)
 
 
 def _student(
@@ -242,6 +257,20 @@ def _student(
         seconds=_since(started),
         budget=made.budget,
     )
+
+
+def _leakage(test: Task, pool: LocalPool, output: Output) -> dict[str, Any]:
+    found = compare(
+        fingerprints(test.images, what="Looking for test images", output=output),
+        fingerprints(pool, what="Looking for them in the pool", output=output),
+    )
+    return {
+        "test_images": found.images,
+        "pool_images": found.pool_size,
+        "exact": found.exact,
+        "near": len(found.matches) - found.exact,
+        "fraction": found.fraction,
+    }
 
 
 def _teacher(
@@ -297,7 +326,9 @@ def _claim(folder: Path, plan: Plan, learn_from: Task, test: Task, pool: LocalPo
     """Mark `folder` as this plan's, or refuse it if it is another's."""
     about = json.dumps(
         {
-            "plan": _plain(asdict(plan), leave_out=("selections", "keep_rates", "budgets")),
+            "plan": _plain(
+                asdict(plan), leave_out=("selections", "keep_rates", "budgets", "leakage")
+            ),
             "learn_from": [learn_from.name, len(learn_from)],
             "test": [test.name, len(test)],
             "pool": pool.ref.id.hex(),

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from pladafmt.text import for_terminal
 
+from ..extras import need
 from ..output import Output
 from . import model_options as options
 from .options import AsJson, Seed
@@ -88,6 +89,12 @@ def transfer(
     batch_size: options.BatchSizeOption = 64,
     label_smoothing: options.SmoothingOption = None,
     augment: options.AugmentOption = None,
+    leakage: Annotated[
+        bool,
+        typer.Option(
+            help="Look for the test images in the pool: a student may have learned from them."
+        ),
+    ] = True,
     seed: Seed = 0,
     device: options.DeviceOption = "auto",
     workers: options.WorkersOption = None,
@@ -103,6 +110,8 @@ def transfer(
     tf_efficientnet_lite0 --weights lite0.safetensors --img-size 96 --via-size 32 -o run`
     """
     options.prepare("plada transfer")
+    if leakage:
+        need("imagehash", extra="ref", for_="plada transfer --leakage")
     from ..budget import parse_bytes
     from ..device import device as find_device
     from ..models import ModelSpec
@@ -138,6 +147,7 @@ def transfer(
         budgets=tuple(parse_bytes(text) for text in budget or ()),
         dense=dense,
         named=not unnamed,
+        leakage=leakage,
     )
     outcome = carry_out(
         plan,
@@ -162,6 +172,7 @@ def transfer(
                 }
                 for row in outcome.rows
             ],
+            "leakage": outcome.leakage,
             "stages": outcome.seconds,
             "out": str(out),
             "seconds": round(time.monotonic() - started, 1),

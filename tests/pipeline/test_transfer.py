@@ -93,7 +93,12 @@ def test_budgets_rankings_that_compare_and_the_choice(
     head = recipe("head", augment="off")
     rules = (Selection(), Selection(ranking="herding"), None)
     what = plan(
-        selections=rules, keep_rates=(0.05,), budgets=(300,), train_recipe=head, named=False
+        selections=rules,
+        keep_rates=(0.05,),
+        budgets=(300,),
+        train_recipe=head,
+        named=False,
+        leakage=True,
     )
     outcome = transfer(
         what,
@@ -121,6 +126,10 @@ def test_budgets_rankings_that_compare_and_the_choice(
     report = json.loads((tmp_path / "auto-300.json").read_text("utf-8"))
     assert outcome.rows[-1].selection == f"auto: {report['chosen']}"
     assert report["held_out_images"] == pytest.approx(len(digits) / 5, abs=5)
+    # No test digit is in the pool, but some resemble one at 64 bits.
+    assert outcome.leakage == json.loads((tmp_path / "leakage.json").read_text("utf-8"))
+    assert outcome.leakage is not None and outcome.leakage["exact"] == 0
+    assert outcome.leakage["test_images"] == len(digits_test)
     with pytest.raises(Misuse, match="--budget"):
         plan(selections=(None,))
 

@@ -1,0 +1,101 @@
+"""A linear head of few bits on the frozen backbone that server and clients share."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from pladafmt import varint
+
+from ..head import Features, Head
+from ..recipe import Recipe
+from .baseline import Baseline, Labels
+from .features import HEAD, HeadStudents
+from .frames import Reader, compress
+from .quantise import Rows, Values, half, quantise
+
+
+def encode_head(head: Head, bits: int) -> bytes:
+    """C, D, a unit as float32, and in that unit: the rows of the weights, and the bias as float16.
+
+    The unit is the largest number of the head. Features of odd scales have weights that are too
+    large, or too small, for float16.
+
+    Raises:
+        Misuse: if `bits` is not 2 to 8.
+        PipelineError: if a weight is no finite number.
+    """
+    classes, width = head.weight.shape
+    weight: Values = head.weight.numpy()
+    bias: Values = head.bias.numpy()
+    unit = np.float32(max(np.abs(weight).max(initial=0), np.abs(bias).max(initial=0)) or 1)
+    return compress(
+        [
+            varint.write(classes),
+            varint.write(width),
+            unit.tobytes(),
+            *quantise(weight / unit, bits).parts(),
+            half(bias / unit).astype("<f2").tobytes(),
+        ]
+    )
+
+
+def decode_head(data: bytes) -> Head:
+    """The head that `encode_head` wrote, with what quantisation left of its weights.
+
+    Raises:
+        PipelineError: if `data` is something else.
+    """
+    reader = Reader(data, what="quantised linear head")
+    classes, width = reader.number(), reader.number()
+    unit = reader.array("<f4", 1)
+    weight = Rows.read(reader, classes, width).values * unit
+    bias = reader.array("<f2", classes).astype(np.float32) * unit
+    reader.finish()
+    return Head(torch.from_numpy(weight), torch.from_numpy(bias))
+
+
+def int8_head(
+    features: Features,
+    labels: Labels,
+    test_features: Features,
+    test_labels: Labels,
+    classes: int,
+    bits: int = 8,
+    *,
+    mirrored: Features | None = None,
+    how: Recipe = HEAD,
+) -> Baseline:
+    """Fit a linear head to all labelled images of the target, and send it with few bits per weight.
+
+    With other `bits` than 8 the baseline's key is ``int4-head`` and so on.
+
+    Args:
+        features: of the target's training images, by the shared backbone, shape (n, D).
+        labels: their class numbers, shape (n,).
+        test_features, test_labels: of the test images, shapes (t, D) and (t,).
+        classes: number of classes C.
+        bits: per weight, 2 to 8.
+        mirrored: features of the mirror images, shape (n, D), which then count alike.
+        how: a recipe of ``head``.
+
+    Raises:
+        Misuse: if `bits` is out of range.
+        PipelineError: if features are not finite.
+    """
+    students = HeadStudents(test_features, test_labels, classes, how)
+    views = [features] if mirrored is None else [features, mirrored]
+    head = students.fit(views, labels)
+    data = encode_head(head, bits)
+    return Baseline(
+        name=f"INT{bits} linear head",
+        key=f"int{bits}-head",
+        bytes=len(data),
+        accuracy=students.accuracy(decode_head(data)),
+        details={
+            "bits": bits,
+            "features": features.shape[1],
+            "images": len(labels),
+            "unquantised_accuracy": students.accuracy(head),
+        },
+    )

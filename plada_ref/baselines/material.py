@@ -1,0 +1,211 @@
+"""What the baselines of one task have in common: images, features, pool and student."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from pladafmt import Payload
+from pladafmt.text import for_terminal
+
+from ..augment import augmentation
+from ..checkpoint import Checkpoint
+from ..errors import Misuse
+from ..features import FeatureCache
+from ..head import Features
+from ..images import ImageSet
+from ..models import ModelSpec, build
+from ..output import Output
+from ..pool import LocalPool
+from ..recipe import Recipe, Tune, recipe
+from ..scores import ScoreTable
+from ..task import Task
+from .baseline import Labels
+from .features import Backbone, HeadStudents
+from .training import TrainedStudents
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledPool:
+    """A client's pool and a teacher's pseudo-labels of it.
+
+    Raises:
+        Misuse: if the two do not belong together.
+    """
+
+    table: ScoreTable
+    pool: LocalPool
+
+    def __post_init__(self) -> None:
+        if self.table.pool != self.pool.ref:
+            raise Misuse(
+                f"The scores are of the pool {self.table.pool.id.hex()}, the manifest is of "
+                f"{self.pool.ref.id.hex()}; give those that belong together."
+            )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Material:
+    """The images, the pool and the student of a comparison.
+
+    Attributes:
+        spec: the student's model and the pre-trained weights that clients have.
+        how: how each student is trained.
+        target: the task's training images.
+        test: its test images; their classes are brought into the target's order.
+        labelled: the client's pool, where there is one.
+        folder: where features and the state of interrupted trainings are kept.
+
+    Raises:
+        Misuse: if target, test images and pool are not of the same classes.
+    """
+
+    spec: ModelSpec
+    how: Recipe
+    target: Task
+    test: Task
+    labelled: LabelledPool | None
+    folder: Path
+    device: torch.device
+    workers: int | None
+    output: Output
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "test", _matched(self.test, self.target))
+        if self.labelled is not None and self.labelled.table.classes != self.target.classes:
+            raise Misuse(
+                f"The scores are of other classes than the task {self.target.name!r}; give those "
+                "of a teacher of this task."
+            )
+
+    @property
+    def classes(self) -> int:
+        """Number of classes C."""
+        return len(self.target.classes)
+
+    @cached_property
+    def backbone(self) -> Backbone:
+        """The student's frozen backbone, with the weights that clients have."""
+        return Backbone(
+            network=build(self.spec, 1, seed=self.how.seed),
+            preparation=self.spec.preparation(),
+            mirrored=augmentation(self.how.augment).flip,
+            batch_size=self.how.batch_size,
+            device=self.device,
+            workers=self.workers,
+            output=self.output,
+        )
+
+    @cached_property
+    def target_views(self) -> list[Features]:
+        """Features of the training images, and of their mirror images if those count."""
+        return self.backbone.views(self.target.images, cache=self._cache_of(self.target))
+
+    @cached_property
+    def heads(self) -> HeadStudents:
+        """Students that are heads on the frozen backbone."""
+        how = self.how
+        if not self._frozen:
+            how = recipe("head", label_smoothing=how.label_smoothing)
+        test = self.backbone.features(self.test.images, self._cache_of(self.test))
+        return HeadStudents(test, self.test.labels, self.classes, how)
+
+    @cached_property
+    def students(self) -> TrainedStudents:
+        """Students of the recipe, tested on images."""
+        return TrainedStudents(
+            spec=self.spec,
+            how=self.how,
+            target=self.target,
+            test=self.test,
+            pool=None if self.labelled is None else self.labelled.pool,
+            cache=self._pool_cache,
+            resume=self.folder / "baselines.training",
+            device=self.device,
+            workers=self.workers,
+            output=self.output,
+        )
+
+    @cached_property
+    def target_student(self) -> Checkpoint:
+        """The student of all training images."""
+        return self.students.taught(self.target)
+
+    def learn_target(self, images: ImageSet, labels: Labels) -> float:
+        """Accuracy of the student of all training images, which are `images`."""
+        if self._frozen:
+            return self.heads.learn(self.target_views, labels)
+        return self.students.accuracy(self.target_student)
+
+    def learn_images(self, images: ImageSet, labels: Labels) -> float:
+        """Accuracy of a student of other labelled images."""
+        if self._frozen:
+            return self.heads.learn(self.backbone.views(images), labels)
+        return self.students.on_images(images, labels)
+
+    def learn_payload(self, payload: Payload) -> float:
+        """Accuracy of a student of a payload."""
+        if not self._frozen:
+            return self.students.on_payload(payload)
+        assert self.labelled is not None
+        rows = payload.positions.astype(np.int64)
+        views = self.backbone.views(self.labelled.pool, rows, self._pool_cache)
+        return self.heads.learn(views, payload.labels)
+
+    def settings(self) -> dict[str, Any]:
+        """What every row depends on, as JSON values."""
+        spec = asdict(self.spec)
+        if self.spec.weights is not None:
+            with open(self.spec.weights, "rb") as file:
+                spec["weights"] = hashlib.file_digest(file, "sha256").hexdigest()
+        settings = {
+            "model": spec,
+            "recipe": self.how.to_json(),
+            "target": [self.target.name, _digest(self.target)],
+            "test": [self.test.name, _digest(self.test)],
+        }
+        if self.labelled is not None:
+            table = self.labelled.table
+            settings |= {"pool": table.pool.id.hex(), "teacher": table.teacher}
+        return settings
+
+    @property
+    def _frozen(self) -> bool:
+        """Whether students are heads: then the backbone sees the test images once for them all."""
+        return self.how.tune is Tune.HEAD
+
+    @property
+    def _pool_cache(self) -> FeatureCache | None:
+        if self.labelled is None:
+            return None
+        ref = self.labelled.pool.ref
+        return FeatureCache(self.folder / "features", name=ref.id.hex(), size=ref.size)
+
+    def _cache_of(self, task: Task) -> FeatureCache:
+        return FeatureCache(self.folder / "features", name=_digest(task), size=len(task))
+
+
+def _digest(task: Task) -> str:
+    """SHA-256, in hex, of what a task calls its images and classes; not of the images."""
+    state = hashlib.sha256(repr((task.name, task.classes, task.keys)).encode())
+    state.update(task.labels.astype("<u2").tobytes())
+    return state.hexdigest()
+
+
+def _matched(test: Task, target: Task) -> Task:
+    """`test` with the class numbers of `target`."""
+    number = {name: label for label, name in enumerate(target.classes)}
+    unknown = [for_terminal(name) for name in test.classes if name not in number]
+    if unknown:
+        raise Misuse(
+            f"The test images have classes that the training images of {target.name!r} do not "
+            f"show: {', '.join(unknown[:5])}."
+        )
+    mine = np.array([number[name] for name in test.classes], dtype=np.uint16)
+    return Task(test.name, target.classes, mine[test.labels], test.keys, test.images)

@@ -1,0 +1,93 @@
+"""Students of any recipe, trained and tested on images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from pladafmt import Payload
+
+from ..checkpoint import Checkpoint
+from ..evaluate import evaluate
+from ..features import FeatureCache
+from ..images import ImageSet
+from ..learn import teach, train
+from ..models import ModelSpec
+from ..output import Output
+from ..pool import LocalPool
+from ..recipe import Recipe
+from ..task import Task
+from .baseline import Labels
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedStudents:
+    """Trains the student with one recipe on whatever a client receives.
+
+    Attributes:
+        spec: the student's model and the weights that it starts from.
+        how: any recipe.
+        target: the target's training images.
+        test: its test images, with the same classes.
+        pool: the client's pool; None where no payload is learned from.
+        cache: features of that pool by frozen backbones.
+        resume: file for the state of an interrupted training.
+    """
+
+    spec: ModelSpec
+    how: Recipe
+    target: Task
+    test: Task
+    pool: LocalPool | None
+    cache: FeatureCache | None
+    resume: Path
+    device: torch.device
+    workers: int | None
+    output: Output
+
+    def on_images(self, images: ImageSet, labels: Labels) -> float:
+        """A student of labelled images of the target."""
+        keys = tuple(str(row) for row in range(len(images)))
+        sent = Task(self.target.name, self.target.classes, labels.astype("u2"), keys, images)
+        return self.accuracy(self.taught(sent))
+
+    def on_payload(self, payload: Payload) -> float:
+        """A student of a payload; one of unnamed classes has them in the target's order."""
+        assert self.pool is not None
+        student = train(
+            payload,
+            self.pool,
+            self.spec,
+            self.how,
+            device=self.device,
+            output=self.output,
+            workers=self.workers,
+            resume=self.resume,
+            cache=self.cache,
+        )
+        return self.accuracy(student)
+
+    def taught(self, task: Task) -> Checkpoint:
+        """The student itself, of the images of a task."""
+        return teach(
+            task,
+            self.spec,
+            self.how,
+            device=self.device,
+            output=self.output,
+            workers=self.workers,
+            resume=self.resume,
+        )
+
+    def accuracy(self, student: Checkpoint) -> float:
+        """Top-1 of a model on the test images, 0 to 1."""
+        return evaluate(
+            student,
+            self.test,
+            device=self.device,
+            output=self.output,
+            batch_size=self.how.batch_size,
+            workers=self.workers,
+        ).accuracy
