@@ -20,6 +20,7 @@ from .commands import (
     leakage,
     pool,
     prune,
+    report,
     rewrite,
     salvage,
     sign,
@@ -53,6 +54,7 @@ app.command()(evaluate.evaluate)
 app.command()(transfer.transfer)
 app.command()(baselines.baselines)
 app.command()(leakage.leakage)
+app.command()(report.report)
 app.command()(inspect.inspect)
 app.command()(validate.validate)
 app.command()(rewrite.rewrite)

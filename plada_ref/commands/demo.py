@@ -97,4 +97,6 @@ def _show(output: Output, figures: dict[str, Any]) -> None:
     )
     output.say(f"payload  {figures['payload']}")
     output.say(f"picture  {figures['picture']}")
+    made = Path(str(figures["picture"])).parent
+    output.say(f"report   plada report {made} -m {made}/pool.parquet --pool {made}/pool.tar")
     output.say(f"time     {figures['seconds']:.0f} s")

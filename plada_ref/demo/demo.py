@@ -6,6 +6,7 @@ of a payload and the local pool, and from nothing else.
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+
+from pladafmt.files import write_whole
 
 from ..errors import Misuse
 from ..label import label
@@ -143,6 +146,7 @@ def run(out: Path, settings: Settings, output: Output) -> dict[str, Any]:
         }
         for trial in trials
     ]
+    _leave_figures(out, teacher_accuracy, rows)
     picture = out / "demo.png"
     draw(
         picture,
@@ -176,6 +180,22 @@ def run(out: Path, settings: Settings, output: Output) -> dict[str, Any]:
         "picture": str(picture),
         "seconds": round(time.monotonic() - started, 1),
     }
+
+
+def _leave_figures(out: Path, teacher_accuracy: float, rows: list[dict[str, Any]]) -> None:
+    """Write what `plada report` reads: the same files as a transfer's, accuracies as fractions."""
+    figures = json.dumps({"accuracy": teacher_accuracy / 100})
+    write_whole(out / "teacher.json", figures.encode("utf-8"))
+    for row in rows:
+        found = {
+            "selection": row["name"],
+            "keep_rate": row["keep_rate"],
+            "kept": row["kept"],
+            "payload_bytes": row["payload_bytes"],
+            "student_accuracy": row["student_accuracy"] / 100,
+            "vanished": row["vanished"],
+        }
+        write_whole(Path(row["payload"]).with_suffix(".json"), json.dumps(found).encode("utf-8"))
 
 
 def _make_pool(out: Path, settings: Settings, output: Output) -> LocalPool:

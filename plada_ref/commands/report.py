@@ -1,0 +1,88 @@
+"""``plada report``: one page about a transfer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pladafmt.files import write_whole
+from pladafmt.text import for_terminal
+
+from ..errors import Misuse
+from ..extras import need
+from ..output import Output
+from .options import AsJson
+from .run import command
+
+
+@command
+def report(
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN", help="A folder made by plada transfer --out.", show_default=False
+        ),
+    ],
+    manifest: Annotated[
+        Path | None,
+        typer.Option(
+            "--manifest",
+            "-m",
+            metavar="MANIFEST",
+            help="The pool's manifest; with --pool, the page shows kept images.",
+        ),
+    ] = None,
+    pool: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--pool",
+            metavar="SOURCE",
+            help="Where the pool's images lie: an image folder, .tar shards or .parquet files; a "
+            "path, a quoted glob or a URL. May be repeated.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help="The page; RUN/report.html by default."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a page about a transfer: accuracy against bytes, classes, images, bytes, settings.
+
+    The page is one HTML file that needs nothing else: no script, no network. It shows what lies in
+    RUN; what `plada baselines`, `plada leakage` and the automatic choice found is shown if it is
+    there.
+
+    Example: `plada report run -m pool.parquet --pool 'shards/*.tar' -o report.html`
+    """
+    for module in ("pyarrow", "PIL", "fsspec"):
+        need(module, for_="plada report")
+    from ..report import RunFolder, page, pictures
+
+    if (manifest is None) != (not pool):
+        raise Misuse("Images are shown with both --manifest and --pool, or with neither.")
+    output = Output(as_json=as_json)
+    found = RunFolder.read(run)
+    galleries = None
+    if manifest is not None and pool:
+        from .model_options import open_pool
+
+        galleries = pictures(found, open_pool(manifest, pool))
+    target = out or run / "report.html"
+    data = page(found, galleries).encode("utf-8")
+    write_whole(target, data)
+    output.say(
+        f"{for_terminal(str(target))}: {len(data):,} bytes, {len(found.students)} students, "
+        f"{len(found.baselines)} baselines"
+    )
+    output.result(
+        {
+            "page": str(target),
+            "bytes": len(data),
+            "students": len(found.students),
+            "baselines": len(found.baselines),
+            "images": sum(gallery.images for gallery in galleries or ()),
+        }
+    )

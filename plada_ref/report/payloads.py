@@ -1,0 +1,125 @@
+"""One part of the page for each payload: its bytes, its classes, its images."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from ..images import ImagePool
+from .byte_owners import byte_bar, part_table
+from .classes import WITH_IMAGES, class_table, shown_classes
+from .folder import RunFolder
+from .markup import Html, element
+from .records import Sent, Student
+from .table import facts
+from .thumbnails import PER_CLASS, Gallery, galleries
+from .wording import percent, title
+
+SHOWN = 40
+"""Payloads that the page shows at most."""
+MAX_IMAGE_BYTES = 2_200_000
+"""Bytes of the page that pictures take at most."""
+_METADATA = 2_000
+"""Characters of a payload's metadata that are shown at most."""
+
+
+def pictures(run: RunFolder, pool: ImagePool) -> list[Gallery]:
+    """Return pictures of kept images for the payloads that a page shows, in their order.
+
+    Raises:
+        Mismatch: if `pool` is not the one that the payloads refer to.
+        PipelineError: if an image cannot be read or is not the one that the manifest lists.
+    """
+    shown = [sent.payload for _, sent in run.payloads[:SHOWN]]
+    return galleries(shown, pool, shown_classes(run)[:WITH_IMAGES], MAX_IMAGE_BYTES)
+
+
+def payloads(run: RunFolder, galleries: Sequence[Gallery] | None) -> Html:
+    """Return the section.
+
+    Args:
+        galleries: what `pictures` returned; None without a pool.
+    """
+    classes = shown_classes(run)
+    shown = run.payloads[:SHOWN]
+    articles = [
+        _article(number, student, sent, run, classes, galleries)
+        for number, (student, sent) in enumerate(shown)
+    ]
+    notes = [_about_images(galleries)]
+    if len(shown) < len(run.payloads):
+        notes.append(
+            f"Shown are {SHOWN} of {len(run.payloads):,} payloads; plada inspect shows any."
+        )
+    if len(run.payloads) < len(run.students):
+        notes.append(
+            f"{len(run.students) - len(run.payloads):,} payloads of the table above are not in the "
+            "folder."
+        )
+    return element(
+        "section",
+        element("h2", "What the payloads hold"),
+        *(element("p", note, class_="soft") for note in notes),
+        *articles,
+    )
+
+
+def _about_images(galleries: Sequence[Gallery] | None) -> str | Html:
+    if galleries is None:
+        return element(
+            "span",
+            "The kept images are in the pool, which this report was made without. ",
+            element("code", "plada report RUN -m MANIFEST --pool SOURCE"),
+            " shows some of them.",
+        )
+    text = (
+        f"Of each class up to {PER_CLASS} kept images are shown, evenly spaced in the pool's order "
+        "and verified against its manifest."
+    )
+    if any(gallery.cut for gallery in galleries):
+        text += " Some are left out to keep this page small."
+    return text
+
+
+def _article(
+    number: int,
+    student: Student,
+    sent: Sent,
+    run: RunFolder,
+    classes: list[int],
+    galleries: Sequence[Gallery] | None,
+) -> Html:
+    payload = sent.payload
+    return element(
+        "article",
+        element("h3", title(student)),
+        element(
+            "p",
+            f"{payload.kept:,} of {payload.pool.size:,} images in {sent.report.size:,} bytes; the "
+            f"student reached {percent(student.accuracy)}.",
+        ),
+        byte_bar(sent.report),
+        class_table(payload, run, classes, galleries[number] if galleries else None),
+        element(
+            "details",
+            element("summary", f"Owner of every byte of {student.name}.plada"),
+            facts(_about(sent)),
+            part_table(sent.report),
+        ),
+        id=f"payload-{number + 1}",
+    )
+
+
+def _about(sent: Sent) -> list[tuple[str, str]]:
+    told = sent.report.facts
+    signed = told["signed_by"]
+    about = [
+        ("features", str(told["features"]) or "none"),
+        ("signature", f"key {signed}, not checked here" if signed else "none"),
+        ("content id", element("code", told["content_id"])),
+    ]
+    if sent.payload.metadata:
+        text = json.dumps(sent.payload.metadata, ensure_ascii=False)
+        cut = f" … and {len(text) - _METADATA:,} more characters" if len(text) > _METADATA else ""
+        about.append(("metadata", element("code", text[:_METADATA] + cut)))
+    return about
