@@ -13,9 +13,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from pladafmt.files import replacing
-
 from .augment import augmentation
+from .distributed import ranks
 from .errors import PipelineError
 from .labelled import LabelledImages
 from .loading import in_order, loaded
@@ -23,6 +22,7 @@ from .models import classifier
 from .output import Output
 from .preparation import Preparation
 from .recipe import Recipe, Tune
+from .training_state import TrainingState
 
 HELD_BYTES = 1 << 30
 """Training images are kept decoded in memory up to this size."""
@@ -47,43 +47,60 @@ def fit(
 ) -> None:
     """Train `network` in place; it is in evaluation mode afterwards.
 
-    The same arguments give the same weights on one machine, interrupted or not.
+    The same arguments give the same weights on one machine, interrupted or not. On GPUs that
+    compute with bfloat16, the forward pass does (autocast); weights and optimiser stay float32.
+
+    Several processes (`plada_ref.distributed`) call this together and end with the same weights.
 
     Args:
         data: with `preparation` as its transform.
         resume: file that keeps the state after each epoch, so that a repeated call goes on there;
-            removed at the end.
+            removed at the end. Only the first process reads and writes it.
 
     Raises:
         PipelineError: if the loss is not a finite number.
     """
+    group = ranks()
     network.to(device)
+    shared = group.wrap(network, device, frozen_bn=recipe.freeze_bn)
     optimiser = torch.optim.AdamW(_groups(network, recipe), lr=recipe.lr)
     per_epoch = math.ceil(len(data) / recipe.batch_size)
     total = recipe.steps or max(recipe.epochs * per_epoch, recipe.min_steps)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _cosine(total))
     change = augmentation(recipe.augment)
-    state = _State(resume, network, optimiser, schedule, _binding(data, preparation, recipe))
-    epoch = state.load()
-    source = _Source(data, preparation, workers)
+    binding = _binding(data, preparation, recipe)
+    state = TrainingState(resume, network, optimiser, schedule, binding)
+    epoch = state.load(device)
+    source = _Source(data, preparation, workers, device)
     with output.progress("Training", total) as advance:
         step = epoch * per_epoch
         advance(step)
         while step < total:
             _training_mode(network, recipe)
-            # Chance depends on seed and epoch alone, so a resumed run draws the same.
-            generator = torch.Generator().manual_seed(_seed(recipe.seed, epoch))
-            order = torch.randperm(len(data), generator=generator).tolist()
+            # Chance depends on seed, epoch and rank alone, so a resumed run draws the same.
+            chance = torch.Generator().manual_seed(_seed(recipe.seed, epoch))
+            order = torch.randperm(len(data), generator=chance).tolist()
+            if not group.first:
+                chance.manual_seed(_seed(recipe.seed, epoch, group.rank))
             with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-                torch.manual_seed(_seed(recipe.seed, epoch))
-                batches = in_order(len(order), recipe.batch_size)[: total - step]
-                for pixels, labels, weights in source.batches(
-                    [[order[i] for i in batch] for batch in batches]
+                torch.manual_seed(_seed(recipe.seed, epoch, group.rank))
+                batches = [
+                    [order[i] for i in batch]
+                    for batch in in_order(len(order), recipe.batch_size)[: total - step]
+                ]
+                parts = [group.part(batch) for batch in batches]
+                incoming = source.batches([part for part, _ in parts])
+                for batch, (_, factor), (pixels, labels, weights) in zip(
+                    batches, parts, incoming, strict=True
                 ):
                     # Batch norm in training mode cannot take a single value per channel.
-                    if len(labels) > 1 or recipe.freeze_bn or len(order) == 1:
-                        x = preparation.batch(change(pixels, generator).to(device))
-                        loss = _loss(network(x), labels.to(device), weights.to(device), recipe)
+                    if len(batch) > 1 or recipe.freeze_bn or len(order) == 1:
+                        x = preparation.batch(change(_on(device, pixels), chance))
+                        with _autocast(device):
+                            summed = _summed_loss(
+                                shared(x), _on(device, labels), _on(device, weights), recipe
+                            )
+                        loss = summed / (float(data.weights[batch].sum()) / factor)
                         if not math.isfinite(loss.item()):
                             raise PipelineError(
                                 f"The loss is {loss.item()} after {step} steps; take a smaller "
@@ -101,14 +118,23 @@ def fit(
     network.eval()
 
 
-def _loss(
+def _summed_loss(
     logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor, recipe: Recipe
 ) -> torch.Tensor:
     losses = functional.cross_entropy(
         logits, labels, reduction="none", label_smoothing=recipe.label_smoothing
     )
-    weights = weights.to(losses.dtype)
-    return (losses * weights).sum() / weights.sum()
+    return (losses * weights.to(losses.dtype)).sum()
+
+
+def _on(device: torch.device, tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.to(device, non_blocking=True)
+
+
+def _autocast(device: torch.device) -> torch.autocast:
+    """bfloat16 on GPUs that have it; it needs no scaling of the loss, as float16 would."""
+    enabled = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
 
 
 def _groups(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
@@ -149,28 +175,40 @@ def _training_mode(network: nn.Module, recipe: Recipe) -> None:
                 module.eval()
 
 
-def _seed(seed: int, epoch: int) -> int:
-    digest = hashlib.sha256(f"plada-fit {seed} {epoch}".encode()).digest()
+def _seed(seed: int, epoch: int, rank: int = 0) -> int:
+    who = f" {rank}" if rank else ""
+    digest = hashlib.sha256(f"plada-fit {seed} {epoch}{who}".encode()).digest()
     return int.from_bytes(digest[:8], "little") >> 1
 
 
 class _Source:
-    """Batches of decoded images: all held in memory when they fit, else decoded every time."""
+    """Batches of decoded images: all held in memory when they fit, else decoded every time.
 
-    def __init__(self, data: LabelledImages, preparation: Preparation, workers: int | None) -> None:
+    On a GPU they are held there. What does not fit is decoded ahead, and copied while the GPU
+    computes.
+    """
+
+    def __init__(
+        self,
+        data: LabelledImages,
+        preparation: Preparation,
+        workers: int | None,
+        device: torch.device,
+    ) -> None:
         self._data = data
         self._workers = workers
+        self._pin = device.type == "cuda"
         size = len(data) * preparation.channels * preparation.stored_size**2
         self._held: Batch | None = None
         if size <= HELD_BYTES:
             parts = list(loaded(data, in_order(len(data), 256), workers=workers))
             pixels, labels, weights = (torch.cat(column) for column in zip(*parts, strict=True))
-            self._held = pixels, labels, weights
+            self._held = pixels.to(device), labels.to(device), weights.to(device)
 
     def batches(self, batches: list[list[int]]) -> Iterator[Batch]:
         """The items of each batch, stacked."""
         if self._held is None:
-            yield from loaded(self._data, batches, workers=self._workers)
+            yield from loaded(self._data, batches, workers=self._workers, pin=self._pin)
             return
         for batch in batches:
             pixels, labels, weights = (column[batch] for column in self._held)
@@ -183,51 +221,3 @@ def _binding(data: LabelledImages, preparation: Preparation, recipe: Recipe) -> 
     for column in (data.rows, data.labels, data.weights):
         state.update(column.tobytes())
     return state.hexdigest()
-
-
-class _State:
-    """The state of a run after its last whole epoch, in a file."""
-
-    def __init__(
-        self,
-        path: Path | None,
-        network: nn.Module,
-        optimiser: torch.optim.Optimizer,
-        schedule: torch.optim.lr_scheduler.LRScheduler,
-        binding: str,
-    ) -> None:
-        self._path = path
-        self._parts: dict[str, Any] = {
-            "network": network,
-            "optimiser": optimiser,
-            "schedule": schedule,
-        }
-        start = hashlib.sha256(binding.encode())
-        for name, value in sorted(network.state_dict().items()):
-            start.update(name.encode() + value.detach().cpu().numpy().tobytes())
-        self._binding = start.hexdigest()
-
-    def load(self) -> int:
-        """Take up a stored state; returns the number of epochs done."""
-        if self._path is None or not self._path.exists():
-            return 0
-        try:
-            stored = torch.load(self._path, weights_only=True)
-            if stored["binding"] != self._binding:
-                return 0
-            for name, part in self._parts.items():
-                part.load_state_dict(stored[name])
-            return int(stored["epoch"])
-        except Exception:  # Damaged or foreign: torch raises all kinds; start anew.
-            return 0
-
-    def save(self, epoch: int) -> None:
-        if self._path is None:
-            return
-        state: dict[str, Any] = {name: part.state_dict() for name, part in self._parts.items()}
-        with replacing(self._path) as temporary:
-            torch.save(state | {"epoch": epoch, "binding": self._binding}, temporary)
-
-    def forget(self) -> None:
-        if self._path is not None:
-            self._path.unlink(missing_ok=True)

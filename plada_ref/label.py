@@ -6,30 +6,51 @@ import hashlib
 import json
 import shutil
 import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch import nn
 
 from pladafmt.files import replacing
 
 from .checkpoint import Checkpoint
 from .collapse import warnings
+from .engines.labelling import Chunk, label_chunks
 from .errors import PipelineError
 from .features import CachedView, FeatureCache
 from .images import ImagePool
-from .loading import PreparedImages, loaded
-from .models import classifier, features
-from .output import Output
+from .models import classifier
+from .output import Advance, Output
 from .recipe import Tune
 from .scores import Scores, ScoreTable, score
 
 CHUNK = 1024
-"""Images per chunk: what an interrupted run has to label again at most."""
+"""Images per chunk: what an interrupted run, or a lost worker, has to label again at most."""
 
-_COLUMNS = ("labels", "energy", "entropy", "margin")
+_COLUMNS = tuple(column.name for column in fields(Scores))
+
+
+class Engine(Protocol):
+    """Labels chunks somewhere else than in this process, see `plada_ref.engines`."""
+
+    def __call__(
+        self,
+        pool: ImagePool,
+        teacher: Checkpoint,
+        chunks: Sequence[range],
+        *,
+        device: torch.device,
+        batch_size: int,
+        advance: Advance,
+    ) -> Iterator[Chunk]:
+        """Yield every chunk, in any order.
+
+        Scores are bit for bit those of `label_chunks` with as many threads as torch has here.
+        """
+        ...
 
 
 def label(
@@ -42,25 +63,30 @@ def label(
     batch_size: int = 64,
     workers: int | None = None,
     cache: FeatureCache | None = None,
+    engine: Engine | None = None,
 ) -> ScoreTable:
     """Stream the pool through the teacher.
 
     Chunks and the batches in them have fixed borders, so the table does not depend on where a run
-    was interrupted. A class that gets few or no pseudo-labels, or most of them, is warned of.
+    was interrupted, or on who labelled which chunk. A class that gets few or no pseudo-labels, or
+    most of them, is warned of.
 
     Args:
         parts: folder for finished chunks; a repeated call with the same pool, teacher and settings
-            goes on with them. The caller removes it (`forget_parts`) once the table is written.
-        batch_size: images per pass through the model; belongs to the settings.
-        workers: processes that decode and verify images; chosen when None.
+            goes on with them, on whatever engine. The caller removes it (`forget_parts`) once the
+            table is written.
+        batch_size: images per pass through the model; belongs to the settings, as does the number
+            of torch's threads.
+        workers: processes that decode and verify images; chosen when None. An `engine` has its
+            own.
         cache: where to leave the features of a teacher with a frozen backbone (``--tune head``)
-            for students with the same backbone.
+            for students with the same backbone; an `engine` leaves none.
+        engine: what labels the chunks; this process when None.
 
     Raises:
         PipelineError: if an image has changed, is missing or unreadable, or the teacher gives
             numbers that are not finite.
     """
-    network = teacher.network.to(device).eval()
     chunks = [range(start, min(start + CHUNK, len(pool))) for start in range(0, len(pool), CHUNK)]
     store = _Parts(parts, _binding(pool, teacher, batch_size, device))
     done: dict[int, Scores] = {}
@@ -68,30 +94,39 @@ def label(
         stored = store.load(number)
         if stored is not None:
             done[number] = stored
+    missing = [chunk for number, chunk in enumerate(chunks) if number not in done]
+    labelled = len(pool) - sum(map(len, missing))
+    if labelled:
+        output.say(f"{labelled:,} of {len(pool):,} images are labelled already")
     view = _view_for(teacher, cache)
-    missing = [number for number in range(len(chunks)) if number not in done]
-    batches = [
-        chunks[number][start : start + batch_size]
-        for number in missing
-        for start in range(0, len(chunks[number]), batch_size)
-    ]
-    dataset = PreparedImages(pool, teacher.preparation)
-    incoming = loaded(dataset, batches, workers=workers)
-    with output.progress("Labelling", len(pool)) as advance, torch.inference_mode():
-        advance(sum(len(chunks[number]) for number in done))
-        for number in missing:
-            logits: list[torch.Tensor] = []
-            seen: list[torch.Tensor] = []
-            for _ in range(0, len(chunks[number]), batch_size):
-                pixels = next(incoming)
-                found, z = _forward(network, teacher.preparation.batch(pixels.to(device)))
-                logits.append(z.float().cpu())
-                seen.append(found.to("cpu", torch.float16))
-                advance(len(pixels))
-            if view is not None:
-                view.put(np.array(chunks[number]), torch.cat(seen).numpy())
-            done[number] = score(torch.cat(logits).numpy())
-            store.save(number, done[number])
+    with output.progress("Labelling", len(pool)) as advance:
+        advance(labelled)
+        if engine is None:
+            results = label_chunks(
+                pool,
+                teacher,
+                missing,
+                device=device,
+                batch_size=batch_size,
+                workers=workers,
+                keep_features=view is not None,
+                advance=advance,
+            )
+        else:
+            results = engine(
+                pool, teacher, missing, device=device, batch_size=batch_size, advance=advance
+            )
+        try:
+            for found in results:
+                if view is not None and found.features is not None:
+                    view.put(np.array(found.positions), found.features)
+                number = found.positions.start // CHUNK
+                done[number] = found.scores
+                store.save(number, found.scores)
+        except KeyboardInterrupt:
+            if parts is not None:
+                output.say("interrupted; the same command goes on after the chunks that are done")
+            raise
     columns = {
         name: np.concatenate([getattr(done[number], name) for number in range(len(chunks))])
         if chunks
@@ -112,15 +147,6 @@ def parts_folder(out: Path) -> Path:
 def forget_parts(parts: Path) -> None:
     """Remove the chunks of a table that has been written."""
     shutil.rmtree(parts, ignore_errors=True)
-
-
-def _forward(network: nn.Module, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """(features, logits). The features are empty for a model without a linear classifier."""
-    layer = classifier(network)
-    if layer is None:
-        return torch.empty(len(x), 0), network(x)
-    found = features(network, x)
-    return found, layer(found)
 
 
 def _view_for(teacher: Checkpoint, cache: FeatureCache | None) -> CachedView | None:

@@ -13,6 +13,7 @@ from pladafmt import Payload
 
 from .augment import augmentation
 from .checkpoint import Checkpoint
+from .distributed import ranks
 from .errors import Misuse
 from .features import FeatureCache, features_of
 from .fit import fit
@@ -116,7 +117,8 @@ def _learn(
     augmentation(recipe.augment)  # A wrong name is found before the long work.
     data.transform = preparation
     network = build(spec, count, seed=recipe.seed)
-    if recipe.tune is not Tune.ALL:
+    # The other processes get what the first one has fitted when `fit` begins.
+    if recipe.tune is not Tune.ALL and ranks().first:
         _fit_head(network, data, count, spec, preparation, recipe, cache, device, workers, output)
     if recipe.tune is not Tune.HEAD:
         fit(

@@ -32,13 +32,19 @@ class PreparedImages(Dataset[torch.Tensor]):
 
 
 def loaded(
-    dataset: Dataset[Any], batches: Sequence[Sequence[int]], *, workers: int | None = None
+    dataset: Dataset[Any],
+    batches: Sequence[Sequence[int]],
+    *,
+    workers: int | None = None,
+    pin: bool = False,
 ) -> Iterator[Any]:
     """Yield the items of each batch, stacked, in order.
 
     Args:
         batches: item numbers of every batch.
-        workers: processes that decode; chosen when None, and 0 decodes here.
+        workers: processes that decode; chosen when None, and 0 decodes here. Each is up to two
+            batches ahead.
+        pin: put batches into page-locked memory, from which a GPU copies while it computes.
 
     Raises:
         PipelineError: the error of an item, with its own type and words.
@@ -50,6 +56,7 @@ def loaded(
         batch_sampler=batches,  # type: ignore[arg-type]  # Any iterable with a length will do.
         num_workers=workers,
         collate_fn=_unchanged,
+        pin_memory=pin,
     )
     for batch in loader:
         if isinstance(batch, PipelineError):

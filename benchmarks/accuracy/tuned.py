@@ -22,7 +22,7 @@ from .tasks import Seen
 RULES = (PAPER[0], PAPER[2], "random")
 """What the choice is compared with: each of these students takes minutes."""
 
-STEPS = 150
+STEPS = 100
 
 
 def tune(

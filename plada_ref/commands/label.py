@@ -13,6 +13,7 @@ from rich.text import Text
 from pladafmt.text import for_terminal
 
 from ..output import Output
+from . import engine_options as engines
 from . import model_options as options
 from .options import AsJson, Seed
 from .run import command
@@ -38,6 +39,11 @@ def label(
     batch_size: options.BatchSizeOption = 64,
     device: options.DeviceOption = "auto",
     workers: options.WorkersOption = None,
+    threads: engines.ThreadsOption = None,
+    engine: engines.EngineOption = "local",
+    address: engines.AddressOption = None,
+    actors: engines.ActorsOption = None,
+    gpus_per_actor: engines.GpusOption = 1.0,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -50,30 +56,46 @@ def label(
     An interrupted run, even a killed one, goes on where it stopped when it is called again, and
     the table is the same. Nothing here is random; --seed is accepted and changes nothing.
 
+    With --engine ray the pass runs on a cluster, each of whose nodes sees the pool's images under
+    the same path or URL. --workers is then the number beside each actor, 0 by default.
+
     Example: `plada label teacher.safetensors -m pool.parquet --pool 'shards/*.tar' -o
     scores.parquet`
     """
     options.prepare("plada label")
+    import torch
+
     from ..checkpoint import Checkpoint
     from ..collapse import find_collapse
-    from ..device import device as find_device
     from ..label import forget_parts, parts_folder
     from ..label import label as label_pool
 
     output = Output(as_json=as_json)
     started = time.monotonic()
+    if threads is not None:
+        torch.set_num_threads(threads)
     model = Checkpoint.read(teacher)
     images = options.open_pool(manifest, pool)
     parts = parts_folder(out)
-    table = label_pool(
-        images,
-        model,
-        device=find_device(device),
-        output=output,
-        parts=parts,
-        batch_size=batch_size,
+    with engines.labelling(
+        engine,
+        device,
+        output,
+        address=address,
+        actors=actors,
+        gpus=gpus_per_actor,
         workers=workers,
-    )
+    ) as (where, run_on):
+        table = label_pool(
+            images,
+            model,
+            device=where,
+            output=output,
+            parts=parts,
+            batch_size=batch_size,
+            workers=workers,
+            engine=run_on,
+        )
     table.write(out)
     forget_parts(parts)
     show_histogram(output, table)

@@ -15,7 +15,7 @@ from pladafmt.text import for_terminal
 from ..errors import Misuse
 from ..extras import need
 from ..output import Output
-from . import model_options, order_options, pool_order
+from . import engine_options, model_options, order_options, pool_order
 from .options import Seed
 from .run import command
 
@@ -83,6 +83,8 @@ def index(
     batch_size: model_options.BatchSizeOption = 64,
     device: model_options.DeviceOption = "auto",
     workers: model_options.WorkersOption = None,
+    engine: engine_options.EngineOption = "local",
+    address: engine_options.AddressOption = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -93,6 +95,9 @@ def index(
     the member's name in the shard. Other files are skipped and counted.
 
     An interrupted run goes on where it stopped when it is called again.
+
+    With --engine ray the images are read and hashed on a cluster, each of whose nodes sees SOURCES
+    under the same path or URL.
 
     Example: `plada pool index 'imagenet21k/*.tar' -o pool.parquet`
     """
@@ -107,6 +112,7 @@ def index(
     if not semantic and (model is not None or permutation is not None):
         raise Misuse("--model and --permutation go with --order semantic.")
     _need_packages("plada pool index")
+    on_ray = engine_options.choose(engine, address=address, actors=None)
     if semantic:
         order_options.prepare("plada pool index --order semantic")
         how = order_options.settings(
@@ -138,11 +144,18 @@ def index(
         return made[0].apply(listed)
 
     with ExitStack() as reading:
+        hash_elsewhere = None
+        if on_ray:
+            from ..engines import cluster, ray_index
+
+            reading.enter_context(cluster.connected(address))
+            hash_elsewhere = ray_index.hash_on_ray
         manifest, skipped = index_pool(
             source,
             out,
             extend=old,
             arrange=arrange if semantic else None,
+            hash_elsewhere=hash_elsewhere,
             on_progress=reading.enter_context(_reading(output, source)),
         )
     about_order: dict[str, Any] = {"order": manifest.order}

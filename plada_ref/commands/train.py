@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,7 @@ def train(
     tune: options.TuneOption = "head",
     img_size: options.ImgSizeOption = None,
     via_size: options.ViaSizeOption = None,
+    grey: options.GreyOption = False,
     epochs: options.EpochsOption = None,
     steps: options.StepsOption = None,
     lr: options.LrOption = None,
@@ -63,20 +65,24 @@ def train(
     changed since the manifest was made: every image is verified when it is loaded. With --tune
     slow or all, an interrupted run goes on after its last whole epoch when it is called again.
 
+    Under torchrun the processes share each batch; --batch-size stays the size of the whole one. See
+    docs/cluster.md.
+
     Example: `plada train cifar10.plada -m pool.parquet --pool 'shards/*.tar' --model
     tf_efficientnet_lite0 --weights lite0.safetensors --img-size 96 --via-size 32 -o
     student.safetensors --task cifar10`
     """
     options.prepare("plada train")
     from ..device import device as find_device
+    from ..distributed import Silent, decoders, first, joined
     from ..evaluate import evaluate
     from ..features import FeatureCache
     from ..learn import train as train_model
     from ..models import ModelSpec
-    from ..recipe import recipe
+    from ..recipe import Tune, recipe
     from ..task import load_task
 
-    output = Output(as_json=as_json)
+    output = Output(as_json=as_json) if first() else Silent()
     started = time.monotonic()
     where = find_device(device)
     settings = recipe(
@@ -92,7 +98,11 @@ def train(
         freeze_bn=freeze_bn,
         seed=seed,
     )
-    spec = ModelSpec(model, weights, pretrained, img_size, via_size)
+    # The solver of a head is not shared out: the first process does it alone.
+    alone = settings.tune is Tune.HEAD
+    if alone and not first():
+        return
+    spec = ModelSpec(model, weights, pretrained, img_size, via_size, grey)
     received = load_required(
         payload, require_signed_by, limits=limits_from(limit), for_="plada train"
     )
@@ -100,19 +110,22 @@ def train(
     images.serve(received.pool)
     # Before the training: a mistyped task should not cost an hour.
     tested = None if task is None else load_task(task, split, download=download)
-    student = train_model(
-        received,
-        images,
-        spec,
-        settings,
-        device=where,
-        output=output,
-        workers=workers,
-        resume=out.with_name(f"{out.name}.training"),
-        cache=None
-        if cache is None
-        else FeatureCache(cache, name=images.ref.id.hex(), size=images.ref.size),
-    )
+    with nullcontext(where) if alone else joined(where) as where:
+        student = train_model(
+            received,
+            images,
+            spec,
+            settings,
+            device=where,
+            output=output,
+            workers=decoders(workers),
+            resume=out.with_name(f"{out.name}.training"),
+            cache=None
+            if cache is None
+            else FeatureCache(cache, name=images.ref.id.hex(), size=images.ref.size),
+        )
+    if not first():
+        return
     student.write(out)
     kept = len(received.positions)
     output.say(f"student of {student.class_count} classes from {kept:,} images: {out}")

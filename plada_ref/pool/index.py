@@ -26,6 +26,7 @@ def index_pool(
     *,
     extend: Manifest | None = None,
     arrange: Callable[[Manifest], Manifest] | None = None,
+    hash_elsewhere: Callable[[Source, Path, OnProgress | None], None] | None = None,
     on_progress: OnProgress | None = None,
 ) -> tuple[Manifest, dict[str, int]]:
     """Hash all images of `source` and write their manifest to `out`.
@@ -38,6 +39,8 @@ def index_pool(
         out: path of the manifest to write.
         extend: keep this manifest's order and append the images that it lacks, in key order.
         arrange: makes the manifest to write from the one in key order; not used with `extend`.
+        hash_elsewhere: puts partial results into a folder before this process looks for what is
+            left to do, see `plada_ref.engines.ray_index`; reports the progress in its place.
         on_progress: called with the number of bytes just done, ``source.size()`` in all.
 
     Returns:
@@ -51,6 +54,9 @@ def index_pool(
     if not target.resolve().parent.is_dir():
         raise PipelineError(f"The folder of {str(target)!r} does not exist; make it first.")
     parts = target.with_name(target.name + ".parts")
+    if hash_elsewhere is not None:
+        hash_elsewhere(source, parts, on_progress)
+        on_progress = None
     found = hash_images(source, parts=parts, on_progress=on_progress)
     if not len(found.keys):
         _remove(parts)

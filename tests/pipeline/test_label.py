@@ -8,23 +8,30 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 import torch
+from typer.testing import CliRunner
 
 from plada_ref.checkpoint import Checkpoint
+from plada_ref.cli import app
+from plada_ref.engines.labelling import Chunk, label_chunks
 from plada_ref.label import label, parts_folder
 from plada_ref.learn import teach
 from plada_ref.loading import PreparedImages
 from plada_ref.output import Output
 from plada_ref.recipe import recipe
-from plada_ref.scores import ScoreTable, score
+from plada_ref.scores import Scores, ScoreTable, score
 from plada_ref.task import Task
 
 from .conftest import CPU, NET, DigitPool
 
-COLUMNS = ("labels", "energy", "entropy", "margin")
+COLUMNS = [column.name for column in fields(Scores)]
 
 
 def _same(one: ScoreTable, other: ScoreTable) -> bool:
@@ -109,6 +116,34 @@ def test_table_is_the_teachers_word_and_parts_are_bound_to_it(
     assert _same(table(other, parts), table(other, None))
 
 
+def test_chunks_of_an_engine_may_come_in_any_order(
+    teacher: Checkpoint, digit_pool: DigitPool, output: Output, tmp_path: Path
+) -> None:
+    asked: list[Sequence[range]] = []
+
+    def backwards(
+        pool: Any, model: Checkpoint, chunks: Sequence[range], **how: Any
+    ) -> Iterator[Chunk]:
+        asked.append(chunks)
+        # Not through to the end: the run breaks off after four chunks.
+        yield from label_chunks(pool, model, chunks[::-1][:4], workers=0, **how)
+        if len(chunks) > 4:
+            raise KeyboardInterrupt
+
+    def table(**how: Any) -> ScoreTable:
+        return label(digit_pool.open(), teacher, device=CPU, output=output, workers=0, **how)
+
+    parts = tmp_path / "parts"
+    with pytest.raises(KeyboardInterrupt):
+        table(engine=backwards, parts=parts)
+    resumed = table(engine=backwards, parts=parts)
+    assert [[chunk.start // 1024 for chunk in chunks] for chunks in asked] == [
+        [0, 1, 2, 3, 4, 5],
+        [0, 1],
+    ]
+    assert _same(resumed, table())
+
+
 def test_a_teacher_that_sees_one_class_everywhere_is_warned_of(
     teacher: Checkpoint, digit_pool: DigitPool, output: Output
 ) -> None:
@@ -124,3 +159,19 @@ def test_a_teacher_that_sees_one_class_everywhere_is_warned_of(
     label(digit_pool.open(), collapsed, device=CPU, output=Listening(as_json=True), workers=0)
     assert any("7 has 100 %" in text for text in said)
     assert any("9 of 10 classes" in text for text in said)
+
+
+def test_an_engine_that_is_not_there(
+    teacher_file: Path, digit_pool: DigitPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)  # As if it were not installed.
+    command = _command(teacher_file, digit_pool, tmp_path / "scores.parquet")[3:]
+
+    def sentence(*options: str) -> str:
+        result = CliRunner().invoke(app, [*command, *options])
+        assert result.exit_code == 2
+        return result.stderr
+
+    assert 'pip install "plada[ray]"' in sentence("--engine", "ray")
+    assert "--engine is local or ray, not 'spark'" in sentence("--engine", "spark")
+    assert "go with --engine ray" in sentence("--actors", "2")

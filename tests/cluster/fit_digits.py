@@ -1,0 +1,58 @@
+"""Train on handwritten digits, alone or under torchrun: ``... fit_digits RESULT``.
+
+Writes the gradients of each step and the final weights of the first process.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+import timm
+import torch
+from torch.optim.optimizer import register_optimizer_step_pre_hook
+
+from plada_ref import convnets as convnets  # Registers the net with timm.
+from plada_ref.distributed import Silent, joined, ranks
+from plada_ref.fit import fit
+from plada_ref.labelled import LabelledImages
+from plada_ref.models import ModelSpec
+from plada_ref.recipe import recipe
+from plada_ref.task import load_task
+
+IMAGES, BATCH = 129, 32
+"""The last batch has one image, which cannot be shared."""
+
+
+def main(result: str) -> None:
+    torch.set_num_threads(1)
+    digits = load_task("sklearn:digits", "train")
+    preparation = ModelSpec("plada_convnet_s").preparation()
+    rows = np.arange(IMAGES)
+    # Weights that differ: an average of the processes' own averages would be another.
+    weights = np.random.default_rng(0).uniform(0.1, 10, IMAGES)
+    labels = digits.labels[:IMAGES]
+    data = LabelledImages(digits.images, rows, labels, weights, transform=preparation)
+    torch.manual_seed(0)
+    network: Any = timm.create_model("plada_convnet_s", num_classes=10, drop_rate=0.0)
+    # Small steps: AdamW divides by the gradient's size, which makes much of the rounding of a
+    # gradient near zero, and two runs with usual steps soon go separate ways.
+    how = recipe("all", epochs=3, batch_size=BATCH, lr=1e-6, augment="off", freeze_bn=True)
+    steps: list[list[torch.Tensor]] = []
+
+    def note(*_: Any) -> None:
+        steps.append([parameter.grad.clone() for parameter in network.parameters()])
+
+    hook = register_optimizer_step_pre_hook(note)
+    with joined(torch.device("cpu")) as device:
+        if not ranks().first:
+            torch.nn.init.zeros_(network.head.weight)  # What the first one has counts.
+        fit(network, data, preparation, how, device=device, workers=0, output=Silent())
+        if ranks().first:
+            hook.remove()
+            torch.save({"steps": steps, "weights": network.state_dict()}, result)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

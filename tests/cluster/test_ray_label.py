@@ -1,0 +1,174 @@
+"""Labelling on a Ray cluster: the table of one process, whatever is lost on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner, Result
+
+from plada_ref.checkpoint import Checkpoint
+from plada_ref.cli import app
+from plada_ref.label import label, parts_folder
+from plada_ref.output import Advance, Output
+
+from .conftest import IMAGES, Cluster, TinyPool, kill, wait_until
+
+CPU = torch.device("cpu")
+WORKING = "ray::_Actor.work"
+
+
+def _arguments(pool: TinyPool, out: Path, cluster: Cluster | None = None) -> list[str]:
+    arguments = ["label", str(pool.teacher), "-m", str(pool.manifest), "-o", str(out)]
+    for shard in pool.shards:
+        arguments += ["--pool", str(shard)]
+    if cluster is not None:
+        arguments += ["--engine", "ray", "--address", cluster.address]
+    return [*arguments, "--device", "cpu", "--workers", "0", "--threads", "1", "--json"]
+
+
+def _plada(arguments: list[str]) -> Result:
+    return CliRunner().invoke(app, arguments)
+
+
+@pytest.fixture(scope="module")
+def local_table(tiny_pool: TinyPool, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    out = tmp_path_factory.mktemp("local") / "scores.parquet"
+    assert _plada(_arguments(tiny_pool, out)).exit_code == 0
+    return out.read_bytes()
+
+
+class _Watching(Output):
+    """Calls `after_chunk` whenever a chunk is done, and keeps the warnings."""
+
+    def __init__(self, after_chunk: Callable[[], None]) -> None:
+        super().__init__(as_json=True)
+        self.after_chunk = after_chunk
+        self.warnings: list[str] = []
+        self.done: list[int] = []
+
+    @contextmanager
+    def progress(self, description: str, total: int | None) -> Iterator[Advance]:
+        def advance(images: int) -> None:
+            if images:
+                self.done.append(images)
+                self.after_chunk()
+
+        yield advance
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+def _label(pool: TinyPool, cluster: Cluster, output: _Watching, out: Path) -> bytes:
+    from plada_ref.engines.cluster import connected
+    from plada_ref.engines.ray_label import RayEngine
+
+    teacher = Checkpoint.read(pool.teacher)
+    with connected(cluster.address):
+        table = label(pool.open(), teacher, device=CPU, output=output, engine=RayEngine(output))
+    table.write(out)
+    return out.read_bytes()
+
+
+def test_same_table_though_an_actor_is_killed(
+    cluster: Cluster,
+    tiny_pool: TinyPool,
+    local_table: bytes,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    killed: list[int] = []
+
+    def kill_one() -> None:
+        if not killed:
+            working = [process for node in cluster.nodes for process in node.processes(WORKING)]
+            kill(working[0])
+            killed.append(working[0].pid)
+
+    output = _Watching(kill_one)
+    assert _label(tiny_pool, cluster, output, tmp_path / "scores.parquet") == local_table
+    assert killed
+    assert [text for text in output.warnings if "an actor was lost" in text]
+    assert sum(output.done) == IMAGES  # No chunk was taken twice.
+    assert not capfd.readouterr().out  # Ray has its own words about it, and prints them there.
+
+
+def test_killed_driver_resumes_to_the_same_table(
+    cluster: Cluster, tiny_pool: TinyPool, local_table: bytes, tmp_path: Path
+) -> None:
+    out = tmp_path / "scores.parquet"
+    parts = parts_folder(out)
+    driver = subprocess.Popen(
+        [sys.executable, "-m", "plada_ref", *_arguments(tiny_pool, out, cluster)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_until(lambda: len(list(parts.glob("*/*.npz"))) >= 2 or driver.poll() is not None, "chunks")
+    os.kill(driver.pid, signal.SIGKILL)
+    assert driver.wait() == -signal.SIGKILL
+    assert not out.exists()
+    finished = len(list(parts.glob("*/*.npz")))
+    assert 2 <= finished < 10
+
+    resumed = _plada(_arguments(tiny_pool, out, cluster))
+    assert resumed.exit_code == 0
+    assert f"{finished * 1024:,} of {IMAGES:,} images are labelled already" in resumed.stderr
+    assert out.read_bytes() == local_table
+    assert not parts.exists()
+
+
+def test_changed_image_stops_the_run_with_the_local_sentence(
+    cluster: Cluster, tiny_pool: TinyPool, tmp_path: Path
+) -> None:
+    shards = [Path(shutil.copy(shard, tmp_path)) for shard in tiny_pool.shards]
+    with tarfile.open(shards[0]) as archive:
+        image = archive.getmembers()[1000]
+    data = bytearray(shards[0].read_bytes())
+    data[image.offset_data + image.size - 1] ^= 1
+    shards[0].write_bytes(data)
+    damaged = TinyPool(shards, tiny_pool.manifest, tiny_pool.teacher)
+    local = _plada(_arguments(damaged, tmp_path / "local.parquet"))
+    there = _plada(_arguments(damaged, tmp_path / "ray.parquet", cluster))
+    assert local.exit_code == there.exit_code == 1
+    assert f"The image {image.name!r} at position 3000 has changed: SHA-256" in local.stderr
+    said = [json.loads(result.stdout.splitlines()[-1]) for result in (local, there)]
+    assert said[0] == said[1]
+    assert said[0]["code"] == "changed-image"
+
+
+def test_arguments_that_cannot_work(cluster: Cluster, tiny_pool: TinyPool, tmp_path: Path) -> None:
+    good = _arguments(tiny_pool, tmp_path / "scores.parquet", cluster)
+    too_large = _plada([*good, "--threads", "64"])
+    assert too_large.exit_code == 2
+    assert "No node of the cluster has the 64 CPUs" in too_large.stderr
+    nobody = _plada([*good, "--address", "127.0.0.1:1"])
+    assert nobody.exit_code == 2
+    assert "There is no Ray cluster at '127.0.0.1:1'" in nobody.stderr
+
+
+def test_same_table_though_a_node_is_lost(
+    cluster: Cluster, tiny_pool: TinyPool, local_table: bytes, tmp_path: Path
+) -> None:
+    node = cluster.add_node()
+    killed: list[int] = []
+
+    def kill_node() -> None:
+        if not killed and node.processes(WORKING):
+            killed.append(node.starter.pid)
+            node.kill()
+
+    output = _Watching(kill_node)
+    assert _label(tiny_pool, cluster, output, tmp_path / "scores.parquet") == local_table
+    assert killed
+    assert [text for text in output.warnings if "an actor was lost" in text]
