@@ -44,6 +44,7 @@ class Engine(Protocol):
         *,
         device: torch.device,
         batch_size: int,
+        temperature: float,
         advance: Advance,
     ) -> Iterator[Chunk]:
         """Yield every chunk, in any order.
@@ -64,6 +65,7 @@ def label(
     workers: int | None = None,
     cache: FeatureCache | None = None,
     engine: Engine | None = None,
+    temperature: float = 1.0,
 ) -> ScoreTable:
     """Stream the pool through the teacher.
 
@@ -82,13 +84,14 @@ def label(
         cache: where to leave the features of a teacher with a frozen backbone (``--tune head``)
             for students with the same backbone; an `engine` leaves none.
         engine: what labels the chunks; this process when None.
+        temperature: of the energy, see `plada_ref.scores.score`.
 
     Raises:
         PipelineError: if an image has changed, is missing or unreadable, or the teacher gives
             numbers that are not finite.
     """
     chunks = [range(start, min(start + CHUNK, len(pool))) for start in range(0, len(pool), CHUNK)]
-    store = _Parts(parts, _binding(pool, teacher, batch_size, device))
+    store = _Parts(parts, _binding(pool, teacher, batch_size, device, temperature))
     done: dict[int, Scores] = {}
     for number in range(len(chunks)):
         stored = store.load(number)
@@ -109,12 +112,19 @@ def label(
                 device=device,
                 batch_size=batch_size,
                 workers=workers,
+                temperature=temperature,
                 keep_features=view is not None,
                 advance=advance,
             )
         else:
             results = engine(
-                pool, teacher, missing, device=device, batch_size=batch_size, advance=advance
+                pool,
+                teacher,
+                missing,
+                device=device,
+                batch_size=batch_size,
+                temperature=temperature,
+                advance=advance,
             )
         try:
             for found in results:
@@ -133,7 +143,9 @@ def label(
         else getattr(score(np.zeros((0, teacher.class_count), np.float32)), name)
         for name in _COLUMNS
     }
-    table = ScoreTable(pool.ref, teacher.class_names, teacher.sha256, **columns)
+    table = ScoreTable.of(
+        pool.ref, teacher.class_names, teacher.sha256, Scores(**columns), temperature=temperature
+    )
     for warning in warnings(table.histogram(), table.classes):
         output.warn(warning)
     return table
@@ -158,7 +170,13 @@ def _view_for(teacher: Checkpoint, cache: FeatureCache | None) -> CachedView | N
     return cache.view(teacher.network, teacher.preparation, flip=False)
 
 
-def _binding(pool: ImagePool, teacher: Checkpoint, batch_size: int, device: torch.device) -> str:
+def _binding(
+    pool: ImagePool,
+    teacher: Checkpoint,
+    batch_size: int,
+    device: torch.device,
+    temperature: float,
+) -> str:
     """Everything that a score depends on."""
     about = [
         "plada-label-1",
@@ -167,6 +185,7 @@ def _binding(pool: ImagePool, teacher: Checkpoint, batch_size: int, device: torc
         teacher.sha256,
         CHUNK,
         batch_size,
+        temperature,
         device.type,
         torch.get_num_threads(),
         torch.__version__,

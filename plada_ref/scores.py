@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -101,6 +101,7 @@ class ScoreTable:
         classes: the teacher's class names.
         teacher: SHA-256 of the teacher's file, in hex.
         labels, energy, entropy, margin, probability: as in `Scores`, shape (N,).
+        temperature: T of the energy.
     """
 
     pool: PoolRef
@@ -111,6 +112,21 @@ class ScoreTable:
     entropy: npt.NDArray[np.float32]
     margin: npt.NDArray[np.float32]
     probability: npt.NDArray[np.float32]
+    temperature: float = field(default=1.0, kw_only=True)
+
+    @classmethod
+    def of(
+        cls,
+        pool: PoolRef,
+        classes: tuple[str, ...],
+        teacher: str,
+        scores: Scores,
+        *,
+        temperature: float = 1.0,
+    ) -> ScoreTable:
+        """The table of the scores of a whole pool."""
+        columns = (getattr(scores, name) for name in Scores.__dataclass_fields__)
+        return cls(pool, classes, teacher, *columns, temperature=temperature)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -132,13 +148,20 @@ class ScoreTable:
             "pool_size": self.pool.size,
             "classes": self.classes,
             "teacher": self.teacher,
+            "temperature": self.temperature,
         }
         table = pa.Table.from_arrays(
             [pa.array(column) for column in (self.labels, *self.columns.values())],
             schema=_SCHEMA.with_metadata({_KEY: json.dumps(facts).encode()}),
         )
         with replacing(path) as temporary:
-            pq.write_table(table, temporary, compression="zstd")
+            # Scores are close to noise: compressing them saves little and makes reading slow.
+            pq.write_table(
+                table,
+                temporary,
+                compression={name: "lz4" if name == "label" else "none" for name in _SCHEMA.names},
+                use_dictionary=False,
+            )
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> ScoreTable:
@@ -150,23 +173,26 @@ class ScoreTable:
         name = os.fspath(path)
         try:
             with pq.ParquetFile(name) as file:
-                stored = file.read()
-            facts = json.loads((stored.schema.metadata or {})[_KEY])
-            if facts["layout"] != _LAYOUT:
-                raise PipelineError(
-                    f"The score table {name!r} is of layout {facts['layout']}; this program knows "
-                    f"layout {_LAYOUT}. Label the pool again."
+                schema = file.schema_arrow
+                facts = json.loads((schema.metadata or {})[_KEY])
+                if facts["layout"] != _LAYOUT:
+                    raise PipelineError(
+                        f"The score table {name!r} is of layout {facts['layout']}; this program "
+                        f"knows layout {_LAYOUT}. Label the pool again."
+                    )
+                if [schema.field(field.name).type for field in _SCHEMA] != _SCHEMA.types:
+                    raise ValueError("a column has another type")
+                # One at a time: a column is held twice while it becomes an array.
+                labels, *scores = (
+                    file.read([field.name]).column(0).to_numpy() for field in _SCHEMA
                 )
-            columns = [stored.column(field.name) for field in _SCHEMA]
-            if [column.type for column in columns] != _SCHEMA.types:
-                raise ValueError("a column has another type")
-            labels, *scores = (column.to_numpy() for column in columns)
             table = cls(
                 PoolRef(bytes.fromhex(facts["pool_id"]), facts["pool_size"]),
                 tuple(map(str, facts["classes"])),
                 str(facts["teacher"]),
                 labels,
                 *scores,
+                temperature=float(facts["temperature"]),
             )
             table._check()
         except FileNotFoundError as exc:

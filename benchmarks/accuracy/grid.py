@@ -84,7 +84,7 @@ def chooser_for(seen: Seen, features: Features, pool: PoolRef, seed: int) -> tup
         name: np.concatenate([getattr(one, name) for one in parts])
         for name in Scores.__dataclass_fields__
     }
-    table = ScoreTable(pool, seen.train.classes, "", **columns)
+    table = ScoreTable.of(pool, seen.train.classes, "", Scores(**columns))
     chooser = Chooser(table, features, rest, held, dense=True, named=False, seed=seed)
     return chooser, rest
 

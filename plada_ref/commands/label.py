@@ -37,6 +37,12 @@ def label(
         typer.Option("--out", "-o", metavar="SCORES", help="Where to write the score table."),
     ],
     batch_size: options.BatchSizeOption = 64,
+    temperature: Annotated[
+        float,
+        typer.Option(
+            min=0.01, max=1000, help="T of the energy -T log sum exp (z / T); 1 in the paper."
+        ),
+    ] = 1.0,
     device: options.DeviceOption = "auto",
     workers: options.WorkersOption = None,
     threads: engines.ThreadsOption = None,
@@ -95,6 +101,7 @@ def label(
             batch_size=batch_size,
             workers=workers,
             engine=run_on,
+            temperature=temperature,
         )
     table.write(out)
     forget_parts(parts)
@@ -108,6 +115,7 @@ def label(
             "pool_id": table.pool.id.hex(),
             "pool_size": table.pool.size,
             "teacher": table.teacher,
+            "temperature": table.temperature,
             "classes": list(table.classes),
             "pseudo_labels_per_class": histogram.tolist(),
             "starved": [table.classes[c] for c in collapse.starved],

@@ -42,6 +42,7 @@ def label_chunks(
     device: torch.device,
     batch_size: int,
     workers: int | None,
+    temperature: float = 1.0,
     keep_features: bool = False,
     advance: Advance = lambda images: None,
 ) -> Iterator[Chunk]:
@@ -50,6 +51,7 @@ def label_chunks(
     Args:
         chunks: pool positions.
         workers: processes that decode and verify images; chosen when None.
+        temperature: of the energy, see `score`.
         keep_features: needs a teacher that ends in a linear layer.
         advance: told about each batch.
 
@@ -78,7 +80,7 @@ def label_chunks(
                 if keep_features:
                     seen.append(found.to(torch.float16))
                 advance(len(pixels))
-            scores = score(torch.cat(logits).cpu().numpy())
+            scores = score(torch.cat(logits).cpu().numpy(), temperature=temperature)
             kept = torch.cat(seen).cpu().numpy() if keep_features else None
         yield Chunk(chunk, scores, kept)
 

@@ -40,6 +40,7 @@ class RayEngine:
         *,
         device: torch.device,
         batch_size: int,
+        temperature: float,
         advance: Advance,
     ) -> Iterator[Chunk]:
         """Yield the labelled chunks, in the order in which they are finished.
@@ -54,7 +55,14 @@ class RayEngine:
         cpus = float(self.workers + (1 if gpus else threads))
         room = cluster.room(cpus=cpus, gpus=gpus)
         job = _LabelJob(
-            pool, teacher.data, device.type, batch_size, self.workers, threads, torch.__version__
+            pool,
+            teacher.data,
+            device.type,
+            batch_size,
+            temperature,
+            self.workers,
+            threads,
+            torch.__version__,
         )
         seen = set() if device.type == "cuda" else {_kind(device)}
 
@@ -86,6 +94,7 @@ class _LabelJob:
     model: bytes
     device: str
     batch_size: int
+    temperature: float
     workers: int
     threads: int
     torch_version: str
@@ -110,6 +119,7 @@ class _LabelJob:
             device=torch.device(self.device),
             batch_size=self.batch_size,
             workers=self.workers,
+            temperature=self.temperature,
         ):
             yield chunk.positions, chunk.scores
 

@@ -13,7 +13,7 @@ from plada_ref.auto import CANDIDATES, PARTS, Chooser
 from plada_ref.errors import Misuse
 from plada_ref.output import Output
 from plada_ref.proxy import accuracy
-from plada_ref.scores import ScoreTable
+from plada_ref.scores import Scores, ScoreTable
 from plada_ref.selection import Target, rank
 from plada_ref.selection import parse as parse_rule
 from plada_ref.task import load_task
@@ -29,7 +29,8 @@ def chooser(output: Output, **changes: object) -> tuple[Chooser, Target]:
     assert evidence.features is not None and evidence.target is not None
     names = tuple(str(digit) for digit in range(10))
     pool = PoolRef(bytes(32), len(evidence))
-    table = ScoreTable(pool, names, "", evidence.labels, **evidence.scores)
+    scores = Scores(evidence.labels, **evidence.scores)
+    table = ScoreTable.of(pool, names, "", scores)
     half = Target(test.features[:150], test.labels[:150])
     rest = Target(test.features[150:], test.labels[150:])
     made = Chooser(table, evidence.features, evidence.target, half, named=False)

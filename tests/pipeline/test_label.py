@@ -111,6 +111,14 @@ def test_table_is_the_teachers_word_and_parts_are_bound_to_it(
     assert again.energy[2048:3072].tobytes() == planted["energy"].tobytes()
     assert again.energy[1024:2048].tobytes() == first.energy[1024:2048].tobytes()
 
+    # Another temperature does not see them, and changes the energy alone.
+    warm = label(pool, teacher, device=CPU, output=output, parts=parts, workers=0, temperature=3.0)
+    with torch.inference_mode():
+        logits = teacher.network(teacher.preparation.batch(pixels)).numpy()
+    np.testing.assert_allclose(
+        warm.energy[rows], score(logits, temperature=3.0).energy, rtol=1e-4, atol=1e-4
+    )
+    assert warm.temperature == 3.0 and (warm.entropy == first.entropy).all()
     # Another teacher does not see the first one's parts.
     other = teach(digits, NET, recipe("all", steps=20, seed=1), device=CPU, output=output)
     assert _same(table(other, parts), table(other, None))
