@@ -31,7 +31,7 @@ from plada_ref.baselines import (
 from plada_ref.baselines.baseline import Labels
 from plada_ref.baselines.features import Backbone
 from plada_ref.baselines.frames import compress
-from plada_ref.baselines.head import decode_head, encode_head
+from plada_ref.baselines.head import decode_head, encode_best, encode_head
 from plada_ref.baselines.jpegs import decode_jpegs, encode_jpegs
 from plada_ref.baselines.material import LabelledPool, Material
 from plada_ref.baselines.quantise import quantise
@@ -173,9 +173,21 @@ def test_fewer_bits_cost_fewer_bytes(seen: Seen) -> None:
     assert found[2].accuracy > exact - 0.2
     head = seen.students.fit([seen.features], seen.train.labels)
     for bits, row in found.items():
-        assert row.bytes == len(data := encode_head(head, bits))
+        assert row.bytes == len(data := encode_best(head, bits, seen.features, seen.train.labels))
         assert row.accuracy == seen.students.accuracy(decode_head(data)) < 1
     assert [row.key for row in found.values()] == ["int8-head", "int4-head", "int2-head"]
+
+
+def test_a_weight_of_a_dead_feature_does_not_spoil_its_row(seen: Seen) -> None:
+    features, test_features = seen.features.copy(), seen.students.test_features.copy()
+    features[:, 0] = test_features[:, 0] = 0
+    students = replace(seen.students, test_features=test_features)
+    head = students.fit([features], seen.train.labels)
+    head.weight[:, 0] = 1000
+    exact = students.accuracy(head)
+    spoiled = students.accuracy(decode_head(encode_head(head, 8)))
+    mended = encode_best(head, 8, features, seen.train.labels)
+    assert spoiled < 0.5 < exact - 0.03 < students.accuracy(decode_head(mended))
 
 
 def test_training_images_as_jpeg(seen: Seen) -> None:
