@@ -102,8 +102,7 @@ def label(
     if labelled:
         output.say(f"{labelled:,} of {len(pool):,} images are labelled already")
     view = _view_for(teacher, cache)
-    with output.progress("Labelling", len(pool)) as advance:
-        advance(labelled)
+    with output.progress("Labelling", len(pool) - labelled) as advance:
         if engine is None:
             results = label_chunks(
                 pool,
@@ -126,17 +125,12 @@ def label(
                 temperature=temperature,
                 advance=advance,
             )
-        try:
-            for found in results:
-                if view is not None and found.features is not None:
-                    view.put(np.array(found.positions), found.features)
-                number = found.positions.start // CHUNK
-                done[number] = found.scores
-                store.save(number, found.scores)
-        except KeyboardInterrupt:
-            if parts is not None:
-                output.say("interrupted; the same command goes on after the chunks that are done")
-            raise
+        for found in results:
+            if view is not None and found.features is not None:
+                view.put(np.array(found.positions), found.features)
+            number = found.positions.start // CHUNK
+            done[number] = found.scores
+            store.save(number, found.scores)
     columns = {
         name: np.concatenate([getattr(done[number], name) for number in range(len(chunks))])
         if chunks

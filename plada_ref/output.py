@@ -7,8 +7,10 @@ holds the result alone.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 from rich.console import Console
@@ -16,10 +18,16 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
+
+LINE_EVERY = 30.0
+"""Seconds between lines of progress where there is no terminal for a bar, such as in a log file."""
 
 Advance = Callable[[int], None]
 """Called with the number of steps just done."""
@@ -51,15 +59,21 @@ class Output:
 
     @contextmanager
     def progress(self, description: str, total: int | None) -> Iterator[Advance]:
-        """Show a progress bar of `total` steps, None if unknown, while the block runs."""
+        """Show progress of `total` steps, None if unknown, while the block runs.
+
+        On a terminal a bar with rate and remaining time; elsewhere a line now and then.
+        """
+        if not self._stderr.is_terminal:
+            yield _Lines(description, total, self._stderr).advance
+            return
         bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
+            _Rate(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=self._stderr,
-            disable=not self._stderr.is_terminal,
         )
         with bar:
             task = bar.add_task(description, total=total)
@@ -69,3 +83,42 @@ class Output:
         """Print the command's result as the last line of standard output, with ``--json`` only."""
         if self.as_json:
             print(json.dumps(value, ensure_ascii=True, allow_nan=False), flush=True)
+
+
+class _Rate(ProgressColumn):
+    """Steps per second, of the last few seconds."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{_number(speed)}/s", style="progress.data.speed")
+
+
+class _Lines:
+    """Progress as plain lines: done, rate, and what time is left at that rate."""
+
+    def __init__(self, description: str, total: int | None, console: Console) -> None:
+        self._description = description
+        self._total = total
+        self._console = console
+        self._done = 0
+        self._started = self._said = time.monotonic()
+
+    def advance(self, steps: int) -> None:
+        self._done += steps
+        now = time.monotonic()
+        if now - self._said < LINE_EVERY:
+            return
+        self._said = now
+        rate = self._done / (now - self._started)
+        of, left = "", ""
+        if self._total is not None:
+            of = f" of {self._total:,}"
+            if rate:
+                rest = timedelta(seconds=round((self._total - self._done) / rate))
+                left = f", {rest} left"
+        line = f"{self._description}: {self._done:,}{of}, {_number(rate)}/s{left}"
+        self._console.print(line, markup=False)
+
+
+def _number(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.2f}"

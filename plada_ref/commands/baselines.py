@@ -14,7 +14,7 @@ from ..errors import Misuse
 from ..output import Output
 from . import model_options as options
 from .options import AsJson, Seed
-from .run import command
+from .run import command, resumes
 
 if TYPE_CHECKING:
     from ..baselines.record import Row
@@ -24,6 +24,7 @@ _IMAGES = (100, 500)
 
 
 @command
+@resumes
 def baselines(
     task: options.TaskOption,
     model: options.ModelOption,

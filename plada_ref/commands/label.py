@@ -16,7 +16,7 @@ from ..output import Output
 from . import engine_options as engines
 from . import model_options as options
 from .options import AsJson, Seed
-from .run import command
+from .run import command, resumes
 
 if TYPE_CHECKING:
     from ..scores import ScoreTable
@@ -25,6 +25,7 @@ _SHOWN_CLASSES = 30
 
 
 @command
+@resumes
 def label(
     teacher: Annotated[
         Path,

@@ -17,7 +17,7 @@ from ..extras import need
 from ..output import Output
 from . import engine_options, model_options, order_options, pool_order
 from .options import Seed
-from .run import command
+from .run import command, resumes
 
 if TYPE_CHECKING:
     from ..order import Permutation
@@ -49,6 +49,7 @@ AsJson = Annotated[
 
 @app.command()
 @command
+@resumes
 def index(
     sources: Sources,
     out: Annotated[

@@ -13,7 +13,7 @@ from ..extras import need
 from ..output import Output
 from . import model_options, order_options
 from .options import AsJson, Seed
-from .run import command
+from .run import command, resumes
 
 if TYPE_CHECKING:
     from ..order import Permutation, Worth
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 @command
+@resumes
 def order(
     manifest: Annotated[
         Path,

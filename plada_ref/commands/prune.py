@@ -19,7 +19,7 @@ from . import model_options as options
 from . import sight_options as sight
 from .encode import read_metadata
 from .options import AsJson, Seed
-from .run import command
+from .run import command, resumes
 
 if TYPE_CHECKING:
     from ..auto import Choice
@@ -61,6 +61,7 @@ ShareOption = Annotated[
 
 
 @command
+@resumes
 def prune(
     scores: Annotated[
         Path,

@@ -29,6 +29,16 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+BEGINS_ANEW = "no file was left half written, and the same command begins anew"
+GOES_ON = "the same command goes on where it stopped"
+
+
+def resumes(function: Callable[P, R]) -> Callable[P, R]:
+    """Mark a command that keeps what it has finished; goes below `command`."""
+    function.__dict__["resumes"] = True
+    return function
+
+
 def command(function: Callable[P, R]) -> Callable[P, R]:
     """Turn the pipeline's errors into ``error: ...`` on standard error and an exit status.
 
@@ -43,7 +53,7 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
         except (PipelineError, PladaError, OSError, KeyboardInterrupt) as exc:
             if isinstance(exc, OSError) and exc.errno == errno.EPIPE:
                 raise  # The reader of our output went away; click ends quietly then.
-            sentence = printable(_sentence(exc))
+            sentence = printable(_sentence(exc, function.__dict__.get("resumes", False)))
             print(f"error: {sentence}", file=sys.stderr, flush=True)
             if kwargs.get("as_json"):
                 print(json.dumps({"error": sentence, "code": _code(exc)}), flush=True)
@@ -52,9 +62,9 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
     return wrapper
 
 
-def _sentence(exc: BaseException) -> str:
+def _sentence(exc: BaseException, resumable: bool) -> str:
     if isinstance(exc, KeyboardInterrupt):
-        return "interrupted"
+        return f"interrupted; {GOES_ON if resumable else BEGINS_ANEW}"
     if isinstance(exc, OSError) and exc.strerror:
         return f"{exc.filename}: {exc.strerror}" if exc.filename is not None else exc.strerror
     return str(exc)

@@ -11,10 +11,11 @@ import typer
 from ..output import Output
 from . import model_options as options
 from .options import AsJson, Seed
-from .run import command
+from .run import command, resumes
 
 
 @command
+@resumes
 def teach(
     task: options.TaskOption,
     model: options.ModelOption,

@@ -12,11 +12,12 @@ import typer
 from ..output import Output
 from . import model_options as options
 from .options import AsJson, LimitOptions, PayloadFile, Seed, limits_from
-from .run import command
+from .run import command, resumes
 from .signature_options import SignedByOption, load_required
 
 
 @command
+@resumes
 def train(
     payload: PayloadFile,
     manifest: options.ManifestOption,

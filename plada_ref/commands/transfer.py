@@ -18,7 +18,7 @@ from ..output import Output
 from . import model_options as options
 from .options import AsJson, Seed
 from .prune import AUTO
-from .run import command
+from .run import command, resumes
 
 if TYPE_CHECKING:
     from ..transfer import Outcome
@@ -27,6 +27,7 @@ _SELECTIONS = ["low-energy", "safety-net", "random"]
 
 
 @command
+@resumes
 def transfer(
     task: options.TaskOption,
     manifest: options.ManifestOption,
