@@ -63,7 +63,7 @@ class Pruner:
                 labels=labels,
                 metadata=self.metadata,
             ),
-            supply=np.bincount(table.labels, minlength=classes),
+            supply=self.ranked.supply,
             kept=np.bincount(labels, minlength=classes),
         )
 

@@ -51,7 +51,7 @@ def encode(
     """
     first = int(positions[0])
     span = int(positions[-1]) - first + 1
-    relative = (positions - positions[0]).astype(np.int64)
+    relative = (positions - positions[0]).view(np.int64)  # Below 2^53.
     number, packed = _encode_positions(relative, span, encoding, use_dense, limits)
     shift, packed_labels = _encode_labels(label_values, relative, classes, use_dense)
     streams = [packed, packed_labels]

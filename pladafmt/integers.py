@@ -22,8 +22,8 @@ WIDE = 15
 NARROW = 25
 """Widths that a 32-bit word holds whichever bit of its first byte they start at."""
 
-BATCH = 1 << 15
-"""Integers that are unpacked at a time."""
+BATCH = 1 << 14
+"""Integers that are converted at a time."""
 
 MAX_WIDTH = 52
 """Width of 2^53 - 1."""
@@ -37,7 +37,7 @@ def encode(values: Integers) -> list[bytes]:
     nibbles = np.zeros(values.size + values.size % 2, dtype=np.uint8)
     nibbles[: values.size] = np.minimum(widths, WIDE)
     pairs = nibbles[0::2] | (nibbles[1::2] << 4)
-    wide = widths[widths >= WIDE].astype(np.uint8)
+    wide = widths[widths >= WIDE]
     return [pairs.tobytes(), wide.tobytes(), _pack_low(values, widths)]
 
 
@@ -79,9 +79,11 @@ def decode_into(out: Integers, stream: bytes, *, offset: int, field: str) -> Non
     pairs = (count + 1) // 2
     if octets.size < pairs:
         raise _wrong_size(offset, field)
-    nibbles = np.empty(2 * pairs, dtype=np.uint8)
-    nibbles[0::2] = octets[:pairs] & 15
-    nibbles[1::2] = octets[:pairs] >> 4
+    # The low nibble of each byte, then the high one.
+    both = octets[:pairs].astype("<u2")
+    both |= both << np.uint16(4)
+    both &= np.uint16(0x0F0F)
+    nibbles = both.view(np.uint8)
     if nibbles[count:].any():
         raise _padding(offset + pairs - 1, field)
     widths = nibbles[:count]
@@ -107,16 +109,21 @@ def decode_into(out: Integers, stream: bytes, *, offset: int, field: str) -> Non
     _unpack_low(octets[low:], widths, out)
 
 
-def widths_of(values: Integers) -> Integers:
-    """Return floor(log2 v) of integers from 1 to 2^53-1, int64, shape kept."""
-    # frexp is exact here: every integer up to 2^53 is a double.
-    exponents: Integers = np.frexp(values.astype(np.float64))[1].astype(np.int64) - 1
-    return exponents
+def widths_of(values: Integers) -> npt.NDArray[np.uint8]:
+    """Return floor(log2 v) of integers from 1 to 2^53-1, shape (n,)."""
+    widths = np.empty(values.size, dtype=np.uint8)
+    for start in range(0, values.size, BATCH):
+        # frexp is exact here: every integer up to 2^53 is a double.
+        exponents = np.frexp(values[start : start + BATCH].astype(np.float64))[1]
+        widths[start : start + BATCH] = exponents - 1
+    return widths
 
 
-def _pack_low(values: Integers, widths: Integers) -> bytes:
+def _pack_low(values: Integers, widths: npt.NDArray[np.uint8]) -> bytes:
     """Return the low bits of each value, least significant first, one after the other."""
-    ends = np.cumsum(widths)
+    some = np.flatnonzero(widths)  # Of a one, nothing is left.
+    values, widths = values[some], widths[some]
+    ends = np.cumsum(widths, dtype=np.int64)
     starts = ends - widths
     bits = np.zeros(int(ends[-1]) if widths.size else 0, dtype=np.uint8)
     for bit in range(int(widths.max(initial=0))):
@@ -146,12 +153,14 @@ def _unpack_low(
     # In batches, so that the intermediate arrays stay in the processor's cache.
     for start in range(0, widths.size, BATCH):
         part = widths[start : start + BATCH]
-        starts = np.cumsum(part, dtype=np.int64)
+        starts = np.cumsum(part, dtype=np.int32)  # A batch has at most 52 * BATCH bits.
         bits = int(starts[-1])
         starts -= part
-        starts += bit
+        starts += np.int32(bit & 7)
+        # `take` copies words that overlap, so it gets this batch's alone.
+        window = words[bit >> 3 : ((bit + bits) >> 3) + 1]
         bit += bits
-        low = np.take(words, starts >> 3).astype(word, copy=False)
+        low = np.take(window, starts >> 3).astype(word, copy=False)
         low >>= (starts & 7).astype(word)
         leading = np.left_shift(word(1), part.astype(word))
         low &= leading - word(1)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import numpy.typing as npt
 
@@ -38,10 +36,9 @@ def decode(stream: bytes, classes: int, count: int, offset: int) -> npt.NDArray[
         Malformed: ``label-range`` if a label is not below the number of classes.
     """
     planes = np.frombuffer(stream, dtype=np.uint8).reshape(width(classes), count)
-    labels = np.zeros(count, dtype=np.uint16)
-    octets = labels.view(np.uint8).reshape(count, 2)
-    for place, plane in enumerate(planes):
-        octets[:, place if sys.byteorder == "little" else 1 - place] = plane
+    labels = planes[0].astype(np.uint16) if len(planes) else np.zeros(count, dtype=np.uint16)
+    for place, plane in enumerate(planes[1:], start=1):
+        labels |= plane.astype(np.uint16) << np.uint16(8 * place)
     high = int(labels.max())
     if high >= classes:
         raise Malformed(

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 
 from plada_ref.auto import HELD_OUT, Chooser
 from plada_ref.baselines import (
@@ -16,12 +17,15 @@ from plada_ref.baselines import (
     NothingFits,
     full_target,
     int8_head,
+    int8_student,
     target_images,
     whole_pool,
 )
 from plada_ref.baselines.features import Backbone
+from plada_ref.checkpoint import Checkpoint
+from plada_ref.evaluate import evaluate
 from plada_ref.images import ImageSet
-from plada_ref.models import build
+from plada_ref.models import build, classifier
 from plada_ref.output import Output
 from plada_ref.proxy import accuracy, proxy
 from plada_ref.recipe import recipe
@@ -217,6 +221,8 @@ def _baselines(
     found.append(("whole-pool", 0, partial(whole_pool, pool, labels, classes, learn=on_pool)))
     everything = partial(full_target, seen.train.images, seen.train.labels, classes, learn=ceiling)
     found.append(("full-target", 0, everything))
+    if seed == 0:  # It does not depend on the seed, and runs the whole network.
+        found.append(("int8-student", 0, partial(_int8_student, seen, students, sight, output)))
     for budget in budgets:
         for key, seen_features in (("random", None), ("k-center", train.features)):
             images = partial(
@@ -231,3 +237,24 @@ def _baselines(
             )
             found.append((f"images-{key}", budget, images))
     return found
+
+
+def _int8_student(seen: Seen, students: HeadStudents, sight: Sight, output: Output) -> Baseline:
+    """The frozen backbone with the head of the target's own images, all of it quantised."""
+    head = students.fit([seen.train_seen.features], seen.train_seen.labels)
+    network = build(seen.spec, seen.classes, seed=0).eval()
+    layer = classifier(network)
+    assert layer is not None
+    with torch.no_grad():
+        layer.weight.copy_(head.weight)
+        layer.bias.copy_(head.bias)
+    student = Checkpoint(
+        seen.spec.model, seen.train.classes, seen.spec.preparation(), network, facts={}
+    )
+
+    def tested(model: Checkpoint) -> float:
+        return evaluate(
+            model, seen.test, device=sight.device, output=output, workers=sight.workers
+        ).accuracy
+
+    return int8_student(student, accuracy=tested)

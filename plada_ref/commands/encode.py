@@ -13,7 +13,7 @@ from pladafmt import content_id, validate
 from pladafmt.salvage import CLASS_COUNTS
 from pladafmt.writer import Encoding
 
-from ..choices import describe, file_sizes
+from ..choices import MANY, describe, file_sizes
 from ..errors import Misuse
 from ..extras import need
 from ..output import Output
@@ -87,8 +87,10 @@ def encode(
     size = write_payload(
         output, payload, out, encoding=encoding, block_span=block_span, dense=dense
     )
-    sizes = file_sizes(payload, block_span=block_span)
-    output.say(describe(size, sizes))
+    # Each way takes as long as the file itself did.
+    sizes = file_sizes(payload, block_span=block_span) if payload.kept <= MANY else {}
+    if sizes:
+        output.say(describe(size, sizes))
     output.result(
         {
             "out": str(out),

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Lock
 
 import numpy as np
 import numpy.typing as npt
@@ -43,7 +46,11 @@ class HashedImages:
 
 
 def hash_images(
-    source: Source, *, parts: Path | None = None, on_progress: OnProgress | None = None
+    source: Source,
+    *,
+    parts: Path | None = None,
+    threads: int = 1,
+    on_progress: OnProgress | None = None,
 ) -> HashedImages:
     """Read all of `source` once.
 
@@ -51,7 +58,11 @@ def hash_images(
         source: the images.
         parts: folder for partial results, made when needed. A run whose files have not changed
             since an interrupted call is taken from there.
-        on_progress: called with the number of bytes just done, ``source.size()`` in all.
+        threads: runs that are read at a time. SHA-256 and reading release Python's lock, so that
+            threads share out images of ImageNet's size well; of images of a few kilobytes,
+            Python's own work on each is what takes the time.
+        on_progress: called with the number of bytes just done, ``source.size()`` in all, by one
+            thread at a time.
 
     Raises:
         PipelineError: if a shard is damaged, or a key is stored twice.
@@ -59,19 +70,60 @@ def hash_images(
     tables: list[pa.Table] = []
     names: list[str] = []
     skipped: Counter[str] = Counter()
-    for run in source.runs():
-        table = _load_part(run, parts)
-        if table is None:
-            table = _hash_run(run, on_progress)
-            if parts is not None:
-                _store_part(run, table, parts)
-        elif on_progress is not None:
-            on_progress(run.size)
+    for run, table in _hash_runs(source, parts, threads, on_progress):
         tables.append(table)
         names.append(run.name)
         skipped.update(run.skipped)
     keys, digests, sizes = _sorted(tables, names)
     return HashedImages(keys, digests, sizes, dict(sorted(skipped.items())))
+
+
+class _Stopped(Exception):
+    """Ends a thread whose result nobody waits for any more."""
+
+
+def _hash_runs(
+    source: Source, parts: Path | None, threads: int, on_progress: OnProgress | None
+) -> Iterator[tuple[Run, pa.Table]]:
+    """Yield every run with its table, in order. When the caller stops, so do the threads."""
+    stop = Event()
+    telling = Lock()
+
+    def tell(count: int) -> None:
+        if stop.is_set():
+            raise _Stopped
+        if on_progress is not None:
+            with telling:
+                on_progress(count)
+
+    def table_of(run: Run) -> pa.Table:
+        table = _load_part(run, parts)
+        if table is not None:
+            tell(run.size)
+            return table
+        table = _hash_run(run, tell)
+        if parts is not None:
+            _store_part(run, table, parts)
+        return table
+
+    if threads == 1:
+        for run in source.runs():
+            yield run, table_of(run)
+        return
+    under_way: deque[tuple[Run, Future[pa.Table]]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for run in source.runs():
+                under_way.append((run, pool.submit(table_of, run)))
+                if len(under_way) > threads:
+                    first, table = under_way.popleft()
+                    yield first, table.result()
+            while under_way:
+                first, table = under_way.popleft()
+                yield first, table.result()
+        finally:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
 
 
 def _hash_run(run: Run, on_progress: OnProgress | None) -> pa.Table:
@@ -120,6 +172,7 @@ def _sorted(
 ) -> tuple[pa.LargeStringArray, npt.NDArray[np.uint8], npt.NDArray[np.uint64]]:
     ends = np.cumsum([len(table) for table in tables])
     table = pa.concat_tables([_SCHEMA.empty_table(), *tables]).combine_chunks()
+    tables.clear()  # Whoever collected them does not need them any more.
     order = pc.sort_indices(table, sort_keys=[("key", "ascending")])
     table = table.take(order).combine_chunks()
     keys, digests, sizes = (whole(column) for column in table.columns)

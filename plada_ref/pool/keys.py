@@ -9,6 +9,8 @@ _SYNSET = r"n\d{8}"  # A WordNet identifier, the name of an ImageNet class.
 _SYNSET_TAR = re.compile(rf"{_SYNSET}\.tar")
 _SYNSET_IMAGE = re.compile(rf"({_SYNSET})_(\d+)(?:_\1)?(\.\w+)")
 
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
+
 KEY_RULES = "keys-2"
 """Another word whenever a stored name gets another key: what was kept before is not used then."""
 
@@ -22,7 +24,7 @@ def clean_key(name: str) -> str | None:
     ``./a//b.jpg`` becomes ``a/b.jpg``. Absolute names, ``..``, control characters and names that
     are not UTF-8 have no key: a key is joined to a folder's path and printed on terminals.
     """
-    if name.startswith("/") or any(char < " " or char == "\x7f" for char in name):
+    if name.startswith("/") or _CONTROL.search(name):
         return None
     try:
         name.encode("utf-8")

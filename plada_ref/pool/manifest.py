@@ -27,12 +27,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pladafmt import PoolRef, check_pool
+from pladafmt import PoolRef
 from pladafmt.files import replacing
-from pladafmt.merkle import prefix_ids
+from pladafmt.pool import check_prefixes
 
 from ..errors import PipelineError
 from .columns import digest_array, digest_rows, whole
+from .known_ids import pool_id
 
 VERSION = "1"
 
@@ -86,7 +87,7 @@ class Manifest:
         The caller sees to it that keys are unique and, with ``order="key"``, sorted.
         """
         count = len(keys)
-        pool = PoolRef(prefix_ids(digests, [count])[count], count)
+        pool = PoolRef(pool_id(digests), count)
         return cls(keys, digests, sizes, pool, order, generations or (count,), order_made_by)
 
     def __len__(self) -> int:
@@ -106,21 +107,24 @@ class Manifest:
         Raises:
             ValueError: if `n` is not in 0..N.
         """
-        return prefix_ids(self.digests, [n])[n]
+        if not 0 <= n <= len(self):
+            raise ValueError(f"a prefix of {len(self)} images cannot have {n}")
+        return pool_id(self.digests[:n])
 
     def serve(self, ref: PoolRef) -> None:
         """Check that this pool has the images that a payload for `ref` refers to.
 
-        A pool that has grown serves the payloads of its earlier states. The ids are computed
-        from the manifest's digests (seconds per million images), not believed.
+        A pool that has grown serves the payloads of its earlier states. The manifest's statement
+        is not believed: ids follow from its digests, computed once on a machine (two seconds per
+        million images) and then known by the digests' hash, see `known_ids`.
 
         Raises:
             Mismatch: if the first ``ref.size`` images are not the pool `ref`.
         """
-        check_pool(ref, self.digests)
+        check_prefixes(ref, len(self), self.prefix_id)
 
     def check(self) -> None:
-        """Recompute the pool id from the digests (about two seconds per million images).
+        """Compare the pool id that follows from the digests with the one that the file states.
 
         Raises:
             PipelineError: if it is not the one that the file states.
@@ -201,9 +205,7 @@ class Manifest:
             with pq.ParquetFile(name) as file:
                 metadata = file.metadata.metadata or {}
                 _check_layout(file.schema_arrow, metadata, name)
-                table = file.read()
-            for column in table.columns:
-                column.validate(full=True)
+                columns = _Columns.read(file)
         except FileNotFoundError as exc:
             raise PipelineError(
                 f"There is no manifest at {name!r}; make one with: plada pool index"
@@ -213,7 +215,7 @@ class Manifest:
                 f"{name!r} is no readable Parquet file ({exc}), so no manifest; it is damaged or "
                 "another file."
             ) from exc
-        return _from_table(table, metadata, name)
+        return _from_columns(columns, metadata, name)
 
 
 def _check_layout(schema: pa.Schema, metadata: dict[bytes, bytes], name: str) -> None:
@@ -240,10 +242,39 @@ def _check_layout(schema: pa.Schema, metadata: dict[bytes, bytes], name: str) ->
         )
 
 
-def _from_table(table: pa.Table, metadata: dict[bytes, bytes], name: str) -> Manifest:
-    if any(column.null_count for column in table.columns):
+@dataclass(frozen=True, eq=False)
+class _Columns:
+    """The columns of a manifest's file; `nulls` counts the empty cells."""
+
+    keys: pa.LargeStringArray
+    digests: npt.NDArray[np.uint8]
+    sizes: npt.NDArray[np.uint64]
+    nulls: int
+
+    @classmethod
+    def read(cls, file: pq.ParquetFile) -> _Columns:
+        """Read one column after the other, so that only one of them is held twice."""
+        keys = file.read(["key"]).column(0)
+        keys.validate(full=True)
+        nulls = keys.null_count
+        keys = whole(keys.cast(pa.large_string()))
+        digests = np.empty((0, 32), np.uint8)
+        for group in range(file.num_row_groups):
+            column = file.read_row_group(group, ["sha256"]).column(0)
+            nulls += column.null_count
+            start = len(digests)
+            # Grown in place, and by what was found: the file's own count may be a lie.
+            digests.resize((start + len(column), 32), refcheck=False)
+            digests[start:] = digest_rows(whole(column))
+        sizes = file.read(["size"]).column(0)
+        nulls += sizes.null_count
+        return cls(keys, digests, sizes.to_numpy(), nulls)
+
+
+def _from_columns(columns: _Columns, metadata: dict[bytes, bytes], name: str) -> Manifest:
+    if columns.nulls:
         raise PipelineError(f"The manifest {name!r} has empty cells; it is damaged.")
-    count = len(table)
+    count = len(columns.keys)
     try:
         pool_id = bytes.fromhex(metadata[b"plada.pool_id"].decode("ascii"))
         order = metadata[b"plada.order"].decode("utf-8")
@@ -263,11 +294,10 @@ def _from_table(table: pa.Table, metadata: dict[bytes, bytes], name: str) -> Man
             f"The manifest {name!r} has {count} rows, but its metadata speaks of pool sizes "
             f"{', '.join(map(str, generations))}; it is damaged."
         )
-    keys = whole(table.column("key").cast(pa.large_string()))
     manifest = Manifest(
-        keys=keys,
-        digests=digest_rows(whole(table.column("sha256"))),
-        sizes=whole(table.column("size")).to_numpy(),
+        keys=columns.keys,
+        digests=columns.digests,
+        sizes=columns.sizes,
         pool=PoolRef(pool_id, count),
         order=order,
         generations=generations,

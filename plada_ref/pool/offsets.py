@@ -8,10 +8,8 @@ of a large pool happens once. A stale entry can do no harm: every image read is 
 from __future__ import annotations
 
 import bisect
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +19,7 @@ import pyarrow.parquet as pq
 
 from pladafmt.files import replacing
 
+from .cache import cache_folder
 from .columns import whole
 from .duplicates import refuse_duplicates
 from .keys import KEY_RULES
@@ -92,7 +91,7 @@ class OffsetIndex:
 def _shard_table(url: str, locate: Callable[[str], Iterable[Member]]) -> pa.Table:
     fs, path = filesystem(url)
     name = fingerprint("tar-offsets-1", KEY_RULES, url, sorted(fs.info(path).items(), key=str))
-    cached = _cache_folder() / f"{name[:32]}.parquet"
+    cached = cache_folder("shards") / f"{name[:32]}.parquet"
     try:
         table = pq.read_table(cached)
         if table.schema.equals(_SCHEMA):
@@ -115,11 +114,3 @@ def _shard_table(url: str, locate: Callable[[str], Iterable[Member]]) -> pa.Tabl
     except OSError:
         pass  # A cache that cannot be written costs time, not correctness.
     return table
-
-
-def _cache_folder() -> Path:
-    own = os.environ.get("PLADA_CACHE")
-    if own:
-        return Path(own) / "shards"
-    shared = os.environ.get("XDG_CACHE_HOME")
-    return (Path(shared) if shared else Path.home() / ".cache") / "plada" / "shards"

@@ -8,10 +8,11 @@ shard that was cut short would silently lose images. Here both are errors.
 
 from __future__ import annotations
 
+import re
 import tarfile
 from collections import Counter
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from ..errors import PipelineError
 from .keys import KEY_RULES, is_synset_tar, reason_to_skip, shard_key
@@ -100,7 +101,7 @@ def _members(
     tarfile counts offsets from the beginning of `file`, wherever it starts to read.
     """
     file.seek(start)
-    with tarfile.open(fileobj=file, mode="r:", encoding="utf-8") as archive:
+    with tarfile.open(fileobj=file, mode="r:", encoding="utf-8", tarinfo=_Header) as archive:
         last = -1
         while (info := archive.next()) is not None:
             # tarfile keeps every header that it has seen: gigabytes in a shard of millions.
@@ -124,6 +125,33 @@ def _members(
             assert key is not None  # reason_to_skip has looked at it.
             yield Member(key, info.offset_data, info.size)
         _check_end(archive.offset, end, file)
+
+
+class _Header(tarfile.TarInfo):
+    """A member's header; that of a plain file is parsed quicker than `tarfile` does.
+
+    Owner, mode and time do not matter here, and reading them takes most of the time of indexing a
+    shard of small images. Whatever is not plain is left to `tarfile`.
+    """
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """The header in the 512 bytes `buf`."""
+        plain = _PLAIN.fullmatch(buf) if len(buf) == tarfile.BLOCKSIZE else None
+        # The checksum counts its own eight bytes as spaces.
+        if plain is None or sum(buf) - sum(buf[148:156]) + 8 * 0x20 != int(plain["sum"], 8):
+            return super().frombuf(buf, encoding, errors)
+        header = cls(plain["name"].decode(encoding, errors))
+        header.size = int(plain["size"], 8)
+        return header
+
+
+_PLAIN = re.compile(
+    rb"(?P<name>[^\0]{1,99})\0+(?<=\A.{100}).{24}(?P<size>[0-7]{11})[\0 ].{12}"
+    rb"(?P<sum>[0-7]{6})\0 0\0{100}ustar(?:\x0000|  \0).{80}\0{167}",
+    re.DOTALL,
+)
+"""A file (type 0) without a link, a name prefix, or anything behind the fields of ustar."""
 
 
 def _is_file(info: tarfile.TarInfo) -> bool:

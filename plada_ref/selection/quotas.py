@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from decimal import Context, Decimal
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
+
+from pladafmt.limits import MAX_CLASSES
 
 from ..errors import Misuse
 
@@ -37,6 +40,12 @@ def part_of(count: int, share: float) -> int:
     return int(_DECIMAL.multiply(Decimal(repr(share)), Decimal(count)))
 
 
+@lru_cache(maxsize=MAX_CLASSES)
+def _power(supply: int, exponent: Decimal) -> Decimal:
+    """``supply ** exponent``: a quarter of a millisecond, so that a budget search asks once."""
+    return _DECIMAL.power(Decimal(supply), exponent)
+
+
 def quotas(supply: npt.NDArray[np.int64], budget: int, alpha: float) -> npt.NDArray[np.int64]:
     """Share `budget` images among classes in proportion to ``supply ** alpha``.
 
@@ -53,9 +62,7 @@ def quotas(supply: npt.NDArray[np.int64], budget: int, alpha: float) -> npt.NDAr
     quota = np.zeros(supply.size, dtype=np.int64)
     budget = min(budget, int(supply.sum()))
     exponent = Decimal(repr(float(alpha)))
-    weights = {
-        int(c): _DECIMAL.power(Decimal(int(supply[c])), exponent) for c in np.flatnonzero(supply)
-    }
+    weights = {int(c): _power(int(supply[c]), exponent) for c in np.flatnonzero(supply)}
     open_classes = dict(weights)
     left = budget
     while open_classes:

@@ -9,14 +9,20 @@ from ..errors import Malformed, Noncanonical
 
 FIELD = "BLOCK.positions"
 
+BATCH = 1 << 16
+"""Positions that are set at a time."""
+
 
 def encode(relative: npt.NDArray[np.int64], span: int) -> list[bytes]:
     """Return the bitmap of `relative` over `span` positions, one part."""
     octets = np.zeros((span + 7) // 8, dtype=np.uint8)
-    index = relative >> 3
-    starts = np.flatnonzero(np.diff(index, prepend=-1))
-    bits = (1 << (relative & 7)).astype(np.uint8)
-    octets[index[starts]] = np.bitwise_or.reduceat(bits, starts)
+    for start in range(0, relative.size, BATCH):
+        part = relative[start : start + BATCH]
+        index = part >> 3
+        starts = np.flatnonzero(np.diff(index, prepend=-1))
+        bits = (1 << (part & 7)).astype(np.uint8)
+        # The first byte may be the last one of the batch before.
+        octets[index[starts]] |= np.bitwise_or.reduceat(bits, starts)
     return [octets.tobytes()]
 
 

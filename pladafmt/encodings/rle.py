@@ -70,7 +70,8 @@ def decode(stream: bytes, span: int, count: int, offset: int) -> npt.NDArray[np.
             offset=offset,
             field=FIELD,
         )
-    # Each kept image: its index among the kept ones, shifted by what was skipped before its run.
-    shift = np.concatenate(([0], np.cumsum(lengths[runs:])))
-    relative: npt.NDArray[np.int64] = np.arange(count, dtype=np.int64) + np.repeat(shift, kept)
-    return relative
+    # Distances, which add up to positions in place: one array of `count` and no second.
+    relative = np.ones(count, dtype=np.int64)
+    relative[0] = 0
+    relative[np.cumsum(kept[:-1])] += lengths[runs:]
+    return np.cumsum(relative, out=relative)

@@ -12,6 +12,7 @@ from plada_conformance.vectors_on_disk import vectors
 
 from pladafmt import integers, validate
 from pladafmt.encodings import delta
+from pladafmt.errors import Malformed
 from pladafmt.loops import paths
 
 WAYS = [None] if paths.compiled() is None else [None, paths.compiled()]
@@ -53,3 +54,24 @@ def test_faults_get_the_same_code_either_way(way: paths.Path | None) -> None:
         for vector in vectors():
             if vector.path.parent.name == "positions" and vector.file is not None:
                 assert validate(vector.file).code == vector.data["code"], vector.id
+
+
+@pytest.mark.parametrize("way", WAYS, ids=["numpy", "compiled"][: len(WAYS)])
+@pytest.mark.parametrize("count", [2049, 2050, 2560, 5000])
+def test_distances_that_wrap_around_to_the_right_sum_are_refused(
+    way: paths.Path | None, count: int
+) -> None:
+    # Together 2^64 * n + 999: in 64 bits they lead to position 999.
+    largest = 2**53 - 1
+    turns = count * largest // 2**64
+    values = [largest] * count
+    short = count * largest - (turns * 2**64 + 999)
+    for number in range(count):
+        less = min(short, largest - 1)
+        values[number] -= less
+        short -= less
+    assert short == 0 and sum(values) % 2**64 == 999 and min(values) >= 1 and turns >= 1
+    for order in (values, values[::-1]):
+        distances = np.array([0, *order], dtype=np.int64)
+        with patch("pladafmt.loops.paths.loaded", lambda: way), pytest.raises(Malformed):
+            delta.accumulate(distances, 1000, 0)

@@ -1,0 +1,124 @@
+"""`pool index`: hashing against OpenSSL, and a manifest of the true size."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from . import child, material
+from .claim import Claim, Part
+from .settings import Settings
+from .stopwatch import Times
+
+SHARE = 0.8
+"""Part of OpenSSL's throughput that indexing has at least."""
+
+SECONDS = 5
+SHARDS = 2
+SHARD_BYTES = 256_000_000
+
+
+def measure(settings: Settings) -> Part:
+    """Hash shards by one and by two threads; open a manifest and check a payload against it."""
+    part = Part("index", figures={"images": settings.images})
+    shards = child.run(
+        material.write_noise_shards,
+        folder=str(settings.work),
+        shards=SHARDS,
+        size=SHARD_BYTES // (64 if settings.quick else 1),
+        seed=settings.seed,
+    ).value
+    hashed = child.run(hash_shards, shards=shards, rounds=settings.rounds)
+    found = hashed.value
+    part.figures["hashing"] = {**found, "peak_mb": hashed.peak / 1e6}
+    part.claims = [
+        Claim("one thread: CPU", found["cpu_share_1"], SHARE, "of openssl", at_least=True),
+        Claim("one thread: wall", found["share_1"], SHARE, "of openssl", at_least=True),
+        Claim("two threads: CPU", found["cpu_share_2"], SHARE, "of 2 openssl", at_least=True),
+        Claim("two threads: wall", found["share_2"], SHARE, "of 2 openssl", at_least=True),
+    ]
+    manifest, cache = str(settings.work / "pool.parquet"), settings.work / "cache"
+    made = child.run(
+        material.write_manifest,
+        out=manifest,
+        counts=str(settings.counts),
+        images=settings.images,
+        seed=settings.seed,
+        environment={"PLADA_CACHE": str(settings.work / "publisher")},
+    )
+    opened = {
+        name: child.run(open_manifest, manifest=manifest, environment={"PLADA_CACHE": str(cache)})
+        for name in ("first", "again")
+    }
+    part.figures["manifest"] = made.value | {
+        name: {**measured.value, "peak_mb": measured.peak / 1e6}
+        for name, measured in opened.items()
+    }
+    seconds = {name: _total(measured.value) for name, measured in opened.items()}
+    part.claims.append(Claim("manifest opened and checked", seconds["again"], SECONDS, "s"))
+    part.notes.append(
+        f"members of {material.JPEG_MEAN:,} bytes of noise on average. openssl dgst reads the "
+        "whole shards. A machine computes the tree hash of a pool once; the first check took "
+        f"{seconds['first']:.1f} s"
+    )
+    return part
+
+
+def _total(steps: dict[str, Any]) -> float:
+    return float(sum(step["wall_ms"] for step in steps.values())) / 1000
+
+
+def hash_shards(shards: list[str], rounds: int) -> dict[str, Any]:
+    """Throughput over OpenSSL's, by wall and by processor time, for one shard and for all."""
+    from plada_ref.pool import hashing, open_source
+
+    times = Times()
+    for _ in range(rounds):
+        for name, paths in (("1", shards[:1]), ("2", shards)):
+            _openssl(paths, times, f"openssl {name}")
+            source = open_source(paths)
+            step = partial(hashing.hash_images, source, threads=len(paths))
+            times.take(f"plada {name}", step)
+    one, both = (sum(Path(path).stat().st_size for path in p) for p in (shards[:1], shards))
+    medians = times.medians()
+    return {
+        **medians,
+        "bytes": both,
+        "share_1": times.ratio(["openssl 1"], "plada 1"),
+        "cpu_share_1": times.ratio(["openssl 1"], "plada 1", processor=True),
+        "share_2": times.ratio(["openssl 2"], "plada 2"),
+        "cpu_share_2": times.ratio(["openssl 2"], "plada 2", processor=True),
+        "speed_up": both / one * times.ratio(["plada 1"], "plada 2"),
+        "openssl_speed_up": both / one * times.ratio(["openssl 1"], "openssl 2"),
+    }
+
+
+def _openssl(paths: list[str], times: Times, name: str) -> None:
+    """Hash each file in a process of its own, all at once."""
+    started, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    running = [
+        subprocess.Popen(["openssl", "dgst", "-sha256", path], stdout=subprocess.DEVNULL)
+        for path in paths
+    ]
+    failed = [process.wait() for process in running]
+    if any(failed):
+        raise SystemExit("openssl dgst has failed.")
+    wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    times.note(name, wall, used)
+
+
+def open_manifest(manifest: str) -> dict[str, Any]:
+    """Open the manifest and check the payload beside it against the pool, as a client does."""
+    from plada_ref.pool import Manifest
+    from pladafmt import load
+
+    times = Times()
+    payload = times.take("payload", lambda: load(f"{manifest}.plada"))
+    listed = times.take("open", lambda: Manifest.read(manifest))
+    times.take("check", lambda: listed.serve(payload.pool))
+    return times.medians()
