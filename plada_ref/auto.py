@@ -30,12 +30,15 @@ CANDIDATES = (
     "gradient-matching",
     "random",
     "low-energy+safety-net:alpha=-0.2,share=0.5",
-    "high-energy",
     "low-energy",
     "herding-logits",
     "prototype",
 )
-"""Selections that are tried, the most promising first: the time may run out."""
+"""Selections that are tried, the most promising first: the time may run out.
+
+High energy is not among them. It can be the best for heads and ruin a student that is fine-tuned,
+whom no head stands for (docs/selection.md).
+"""
 
 PARTS = (1, 4)
 """Each is tried with the whole budget, then with a quarter of it: wrong pseudo-labels can make the

@@ -22,6 +22,7 @@ from plada_ref.baselines import (
     whole_pool,
 )
 from plada_ref.baselines.features import Backbone
+from plada_ref.baselines.head import decode_head, encode_best
 from plada_ref.checkpoint import Checkpoint
 from plada_ref.evaluate import evaluate
 from plada_ref.images import ImageSet
@@ -241,7 +242,10 @@ def _baselines(
 
 def _int8_student(seen: Seen, students: HeadStudents, sight: Sight, output: Output) -> Baseline:
     """The frozen backbone with the head of the target's own images, all of it quantised."""
-    head = students.fit([seen.train_seen.features], seen.train_seen.labels)
+    train = seen.train_seen
+    fitted = students.fit([train.features], train.labels)
+    # Clipped as the INT8 head is, or weights of dead features would spoil its rows.
+    head = decode_head(encode_best(fitted, 8, train.features, train.labels))
     network = build(seen.spec, seen.classes, seed=0).eval()
     layer = classifier(network)
     assert layer is not None
