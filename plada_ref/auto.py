@@ -222,7 +222,7 @@ class Chooser:
             for text, part in jobs:
                 advance(1)
                 rule = parse(text, seed=self.seed)
-                if best is not None and within is not None and _since(started) > within:
+                if best is not None and within is not None and _since(started) >= within:
                     tried.append(Candidate(rule.name, 0, 0, 0.0, 0.0, "no time left"))
                     continue
                 try:

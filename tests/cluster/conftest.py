@@ -106,7 +106,7 @@ class Cluster:
         return node
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster() -> Iterator[Cluster]:
     # Not under tmp_path: the path of a Unix socket has at most 107 bytes, and Ray adds 70.
     with (
@@ -144,7 +144,7 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def tiny_pool(tmp_path_factory: pytest.TempPathFactory) -> TinyPool:
     folder = tmp_path_factory.mktemp("tiny-pool")
     noise = np.random.default_rng(0).integers(0, 256, (IMAGES, 12, 12), dtype=np.uint8)

@@ -168,7 +168,11 @@ def test_same_table_though_a_node_is_lost(
             killed.append(node.starter.pid)
             node.kill()
 
-    output = _Watching(kill_node)
-    assert _label(tiny_pool, cluster, output, tmp_path / "scores.parquet") == local_table
+    # The others may be done before the new node's actor has begun: then once more.
+    for attempt in range(8):
+        output = _Watching(kill_node)
+        assert _label(tiny_pool, cluster, output, tmp_path / f"{attempt}.parquet") == local_table
+        if killed:
+            break
     assert killed
     assert [text for text in output.warnings if "an actor was lost" in text]
