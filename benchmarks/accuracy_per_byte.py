@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -84,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             measure(seen, features, pool.ref, seed, budgets, rows, sight, output)
         if name in options.tune:
             ends = (budgets[0], budgets[-1])
-            tune(seen, features, pool, seeds[0], ends, rows, replace(sight), output)
+            tune(seen, features, pool, seeds[0], ends, rows, sight, output)
     print(table(rows))
     found = summary(rows)
     for line in found.lines:
