@@ -51,7 +51,7 @@ def hash_on_ray(source: Source, parts: Path, on_progress: OnProgress | None = No
                 table, skipped = _result(reference, run)
                 run.skipped.clear()
                 run.skipped.update(skipped)
-                hashing._store_part(run, table, parts)
+                hashing.store_part(run, table, parts)
                 if on_progress is not None:
                     on_progress(run.size)
     finally:
@@ -61,14 +61,14 @@ def hash_on_ray(source: Source, parts: Path, on_progress: OnProgress | None = No
 
 def _hash(run: Run) -> tuple[Any, Counter[str]] | PipelineError:
     try:
-        return hashing._hash_run(run, None), run.skipped
+        return hashing.hash_run(run, None), run.skipped
     except PipelineError as exc:
         return exc  # As a value: Ray would bury the sentence in a traceback.
 
 
 def _missing(source: Source, parts: Path, on_progress: OnProgress | None) -> Iterator[Run]:
     for run in source.runs():
-        if hashing._load_part(run, parts) is None:
+        if hashing.load_part(run, parts) is None:
             yield run
         elif on_progress is not None:
             on_progress(run.size)

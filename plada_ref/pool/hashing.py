@@ -97,13 +97,13 @@ def _hash_runs(
                 on_progress(count)
 
     def table_of(run: Run) -> pa.Table:
-        table = _load_part(run, parts)
+        table = load_part(run, parts)
         if table is not None:
             tell(run.size)
             return table
-        table = _hash_run(run, tell)
+        table = hash_run(run, tell)
         if parts is not None:
-            _store_part(run, table, parts)
+            store_part(run, table, parts)
         return table
 
     if threads == 1:
@@ -126,7 +126,8 @@ def _hash_runs(
             pool.shutdown(cancel_futures=True)
 
 
-def _hash_run(run: Run, on_progress: OnProgress | None) -> pa.Table:
+def hash_run(run: Run, on_progress: OnProgress | None) -> pa.Table:
+    """Read a run: its table of key, digest and size, one row per image."""
     keys: list[str] = []
     digests: list[bytes] = []
     sizes: list[int] = []
@@ -141,7 +142,7 @@ def _part_path(run: Run, parts: Path) -> Path:
     return parts / f"{fingerprint(run.name)[:32]}.parquet"
 
 
-def _load_part(run: Run, parts: Path | None) -> pa.Table | None:
+def load_part(run: Run, parts: Path | None) -> pa.Table | None:
     """The stored table of an unchanged run; its skipped files are put into `run.skipped`."""
     if parts is None:
         return None
@@ -157,7 +158,8 @@ def _load_part(run: Run, parts: Path | None) -> pa.Table | None:
     return table.replace_schema_metadata(None)
 
 
-def _store_part(run: Run, table: pa.Table, parts: Path) -> None:
+def store_part(run: Run, table: pa.Table, parts: Path) -> None:
+    """Keep the table of a run in the folder `parts`, whole or not at all."""
     parts.mkdir(parents=True, exist_ok=True)
     metadata = {
         "plada.fingerprint": run.fingerprint,
