@@ -84,10 +84,6 @@ def index(
     batch_size: model_options.BatchSizeOption = 64,
     device: model_options.DeviceOption = "auto",
     workers: model_options.WorkersOption = None,
-    threads: Annotated[
-        int,
-        typer.Option(min=1, max=256, help="Shards that are read at a time by --engine local."),
-    ] = 1,
     engine: engine_options.EngineOption = "local",
     address: engine_options.AddressOption = None,
     seed: Seed = 0,
@@ -161,7 +157,7 @@ def index(
             extend=old,
             arrange=arrange if semantic else None,
             hash_elsewhere=hash_elsewhere,
-            threads=threads,
+            workers=workers,
             on_progress=reading.enter_context(_reading(output, source)),
         )
     about_order: dict[str, Any] = {"order": manifest.order}

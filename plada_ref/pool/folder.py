@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ..errors import PipelineError
@@ -65,16 +66,11 @@ class Folder:
         return bool(fs.isfile(_join(base, key)))
 
     def _run(self, number: int, files: list[File], skipped: Counter[str]) -> Run:
-        def entries(_: Counter[str]) -> Iterator[Entry]:
-            fs, base = filesystem(self.url)
-            for file in files:
-                yield file.key, fs.cat_file(_join(base, file.key))
-
         return Run(
             name=f"{self.url} (files from {number * RUN_FILES})",
             fingerprint=fingerprint(sorted(skipped.items()), *files),
             size=sum(file.size for file in files),
-            entries=entries,
+            entries=partial(_entries, self.url, [file.key for file in files]),
             skipped=skipped,
         )
 
@@ -103,6 +99,12 @@ class Folder:
                 state = fingerprint(sorted(info.items(), key=str))
                 yield reason or File(name, int(info["size"] or 0), state)
             waiting.extend(reversed(below))
+
+
+def _entries(url: str, keys: list[str], _: Counter[str]) -> Iterator[Entry]:
+    fs, base = filesystem(url)
+    for key in keys:
+        yield key, fs.cat_file(_join(base, key))
 
 
 def _list(fs: Any, folder: str) -> list[dict[str, Any]]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from threading import Event, Lock
 
 import numpy as np
 import numpy.typing as npt
@@ -22,10 +21,14 @@ from pladafmt.files import replacing
 from .columns import digest_rows, whole
 from .duplicates import refuse_duplicates
 from .location import fingerprint
+from .processes import default_workers, in_processes
 from .run import OnProgress, Run
 from .source import Source
 
 _SCHEMA = pa.schema([("key", pa.large_string()), ("sha256", pa.binary(32)), ("size", pa.uint64())])
+
+_SMALL = 256_000_000
+"""Bytes that one process has hashed before others would be of help."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ def hash_images(
     source: Source,
     *,
     parts: Path | None = None,
-    threads: int = 1,
+    workers: int | None = None,
     on_progress: OnProgress | None = None,
 ) -> HashedImages:
     """Read all of `source` once.
@@ -58,19 +61,19 @@ def hash_images(
         source: the images.
         parts: folder for partial results, made when needed. A run whose files have not changed
             since an interrupted call is taken from there.
-        threads: runs that are read at a time. SHA-256 and reading release Python's lock, so that
-            threads share out images of ImageNet's size well; of images of a few kilobytes,
-            Python's own work on each is what takes the time.
-        on_progress: called with the number of bytes just done, ``source.size()`` in all, by one
-            thread at a time.
+        workers: processes that read a run each, at a time; chosen when None, and 1 is this process
+            alone.
+        on_progress: called with the number of bytes just done, ``source.size()`` in all.
 
     Raises:
         PipelineError: if a shard is damaged, or a key is stored twice.
     """
+    if workers is None:
+        workers = default_workers() if source.size() > _SMALL else 1
     tables: list[pa.Table] = []
     names: list[str] = []
     skipped: Counter[str] = Counter()
-    for run, table in _hash_runs(source, parts, threads, on_progress):
+    for run, table in _hash_runs(source, parts, workers, on_progress):
         tables.append(table)
         names.append(run.name)
         skipped.update(run.skipped)
@@ -78,52 +81,27 @@ def hash_images(
     return HashedImages(keys, digests, sizes, dict(sorted(skipped.items())))
 
 
-class _Stopped(Exception):
-    """Ends a thread whose result nobody waits for any more."""
-
-
 def _hash_runs(
-    source: Source, parts: Path | None, threads: int, on_progress: OnProgress | None
+    source: Source, parts: Path | None, workers: int, on_progress: OnProgress | None
 ) -> Iterator[tuple[Run, pa.Table]]:
-    """Yield every run with its table, in order. When the caller stops, so do the threads."""
-    stop = Event()
-    telling = Lock()
+    """Yield every run with its table, in order."""
+    if workers > 1:
+        yield from in_processes(source.runs(), partial(table_of, parts=parts), workers, on_progress)
+        return
+    for run in source.runs():
+        yield run, table_of(run, on_progress, parts=parts)
 
-    def tell(count: int) -> None:
-        if stop.is_set():
-            raise _Stopped
-        if on_progress is not None:
-            with telling:
-                on_progress(count)
 
-    def table_of(run: Run) -> pa.Table:
-        table = load_part(run, parts)
-        if table is not None:
-            tell(run.size)
-            return table
-        table = hash_run(run, tell)
+def table_of(run: Run, on_progress: OnProgress | None, *, parts: Path | None) -> pa.Table:
+    """The table of a run: the one that is stored in `parts`, or made and stored there."""
+    table = load_part(run, parts)
+    if table is None:
+        table = hash_run(run, on_progress)
         if parts is not None:
             store_part(run, table, parts)
-        return table
-
-    if threads == 1:
-        for run in source.runs():
-            yield run, table_of(run)
-        return
-    under_way: deque[tuple[Run, Future[pa.Table]]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            for run in source.runs():
-                under_way.append((run, pool.submit(table_of, run)))
-                if len(under_way) > threads:
-                    first, table = under_way.popleft()
-                    yield first, table.result()
-            while under_way:
-                first, table = under_way.popleft()
-                yield first, table.result()
-        finally:
-            stop.set()
-            pool.shutdown(cancel_futures=True)
+    elif on_progress is not None:
+        on_progress(run.size)
+    return table
 
 
 def hash_run(run: Run, on_progress: OnProgress | None) -> pa.Table:

@@ -27,7 +27,7 @@ def index_pool(
     extend: Manifest | None = None,
     arrange: Callable[[Manifest], Manifest] | None = None,
     hash_elsewhere: Callable[[Source, Path, OnProgress | None], None] | None = None,
-    threads: int = 1,
+    workers: int | None = None,
     on_progress: OnProgress | None = None,
 ) -> tuple[Manifest, dict[str, int]]:
     """Hash all images of `source` and write their manifest to `out`.
@@ -42,7 +42,7 @@ def index_pool(
         arrange: makes the manifest to write from the one in key order; not used with `extend`.
         hash_elsewhere: puts partial results into a folder before this process looks for what is
             left to do, see `plada_ref.engines.ray_index`; reports the progress in its place.
-        threads: shards that are read at a time, see `hash_images`.
+        workers: processes that read and hash, see `hash_images`.
         on_progress: called with the number of bytes just done, ``source.size()`` in all.
 
     Returns:
@@ -59,7 +59,7 @@ def index_pool(
     if hash_elsewhere is not None:
         hash_elsewhere(source, parts, on_progress)
         on_progress = None
-    found = hash_images(source, parts=parts, threads=threads, on_progress=on_progress)
+    found = hash_images(source, parts=parts, workers=workers, on_progress=on_progress)
     if not len(found.keys):
         _remove(parts)
         reasons = ", ".join(f"{count} {reason}" for reason, count in found.skipped.items())

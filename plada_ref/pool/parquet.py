@@ -85,20 +85,20 @@ def _row_group(url: str, group: int, _pid: int) -> Any:
 def _run(url: str) -> Run:
     fs, path = filesystem(url)
     info = fs.info(path)
-
-    def entries(skipped: Counter[str]) -> Iterator[Entry]:
-        keys = _keys(url)
-        with _opened(url) as (file, column):
-            for batch in file.iter_batches(_BATCH_ROWS, columns=[f"{column}.bytes"]):
-                for data in batch.column(column).field("bytes"):
-                    key = next(keys)
-                    if data.is_valid:
-                        yield key, data.as_py()
-                    else:
-                        skipped["no-bytes"] += 1
-
     state = fingerprint(KEY_RULES, sorted(info.items(), key=str))
-    return Run(url, state, int(info["size"]), entries)
+    return Run(url, state, int(info["size"]), functools.partial(_entries, url))
+
+
+def _entries(url: str, skipped: Counter[str]) -> Iterator[Entry]:
+    keys = _keys(url)
+    with _opened(url) as (file, column):
+        for batch in file.iter_batches(_BATCH_ROWS, columns=[f"{column}.bytes"]):
+            for data in batch.column(column).field("bytes"):
+                key = next(keys)
+                if data.is_valid:
+                    yield key, data.as_py()
+                else:
+                    skipped["no-bytes"] += 1
 
 
 def _keys(url: str) -> Iterator[str]:

@@ -16,7 +16,7 @@ OnProgress = Callable[[int], None]
 
 @dataclass
 class Run:
-    """One shard, or a stretch of files of a folder.
+    """One shard, or a stretch of files of a folder. It can be pickled: any process can read it.
 
     Attributes:
         name: where it lies, for people and as the name of its partial result.

@@ -1,0 +1,105 @@
+"""Shards that several processes read make the same index, and no process is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from plada_ref.errors import PipelineError
+from plada_ref.pool import open_source
+from plada_ref.pool.hashing import hash_images
+from plada_ref.pool.processes import in_processes
+from plada_ref.pool.run import Entry, Run
+
+_ROOT = Path(__file__).parents[2]
+
+
+def _shards(folder: Path, make_tar: Any, count: int) -> list[str]:
+    return [
+        str(
+            make_tar(
+                folder / f"{shard}.tar",
+                {f"{i:03d}/{shard}.png": bytes([shard, i]) * 3000 for i in range(40)},
+            )
+        )
+        for shard in range(count)
+    ]
+
+
+def test_workers_change_nothing(tmp_path: Path, make_tar: Any) -> None:
+    source = open_source(_shards(tmp_path, make_tar, 7))
+    told: list[int] = []
+    one = hash_images(source)
+    three = hash_images(source, workers=3, on_progress=told.append)
+    assert one.keys.equals(three.keys)
+    assert np.array_equal(one.digests, three.digests)
+    assert np.array_equal(one.sizes, three.sizes)
+    assert sum(told) == source.size()
+
+
+def test_a_damaged_shard_ends_all_workers(tmp_path: Path, make_tar: Any) -> None:
+    shards = _shards(tmp_path, make_tar, 9)
+    data = Path(shards[1]).read_bytes()
+    Path(shards[1]).write_bytes(data[: len(data) // 2])
+    source, parts = open_source(shards), tmp_path / "parts"
+    with pytest.raises(PipelineError, match=r"1\.tar"):
+        hash_images(source, parts=parts, workers=2)
+    done = len(list(parts.iterdir()))
+    assert 1 <= done < 8, "what was finished is kept, and the rest is not begun"
+    make_tar(Path(shards[1]), {"again.png": b"1"})
+    told: list[int] = []
+    assert len(hash_images(source, parts=parts, workers=2, on_progress=told.append).keys) == 321
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("killed", ["parent", "worker"])
+def test_nothing_is_left_behind(killed: str) -> None:
+    """A parent that is killed takes its workers along; a killed worker ends the run."""
+    command = [sys.executable, "-c", f"import {__name__} as test; test.wait_for_ever()"]
+    with subprocess.Popen(command, cwd=_ROOT, stderr=subprocess.PIPE, text=True) as parent:
+        workers = _wait_for(lambda: _children(parent.pid), 2)
+        time.sleep(0.5)
+        os.kill(parent.pid if killed == "parent" else workers[0], signal.SIGKILL)
+        said = parent.communicate(timeout=60)[1]
+    assert ("killed" in said and "goes on" in said) == (killed == "worker"), said
+    _wait_for(lambda: [pid for pid in workers if Path(f"/proc/{pid}").exists()], 0)
+
+
+def wait_for_ever() -> None:
+    """Two workers, each with a run that does not end."""
+    runs = [Run(f"{i}.tar", "", 0, _nothing) for i in range(3)]
+    try:
+        list(in_processes(runs, _sleep, 2, None))
+    except PipelineError as exc:
+        sys.exit(str(exc))
+
+
+def _nothing(_: Counter[str]) -> Iterator[Entry]:
+    return iter(())
+
+
+def _sleep(run: Run, tell: Any) -> None:
+    time.sleep(600)
+
+
+def _children(pid: int) -> list[int]:
+    found = Path(f"/proc/{pid}/task/{pid}/children")
+    return list(map(int, found.read_text().split())) if found.exists() else []
+
+
+def _wait_for(look: Any, count: int) -> list[int]:
+    end = time.monotonic() + 60
+    while len(found := look()) != count:
+        assert time.monotonic() < end, f"{found} for {count}"
+        time.sleep(0.05)
+    return list(found)
