@@ -86,5 +86,5 @@ class Preparation:
             x = x.clamp(0, 255)
         mean = torch.tensor(self.mean, device=x.device).view(1, -1, 1, 1)
         std = torch.tensor(self.std, device=x.device).view(1, -1, 1, 1)
-        x = (x / 255 - mean) / std
+        x = (x / 255).sub_(mean).div_(std)
         return x.contiguous(memory_format=torch.channels_last)

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from plada_ref.threads import patient_threads
+from plada_ref.process import suit_torch
 
-patient_threads()  # Before any test imports torch: it has no effect afterwards.
+suit_torch()  # Before any test imports torch: it has no effect afterwards.
 
 settings.register_profile(
     "plada",

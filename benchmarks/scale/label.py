@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ CLASSES = 10
 SIZES = {64: (64, 64), 224: (375, 500)}
 """Input size in pixels: height and width of the stored images, as Tiny-ImageNet and ImageNet."""
 
-IMAGES = {64: 4096, 224: 512}
+IMAGES = {64: 8192, 224: 2048}
 QUICK_IMAGES = {64: 128, 224: 32}
 
 
@@ -36,19 +37,32 @@ def measure(settings: Settings) -> Part:
             width=width,
             seed=settings.seed,
         )
-        measured = child.run(
-            label_pool,
-            shard=shard,
-            img_size=size,
-            weights=None if settings.weights is None else str(settings.weights),
-            rounds=min(settings.rounds, 3),
-            environment={"PLADA_CACHE": str(settings.work / "cache")},
-        )
-        part.figures[str(size)] = {**measured.value, "peak_mb": measured.peak / 1e6}
+        about = {
+            "shard": shard,
+            "img_size": size,
+            "weights": None if settings.weights is None else str(settings.weights),
+            "environment": {"PLADA_CACHE": str(settings.work / "cache")},
+        }
+        times, peak = Times(), 0
+        for _ in range(min(settings.rounds, 3)):
+            times.note("bare", *child.run(bare_model, **about).value)
+            labelled = child.run(label_pool, **about)
+            times.note("label", *labelled.value)
+            peak = max(peak, labelled.peak)
+        seconds = {name: found["wall_ms"] / 1000 for name, found in times.medians().items()}
+        found = {
+            "images": images,
+            "share": times.ratio(["bare"], "label"),
+            "cpu_share": times.ratio(["bare"], "label", processor=True),
+            "bare_images_per_second": round(images / seconds["bare"], 1),
+            "label_images_per_second": round(images / seconds["label"], 1),
+            "peak_mb": peak / 1e6,
+            **child.run(profile, **about).value,
+        }
+        part.figures[str(size)] = found
         for clock, share in (("wall", "share"), ("CPU", "cpu_share")):
             what = f"{MODEL} at {size} px: {clock}"
-            found = measured.value[share]
-            part.claims.append(Claim(what, found, SHARE, "of the bare model", at_least=True))
+            part.claims.append(Claim(what, found[share], SHARE, "of the bare model", at_least=True))
     part.notes.append(
         "one thread for the model, one process that reads, verifies and decodes, which the CPU "
         "share leaves out: it is what the wall share tends to with a core for each; stored images "
@@ -59,70 +73,103 @@ def measure(settings: Settings) -> Part:
     return part
 
 
-def label_pool(shard: str, img_size: int, weights: str | None, rounds: int) -> dict[str, Any]:
-    """Time labelling a pool in turn with the bare model, and each step by itself."""
-    from plada_ref.threads import patient_threads
+class _Ready:
+    """A pool, a teacher, and two of its batches in memory; one of them has gone through it."""
 
-    patient_threads()
+    def __init__(self, shard: str, img_size: int, weights: str | None) -> None:
+        from plada_ref.process import suit_torch
+
+        suit_torch()
+        import torch
+
+        from plada_ref.checkpoint import Checkpoint
+        from plada_ref.loading import PreparedImages
+        from plada_ref.models import ModelSpec, build
+        from plada_ref.pool import LocalPool, Manifest, open_source
+        from plada_ref.pool.hashing import hash_images
+
+        torch.set_num_threads(1)
+        source = open_source([shard])
+        found = hash_images(source)
+        self.pool = LocalPool(Manifest.of_images(found.keys, found.digests, found.sizes), source)
+        spec = ModelSpec(MODEL, None if weights is None else Path(weights), img_size=img_size)
+        self.network = build(spec, CLASSES, seed=0).eval()
+        self.teacher = Checkpoint(MODEL, CLASSES, spec.preparation(), self.network, {})
+        self.dataset = PreparedImages(self.pool, self.teacher.preparation)
+        self.count = min(len(self.pool), 2 * BATCH)
+        stored = torch.stack([self.dataset[i] for i in range(self.count)])
+        self.pixels = stored.split(BATCH)
+        self.batches = [self.teacher.preparation.batch(each) for each in self.pixels]
+        with torch.inference_mode():
+            self.network(self.batches[0])
+
+
+def bare_model(shard: str, img_size: int, weights: str | None) -> tuple[float, float]:
+    """Wall and processor seconds of the model alone, for as many images as the pool has."""
     import torch
 
-    from plada_ref.checkpoint import Checkpoint
+    ready = _Ready(shard, img_size, weights)
+
+    def run() -> None:
+        with torch.inference_mode():
+            for start in range(0, len(ready.pool), BATCH):
+                batch = ready.batches[start // BATCH % len(ready.batches)]
+                ready.network(batch[: len(ready.pool) - start])
+
+    return _seconds(run)
+
+
+def label_pool(shard: str, img_size: int, weights: str | None) -> tuple[float, float]:
+    """Wall and processor seconds of labelling the pool; the latter of this process alone."""
+    import torch
+
     from plada_ref.label import label
-    from plada_ref.loading import PreparedImages, in_order, loaded
-    from plada_ref.models import ModelSpec, build
     from plada_ref.output import Output
-    from plada_ref.pool import LocalPool, Manifest, open_source
-    from plada_ref.pool.hashing import hash_images
+
+    ready = _Ready(shard, img_size, weights)
+    cpu, output = torch.device("cpu"), Output(as_json=True)
+    return _seconds(
+        lambda: label(
+            ready.pool, ready.teacher, device=cpu, output=output, batch_size=BATCH, workers=1
+        )
+    )
+
+
+def profile(shard: str, img_size: int, weights: str | None) -> dict[str, Any]:
+    """What each step takes by itself."""
+    import torch
+
+    from plada_ref.loading import in_order, loaded
     from plada_ref.scores import score
 
-    torch.set_num_threads(1)
-    source = open_source([shard])
-    found = hash_images(source)
-    pool = LocalPool(Manifest.of_images(found.keys, found.digests, found.sizes), source)
-    spec = ModelSpec(MODEL, None if weights is None else Path(weights), img_size=img_size)
-    network = build(spec, CLASSES, seed=0).eval()
-    teacher = Checkpoint(MODEL, CLASSES, spec.preparation(), network, {})
-    dataset = PreparedImages(pool, teacher.preparation)
-    count = min(len(pool), 2 * BATCH)
-    stored = torch.stack([dataset[i] for i in range(count)])
-    pixels = [stored[start : start + BATCH] for start in range(0, count, BATCH)]
-    batches = [teacher.preparation.batch(batch) for batch in pixels]
-    first_batch = in_order(len(pixels[0]), BATCH)
-    cpu, output = torch.device("cpu"), Output(as_json=True)
-    steps: dict[str, Callable[[], Any]] = {
-        "read": lambda: [pool.read(i) for i in range(count)],
-        "decode": lambda: [dataset[i] for i in range(count)],
-        "prepare": lambda: [teacher.preparation.batch(each) for each in pixels],
-        "model": lambda: [network(batch) for batch in batches],
-        "score": lambda: [score(each.numpy()) for each in logits],
-    }
-
-    def bare() -> None:
-        for start in range(0, len(pool), BATCH):
-            network(batches[start // BATCH % len(batches)][: len(pool) - start])
-
-    def whole() -> None:
-        label(pool, teacher, device=cpu, output=output, batch_size=BATCH, workers=1)
-
-    times = Times()
+    ready = _Ready(shard, img_size, weights)
+    prepare = ready.teacher.preparation.batch
+    one_batch = in_order(len(ready.pixels[0]), BATCH)
     with torch.inference_mode():
-        logits = [network(batch) for batch in batches]
-        bare()  # Warms caches.
-        for _ in range(rounds):
-            times.take("bare", bare)
-            times.take("label", whole)
+        logits = [ready.network(batch).numpy() for batch in ready.batches]
+        steps: dict[str, Callable[[], Any]] = {
+            "read": lambda: [ready.pool.read(i) for i in range(ready.count)],
+            "decode": lambda: [ready.dataset[i] for i in range(ready.count)],
+            "prepare": lambda: [prepare(each) for each in ready.pixels],
+            "model": lambda: [ready.network(batch) for batch in ready.batches],
+            "score": lambda: [score(each) for each in logits],
+        }
+        times = Times()
+        for _ in range(5):
             for name, step in steps.items():
                 times.take(name, step)
             # One batch: what remains is the start of the process that decodes.
-            times.take("start", lambda: list(loaded(dataset, first_batch, workers=1)))
+            times.take("start", lambda: list(loaded(ready.dataset, one_batch, workers=1)))
     medians = times.medians()
-    seconds = {name: medians[name]["wall_ms"] / 1000 for name in ("bare", "label", "start")}
     return {
-        "images": len(pool),
-        "share": times.ratio(["bare"], "label"),
-        "cpu_share": times.ratio(["bare"], "label", processor=True),
-        "bare_images_per_second": round(len(pool) / seconds["bare"], 1),
-        "label_images_per_second": round(len(pool) / seconds["label"], 1),
-        "start_seconds": round(seconds["start"], 3),
-        "cpu_us_per_image": {name: round(1000 * medians[name]["cpu_ms"] / count) for name in steps},
+        "start_seconds": round(medians["start"]["wall_ms"] / 1000, 3),
+        "cpu_us_per_image": {
+            name: round(1000 * medians[name]["cpu_ms"] / ready.count) for name in steps
+        },
     }
+
+
+def _seconds(step: Callable[[], Any]) -> tuple[float, float]:
+    started, used = time.perf_counter(), time.process_time()
+    step()
+    return time.perf_counter() - started, time.process_time() - used

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from ..extras import need
 from ..output import Output
-from ..threads import patient_threads
+from ..process import suit_torch
 from .options import AsJson, Seed
 from .run import command
 
@@ -46,7 +46,7 @@ def demo(
 
     Example: `plada demo --out /tmp/plada-demo`
     """
-    patient_threads()
+    suit_torch()
     for package in _PACKAGES:
         need(package, for_="plada demo")
     import torch

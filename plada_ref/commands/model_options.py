@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..extras import need
-from ..threads import patient_threads
+from ..process import suit_torch
 
 if TYPE_CHECKING:
     from ..pool import LocalPool
@@ -152,7 +152,7 @@ def prepare(name: str) -> None:
     Raises:
         Misuse: if one is not installed.
     """
-    patient_threads()
+    suit_torch()
     for module in ("torch", "timm", "safetensors", "pyarrow", "fsspec"):
         need(module, extra="ref", for_=name)
 

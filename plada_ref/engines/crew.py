@@ -15,7 +15,7 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from ..errors import PipelineError
-from ..threads import patient_threads
+from ..process import suit_torch
 
 SHIFT = 64
 """Chunks that an actor is given at a time, at most: decoding processes are started once each."""
@@ -84,7 +84,7 @@ class _Actor:
         self._box = box
 
     def start(self) -> str | PipelineError:
-        patient_threads()  # Before the job, whose modules import torch.
+        suit_torch()  # Before the job, whose modules import torch.
         try:
             job: Job = ray.get(self._box[0])
             self._job = job

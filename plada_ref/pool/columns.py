@@ -1,4 +1,4 @@
-"""Arrow columns of digests and keys as whole arrays."""
+"""Arrow columns of digests and keys as whole arrays, with few copies."""
 
 from __future__ import annotations
 
@@ -28,3 +28,38 @@ def digest_array(rows: npt.NDArray[np.uint8]) -> Any:
     """Digests of shape (n, 32) uint8 as a fixed-size binary array."""
     data = pa.py_buffer(np.ascontiguousarray(rows).reshape(-1))
     return pa.Array.from_buffers(pa.binary(32), len(rows), [None, data])
+
+
+class GrowingStrings:
+    """Strings that are collected piece by piece into one Arrow array: only a piece is held twice.
+
+    `pyarrow.concat_arrays` needs all pieces and the result at the same time.
+    """
+
+    def __init__(self) -> None:
+        self._data = np.empty(0, np.uint8)
+        self._ends = np.zeros(1, np.int64)
+
+    def extend(self, strings: Any) -> None:
+        """Append the values of a string or large string array; nothing stands for a null.
+
+        Raises:
+            pyarrow.ArrowInvalid: if they are not UTF-8, or the array is damaged.
+        """
+        strings.validate(full=True)
+        strings = strings.cast(pa.large_string())
+        _, offsets, data = strings.buffers()
+        bounds = np.frombuffer(offsets, np.int64)[strings.offset :][: len(strings) + 1]
+        if not len(bounds):
+            return
+        start, count = len(self._data), len(self._ends)
+        piece = np.frombuffer(data or b"", np.uint8)[bounds[0] : bounds[-1]]
+        self._data.resize(start + len(piece), refcheck=False)
+        self._data[start:] = piece
+        self._ends.resize(count + len(strings), refcheck=False)
+        self._ends[count:] = bounds[1:] - bounds[0] + start
+
+    def array(self) -> pa.LargeStringArray:
+        """All strings; nothing can be added any more."""
+        buffers = [None, pa.py_buffer(self._ends), pa.py_buffer(self._data)]
+        return pa.Array.from_buffers(pa.large_string(), len(self._ends) - 1, buffers)

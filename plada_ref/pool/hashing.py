@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -151,14 +152,20 @@ def _sorted(
     tables: list[pa.Table], names: list[str]
 ) -> tuple[pa.LargeStringArray, npt.NDArray[np.uint8], npt.NDArray[np.uint64]]:
     ends = np.cumsum([len(table) for table in tables])
-    table = pa.concat_tables([_SCHEMA.empty_table(), *tables]).combine_chunks()
+    table = pa.concat_tables([_SCHEMA.empty_table(), *tables])
     tables.clear()  # Whoever collected them does not need them any more.
-    order = pc.sort_indices(table, sort_keys=[("key", "ascending")])
-    table = table.take(order).combine_chunks()
-    keys, digests, sizes = (whole(column) for column in table.columns)
+    order = pc.sort_indices(table.column("key")).to_numpy()
+    in_order = bool((order == np.arange(len(order))).all())
+    columns: list[Any] = []
+    while table.num_columns:
+        # One column after the other, so that only one is held twice.
+        column = table.column(0)
+        table = table.remove_column(0)
+        columns.append(whole(column if in_order else column.take(order)))
+    keys, digests, sizes = columns
 
     def place(row: int) -> str:
-        return names[int(np.searchsorted(ends, order[row].as_py(), side="right"))]
+        return names[int(np.searchsorted(ends, order[row], side="right"))]
 
     refuse_duplicates(keys, place)
     return keys, digest_rows(digests), sizes.to_numpy()

@@ -32,7 +32,7 @@ from pladafmt.files import replacing
 from pladafmt.pool import check_prefixes
 
 from ..errors import PipelineError
-from .columns import digest_array, digest_rows, whole
+from .columns import GrowingStrings, digest_array, digest_rows
 from .known_ids import pool_id
 
 VERSION = "1"
@@ -45,6 +45,10 @@ _SCHEMA = pa.schema(
     ]
 )
 _ROWS_PER_GROUP = 1_000_000
+_ROWS_AT_A_TIME = 1 << 16
+_BUFFER = 1 << 20
+"""Bytes read at a time; without it, Arrow holds the stored columns of a whole row group."""
+
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,7 +206,7 @@ class Manifest:
         name = os.fspath(path)
         try:
             # Not read_table: given a folder or a partitioned path, that guesses more columns.
-            with pq.ParquetFile(name) as file:
+            with pq.ParquetFile(name, buffer_size=_BUFFER) as file:
                 metadata = file.metadata.metadata or {}
                 _check_layout(file.schema_arrow, metadata, name)
                 columns = _Columns.read(file)
@@ -253,22 +257,19 @@ class _Columns:
 
     @classmethod
     def read(cls, file: pq.ParquetFile) -> _Columns:
-        """Read one column after the other, so that only one of them is held twice."""
-        keys = file.read(["key"]).column(0)
-        keys.validate(full=True)
-        nulls = keys.null_count
-        keys = whole(keys.cast(pa.large_string()))
-        digests = np.empty((0, 32), np.uint8)
-        for group in range(file.num_row_groups):
-            column = file.read_row_group(group, ["sha256"]).column(0)
-            nulls += column.null_count
+        """Read some rows at a time, so that only these are held twice."""
+        keys, nulls = GrowingStrings(), 0
+        digests, sizes = np.empty((0, 32), np.uint8), np.empty(0, np.uint64)
+        for batch in file.iter_batches(_ROWS_AT_A_TIME, columns=_SCHEMA.names):
+            nulls += sum(column.null_count for column in batch.columns)
+            keys.extend(batch.column("key"))
             start = len(digests)
             # Grown in place, and by what was found: the file's own count may be a lie.
-            digests.resize((start + len(column), 32), refcheck=False)
-            digests[start:] = digest_rows(whole(column))
-        sizes = file.read(["size"]).column(0)
-        nulls += sizes.null_count
-        return cls(keys, digests, sizes.to_numpy(), nulls)
+            digests.resize((start + len(batch), 32), refcheck=False)
+            digests[start:] = digest_rows(batch.column("sha256"))
+            sizes.resize(start + len(batch), refcheck=False)
+            sizes[start:] = batch.column("size").fill_null(0).to_numpy(zero_copy_only=False)
+        return cls(keys.array(), digests, sizes, nulls)
 
 
 def _from_columns(columns: _Columns, metadata: dict[bytes, bytes], name: str) -> Manifest:

@@ -15,7 +15,9 @@ from plada_ref.pool.tar import members
 
 _NAMES = st.one_of(
     st.from_regex(r"\A[a-z]{1,8}(/[a-z]{1,4})?\.png\Z"),
-    st.sampled_from(["ä.png", "a" * 96 + ".png", "b/" + "c" * 95 + ".png", "c/" * 60 + "d.png", "x.txt"]),
+    st.sampled_from(
+        ["ä.png", "a" * 96 + ".png", "b/" + "c" * 95 + ".png", "c/" * 60 + "d.png", "x.txt"]
+    ),
 )
 
 
