@@ -11,7 +11,7 @@ import numpy.typing as npt
 from pladafmt import Payload
 
 from .scores import ScoreTable
-from .selection import Evidence, Features, Ranked, Selection, Target, rank
+from .selection import Evidence, Features, Ranked, Selection, Target, count_labels, rank
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,8 @@ class Pruner:
         """The payload of the `keep` images that the rule keeps."""
         table, classes = self.table, len(self.table.classes)
         positions = self.ranked.keep(keep)
-        labels = table.labels[positions]
+        everything = len(positions) == len(table)
+        labels = table.labels if everything else table.labels[positions]
         return Pruned(
             payload=Payload(
                 pool=table.pool,
@@ -64,7 +65,7 @@ class Pruner:
                 metadata=self.metadata,
             ),
             supply=self.ranked.supply,
-            kept=np.bincount(labels, minlength=classes),
+            kept=self.ranked.supply if everything else count_labels(labels, classes),
         )
 
 

@@ -17,6 +17,7 @@ from pladafmt import PladaError, PoolRef
 from pladafmt.files import replacing
 
 from .errors import PipelineError
+from .selection import count_labels
 
 _KEY = b"plada-scores"
 _LAYOUT = 2
@@ -138,7 +139,7 @@ class ScoreTable:
 
     def histogram(self) -> npt.NDArray[np.int64]:
         """Pseudo-labels of each class, int64 of shape (C,)."""
-        return np.bincount(self.labels, minlength=len(self.classes))
+        return count_labels(self.labels, len(self.classes))
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write a Parquet file, whole or not at all."""
@@ -172,7 +173,8 @@ class ScoreTable:
         """
         name = os.fspath(path)
         try:
-            with pq.ParquetFile(name) as file:
+            # Mapped: the columns are as large as what is made of them.
+            with pq.ParquetFile(name, memory_map=True, pre_buffer=False) as file:
                 schema = file.schema_arrow
                 facts = json.loads((schema.metadata or {})[_KEY])
                 if facts["layout"] != _LAYOUT:

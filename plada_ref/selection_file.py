@@ -35,12 +35,14 @@ def write(payload: Payload, path: str | os.PathLike[str]) -> None:
     }
     table = pa.table(columns).replace_schema_metadata({_KEY: json.dumps(facts).encode()})
     with replacing(path) as temporary:
-        # Positions ascend: their distances are small, and no position comes twice.
+        # Positions ascend, so their distances are small; packed labels take ten bits for a thousand
+        # classes. Compressing both anew would take longer than all the rest.
         pq.write_table(
             table,
             temporary,
-            use_dictionary=["label"],
-            column_encoding={"position": "DELTA_BINARY_PACKED"},
+            compression="none",
+            use_dictionary=False,
+            column_encoding=dict.fromkeys(("position", "label"), "DELTA_BINARY_PACKED"),
         )
 
 

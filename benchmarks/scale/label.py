@@ -37,7 +37,7 @@ def measure(settings: Settings) -> Part:
             width=width,
             seed=settings.seed,
         )
-        about = {
+        about: dict[str, Any] = {
             "shard": shard,
             "img_size": size,
             "weights": None if settings.weights is None else str(settings.weights),
@@ -98,7 +98,7 @@ class _Ready:
         self.dataset = PreparedImages(self.pool, self.teacher.preparation)
         self.count = min(len(self.pool), 2 * BATCH)
         stored = torch.stack([self.dataset[i] for i in range(self.count)])
-        self.pixels = stored.split(BATCH)
+        self.pixels = torch.split(stored, BATCH)
         self.batches = [self.teacher.preparation.batch(each) for each in self.pixels]
         with torch.inference_mode():
             self.network(self.batches[0])

@@ -50,7 +50,6 @@ _BUFFER = 1 << 20
 """Bytes read at a time; without it, Arrow holds the stored columns of a whole row group."""
 
 
-
 @dataclass(frozen=True, eq=False)
 class Manifest:
     """The ordered images of a pool of N images.

@@ -8,7 +8,7 @@ one. What the paper leaves open is decided here; `docs/selection.md` lists the d
 from __future__ import annotations
 
 from .choice import Ranked, rank
-from .evidence import Evidence, Features, Positions, Target
+from .evidence import Evidence, Features, Positions, Target, count_labels
 from .quotas import count_of, quotas
 from .rankings import RANKINGS, Ranking
 from .rule import SafetyNet, Selection, parse
@@ -24,6 +24,7 @@ __all__ = [
     "SafetyNet",
     "Selection",
     "Target",
+    "count_labels",
     "count_of",
     "parse",
     "quotas",

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from .evidence import Evidence, Labels, Positions
+from .evidence import Evidence, Labels, Positions, count_labels
 from .quotas import part_of, quotas
 from .rankings import RANKINGS, Keys
 from .rule import SafetyNet, Selection
@@ -38,7 +38,7 @@ class Ranked:
     @cached_property
     def supply(self) -> npt.NDArray[np.int64]:
         """Pseudo-labels of each class in the whole pool, shape (C,)."""
-        return np.bincount(self.labels, minlength=self.classes)
+        return count_labels(self.labels, self.classes)
 
     def keep(self, count: int) -> Positions:
         """Return the positions of the `count` (at most N) kept images, ascending.
@@ -67,7 +67,7 @@ class Ranked:
         too few there are looked for in the whole pool.
         """
         labels = self.labels[near]
-        scarce = np.bincount(labels, minlength=self.classes) < quota
+        scarce = count_labels(labels, self.classes) < quota
         yield from self._smallest_of_each(near[~scarce[labels]], quota)
         if scarce.any():
             yield from self._smallest_of_each(np.flatnonzero(scarce[self.labels]), quota)
@@ -80,7 +80,7 @@ class Ranked:
         # A stable sort of 16-bit numbers is a radix sort, and positions keep ascending.
         members = positions[np.argsort(labels, kind="stable")]
         keys = self.keys[members]
-        counts = np.bincount(labels, minlength=self.classes)
+        counts = count_labels(labels, self.classes)
         ends = np.cumsum(counts)
         for label in np.flatnonzero(np.minimum(counts, quota)).tolist():
             part = slice(int(ends[label] - counts[label]), int(ends[label]))

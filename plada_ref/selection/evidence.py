@@ -12,6 +12,17 @@ Positions = npt.NDArray[np.int64]
 Labels = npt.NDArray[np.uint16]
 Features = npt.NDArray[np.float16]
 
+_STRETCH = 1 << 16
+"""Labels counted at a time: `numpy.bincount` copies them into eight bytes each."""
+
+
+def count_labels(labels: Labels, classes: int) -> npt.NDArray[np.int64]:
+    """The number of labels of each class, shape (C,)."""
+    counts = np.zeros(classes, np.int64)
+    for start in range(0, len(labels), _STRETCH):
+        counts += np.bincount(labels[start : start + _STRETCH], minlength=classes)
+    return counts
+
 
 @dataclass(frozen=True, eq=False)
 class Target:
