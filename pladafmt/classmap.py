@@ -6,17 +6,17 @@ from collections.abc import Sequence
 
 from . import names
 from .errors import Malformed
+from .limits import MAX_NAME_BYTES
 
 FIELD = "CLASSES.text"
+
+_LENGTHS = [bytes([length]) for length in range(MAX_NAME_BYTES + 1)]
 
 
 def encode(class_names: Sequence[str], identifiers: Sequence[str] | None) -> bytes:
     """Return the text of a class map: each name, then each identifier, after its length byte."""
-    text = bytearray()
-    for value in (*class_names, *(identifiers or ())):
-        encoded = value.encode("utf-8")
-        text += bytes([len(encoded)]) + encoded
-    return bytes(text)
+    texts = [value.encode("utf-8") for value in (*class_names, *(identifiers or ()))]
+    return b"".join([part for text in texts for part in (_LENGTHS[len(text)], text)])
 
 
 def decode(

@@ -8,6 +8,7 @@ import struct
 import numpy as np
 import numpy.typing as npt
 
+from . import classmap
 from .payload import Payload
 from .weights import WeightScale
 
@@ -46,10 +47,8 @@ def hash_content(
     digest.update(struct.pack("<QQI", payload.pool.size, payload.kept, payload.class_count))
     named = not isinstance(payload.classes, int)
     digest.update(bytes([named, payload.identifiers is not None]))
-    for texts in (payload.class_names if named else (), payload.identifiers or ()):
-        for text in texts:
-            encoded = text.encode("utf-8")
-            digest.update(bytes([len(encoded)]) + encoded)
+    if named:
+        digest.update(classmap.encode(payload.class_names, payload.identifiers))
     if scale is None:
         digest.update(bytes(5))
     else:

@@ -142,9 +142,8 @@ def _unpack_low(
         return
     # A word from any byte holds the 7 bits before a value and all of its own: 4 bytes for values
     # of up to 25 bits, 8 for the longest of 52. The narrow words are much quicker.
-    word: type[np.unsignedinteger[Any]] = (
-        np.uint32 if int(widths.max(initial=0)) <= NARROW else np.uint64
-    )
+    narrow = int(widths.max(initial=0)) <= NARROW
+    word: type[np.unsignedinteger[Any]] = np.uint32 if narrow else np.uint64
     size = np.dtype(word).itemsize
     padded = np.zeros(octets.size + size, dtype=np.uint8)
     padded[: octets.size] = octets
@@ -153,9 +152,7 @@ def _unpack_low(
     # In batches, so that the intermediate arrays stay in the processor's cache.
     for start in range(0, widths.size, BATCH):
         part = widths[start : start + BATCH]
-        starts = np.cumsum(part, dtype=np.int32)  # A batch has at most 52 * BATCH bits.
-        bits = int(starts[-1])
-        starts -= part
+        starts, bits = (_narrow_starts if narrow else _starts)(part)
         starts += np.int32(bit & 7)
         # `take` copies words that overlap, so it gets this batch's alone.
         window = words[bit >> 3 : ((bit + bits) >> 3) + 1]
@@ -166,6 +163,33 @@ def _unpack_low(
         low &= leading - word(1)
         low |= leading
         out[start : start + BATCH] = low
+
+
+def _starts(widths: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.int32], int]:
+    """Return where each value of a batch starts, counted in bits, and how many bits they have."""
+    starts = np.cumsum(widths, dtype=np.int32)  # A batch has at most 52 * BATCH bits.
+    bits = int(starts[-1])
+    starts -= widths
+    return starts, bits
+
+
+def _narrow_starts(widths: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.int32], int]:
+    """Return what `_starts` does for widths up to `NARROW`, in half the time.
+
+    Eight widths are one number, and a product with 0x0101... has the sums of its lowest 1, 2, ...
+    8 bytes as its bytes: none exceeds 8 * `NARROW`, so none runs over into the next.
+    """
+    whole = np.zeros(-(-widths.size // 8) * 8, dtype=np.uint8)
+    whole[: widths.size] = widths
+    sums = whole.view("<u8") * _EACH_BYTE
+    ends = np.cumsum(sums >> np.uint64(56), dtype=np.int32)
+    before = np.left_shift(sums, np.uint64(8)).astype("<u8", copy=False).view(np.uint8)
+    starts = np.repeat(np.concatenate(([np.int32(0)], ends[:-1])), 8)
+    starts += before
+    return starts[: widths.size], int(ends[-1])
+
+
+_EACH_BYTE = np.uint64(0x0101010101010101)
 
 
 def _wrong_size(offset: int, field: str) -> Malformed:

@@ -34,6 +34,8 @@ def complaint(names: Sequence[str], *, what: str, may_be_empty: bool) -> tuple[s
 
     `what` is the word for one of them in the sentence: "class name" or "identifier".
     """
+    if _all_good(names, may_be_empty=may_be_empty):
+        return None
     seen: dict[str, int] = {}
     for number, name in enumerate(names):
         where = f"The {what} of class {number}"
@@ -54,3 +56,20 @@ def complaint(names: Sequence[str], *, what: str, may_be_empty: bool) -> tuple[s
             return "name-duplicate", f"Classes {seen[name]} and {number} have the same {what}."
         seen[name] = number
     return None
+
+
+def _all_good(names: Sequence[str], *, may_be_empty: bool) -> bool:
+    """Whether no name breaks a rule, by few steps for all of them; False settles nothing."""
+    given = [name for name in names if name]
+    if len(given) < len(names) and not may_be_empty:
+        return False
+    together = "".join(given)
+    return (
+        len(set(given)) == len(given)
+        and 4 * max(map(len, given), default=0) <= MAX_NAME_BYTES
+        and FORBIDDEN.search(together) is None
+        and _SURROGATE.search(together) is None
+    )
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")

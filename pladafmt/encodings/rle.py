@@ -52,9 +52,10 @@ def decode(stream: bytes, span: int, count: int, offset: int) -> npt.NDArray[np.
             field=FIELD,
         )
     lengths = integers.decode(stream[start:], 2 * runs - 1, offset=offset + start, field=FIELD)
-    # A float sum cannot wrap around; it settles whether the exact one is safe.
-    total = float(lengths.sum(dtype=np.float64))
-    if total > 2.0 * span or int(lengths.sum()) != span:
+    # Where the exact sum could wrap around, a float sum settles whether it does.
+    may_wrap = int(lengths.max()) * lengths.size >= 2**63
+    too_long = may_wrap and float(lengths.sum(dtype=np.float64)) > 2.0 * span
+    if too_long or int(lengths.sum()) != span:
         raise Malformed(
             "run-total",
             f"The runs do not add up to the block's span of {span}.",
