@@ -45,7 +45,7 @@ _SCHEMA = pa.schema(
     ]
 )
 _ROWS_PER_GROUP = 1_000_000
-_ROWS_AT_A_TIME = 1 << 16
+_ROWS_AT_A_TIME = 1 << 14
 _BUFFER = 1 << 20
 """Bytes read at a time; without it, Arrow holds the stored columns of a whole row group."""
 
@@ -205,7 +205,7 @@ class Manifest:
         name = os.fspath(path)
         try:
             # Not read_table: given a folder or a partitioned path, that guesses more columns.
-            with pq.ParquetFile(name, buffer_size=_BUFFER) as file:
+            with pq.ParquetFile(name, buffer_size=_BUFFER, pre_buffer=False) as file:
                 metadata = file.metadata.metadata or {}
                 _check_layout(file.schema_arrow, metadata, name)
                 columns = _Columns.read(file)
@@ -259,7 +259,7 @@ class _Columns:
         """Read some rows at a time, so that only these are held twice."""
         keys, nulls = GrowingStrings(), 0
         digests, sizes = np.empty((0, 32), np.uint8), np.empty(0, np.uint64)
-        for batch in file.iter_batches(_ROWS_AT_A_TIME, columns=_SCHEMA.names):
+        for batch in file.iter_batches(_ROWS_AT_A_TIME, columns=_SCHEMA.names, use_threads=False):
             nulls += sum(column.null_count for column in batch.columns)
             keys.extend(batch.column("key"))
             start = len(digests)
