@@ -79,17 +79,28 @@ def labelling(
 
         yield find_device(device), None
         return
+    from ..engines.cluster import connected
+    from ..engines.ray_label import RayEngine
+
+    with connected(address):
+        yield device_on_cluster(device), RayEngine(output, actors, workers or 0, gpus)
+
+
+def device_on_cluster(device: str) -> torch.device:
+    """The device that actors compute on, on the cluster that this process is connected to.
+
+    Raises:
+        Misuse: if it is no kind of device.
+    """
     import torch
 
-    from ..engines.cluster import connected, has_gpu
-    from ..engines.ray_label import RayEngine
+    from ..engines.cluster import has_gpu
 
     if device not in ("auto", "cpu", "cuda"):
         raise Misuse(f"With --engine ray, --device is auto, cpu or cuda, not {device!r}.")
-    with connected(address):
-        if device == "auto":
-            device = "cuda" if has_gpu() else "cpu"
-        yield torch.device(device), RayEngine(output, actors, workers or 0, gpus)
+    if device == "auto":
+        device = "cuda" if has_gpu() else "cpu"
+    return torch.device(device)
 
 
 def choose(engine: str, *, address: str | None, actors: int | None) -> bool:

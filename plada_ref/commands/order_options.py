@@ -14,7 +14,10 @@ from ..output import Output
 from . import model_options
 
 if TYPE_CHECKING:
+    import torch
+
     from ..order import Permutation
+    from ..order.features import FeatureEngine
     from ..order.semantic import Settings
     from ..pool import Manifest, Source
 
@@ -127,10 +130,11 @@ def make_permutation(
     *,
     out: Path,
     features: Path | None,
-    device: str,
+    device: torch.device,
     batch_size: int,
     workers: int | None,
     output: Output,
+    engine: FeatureEngine | None = None,
 ) -> Permutation:
     """The semantic order of a pool.
 
@@ -138,11 +142,11 @@ def make_permutation(
         manifest: of the pool in any order.
         out: the manifest to be written; features lie beside it meanwhile.
         features: folder in which features stay; None for one that `forget_features` removes.
+        engine: what computes the features; this process when None.
 
     Raises:
         PipelineError: if an image has changed, is missing or unreadable, or weights cannot be read.
     """
-    from ..device import device as find_device
     from ..order import in_key_order
     from ..order.semantic import semantic_permutation
     from ..pool import LocalPool
@@ -151,10 +155,11 @@ def make_permutation(
         LocalPool(in_key_order(manifest), source),
         how,
         scratch=features or _scratch(out),
-        device=find_device(device),
+        device=device,
         output=output,
         batch_size=batch_size,
         workers=workers,
+        engine=engine,
     )
 
 

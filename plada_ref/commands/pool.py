@@ -20,7 +20,10 @@ from .options import Seed
 from .run import command, resumes
 
 if TYPE_CHECKING:
+    import torch
+
     from ..order import Permutation
+    from ..order.features import FeatureEngine
     from ..pool import Manifest, Source
 
 app = typer.Typer(
@@ -98,7 +101,7 @@ def index(
     An interrupted run goes on where it stopped when it is called again.
 
     With --engine ray the images are read and hashed on a cluster, each of whose nodes sees SOURCES
-    under the same path or URL.
+    under the same path or URL; with --order semantic, --model runs there as well.
 
     Example: `plada pool index 'imagenet21k/*.tar' -o pool.parquet`
     """
@@ -136,21 +139,24 @@ def index(
                 how,
                 out=out,
                 features=features,
-                device=device,
+                device=where,
                 batch_size=batch_size,
                 workers=workers,
                 output=output,
+                engine=compute_features,
             )
         )
         return made[0].apply(listed)
 
-    with ExitStack() as reading:
-        hash_elsewhere = None
+    with ExitStack() as connection, ExitStack() as reading:
+        hash_elsewhere, compute_features = None, None
         if on_ray:
             from ..engines import cluster, ray_index
 
-            reading.enter_context(cluster.connected(address))
+            connection.enter_context(cluster.connected(address))
             hash_elsewhere = ray_index.hash_on_ray
+        if semantic:
+            where, compute_features = _backbone_runs(device, workers, output, on_ray=on_ray)
         manifest, skipped = index_pool(
             source,
             out,
@@ -253,6 +259,19 @@ def verify(
     )
     if not verdict.good:
         raise typer.Exit(1)
+
+
+def _backbone_runs(
+    device: str, workers: int | None, output: Output, *, on_ray: bool
+) -> tuple[torch.device, FeatureEngine | None]:
+    """The device that features are computed on, and what does it; None for this process."""
+    if not on_ray:
+        from ..device import device as find_device
+
+        return find_device(device), None
+    from ..engines.ray_features import RayFeatures
+
+    return engine_options.device_on_cluster(device), RayFeatures(output, workers=workers or 0)
 
 
 def _need_packages(name: str) -> None:

@@ -104,6 +104,7 @@ def order(
         )
         if not sources:
             raise Misuse("Say where the pool's images lie, or give a permutation with --apply.")
+        from ..device import device as find_device
         from ..order import worth
         from ..pool import Manifest, open_source
         from ..scores import ScoreTable
@@ -116,7 +117,7 @@ def order(
             how,
             out=out,
             features=features,
-            device=device,
+            device=find_device(device),
             batch_size=batch_size,
             workers=workers,
             output=output,

@@ -18,7 +18,7 @@ from ..output import Output
 from ..pool import LocalPool
 from .chain import chain
 from .cluster import MOST, cluster, default_clusters
-from .features import pool_features
+from .features import FeatureEngine, pool_features
 from .folders import folders_of
 from .permutation import Permutation
 from .places import Places, places_of
@@ -72,6 +72,7 @@ def semantic_permutation(
     output: Output,
     batch_size: int = 64,
     workers: int | None = None,
+    engine: FeatureEngine | None = None,
 ) -> Permutation:
     """The way from key order to the semantic order of a pool.
 
@@ -85,7 +86,9 @@ def semantic_permutation(
         scratch: folder for features, made when needed. A later call with the same pool and backbone
             goes on with what is there.
         batch_size: images per pass through the backbone.
-        workers: processes that decode and verify images; chosen when None.
+        workers: processes that decode and verify images; chosen when None. An `engine` has its
+            own.
+        engine: what computes the features; this process when None.
 
     Raises:
         PipelineError: if an image has changed, is missing or unreadable, or weights cannot be read.
@@ -120,6 +123,7 @@ def semantic_permutation(
             device=device,
             workers=workers,
             output=output,
+            engine=engine,
         )
         # One thread: the order in which threads add up would change the last bits.
         with threadpool_limits(limits=1):

@@ -1,0 +1,120 @@
+"""The semantic order's pass over a pool, on a Ray cluster: the features of one process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from plada_ref.cli import app
+from plada_ref.errors import PipelineError
+from plada_ref.features import FeatureCache
+from plada_ref.head import Features
+from plada_ref.models import build
+from plada_ref.order.features import CHUNK, pool_features
+from plada_ref.output import Output
+
+from .conftest import IMAGES, NET, Cluster, TinyPool, kill
+
+CPU = torch.device("cpu")
+WORKING = "ray::_Actor.work"
+Engine = Callable[..., Iterator[tuple[range, Features]]]
+
+
+def _features(pool: TinyPool, folder: Path, engine: Engine | None) -> tuple[np.ndarray, int]:
+    """All features, and how many images an engine was asked for."""
+    images = pool.open()
+    network, output = build(NET, 1, seed=0), Output(as_json=True)
+    cache = FeatureCache(folder, name=images.ref.id.hex(), size=len(images))
+    asked: list[range] = []
+
+    def compute(*args: Any, **how: Any) -> Iterator[tuple[range, Features]]:
+        asked.extend(args[-1])
+        assert engine is not None
+        return engine(*args, **how)
+
+    view = pool_features(
+        network,
+        images,
+        NET.preparation(),
+        cache=cache,
+        batch_size=64,
+        device=CPU,
+        workers=0,
+        output=output,
+        engine=None if engine is None else compute,
+    )
+    return np.array(view.get(np.arange(len(images)))), sum(map(len, asked))
+
+
+def test_features_of_one_process(cluster: Cluster, tiny_pool: TinyPool, tmp_path: Path) -> None:
+    """One thread here and there; an actor is killed, and what was stored is not computed again."""
+    from plada_ref.engines.cluster import connected
+    from plada_ref.engines.ray_features import RayFeatures
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        local, _ = _features(tiny_pool, tmp_path / "local", None)
+        with connected(cluster.address):
+            output = Output(as_json=True)
+            lost = False
+
+            def losing(*args: Any, **how: Any) -> Iterator[tuple[range, Features]]:
+                nonlocal lost
+                for found in RayFeatures(output)(*args, **how):
+                    yield found
+                    working = [found for node in cluster.nodes for found in node.processes(WORKING)]
+                    if working and not lost:
+                        lost = True
+                        kill(working[0])
+
+            there, asked = _features(tiny_pool, tmp_path / "ray", losing)
+            assert asked == IMAGES
+            again, asked = _features(tiny_pool, tmp_path / "ray", RayFeatures(output))
+            assert asked == 0
+    finally:
+        torch.set_num_threads(threads)
+    assert lost and IMAGES > 2 * CHUNK
+    assert local.any() and there.tobytes() == again.tobytes() == local.tobytes()
+
+
+def test_an_engine_that_stops_half_way(tiny_pool: TinyPool, tmp_path: Path) -> None:
+    """What it has delivered stays, whatever the order, and only the rest is asked for again."""
+    from plada_ref.order.features import feature_chunks
+
+    def backwards(*args: Any, **how: Any) -> Iterator[tuple[range, Features]]:
+        network, images, preparation, chunks = args
+        done = feature_chunks(network, images, preparation, chunks[::-1], workers=0, **how)
+        yield next(done)
+        if len(chunks) > 2:
+            raise PipelineError("it stops")
+        yield from done
+
+    with pytest.raises(PipelineError, match="it stops"):
+        _features(tiny_pool, tmp_path, backwards)
+    found, asked = _features(tiny_pool, tmp_path, backwards)
+    assert asked == 2 * CHUNK
+    assert found.tobytes() == _features(tiny_pool, tmp_path / "local", None)[0].tobytes()
+
+
+def test_command(cluster: Cluster, tiny_pool: TinyPool, tmp_path: Path) -> None:
+    found = {}
+    for name, engine in (("local", []), ("ray", ["--engine", "ray", "--address", cluster.address])):
+        out = tmp_path / f"{name}.parquet"
+        how = ["--order", "semantic", "--model", NET.model, "--device", "cpu", "--workers", "0"]
+        arguments = ["pool", "index", *map(str, tiny_pool.shards), "-o", str(out), *how, *engine]
+        result = CliRunner().invoke(app, [*arguments, "--clusters", "8", "--json"])
+        assert result.exit_code == 0, result.output
+        found[name] = json.loads(result.stdout.splitlines()[-1])
+        assert not list(tmp_path.glob("*.features"))
+    assert found["ray"]["images"] == found["local"]["images"] == IMAGES
+    assert found["ray"]["order"] == found["local"]["order"] == "semantic"
+    key_ids = [facts["key_pool_id"] for facts in found.values()]
+    assert key_ids[0] == key_ids[1]
