@@ -17,9 +17,13 @@ from .files import write_whole
 from .limits import Limits
 from .payload import Payload
 from .streams import pack
+from .threads import share_out
 from .weights import WeightScale
 
 Encoding = Literal["auto", "bitmap", "delta", "rle"]
+
+MANY = 2**14
+"""Images in each block, on average, for which blocks are encoded by several threads."""
 
 
 def dumps(
@@ -140,8 +144,9 @@ def encode_blocks(
         raise Unwritable("encoding", f"Unknown encoding {encoding!r}; choose one of {known}.")
     if block_span is not None and block_span < 1:
         raise Unwritable("block-span", f"A block spans 1 position or more, not {block_span}.")
-    return [
-        block_writer.encode(
+
+    def encode(part: slice) -> block_writer.Encoded:
+        return block_writer.encode(
             payload.positions[part],
             payload.labels[part],
             None if codes is None else codes[part],
@@ -151,8 +156,11 @@ def encode_blocks(
             use_dense=dense,
             limits=limits,
         )
-        for part in _partition(payload, block_span, limits)
-    ]
+
+    parts = list(_partition(payload, block_span, limits))
+    if payload.kept < MANY * len(parts):
+        return list(map(encode, parts))
+    return share_out(encode, parts)
 
 
 def _partition(payload: Payload, block_span: int | None, limits: Limits) -> Iterator[slice]:

@@ -13,6 +13,7 @@ import zstandard
 
 from .errors import Malformed
 from .limits import MAX_ZSTD_WINDOW
+from .threads import share_out
 
 MAGIC = b"\x28\xb5\x2f\xfd"
 SKIPPABLE = range(0x184D2A50, 0x184D2A60)
@@ -117,7 +118,12 @@ def compress(parts: Sequence[bytes]) -> bytes:
     for long matches only and leaves the rest to the entropy coder, which suits streams that are
     close to noise; measured in benchmarks/payload_size.py.
     """
-    return min((_compress(parts, settings) for settings in _SETTINGS), key=len)
+    apart = share_out if sum(map(len, parts)) >= LARGE else map
+    return min(apart(lambda settings: _compress(parts, settings), _SETTINGS), key=len)
+
+
+LARGE = 2**18
+"""Bytes whose compression takes tens of milliseconds."""
 
 
 _SETTINGS: tuple[dict[str, int], ...] = (

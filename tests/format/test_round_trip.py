@@ -22,7 +22,9 @@ from pladafmt import (
     dumps,
     load,
     loads,
+    threads,
     validate,
+    writer,
     zstd,
 )
 from pladafmt.testing import ENCODINGS, payloads
@@ -167,3 +169,37 @@ def test_sizes_that_the_design_promises() -> None:
         assert per_part["BLOCK"] <= 24 * report.facts["blocks"]
         assert sum(per_part.values()) == report.size
         assert "unread" not in per_part
+
+
+@pytest.mark.parametrize("cores", [1, 3])
+@pytest.mark.parametrize("dense", [False, True])
+def test_threads_change_nothing(cores: int, dense: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many blocks, and streams that are large enough to be compressed by several threads."""
+    rng = np.random.default_rng(0)
+    kept = 5 * writer.MANY
+    positions = np.sort(rng.choice(40 * kept, kept, replace=False))
+    payload = Payload(PoolRef(bytes(32), 40 * kept), 1000, positions, rng.integers(0, 1000, kept))
+    monkeypatch.setattr(zstd, "LARGE", 2**12)
+    together = []
+    for count in (1, cores):
+        monkeypatch.setattr(threads, "_cores", lambda count=count: count)
+        together.append([dumps(payload, dense=dense, block_span=span) for span in (None, 8 * kept)])
+    assert together[0] == together[1]
+    assert loads(together[0][1]) == payload
+
+
+def test_the_first_block_that_cannot_be_written_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error does not depend on which thread is first."""
+    monkeypatch.setattr(threads, "_cores", lambda: 4)
+    done = []
+
+    def half(number: int) -> int:
+        if number in (2, 3):
+            raise Unwritable("encoding", f"number {number}")
+        done.append(number)
+        return number // 2
+
+    assert threads.share_out(half, [8, 6, 4]) == [4, 3, 2]
+    for _ in range(20):
+        with pytest.raises(Unwritable, match="number 3"):
+            threads.share_out(half, [9, 3, 2, 5])
