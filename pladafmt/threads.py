@@ -23,14 +23,15 @@ def share_out(function: Callable[[Item], Result], items: Iterable[Item]) -> list
         Exception: the first one of `function`, in the order of the items.
     """
     items = list(items)
-    threads = min(_cores(), _MOST, len(items))
+    threads = min(cores(), _MOST, len(items))
     if threads < 2:
         return list(map(function, items))
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(function, items))
 
 
-def _cores() -> int:
+def cores() -> int:
+    """The number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

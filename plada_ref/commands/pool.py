@@ -86,7 +86,14 @@ def index(
     features: order_options.FeaturesOption = None,
     batch_size: model_options.BatchSizeOption = 64,
     device: model_options.DeviceOption = "auto",
-    workers: model_options.WorkersOption = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Processes that read and hash shards, and that decode images for --model; chosen "
+            "for this machine by default.",
+        ),
+    ] = None,
     engine: engine_options.EngineOption = "local",
     address: engine_options.AddressOption = None,
     seed: Seed = 0,

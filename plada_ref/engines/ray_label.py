@@ -72,7 +72,7 @@ class _LabelJob:
             self.pool,
             self.teacher,
             chunks,
-            device=self.setting.enter(),  # Torch's number of threads is one of the thread's.
+            device=self.setting.enter(),  # Once more: this is another thread than that of `start`.
             batch_size=self.batch_size,
             workers=self.workers,
             temperature=self.temperature,

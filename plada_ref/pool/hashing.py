@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from .source import Source
 _SCHEMA = pa.schema([("key", pa.large_string()), ("sha256", pa.binary(32)), ("size", pa.uint64())])
 
 _SMALL = 256_000_000
-"""Bytes that one process has hashed before others would be of help."""
+"""Bytes that one process has hashed before others would be of help; `hash_images` chooses by it."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,6 @@ def hash_images(
     Raises:
         PipelineError: if a shard is damaged, or a key is stored twice.
     """
-    if workers is None:
-        workers = default_workers() if source.size() > _SMALL else 1
     tables: list[pa.Table] = []
     names: list[str] = []
     skipped: Counter[str] = Counter()
@@ -83,14 +82,23 @@ def hash_images(
 
 
 def _hash_runs(
-    source: Source, parts: Path | None, workers: int, on_progress: OnProgress | None
+    source: Source, parts: Path | None, workers: int | None, on_progress: OnProgress | None
 ) -> Iterator[tuple[Run, pa.Table]]:
     """Yield every run with its table, in order."""
-    if workers > 1:
-        yield from in_processes(source.runs(), partial(table_of, parts=parts), workers, on_progress)
-        return
-    for run in source.runs():
-        yield run, table_of(run, on_progress, parts=parts)
+    work, runs = partial(table_of, parts=parts), source.runs()
+    if workers is None or workers < 2:
+        others, read = default_workers() if workers is None else 1, 0
+        for run in runs:
+            # Not by the size of the source: a folder would be walked once more for that.
+            read += run.size
+            if others > 1 and read > _SMALL:
+                workers, runs = others, chain([run], runs)
+                break
+            yield run, work(run, on_progress)
+        else:
+            return
+    assert workers is not None
+    yield from in_processes(runs, work, workers, on_progress)
 
 
 def table_of(run: Run, on_progress: OnProgress | None, *, parts: Path | None) -> pa.Table:

@@ -58,7 +58,7 @@ def index_pool(
     parts = target.with_name(target.name + ".parts")
     if hash_elsewhere is not None:
         hash_elsewhere(source, parts, on_progress)
-        on_progress = None
+        on_progress, workers = None, 1  # What is left is to collect the results.
     found = hash_images(source, parts=parts, workers=workers, on_progress=on_progress)
     if not len(found.keys):
         _remove(parts)

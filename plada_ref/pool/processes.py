@@ -17,6 +17,8 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
+from pladafmt.threads import cores
+
 from ..errors import PipelineError
 from .run import OnProgress, Run
 
@@ -34,8 +36,7 @@ _STEP = 1 << 20
 
 def default_workers() -> int:
     """One for each core that this process may use, up to eight: then storage is the limit."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(8, cores or 1))
+    return min(8, cores())
 
 
 def in_processes(

@@ -114,9 +114,11 @@ def _members(
             if outer and stored.is_file and is_synset_tar(stored.name):
                 yield from _members(file, stored.offset, behind, skipped, outer=False)
                 continue
+            if stored.is_folder:
+                continue
             reason = reason_to_skip(stored.name) if stored.is_file else "not-a-file"
             if reason is not None:
-                skipped[reason] += not stored.is_folder
+                skipped[reason] += 1
                 continue
             key = shard_key(stored.name)
             assert key is not None  # reason_to_skip has looked at it.

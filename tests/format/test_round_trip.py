@@ -182,7 +182,7 @@ def test_threads_change_nothing(cores: int, dense: bool, monkeypatch: pytest.Mon
     monkeypatch.setattr(zstd, "LARGE", 2**12)
     together = []
     for count in (1, cores):
-        monkeypatch.setattr(threads, "_cores", lambda count=count: count)
+        monkeypatch.setattr(threads, "cores", lambda count=count: count)
         together.append([dumps(payload, dense=dense, block_span=span) for span in (None, 8 * kept)])
     assert together[0] == together[1]
     assert loads(together[0][1]) == payload
@@ -190,7 +190,7 @@ def test_threads_change_nothing(cores: int, dense: bool, monkeypatch: pytest.Mon
 
 def test_the_first_block_that_cannot_be_written_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error does not depend on which thread is first."""
-    monkeypatch.setattr(threads, "_cores", lambda: 4)
+    monkeypatch.setattr(threads, "cores", lambda: 4)
     done = []
 
     def half(number: int) -> int:

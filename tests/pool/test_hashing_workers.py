@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from plada_ref.errors import PipelineError
-from plada_ref.pool import open_source
+from plada_ref.pool import hashing, open_source
 from plada_ref.pool.hashing import hash_images
 from plada_ref.pool.processes import in_processes
 from plada_ref.pool.run import Entry, Run
@@ -45,6 +45,32 @@ def test_workers_change_nothing(tmp_path: Path, make_tar: Any) -> None:
     assert np.array_equal(one.digests, three.digests)
     assert np.array_equal(one.sizes, three.sizes)
     assert sum(told) == source.size()
+
+
+def test_others_help_once_there_is_much_to_read(
+    tmp_path: Path, make_tar: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first two shards are read here, and the rest by two processes."""
+    source = open_source(_shards(tmp_path, make_tar, 7))
+    alone = hash_images(source, workers=1)
+    sizes = [run.size for run in source.runs()]
+    shared_out: list[int] = []
+
+    def noted(runs: Any, work: Any, workers: int, on_progress: Any) -> Any:
+        given = list(runs)
+        shared_out.append(len(given))
+        return in_processes(given, work, workers, on_progress)
+
+    monkeypatch.setattr(hashing, "in_processes", noted)
+    monkeypatch.setattr(hashing, "_SMALL", sum(sizes[:2]))
+    monkeypatch.setattr(hashing, "default_workers", lambda: 2)
+    told: list[int] = []
+    found = hash_images(source, on_progress=told.append)
+    assert shared_out == [5] and sum(told) == sum(sizes)
+    assert found.keys.equals(alone.keys) and np.array_equal(found.digests, alone.digests)
+    monkeypatch.setattr(hashing, "default_workers", lambda: 1)
+    hash_images(source)
+    assert shared_out == [5]
 
 
 def test_a_damaged_shard_ends_all_workers(tmp_path: Path, make_tar: Any) -> None:

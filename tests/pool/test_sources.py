@@ -165,6 +165,14 @@ def test_hostile_members_are_skipped_and_counted(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_folders_in_a_shard_are_nothing_to_speak_of(tmp_path: Path, make_folder: Any) -> None:
+    make_folder(tmp_path / "images", {"cat/1.png": b"1"})
+    with tarfile.open(tmp_path / "shard.tar", "w") as archive:
+        archive.add(tmp_path / "images", arcname=".")
+    found = hash_images(open_source([str(tmp_path / "shard.tar")]))
+    assert (found.keys.to_pylist(), found.skipped) == (["cat/1.png"], {})
+
+
 def test_a_shard_cut_anywhere_is_refused(tmp_path: Path, make_tar: Any) -> None:
     whole = make_tar(tmp_path / "whole.tar", {f"{n}.png": bytes(700) for n in range(3)})
     data = whole.read_bytes()
