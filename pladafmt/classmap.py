@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from . import names
 from .errors import Malformed
 from .limits import MAX_NAME_BYTES
+
+Text = TypeVar("Text", str, bytes)
 
 FIELD = "CLASSES.text"
 
@@ -29,28 +32,40 @@ def decode(
             a name that breaks a rule.
     """
     wanted = classes * (2 if with_identifiers else 1)
-    raw: list[bytes] = []
-    at = 0
-    while at < len(text) and len(raw) < wanted:
-        end = at + 1 + text[at]
-        raw.append(text[at + 1 : end])
-        at = end
-    if len(raw) < wanted or at != len(text):
+    texts: list[str] | None
+    if text.isascii():  # So are its lengths: one step decodes what else takes one for each name.
+        texts = _cut(text.decode("ascii"), text, wanted)
+    else:
+        raw = _cut(text, text, wanted)
+        try:
+            texts = None if raw is None else [value.decode("utf-8") for value in raw]
+        except UnicodeDecodeError as error:
+            raise Malformed(
+                "name-not-utf8", "A name in the class map is not UTF-8.", offset=offset, field=FIELD
+            ) from error
+    if texts is None:
         raise Malformed(
             "class-map-size",
             f"The class map does not hold exactly {wanted} texts.",
             offset=offset,
             field=FIELD,
         )
-    try:
-        texts = [value.decode("utf-8") for value in raw]
-    except UnicodeDecodeError as error:
-        raise Malformed(
-            "name-not-utf8", "A name in the class map is not UTF-8.", offset=offset, field=FIELD
-        ) from error
     class_names, identifiers = tuple(texts[:classes]), tuple(texts[classes:])
     found = names.complaint(class_names, what="class name", may_be_empty=False)
     found = found or names.complaint(identifiers, what="identifier", may_be_empty=True)
     if found is not None:
         raise Malformed(*found, offset=offset, field=FIELD)
     return class_names, identifiers if with_identifiers else None
+
+
+def _cut(text: Text, lengths: bytes, wanted: int) -> list[Text] | None:
+    """The `wanted` pieces of `text`, each behind its length; None if they do not fill it."""
+    pieces = []
+    end, size = 0, len(lengths)
+    for _ in range(wanted):
+        if end >= size:
+            return None
+        start = end + 1
+        end = start + lengths[end]
+        pieces.append(text[start:end])
+    return pieces if end == size else None

@@ -39,16 +39,25 @@ def quantise(payload: Payload) -> tuple[WeightScale | None, npt.NDArray[np.uint8
 
 
 def hash_content(
-    payload: Payload, scale: WeightScale | None, codes: npt.NDArray[np.uint8] | None
+    payload: Payload,
+    scale: WeightScale | None,
+    codes: npt.NDArray[np.uint8] | None,
+    *,
+    class_map: bytes | None = None,
 ) -> bytes:
-    """Return the content id of `payload` with these weight codes."""
+    """Return the content id of `payload` with these weight codes.
+
+    `class_map` is the text of its class map, for a caller that has it: names have one spelling.
+    """
     digest = hashlib.sha256(TAG)
     digest.update(payload.pool.id)
     digest.update(struct.pack("<QQI", payload.pool.size, payload.kept, payload.class_count))
     named = not isinstance(payload.classes, int)
     digest.update(bytes([named, payload.identifiers is not None]))
     if named:
-        digest.update(classmap.encode(payload.class_names, payload.identifiers))
+        if class_map is None:
+            class_map = classmap.encode(payload.class_names, payload.identifiers)
+        digest.update(class_map)
     if scale is None:
         digest.update(bytes(5))
     else:

@@ -67,9 +67,14 @@ def _all_good(names: Sequence[str], *, may_be_empty: bool) -> bool:
     return (
         len(set(given)) == len(given)
         and 4 * max(map(len, given), default=0) <= MAX_NAME_BYTES
-        and FORBIDDEN.search(together) is None
-        and _SURROGATE.search(together) is None
+        and not _has_forbidden(together)
     )
+
+
+def _has_forbidden(text: str) -> bool:
+    if text.isascii():
+        return not text.isprintable()  # In ASCII that is: C0 controls and DEL.
+    return bool(FORBIDDEN.search(text) or _SURROGATE.search(text))
 
 
 _SURROGATE = re.compile("[\ud800-\udfff]")

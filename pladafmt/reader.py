@@ -55,6 +55,7 @@ class Reader:
     head: head.Head | None = None
     names: tuple[str, ...] | None = None
     identifiers: tuple[str, ...] | None = None
+    class_map: bytes | None = None
     metadata: dict[str, Any] | None = None
     blocks: list[block.Block] = field(default_factory=list)
     signature: signature_chunk.SignatureChunk | None = None
@@ -164,6 +165,7 @@ class Reader:
             with_identifiers=bool(form & layout.FORM_IDENTIFIERS),
             offset=header.body + 1,
         )
+        self.class_map = text
 
     def _read_metadata(self, header: chunks.Header, body: bytes) -> None:
         text, _ = self._read_text(
@@ -289,7 +291,7 @@ class Reader:
             identifiers=self.identifiers,
             weight_scale=scale,
         )
-        self.content_id = hash_content(payload, scale, codes)
+        self.content_id = hash_content(payload, scale, codes, class_map=self.class_map)
         if self.content_id[:CHECK_BYTES] != self.head.check:
             raise Corrupt(
                 "content-check",
