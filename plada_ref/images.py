@@ -26,8 +26,10 @@ class ImageSet(Protocol):
         ...
 
 
-class ImagePool(ImageSet, Protocol):
-    """A pool's images by position, such as `plada_ref.pool.LocalPool`."""
+class ImagePool(Protocol):
+    """A pool's images by position, such as `plada_ref.pool.StoredPool`."""
+
+    def __len__(self) -> int: ...
 
     @property
     def ref(self) -> PoolRef:
@@ -39,6 +41,14 @@ class ImagePool(ImageSet, Protocol):
 
         Raises:
             pladafmt.errors.Mismatch: if it does not.
+        """
+        ...
+
+    def only(self, positions: npt.ArrayLike, /) -> ImageSet:
+        """The images at some pool positions, ascending, ready to be opened by these positions.
+
+        Raises:
+            PipelineError: if the pool cannot be read.
         """
         ...
 

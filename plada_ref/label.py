@@ -92,12 +92,14 @@ def label(
     """
     chunks = [range(start, min(start + CHUNK, len(pool))) for start in range(0, len(pool), CHUNK)]
     store = _Parts(parts, _binding(pool, teacher, batch_size, device, temperature))
-    done: dict[int, Scores] = {}
-    for number in range(len(chunks)):
+    columns = _empty(len(pool), teacher.class_count)
+    missing = []
+    for number, chunk in enumerate(chunks):
         stored = store.load(number)
-        if stored is not None:
-            done[number] = stored
-    missing = [chunk for number, chunk in enumerate(chunks) if number not in done]
+        if stored is None or len(stored.labels) != len(chunk):
+            missing.append(chunk)
+        else:
+            _fill(columns, chunk, stored)
     labelled = len(pool) - sum(map(len, missing))
     if labelled:
         output.say(f"{labelled:,} of {len(pool):,} images are labelled already")
@@ -128,21 +130,26 @@ def label(
         for found in results:
             if view is not None and found.features is not None:
                 view.put(np.array(found.positions), found.features)
-            number = found.positions.start // CHUNK
-            done[number] = found.scores
-            store.save(number, found.scores)
-    columns = {
-        name: np.concatenate([getattr(done[number], name) for number in range(len(chunks))])
-        if chunks
-        else getattr(score(np.zeros((0, teacher.class_count), np.float32)), name)
-        for name in _COLUMNS
-    }
+            _fill(columns, found.positions, found.scores)
+            store.save(found.positions.start // CHUNK, found.scores)
     table = ScoreTable.of(
-        pool.ref, teacher.class_names, teacher.sha256, Scores(**columns), temperature=temperature
+        pool.ref, teacher.class_names, teacher.sha256, columns, temperature=temperature
     )
     for warning in warnings(table.histogram(), table.classes):
         output.warn(warning)
     return table
+
+
+def _empty(images: int, classes: int) -> Scores:
+    """Columns for the scores of a pool, still to be filled."""
+    like = score(np.zeros((0, classes), np.float32))
+    columns = {name: np.empty(images, getattr(like, name).dtype) for name in _COLUMNS}
+    return Scores(**columns)
+
+
+def _fill(columns: Scores, positions: range, found: Scores) -> None:
+    for name in _COLUMNS:
+        getattr(columns, name)[positions.start : positions.stop] = getattr(found, name)
 
 
 def parts_folder(out: Path) -> Path:

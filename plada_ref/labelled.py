@@ -66,7 +66,7 @@ def student_data(
 
     Raises:
         pladafmt.errors.Mismatch: if the payload was made for another pool.
-        PipelineError: if it keeps no image.
+        PipelineError: if it keeps no image, or the pool cannot be read.
     """
     pool.serve(payload.pool)
     if len(payload.positions) == 0:
@@ -74,6 +74,7 @@ def student_data(
             "The payload keeps no image, so there is nothing to learn from; prune with a higher "
             "keep rate."
         )
+    images = pool.only(payload.positions)
     return LabelledImages(
-        pool, payload.positions, payload.labels, payload.weights, transform=transform
+        images, payload.positions, payload.labels, payload.weights, transform=transform
     )

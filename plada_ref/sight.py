@@ -46,11 +46,12 @@ class Sight:
         network = build(self.spec, 1, seed=0)
         preparation = self.spec.preparation()
         view = cache.view(network, preparation, flip=False)
+        positions = np.arange(len(pool))
         fill(
             view,
             network,
-            pool,
-            np.arange(len(pool)),
+            pool.only(positions),
+            positions,
             preparation,
             flip=False,
             batch_size=BATCH,

@@ -130,7 +130,7 @@ def baselines(
         raise Misuse("Give --scores, --manifest and --pool together, or none of them.")
     labelled = None
     if scores is not None and manifest is not None and pool:
-        labelled = LabelledPool(ScoreTable.read(scores), options.open_pool(manifest, pool))
+        labelled = LabelledPool(ScoreTable.read(scores), options.open_whole_pool(manifest, pool))
     target = load_task(task, split, download=download)
     counts = tuple(images or ())
     if not counts and not budgets:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from pladafmt import Payload
 from pladafmt.files import write_whole
 from pladafmt.text import for_terminal
 
@@ -18,9 +17,6 @@ from ..output import Output
 from .options import AsJson, LimitOptions, PayloadFile, limits_from
 from .run import command
 from .signature_options import SignedByOption, load_required
-
-if TYPE_CHECKING:
-    from ..pool import Manifest
 
 
 @command
@@ -51,11 +47,11 @@ def decode(
     keys = None
     if manifest is not None:
         need("pyarrow", extra="ref", for_="plada decode --manifest")
-        from ..pool import Manifest
+        from ..pool import ManifestFile
 
-        listed = Manifest.read(manifest)
+        listed = ManifestFile(manifest)
         listed.serve(decoded.pool)
-        keys = _keys(listed, decoded)
+        keys = listed.select(decoded.positions).keys.to_pylist()
     header = ["position", "label", "class"]
     columns: list[list[object]] = [
         decoded.positions.tolist(),
@@ -89,10 +85,6 @@ def decode(
         value["keys"] = keys
         value["weights"] = None if decoded.weights is None else decoded.weights.tolist()
     output.result(value)
-
-
-def _keys(manifest: Manifest, payload: Payload) -> list[str]:
-    return [manifest.key(position) for position in payload.positions.tolist()]
 
 
 def _csv(header: list[str], columns: list[list[object]]) -> bytes:

@@ -82,7 +82,8 @@ def label(
     if threads is not None:
         torch.set_num_threads(threads)
     model = Checkpoint.read(teacher)
-    images = options.open_pool(manifest, pool)
+    # A cluster's nodes need not see the manifest.
+    images = (options.open_pool if engine == "local" else options.open_whole_pool)(manifest, pool)
     parts = parts_folder(out)
     with engines.labelling(
         engine,

@@ -51,7 +51,7 @@ def leakage(
     output = Output(as_json=as_json)
     started = time.monotonic()
     wanted = load_task(task, split, download=download)
-    local = options.open_pool(manifest, pool)
+    local = options.open_whole_pool(manifest, pool)
     found = compare(
         fingerprints(wanted.images, what="Images of the task", output=output),
         fingerprints(local, what="Images of the pool", output=output),

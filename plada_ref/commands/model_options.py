@@ -11,7 +11,7 @@ from ..extras import need
 from ..process import suit_torch
 
 if TYPE_CHECKING:
-    from ..pool import LocalPool
+    from ..pool import LocalPool, StoredPool
 
 TaskOption = Annotated[
     str,
@@ -157,8 +157,19 @@ def prepare(name: str) -> None:
         need(module, extra="ref", for_=name)
 
 
-def open_pool(manifest: Path, sources: list[str]) -> LocalPool:
-    """The client's pool.
+def open_pool(manifest: Path, sources: list[str]) -> StoredPool:
+    """The client's pool, for images that are asked for once or in large stretches.
+
+    Raises:
+        PipelineError, Misuse: if the manifest or a source cannot be opened.
+    """
+    from ..pool import ManifestFile, StoredPool, open_source
+
+    return StoredPool(ManifestFile(manifest), open_source(sources))
+
+
+def open_whole_pool(manifest: Path, sources: list[str]) -> LocalPool:
+    """The client's pool with the whole manifest in memory.
 
     Raises:
         PipelineError, Misuse: if the manifest or a source cannot be opened.

@@ -164,7 +164,7 @@ def index(
             hash_elsewhere = ray_index.hash_on_ray
         if semantic:
             where, compute_features = _backbone_runs(device, workers, output, on_ray=on_ray)
-        manifest, skipped = index_pool(
+        indexed = index_pool(
             source,
             out,
             extend=old,
@@ -173,7 +173,8 @@ def index(
             workers=workers,
             on_progress=reading.enter_context(_reading(output, source)),
         )
-    about_order: dict[str, Any] = {"order": manifest.order}
+    manifest = indexed.manifest
+    about_order: dict[str, Any] = {"order": manifest.facts.order}
     if made:
         written = made[0].write(permutation) if permutation is not None else None
         order_options.forget_features(out)
@@ -183,12 +184,11 @@ def index(
             "permutation": None if permutation is None else str(permutation),
             "permutation_bytes": written,
         }
-    size = int(manifest.sizes.sum())
     output.say(f"pool id  {manifest.pool.id.hex()}")
-    output.say(f"images   {len(manifest):,} ({size / _MEGABYTE:,.1f} MB)")
+    output.say(f"images   {len(manifest):,} ({indexed.bytes / _MEGABYTE:,.1f} MB)")
     if old is not None:
         output.say(f"new      {len(manifest) - len(old):,}")
-    for reason, count in skipped.items():
+    for reason, count in indexed.skipped.items():
         output.say(f"skipped  {count:,} {reason}")
     output.say(f"manifest {out}")
     if permutation is not None:
@@ -197,9 +197,9 @@ def index(
         {
             "pool_id": manifest.pool.id.hex(),
             "images": len(manifest),
-            "bytes": size,
+            "bytes": indexed.bytes,
             "manifest": str(out),
-            "skipped": skipped,
+            "skipped": indexed.skipped,
             "grown_from": None if old is None else len(old),
             "seconds": round(time.monotonic() - started, 3),
         }

@@ -154,7 +154,7 @@ def transfer(
         plan,
         load_task(task, split, download=download),
         load_task(task, test_split, download=download),
-        options.open_pool(manifest, pool),
+        options.open_whole_pool(manifest, pool),
         out,
         device=find_device(device),
         output=output,

@@ -23,7 +23,7 @@ from ..label import label
 from ..learn import teach
 from ..models import ModelSpec
 from ..output import Output
-from ..pool import LocalPool, index_pool, open_source
+from ..pool import LocalPool, Manifest, index_pool, open_source
 from ..recipe import Tune, recipe
 from ..scores import ScoreTable
 from ..task import hold_out, load_task
@@ -204,8 +204,8 @@ def _make_pool(out: Path, settings: Settings, output: Output) -> LocalPool:
         write_pool(shard, size=settings.pool_size, seed=settings.seed, advance=advance)
     source = open_source([str(shard)])
     with output.progress("Indexing", source.size()) as advance:
-        manifest, _ = index_pool(source, out / "pool.parquet", on_progress=advance)
-    return LocalPool(manifest, source)
+        index_pool(source, out / "pool.parquet", on_progress=advance)
+    return LocalPool(Manifest.read(out / "pool.parquet"), source)
 
 
 def _best_images(table: ScoreTable, pool: LocalPool) -> list[list[npt.NDArray[np.uint8]]]:

@@ -6,9 +6,11 @@ batches have fixed borders within a chunk, and both numbers are settings of a ru
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -18,7 +20,11 @@ from ..images import ImagePool
 from ..loading import PreparedImages, loaded
 from ..models import classifier, features
 from ..output import Advance
+from ..preparation import Preparation
 from ..scores import Scores, score
+
+STRETCH = 1 << 18
+"""Images whose keys and places are in memory at a time; starting on the next takes a second."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +66,9 @@ def label_chunks(
             numbers that are not finite.
     """
     network = teacher.network.to(device).eval()
-    batches = [
-        chunk[start : start + batch_size]
-        for chunk in chunks
-        for start in range(0, len(chunk), batch_size)
-    ]
-    dataset = PreparedImages(pool, teacher.preparation)
-    incoming = loaded(dataset, batches, workers=workers, pin=device.type == "cuda")
+    incoming = _prepared(
+        pool, teacher.preparation, chunks, batch_size, workers=workers, pin=device.type == "cuda"
+    )
     for chunk in chunks:
         logits: list[torch.Tensor] = []
         seen: list[torch.Tensor] = []
@@ -83,6 +85,32 @@ def label_chunks(
             scores = score(torch.cat(logits).cpu().numpy(), temperature=temperature)
             kept = torch.cat(seen).cpu().numpy() if keep_features else None
         yield Chunk(chunk, scores, kept)
+
+
+def _prepared(
+    pool: ImagePool,
+    preparation: Preparation,
+    chunks: Sequence[range],
+    batch_size: int,
+    *,
+    workers: int | None,
+    pin: bool,
+) -> Iterator[torch.Tensor]:
+    """Yield the batches of all chunks; what is known of the pool meanwhile is a stretch of it."""
+    waiting = deque(chunks)
+    while waiting:
+        stretch = [waiting.popleft()]
+        images = len(stretch[0])
+        while waiting and images + len(waiting[0]) <= STRETCH:
+            images += len(waiting[0])
+            stretch.append(waiting.popleft())
+        batches = [
+            chunk[start : start + batch_size]
+            for chunk in stretch
+            for start in range(0, len(chunk), batch_size)
+        ]
+        known = pool.only(np.concatenate([np.array(chunk) for chunk in sorted(stretch, key=min)]))
+        yield from loaded(PreparedImages(known, preparation), batches, workers=workers, pin=pin)
 
 
 def _forward(network: nn.Module, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -16,6 +16,7 @@ from ray.exceptions import RayError, RayTaskError
 
 from ..errors import PipelineError
 from ..pool import hashing
+from ..pool import parts as stored
 from ..pool.run import OnProgress, Run
 from ..pool.source import Source
 
@@ -25,7 +26,7 @@ _RETRIES = 3
 def hash_on_ray(source: Source, parts: Path, on_progress: OnProgress | None = None) -> None:
     """Hash every run of `source` that `parts` lacks, on the cluster this process is connected to.
 
-    What `hash_images` finds in `parts` afterwards is what it would have made itself. At most two
+    What `hash_to_parts` finds in `parts` afterwards is what it would have made itself. At most two
     runs for each processor of the cluster are under way at a time, whatever the pool's size.
 
     Args:
@@ -51,7 +52,7 @@ def hash_on_ray(source: Source, parts: Path, on_progress: OnProgress | None = No
                 table, skipped = _result(reference, run)
                 run.skipped.clear()
                 run.skipped.update(skipped)
-                hashing.store_part(run, table, parts)
+                stored.store(run, table, parts)
                 if on_progress is not None:
                     on_progress(run.size)
     finally:
@@ -68,7 +69,7 @@ def _hash(run: Run) -> tuple[Any, Counter[str]] | PipelineError:
 
 def _missing(source: Source, parts: Path, on_progress: OnProgress | None) -> Iterator[Run]:
     for run in source.runs():
-        if hashing.load_part(run, parts) is None:
+        if stored.load(run, parts) is None:
             yield run
         elif on_progress is not None:
             on_progress(run.size)

@@ -4,13 +4,23 @@
 
     source (folders, tar or Parquet shards) -> index_pool -> Manifest
     Manifest + source -> LocalPool -> verified images by position
+    ManifestFile + source -> StoredPool -> the same for some positions, without the rest in memory
 """
 
 from pladafmt.merkle import TreeHasher
 
 from .index import index_pool
-from .local import BadImage, ChangedImage, LocalPool, MissingImage, UnreadableImage
+from .local import (
+    BadImage,
+    ChangedImage,
+    LocalPool,
+    MissingImage,
+    StoredPool,
+    UnreadableImage,
+    VerifiedImages,
+)
 from .manifest import Manifest
+from .manifest_file import ManifestFile
 from .source import Source, open_source
 from .verify import Verdict, verify_all, verify_sample
 
@@ -19,11 +29,14 @@ __all__ = [
     "ChangedImage",
     "LocalPool",
     "Manifest",
+    "ManifestFile",
     "MissingImage",
     "Source",
+    "StoredPool",
     "TreeHasher",
     "UnreadableImage",
     "Verdict",
+    "VerifiedImages",
     "index_pool",
     "open_source",
     "verify_all",

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import pyarrow as pa
+
 from ..errors import PipelineError
 from .keys import clean_key, reason_to_skip
 from .location import filesystem, fingerprint
@@ -49,6 +51,10 @@ class Folder:
 
     def prepare(self) -> None:
         """Nothing to build: a key is a path."""
+
+    def only(self, keys: pa.LargeStringArray) -> Folder:
+        """The folder itself."""
+        return self
 
     def read(self, key: str) -> bytes:
         """The bytes of one file, straight from the file system."""

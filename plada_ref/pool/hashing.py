@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from pladafmt.files import replacing
-
+from . import parts
 from .columns import digest_rows, whole
 from .duplicates import refuse_duplicates
-from .location import fingerprint
+from .parts import SCHEMA, Part
 from .processes import default_workers, in_processes
 from .run import OnProgress, Run
 from .source import Source
 
-_SCHEMA = pa.schema([("key", pa.large_string()), ("sha256", pa.binary(32)), ("size", pa.uint64())])
+Result = TypeVar("Result")
 
 _SMALL = 256_000_000
-"""Bytes that one process has hashed before others would be of help; `hash_images` chooses by it."""
+"""Bytes that one process has hashed before others would be of help."""
 
 
 @dataclass(frozen=True)
@@ -50,22 +47,32 @@ class HashedImages:
     skipped: dict[str, int]
 
 
-def hash_images(
-    source: Source,
-    *,
-    parts: Path | None = None,
-    workers: int | None = None,
-    on_progress: OnProgress | None = None,
-) -> HashedImages:
-    """Read all of `source` once.
+@dataclass(frozen=True)
+class HashedParts:
+    """All images of a source, as tables in a folder.
 
-    Args:
-        source: the images.
-        parts: folder for partial results, made when needed. A run whose files have not changed
-            since an interrupted call is taken from there.
-        workers: processes that read a run each, at a time; chosen when None, and 1 is this process
-            alone.
-        on_progress: called with the number of bytes just done, ``source.size()`` in all.
+    Attributes:
+        parts: one for each run, in the order of the runs.
+        skipped: number of files left out, by reason.
+    """
+
+    parts: list[Part]
+    skipped: dict[str, int]
+
+    def collected(self) -> HashedImages:
+        """All images in memory.
+
+        Raises:
+            PipelineError: if a key is stored twice, or a part is not there any more.
+        """
+        tables = [part.read() for part in self.parts]
+        return HashedImages(*_sorted(tables, [part.run for part in self.parts]), self.skipped)
+
+
+def hash_images(
+    source: Source, *, workers: int | None = None, on_progress: OnProgress | None = None
+) -> HashedImages:
+    """Read all of `source` once, into memory; see `hash_to_parts`.
 
     Raises:
         PipelineError: if a shard is damaged, or a key is stored twice.
@@ -73,19 +80,49 @@ def hash_images(
     tables: list[pa.Table] = []
     names: list[str] = []
     skipped: Counter[str] = Counter()
-    for run, table in _hash_runs(source, parts, workers, on_progress):
+    for run, table in _worked(source, hash_run, workers, on_progress):
         tables.append(table)
         names.append(run.name)
         skipped.update(run.skipped)
-    keys, digests, sizes = _sorted(tables, names)
-    return HashedImages(keys, digests, sizes, dict(sorted(skipped.items())))
+    return HashedImages(*_sorted(tables, names), dict(sorted(skipped.items())))
 
 
-def _hash_runs(
-    source: Source, parts: Path | None, workers: int | None, on_progress: OnProgress | None
-) -> Iterator[tuple[Run, pa.Table]]:
-    """Yield every run with its table, in order."""
-    work, runs = partial(table_of, parts=parts), source.runs()
+def hash_to_parts(
+    source: Source,
+    folder: Path,
+    *,
+    workers: int | None = None,
+    on_progress: OnProgress | None = None,
+) -> HashedParts:
+    """Read all of `source` once; what is in memory is one run for each worker.
+
+    Args:
+        source: the images.
+        folder: for partial results, made when needed. A run whose files have not changed since an
+            interrupted call is not read again.
+        workers: processes that read a run each, at a time; chosen when None, and 1 is this process
+            alone.
+        on_progress: called with the number of bytes just done, ``source.size()`` in all.
+
+    Raises:
+        PipelineError: if a shard is damaged.
+    """
+    found: list[Part] = []
+    skipped: Counter[str] = Counter()
+    for run, part in _worked(source, partial(part_of, folder=folder), workers, on_progress):
+        found.append(part)
+        skipped.update(run.skipped)
+    return HashedParts(found, dict(sorted(skipped.items())))
+
+
+def _worked(
+    source: Source,
+    work: Callable[[Run, OnProgress | None], Result],
+    workers: int | None,
+    on_progress: OnProgress | None,
+) -> Iterator[tuple[Run, Result]]:
+    """Yield every run with what `work` makes of it, in order."""
+    runs = source.runs()
     if workers is None or workers < 2:
         others, read = default_workers() if workers is None else 1, 0
         for run in runs:
@@ -101,20 +138,19 @@ def _hash_runs(
     yield from in_processes(runs, work, workers, on_progress)
 
 
-def table_of(run: Run, on_progress: OnProgress | None, *, parts: Path | None) -> pa.Table:
-    """The table of a run: the one that is stored in `parts`, or made and stored there."""
-    table = load_part(run, parts)
+def part_of(run: Run, on_progress: OnProgress | None, *, folder: Path) -> Part:
+    """The part of a run: the one that is in `folder`, or made and stored there."""
+    table = parts.load(run, folder)
     if table is None:
         table = hash_run(run, on_progress)
-        if parts is not None:
-            store_part(run, table, parts)
+        parts.store(run, table, folder)
     elif on_progress is not None:
         on_progress(run.size)
-    return table
+    return Part.of(run, table, folder)
 
 
 def hash_run(run: Run, on_progress: OnProgress | None) -> pa.Table:
-    """Read a run: its table of key, digest and size, one row per image."""
+    """Read a run: its table of key, digest and size, one row per image, in order of the key."""
     keys: list[str] = []
     digests: list[bytes] = []
     sizes: list[int] = []
@@ -122,45 +158,15 @@ def hash_run(run: Run, on_progress: OnProgress | None) -> pa.Table:
         keys.append(key)
         digests.append(hashlib.sha256(data).digest())
         sizes.append(len(data))
-    return pa.table({"key": keys, "sha256": digests, "size": sizes}, schema=_SCHEMA)
-
-
-def _part_path(run: Run, parts: Path) -> Path:
-    return parts / f"{fingerprint(run.name)[:32]}.parquet"
-
-
-def load_part(run: Run, parts: Path | None) -> pa.Table | None:
-    """The stored table of an unchanged run; its skipped files are put into `run.skipped`."""
-    if parts is None:
-        return None
-    try:
-        table = pq.read_table(_part_path(run, parts))
-    except (OSError, pa.ArrowException):
-        return None  # Not there, or damaged: hash the run again.
-    stored = table.schema.metadata or {}
-    if stored.get(b"plada.fingerprint") != run.fingerprint.encode():
-        return None
-    run.skipped.clear()
-    run.skipped.update(json.loads(stored[b"plada.skipped"]))
-    return table.replace_schema_metadata(None)
-
-
-def store_part(run: Run, table: pa.Table, parts: Path) -> None:
-    """Keep the table of a run in the folder `parts`, whole or not at all."""
-    parts.mkdir(parents=True, exist_ok=True)
-    metadata = {
-        "plada.fingerprint": run.fingerprint,
-        "plada.skipped": json.dumps(run.skipped),
-    }
-    with replacing(_part_path(run, parts)) as temporary:
-        pq.write_table(table.replace_schema_metadata(metadata), temporary, compression="none")
+    table = pa.table({"key": keys, "sha256": digests, "size": sizes}, schema=SCHEMA)
+    return table.take(pc.sort_indices(table.column("key")))
 
 
 def _sorted(
     tables: list[pa.Table], names: list[str]
 ) -> tuple[pa.LargeStringArray, npt.NDArray[np.uint8], npt.NDArray[np.uint64]]:
     ends = np.cumsum([len(table) for table in tables])
-    table = pa.concat_tables([_SCHEMA.empty_table(), *tables])
+    table = pa.concat_tables([SCHEMA.empty_table(), *tables])
     tables.clear()  # Whoever collected them does not need them any more.
     order = pc.sort_indices(table.column("key")).to_numpy()
     in_order = bool((order == np.arange(len(order))).all())

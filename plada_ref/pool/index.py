@@ -3,18 +3,41 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pladafmt import PoolRef
+
 from ..errors import PipelineError
-from .hashing import HashedImages, hash_images
+from . import manifest_file
+from .columns import digest_rows, whole
+from .hashing import HashedImages, hash_to_parts
+from .known_ids import Digests, pool_id_of
 from .manifest import Manifest
+from .manifest_file import Facts, ManifestFile, Rows
+from .parts import Part, in_key_order
 from .run import OnProgress
 from .source import Source
+
+
+class Indexed(NamedTuple):
+    """What `index_pool` has made.
+
+    Attributes:
+        manifest: the manifest that was written.
+        bytes: size of all its images.
+        skipped: number of files left out, by reason.
+    """
+
+    manifest: ManifestFile
+    bytes: int
+    skipped: dict[str, int]
+
 
 _NAMED = 3
 """How many keys an error message quotes."""
@@ -29,11 +52,13 @@ def index_pool(
     hash_elsewhere: Callable[[Source, Path, OnProgress | None], None] | None = None,
     workers: int | None = None,
     on_progress: OnProgress | None = None,
-) -> tuple[Manifest, dict[str, int]]:
+) -> Indexed:
     """Hash all images of `source` and write their manifest to `out`.
 
     Partial results lie in ``<out>.parts`` until the manifest is written: called again after an
-    interruption, the work goes on where it stopped.
+    interruption, the work goes on where it stopped. They are all in memory only when images have to
+    be sorted: where the keys of one shard or stretch of files do not all lie before those of the
+    next, and with `extend` or `arrange`.
 
     Args:
         source: all images of the pool, old and new.
@@ -42,11 +67,8 @@ def index_pool(
         arrange: makes the manifest to write from the one in key order; not used with `extend`.
         hash_elsewhere: puts partial results into a folder before this process looks for what is
             left to do, see `plada_ref.engines.ray_index`; reports the progress in its place.
-        workers: processes that read and hash, see `hash_images`.
+        workers: processes that read and hash, see `hash_to_parts`.
         on_progress: called with the number of bytes just done, ``source.size()`` in all.
-
-    Returns:
-        The manifest, and the number of files left out by reason.
 
     Raises:
         PipelineError: if a shard is damaged, a key comes twice, there is no image, or the old
@@ -59,23 +81,43 @@ def index_pool(
     if hash_elsewhere is not None:
         hash_elsewhere(source, parts, on_progress)
         on_progress, workers = None, 1  # What is left is to collect the results.
-    found = hash_images(source, parts=parts, workers=workers, on_progress=on_progress)
-    if not len(found.keys):
+    found = hash_to_parts(source, parts, workers=workers, on_progress=on_progress)
+    if not any(part.images for part in found.parts):
         _remove(parts)
         reasons = ", ".join(f"{count} {reason}" for reason, count in found.skipped.items())
         raise PipelineError(
             f"The source holds no image (skipped: {reasons or 'nothing'}). A folder counts image "
             "files only; for shards in it give the shards themselves, such as 'pool/*.tar'."
         )
-    if extend is None:
-        manifest = Manifest.of_images(found.keys, found.digests, found.sizes)
-        if arrange is not None:
-            manifest = arrange(manifest)
+    ordered = in_key_order(found.parts) if extend is None and arrange is None else None
+    if ordered is not None:
+        _write(target, ordered)
+    elif extend is not None:
+        grown(extend, found.collected()).write(target)
     else:
-        manifest = grown(extend, found)
-    manifest.write(target)
+        images = found.collected()
+        manifest = Manifest.of_images(images.keys, images.digests, images.sizes)
+        (manifest if arrange is None else arrange(manifest)).write(target)
     _remove(parts)
-    return manifest, found.skipped
+    size = sum(part.bytes for part in found.parts)
+    return Indexed(ManifestFile(target), size, found.skipped)
+
+
+def _write(target: Path, ordered: list[Part]) -> None:
+    """Write the manifest of parts whose keys ascend from one to the next, read one at a time."""
+
+    def digests() -> Iterator[Digests]:
+        for part in ordered:
+            yield digest_rows(whole(part.read(["sha256"]).column(0)))
+
+    def rows() -> Iterator[Rows]:
+        for part in ordered:
+            keys, sha256, sizes = map(whole, part.read().columns)
+            yield Rows(keys, digest_rows(sha256), sizes.to_numpy())
+
+    count = sum(part.images for part in ordered)
+    facts = Facts(PoolRef(pool_id_of(digests, count), count), "key", (count,), None)
+    manifest_file.write(target, rows(), facts)
 
 
 def grown(old: Manifest, found: HashedImages) -> Manifest:

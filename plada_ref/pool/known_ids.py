@@ -10,12 +10,13 @@ folder, as the program itself is: who can write there can make a pool pass for a
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import numpy.typing as npt
 
 from pladafmt.files import write_whole
-from pladafmt.merkle import prefix_ids
+from pladafmt.merkle import TreeHasher
 
 from .cache import cache_folder
 
@@ -24,13 +25,27 @@ FEW = 100_000
 
 _TAG = b"plada-known-id-1\0"
 
+Digests = npt.NDArray[np.uint8]
+"""SHA-256 of images, shape (n, 32)."""
 
-def pool_id(digests: npt.NDArray[np.uint8]) -> bytes:
+
+def pool_id(digests: Digests) -> bytes:
     """The id (32 bytes) of the pool of the images with these digests, shape (n, 32) uint8."""
-    if len(digests) < FEW:
-        return _computed(digests)
+    return pool_id_of(lambda: [digests], len(digests))
+
+
+def pool_id_of(pieces: Callable[[], Iterable[Digests]], count: int) -> bytes:
+    """The id (32 bytes) of a pool whose digests need not all be in memory.
+
+    Args:
+        pieces: yields the digests in order, some at a time; called once or twice.
+        count: how many images there are.
+    """
+    if count < FEW:
+        return _computed(pieces)
     name = hashlib.sha256(_TAG)
-    name.update(np.ascontiguousarray(digests).data)
+    for piece in pieces():
+        name.update(np.ascontiguousarray(piece).data)
     path = cache_folder("pool-ids") / name.hexdigest()
     try:
         entry = path.read_bytes()
@@ -38,7 +53,7 @@ def pool_id(digests: npt.NDArray[np.uint8]) -> bytes:
         entry = b""  # Not there, or not readable: compute it.
     if len(entry) == 64 and entry[32:] == _seal(name.digest(), entry[:32]):
         return entry[:32]
-    found = _computed(digests)
+    found = _computed(pieces)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, found + _seal(name.digest(), found))
@@ -47,8 +62,11 @@ def pool_id(digests: npt.NDArray[np.uint8]) -> bytes:
     return found
 
 
-def _computed(digests: npt.NDArray[np.uint8]) -> bytes:
-    return prefix_ids(digests, [len(digests)])[len(digests)]
+def _computed(pieces: Callable[[], Iterable[Digests]]) -> bytes:
+    hasher = TreeHasher()
+    for piece in pieces():
+        hasher.extend(piece)
+    return hasher.root()
 
 
 def _seal(name: bytes, found: bytes) -> bytes:

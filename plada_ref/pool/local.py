@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import io
 
+import numpy.typing as npt
 from PIL import Image
 
 from pladafmt import PoolRef
 
 from ..errors import PipelineError
 from .manifest import Manifest
+from .manifest_file import ManifestFile, ManifestRows
 from .source import Source
 
 
@@ -61,32 +63,28 @@ class UnreadableImage(BadImage):
     """The bytes are the right ones, but they do not decode as an image."""
 
 
-class LocalPool:
-    """A manifest and the place where its images lie.
+class VerifiedImages:
+    """Images of a pool by position: some of them, or all.
 
     It can be pickled and used after a fork, and holds no open file.
+
+    Args:
+        manifest: what the images are; of all positions that are read it knows key and digest.
+        source: where they lie.
     """
 
-    def __init__(self, manifest: Manifest, source: Source) -> None:
-        self.manifest = manifest
+    def __init__(self, manifest: Manifest | ManifestRows, source: Source) -> None:
+        self._listed = manifest
         self.source = source
         source.prepare()  # Once here rather than in every worker process.
 
     def __len__(self) -> int:
-        return len(self.manifest)
+        return self._listed.pool.size
 
     @property
     def ref(self) -> PoolRef:
         """The pool's id and size, as the manifest states them."""
-        return self.manifest.pool
-
-    def serve(self, ref: PoolRef) -> None:
-        """Check that this pool has the images that a payload for `ref` refers to.
-
-        Raises:
-            Mismatch: as `Manifest.serve` does.
-        """
-        self.manifest.serve(ref)
+        return self._listed.pool
 
     def read(self, position: int) -> bytes:
         """The stored bytes of the image at a pool position, verified against the manifest.
@@ -99,7 +97,7 @@ class LocalPool:
         position = int(position)
         if not 0 <= position < len(self):
             raise IndexError(f"position {position} lies outside a pool of {len(self)} images")
-        key = self.manifest.key(position)
+        key = self._listed.key(position)
         try:
             data = self.source.read(key)
         except (KeyError, FileNotFoundError) as exc:
@@ -109,7 +107,7 @@ class LocalPool:
                 key=key,
                 position=position,
             ) from exc
-        expected = self.manifest.digest(position)
+        expected = self._listed.digest(position)
         found = hashlib.sha256(data).digest()
         if found != expected:
             raise ChangedImage(
@@ -135,10 +133,70 @@ class LocalPool:
             with Image.open(io.BytesIO(data)) as image:
                 return image.convert("RGB")
         except Exception as exc:  # Pillow's decoders raise nearly anything on odd bytes.
-            key = self.manifest.key(int(position))
+            key = self._listed.key(int(position))
             raise UnreadableImage(
                 f"The image {key!r} at position {position} has the right bytes but does not "
                 f"decode ({exc}); leave it out of the selection.",
                 key=key,
                 position=int(position),
             ) from exc
+
+
+class LocalPool(VerifiedImages):
+    """A manifest in memory and the place where its images lie."""
+
+    def __init__(self, manifest: Manifest, source: Source) -> None:
+        super().__init__(manifest, source)
+        self.manifest = manifest
+
+    def serve(self, ref: PoolRef) -> None:
+        """Check that this pool has the images that a payload for `ref` refers to.
+
+        Raises:
+            Mismatch: as `Manifest.serve` does.
+        """
+        self.manifest.serve(ref)
+
+    def only(self, positions: npt.ArrayLike) -> LocalPool:
+        """The pool itself, which has all images ready."""
+        return self
+
+
+class StoredPool:
+    """A manifest on disk and the place where its images lie; memory for what is asked for alone.
+
+    Args:
+        manifest: its rows are checked when `only` is first called.
+        source: where the images lie.
+    """
+
+    def __init__(self, manifest: ManifestFile, source: Source) -> None:
+        self.manifest = manifest
+        self.source = source
+        self._checked = False
+
+    def __len__(self) -> int:
+        return len(self.manifest)
+
+    @property
+    def ref(self) -> PoolRef:
+        """The pool's id and size, as the manifest states them."""
+        return self.manifest.pool
+
+    def serve(self, ref: PoolRef) -> None:
+        """Check that this pool has the images that a payload for `ref` refers to.
+
+        Raises:
+            Mismatch, PipelineError: as `ManifestFile.serve` does.
+        """
+        self.manifest.serve(ref)
+
+    def only(self, positions: npt.ArrayLike) -> VerifiedImages:
+        """The images at some positions, ascending; their keys, digests and places are in memory.
+
+        Raises:
+            PipelineError: if the manifest or a shard is damaged, or a key is stored twice.
+        """
+        rows = self.manifest.select(positions, check=not self._checked)
+        self._checked = True
+        return VerifiedImages(rows, self.source.only(rows.keys))

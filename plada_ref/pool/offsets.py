@@ -8,8 +8,9 @@ of a large pool happens once. A stale entry can do no harm: every image read is 
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,9 @@ from .keys import KEY_RULES
 from .location import filesystem, fingerprint
 
 _SCHEMA = pa.schema([("key", pa.large_string()), ("offset", pa.uint64()), ("size", pa.uint64())])
+_PLACED = _SCHEMA.append(pa.field("shard", pa.uint32()))
+
+_ROWS_AT_A_TIME = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,28 +60,6 @@ class OffsetIndex:
         self._offsets = offsets
         self._sizes = sizes
 
-    @classmethod
-    def of_shards(cls, urls: list[str], locate: Callable[[str], Iterable[Member]]) -> OffsetIndex:
-        """Index the shards at `urls`; `locate` walks one that the cache does not know.
-
-        Raises:
-            PipelineError: if a key is stored twice.
-        """
-        tables = [_shard_table(url, locate) for url in urls]
-        counts = [len(table) for table in tables]
-        table = pa.concat_tables([_SCHEMA.empty_table(), *tables]).combine_chunks()
-        order = pc.sort_indices(table, sort_keys=[("key", "ascending")])
-        shards = np.repeat(np.arange(len(urls), dtype=np.uint32), counts)[order.to_numpy()]
-        table = table.take(order).combine_chunks()
-        keys = whole(table.column("key"))
-        refuse_duplicates(keys, lambda row: urls[shards[row]])
-        return cls(
-            keys,
-            shards,
-            whole(table.column("offset")).to_numpy(),
-            whole(table.column("size")).to_numpy(),
-        )
-
     def find(self, key: str) -> tuple[int, int, int] | None:
         """(shard number, byte offset, byte size) of an image, or None."""
         # Python compares code points, Arrow UTF-8 bytes: the same order.
@@ -86,6 +68,80 @@ class OffsetIndex:
         if row == len(keys) or keys[row].as_py() != key:
             return None
         return int(self._shards[row]), int(self._offsets[row]), int(self._sizes[row])
+
+
+class ShardIndexes:
+    """The indexes of some shards, put together to one for all images or for those asked for.
+
+    Args:
+        urls: the shards.
+        locate: walks a shard that the cache does not know.
+    """
+
+    def __init__(self, urls: list[str], locate: Callable[[str], Iterable[Member]]) -> None:
+        self._urls = urls
+        self._locate = locate
+        # Lowest and highest key of the shards seen so far; None for one without images.
+        self._ranges: dict[int, tuple[str, str] | None] = {}
+
+    def index(self, keys: pa.LargeStringArray | None = None) -> OffsetIndex:
+        """The index of all images, or of those with these keys.
+
+        Raises:
+            PipelineError: if a shard is damaged, or a key is stored twice.
+        """
+        tables = self._tables() if keys is None else self._with(keys)
+        table = pa.concat_tables([_PLACED.empty_table(), *tables])
+        table = table.sort_by("key").combine_chunks()
+        found = whole(table.column("key"))
+        shards = whole(table.column("shard")).to_numpy()
+        refuse_duplicates(found, lambda row: self._urls[shards[row]])
+        return OffsetIndex(
+            found,
+            shards,
+            whole(table.column("offset")).to_numpy(),
+            whole(table.column("size")).to_numpy(),
+        )
+
+    def _with(self, keys: pa.LargeStringArray) -> Iterator[pa.Table]:
+        """The rows of these keys."""
+        if not len(keys):
+            return
+        # Arrow builds a hash table of the keys for each search: not one for each small shard.
+        enough = max(_ROWS_AT_A_TIME, 4 * len(keys))
+        waiting: list[pa.Table] = []
+        rows = 0
+        for table in self._tables(_ends(keys)):
+            waiting.append(table)
+            rows += len(table)
+            if rows >= enough:
+                yield _filtered(waiting, keys)
+                waiting, rows = [], 0
+        if waiting:
+            yield _filtered(waiting, keys)
+
+    def _tables(self, between: tuple[str, str] | None = None) -> Iterator[pa.Table]:
+        """The images of each shard, but of those that have no key in this range."""
+        for number, url in enumerate(self._urls):
+            if between is not None and number in self._ranges:
+                known = self._ranges[number]
+                if known is None or known[1] < between[0] or between[1] < known[0]:
+                    continue
+            table = _shard_table(url, self._locate)
+            self._ranges[number] = _ends(table.column("key")) if len(table) else None
+            yield table.append_column("shard", pa.array(np.full(len(table), number, np.uint32)))
+
+
+def _ends(keys: Any) -> tuple[str, str]:
+    """The lowest and the highest of some keys, by their UTF-8 bytes."""
+    ends = pc.min_max(keys).as_py()
+    return ends["min"], ends["max"]
+
+
+def _filtered(tables: list[pa.Table], keys: pa.LargeStringArray) -> pa.Table:
+    table = pa.concat_tables(tables)
+    # A copy: a filtered table may hold on to all of what it was taken from.
+    return table.filter(pc.is_in(table.column("key"), value_set=keys)).combine_chunks()
 
 
 def _shard_table(url: str, locate: Callable[[str], Iterable[Member]]) -> pa.Table:

@@ -38,11 +38,26 @@ class ParquetShards:
 
     def prepare(self) -> None:
         """Read the paths of all shards."""
-        if self._rows is not None:
-            return
+        if self._rows is None:
+            self._rows = self._places(None)
+
+    def only(self, keys: pa.LargeStringArray) -> ParquetShards:
+        """These shards, knowing the rows of these keys alone."""
+        narrowed = ParquetShards(self.urls)
+        narrowed._rows = self._places(set(keys.to_pylist()))
+        return narrowed
+
+    def _places(self, wanted: set[str] | None) -> dict[str, tuple[int, int]]:
+        """Shard and row of the wanted keys, or of all.
+
+        Raises:
+            PipelineError: if a shard is damaged, or one of these keys is stored twice.
+        """
         rows: dict[str, tuple[int, int]] = {}
         for shard, url in enumerate(self.urls):
             for row, key in enumerate(_keys(url)):
+                if wanted is not None and key not in wanted:
+                    continue
                 if key in rows:
                     other = self.urls[rows[key][0]]
                     raise PipelineError(
@@ -50,7 +65,7 @@ class ParquetShards:
                         "image of a pool, so leave one of them out or rename it."
                     )
                 rows[key] = (shard, row)
-        self._rows = rows
+        return rows
 
     def read(self, key: str) -> bytes:
         """The bytes of one image."""

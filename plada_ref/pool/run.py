@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import pyarrow as pa
+
 Entry = tuple[str, bytes]
 """A key and the stored image bytes."""
 
@@ -54,6 +56,10 @@ class Container(Protocol):
 
     def prepare(self) -> None:
         """Build what `read` needs, before worker processes are started."""
+        ...
+
+    def only(self, keys: pa.LargeStringArray) -> Container:
+        """The same place, ready to `read` the images with these keys, and perhaps no others."""
         ...
 
     def read(self, key: str) -> bytes:

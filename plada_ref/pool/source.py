@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import pyarrow as pa
+
 from ..errors import Misuse
 from .folder import Folder
 from .location import expand, filesystem
@@ -52,6 +54,16 @@ class Source:
         """
         for container in self.containers:
             container.prepare()
+
+    def only(self, keys: pa.LargeStringArray) -> Source:
+        """The same source, ready to `read` the images with these keys, and perhaps no others.
+
+        What `prepare` would have to build for all images is built for these alone.
+
+        Raises:
+            PipelineError: if a shard is damaged, or two hold one of these keys.
+        """
+        return Source([container.only(keys) for container in self.containers])
 
     def read(self, key: str) -> bytes:
         """The stored bytes of one image.

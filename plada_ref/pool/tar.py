@@ -16,18 +16,21 @@ from functools import partial
 from typing import IO, Any, NamedTuple
 from zlib import adler32
 
+import pyarrow as pa
+
 from ..errors import PipelineError
 from .keys import KEY_RULES, is_synset_tar, reason_to_skip, shard_key
 from .location import filesystem, fingerprint
-from .offsets import Member, OffsetIndex
+from .offsets import Member, OffsetIndex, ShardIndexes
 from .run import Entry, Run
 
 
 class TarShards:
     """Images in the members of uncompressed tar files."""
 
-    def __init__(self, urls: list[str]) -> None:
+    def __init__(self, urls: list[str], shards: ShardIndexes | None = None) -> None:
         self.urls = urls
+        self._shards = shards or ShardIndexes(urls, locate)
         self._index: OffsetIndex | None = None
 
     def runs(self) -> Iterator[Run]:
@@ -38,7 +41,13 @@ class TarShards:
     def prepare(self) -> None:
         """Build the offset index of all shards, or load it from the cache."""
         if self._index is None:
-            self._index = OffsetIndex.of_shards(self.urls, locate)
+            self._index = self._shards.index()
+
+    def only(self, keys: pa.LargeStringArray) -> TarShards:
+        """These shards, knowing the offsets of these keys alone."""
+        narrowed = TarShards(self.urls, self._shards)
+        narrowed._index = self._shards.index(keys)
+        return narrowed
 
     def read(self, key: str) -> bytes:
         """The bytes of one member; a shard is opened anew each time, so forks do not matter."""

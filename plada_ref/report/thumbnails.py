@@ -13,7 +13,7 @@ from PIL import Image
 
 from pladafmt import Payload
 
-from ..images import ImagePool
+from ..images import ImagePool, ImageSet
 
 PER_CLASS = 10
 """Images of a class at most."""
@@ -83,6 +83,7 @@ def _gallery(payload: Payload, pool: ImagePool, classes: Sequence[int], most: in
     wanted = {
         label: spread(payload.positions[payload.labels == label], PER_CLASS) for label in classes
     }
+    images = pool.only(np.sort(np.concatenate([payload.positions[:0], *wanted.values()])))
     found: dict[int, list[Thumbnail]] = {}
     room, cut = most, False
     # The middle of a class first, so that what is shown when there is little room is typical.
@@ -90,7 +91,7 @@ def _gallery(payload: Payload, pool: ImagePool, classes: Sequence[int], most: in
         for label, positions in wanted.items():
             if turn >= positions.size:
                 continue
-            picture = _thumbnail(pool, int(positions[turn]))
+            picture = _thumbnail(images, int(positions[turn]))
             room -= len(picture.uri)
             if room < 0:
                 cut = True
@@ -109,8 +110,8 @@ def _from_the_middle(count: int) -> list[int]:
     return sorted(range(count), key=lambda number: (abs(number - count // 2), number))
 
 
-def _thumbnail(pool: ImagePool, position: int) -> Thumbnail:
-    image = pool.open_image(position).convert("RGB")
+def _thumbnail(images: ImageSet, position: int) -> Thumbnail:
+    image = images.open_image(position).convert("RGB")
     image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     stream = io.BytesIO()
     image.save(stream, "JPEG", quality=_QUALITY, optimize=True)

@@ -18,7 +18,9 @@ from plada_ref.pool import index_pool, open_source
 def _pool_id(folder: Path, *, seed: int) -> str:
     folder.mkdir()
     write_pool(folder / "pool.tar", size=120, seed=seed)
-    manifest, skipped = index_pool(open_source([str(folder / "pool.tar")]), folder / "pool.parquet")
+    manifest, _, skipped = index_pool(
+        open_source([str(folder / "pool.tar")]), folder / "pool.parquet"
+    )
     assert len(manifest) == 120
     assert not sum(skipped.values())
     return manifest.pool.id.hex()

@@ -17,7 +17,7 @@ import pytest
 
 from plada_ref.errors import PipelineError
 from plada_ref.pool import hashing, open_source
-from plada_ref.pool.hashing import hash_images
+from plada_ref.pool.hashing import hash_images, hash_to_parts
 from plada_ref.pool.processes import in_processes
 from plada_ref.pool.run import Entry, Run
 
@@ -79,12 +79,13 @@ def test_a_damaged_shard_ends_all_workers(tmp_path: Path, make_tar: Any) -> None
     Path(shards[1]).write_bytes(data[: len(data) // 2])
     source, parts = open_source(shards), tmp_path / "parts"
     with pytest.raises(PipelineError, match=r"1\.tar"):
-        hash_images(source, parts=parts, workers=2)
+        hash_to_parts(source, parts, workers=2)
     done = len(list(parts.iterdir()))
     assert 1 <= done < 8, "what was finished is kept, and the rest is not begun"
     make_tar(Path(shards[1]), {"again.png": b"1"})
     told: list[int] = []
-    assert len(hash_images(source, parts=parts, workers=2, on_progress=told.append).keys) == 321
+    again = hash_to_parts(source, parts, workers=2, on_progress=told.append)
+    assert sum(part.images for part in again.parts) == 321
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")

@@ -40,11 +40,13 @@ def test_a_resumed_index_reads_unchanged_shards_once(
     make_tar(shards[1], changed)
     told: list[int] = []
     source = open_source([str(tmp_path / "*.tar")])
-    manifest, _ = index_pool(source, out, on_progress=told.append)
+    manifest = Manifest.read(index_pool(source, out, on_progress=told.append).manifest.path)
     assert walked == ["1.tar", "2.tar"]
     assert sum(told) == source.size()
     assert not (tmp_path / "pool.parquet.parts").exists()
-    fresh, _ = index_pool(open_source([str(tmp_path / "*.tar")]), tmp_path / "fresh.parquet")
+    fresh = Manifest.read(
+        index_pool(open_source([str(tmp_path / "*.tar")]), tmp_path / "fresh.parquet").manifest.path
+    )
     assert manifest.pool == fresh.pool == Manifest.read(out).pool
     assert out.read_bytes() == (tmp_path / "fresh.parquet").read_bytes()
 
@@ -68,7 +70,7 @@ def test_a_resumed_folder_keeps_its_counts(
     monkeypatch.setattr(filesystem(str(tmp_path))[0], "cat_file", failing)
     with pytest.raises(KeyboardInterrupt):
         index_pool(source, tmp_path / "pool.parquet")
-    manifest, skipped = index_pool(source, tmp_path / "pool.parquet")
+    manifest, _, skipped = index_pool(source, tmp_path / "pool.parquet")
     assert calls == 20 + len(images) - 14
     assert len(manifest) == len(images)
     assert skipped == {"hidden": 1, "not-an-image": 1}
@@ -78,19 +80,21 @@ def test_a_pool_only_grows(tmp_path: Path, make_folder: Any, images: dict[str, b
     keys = sorted(images)
     root = make_folder(tmp_path / "images", {key: images[key] for key in keys[10:]})
     source = open_source([str(root)])
-    first, _ = index_pool(source, tmp_path / "first.parquet")
+    first = Manifest.read(index_pool(source, tmp_path / "first.parquet").manifest.path)
     semantic = first.arranged(np.arange(len(first))[::-1].copy(), "semantic")
 
     make_folder(root, images)
     for old in (first, semantic):
-        grown, _ = index_pool(source, tmp_path / "grown.parquet", extend=old)
+        grown = Manifest.read(
+            index_pool(source, tmp_path / "grown.parquet", extend=old).manifest.path
+        )
         again = Manifest.read(tmp_path / "grown.parquet")
         assert again.keys.to_pylist() == old.keys.to_pylist() + keys[:10]
         assert again.prefix_id(len(old)) == old.pool.id
         assert (again.order, again.generations) == (old.order, (20, 30))
-    same, _ = index_pool(source, tmp_path / "same.parquet", extend=grown)
+    same = Manifest.read(index_pool(source, tmp_path / "same.parquet", extend=grown).manifest.path)
     assert (same.pool, same.generations) == (grown.pool, (20, 30))
-    unextended, _ = index_pool(source, tmp_path / "other.parquet")
+    unextended = Manifest.read(index_pool(source, tmp_path / "other.parquet").manifest.path)
     assert unextended.pool != grown.pool
 
     (root / keys[12]).write_bytes(b"other bytes")

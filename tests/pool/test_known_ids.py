@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from plada_ref.pool import known_ids
-from pladafmt.merkle import TreeHasher, prefix_ids
+from pladafmt.merkle import TreeHasher
 
 
 @pytest.fixture
@@ -17,11 +16,12 @@ def computed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[int]:
     """Sizes of the pools whose tree hash was computed."""
     sizes: list[int] = []
 
-    def spy(digests: np.ndarray, wanted: Iterable[int]) -> dict[int, bytes]:
-        sizes.append(len(digests))
-        return prefix_ids(digests, wanted)
+    class Spy(TreeHasher):
+        def root(self) -> bytes:
+            sizes.append(self.size)
+            return super().root()
 
-    monkeypatch.setattr(known_ids, "prefix_ids", spy)
+    monkeypatch.setattr(known_ids, "TreeHasher", Spy)
     monkeypatch.setattr(known_ids, "FEW", 10)
     monkeypatch.setenv("PLADA_CACHE", str(tmp_path))
     return sizes

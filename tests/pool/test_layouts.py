@@ -68,18 +68,20 @@ KINDS = ("folders", "one tar with folders", "tar of each synset", "tar of tars",
 def test_one_pool_in_every_layout(
     tmp_path: Path, synsets: Any, make_tar: Any, make_folder: Any
 ) -> None:
-    specs, manifests = {}, {}
+    specs, manifests, skipped = {}, {}, {}
     for kind in KINDS:
         (tmp_path / kind).mkdir()
         specs[kind] = _layout(kind, tmp_path / kind, synsets, make_tar, make_folder)
-        manifests[kind] = index_pool(open_source([specs[kind]]), tmp_path / f"{kind}.parquet")
+        out = tmp_path / f"{kind}.parquet"
+        skipped[kind] = index_pool(open_source([specs[kind]]), out).skipped
+        manifests[kind] = Manifest.read(out)
     keyed = _keyed(synsets)
-    first = manifests["folders"][0]
+    first = manifests["folders"]
     assert first.keys.to_pylist() == sorted(keyed)
-    for kind, (manifest, skipped) in manifests.items():
+    for kind, manifest in manifests.items():
         assert manifest.pool == first.pool, kind
         assert manifest.keys.equals(first.keys), kind
-        assert skipped == {}, kind
+        assert skipped[kind] == {}, kind
     # A manifest of one layout serves a client that stores another.
     for kind in KINDS:
         pool = LocalPool(
@@ -92,8 +94,9 @@ def test_a_flat_folder_is_the_same_pool(tmp_path: Path, synsets: Any, make_folde
     """Its keys have no folder, since they are paths, but they sort alike."""
     flat = {name: data for some in synsets.values() for name, data in some.items()}
     specs = (make_folder(tmp_path / "flat", flat), make_folder(tmp_path / "deep", _keyed(synsets)))
+    out = tmp_path / "pool.parquet"
     flat_pool, deep_pool = (
-        index_pool(open_source([str(spec)]), tmp_path / "pool.parquet")[0] for spec in specs
+        Manifest.read(index_pool(open_source([str(spec)]), out).manifest.path) for spec in specs
     )
     assert flat_pool.pool == deep_pool.pool
     assert flat_pool.keys.to_pylist() == sorted(flat)
@@ -172,6 +175,6 @@ def test_other_tars_in_a_shard_are_no_images(tmp_path: Path, make_tar: Any) -> N
         "000001.jpg": b"image",
     }
     shard = make_tar(tmp_path / "pool.tar", members)
-    manifest, skipped = index_pool(open_source([str(shard)]), tmp_path / "pool.parquet")
-    assert manifest.keys.to_pylist() == ["000001.jpg"]
+    manifest, _, skipped = index_pool(open_source([str(shard)]), tmp_path / "pool.parquet")
+    assert Manifest.read(manifest.path).keys.to_pylist() == ["000001.jpg"]
     assert skipped == {"not-an-image": 2}

@@ -83,7 +83,7 @@ def test_missing_and_undecodable_images(
     stored = dict(images) | {"a.png": b"no image at all"}
     root = make_folder(tmp_path / "images", stored)
     source = open_source([str(root)])
-    manifest, _ = index_pool(source, tmp_path / "pool.parquet")
+    manifest = Manifest.read(index_pool(source, tmp_path / "pool.parquet").manifest.path)
     pool = LocalPool(manifest, source)
     assert pool.read(0) == b"no image at all"
     with pytest.raises(UnreadableImage, match=r"'a\.png' at position 0"):
@@ -113,7 +113,7 @@ def test_which_payloads_a_pool_serves(pool: LocalPool) -> None:
 
 def test_real_photographs(tmp_path: Path, real_pool: str) -> None:
     source = open_source([real_pool])
-    manifest, skipped = index_pool(source, tmp_path / "pool.parquet")
+    manifest, _, skipped = index_pool(source, tmp_path / "pool.parquet")
     assert len(manifest) >= 50_000
     assert not skipped
     pool = LocalPool(Manifest.read(tmp_path / "pool.parquet"), source)

@@ -72,7 +72,9 @@ def root(make_folder: Any, digit_images: dict[str, bytes], tmp_path_factory: Any
 @pytest.fixture(scope="module")
 def pool(root: Path, tmp_path_factory: Any) -> LocalPool:
     source = open_source([str(root)])
-    manifest, _ = index_pool(source, tmp_path_factory.mktemp("order") / "pool.parquet")
+    manifest = Manifest.read(
+        index_pool(source, tmp_path_factory.mktemp("order") / "pool.parquet").manifest.path
+    )
     return LocalPool(manifest, source)
 
 
@@ -223,7 +225,7 @@ def test_few_images(
 ) -> None:
     some = dict(list(digit_images.items())[:count])
     source = open_source([str(make_folder(tmp_path / "images", some))])
-    manifest, _ = index_pool(source, tmp_path / "pool.parquet")
+    manifest = Manifest.read(index_pool(source, tmp_path / "pool.parquet").manifest.path)
     found = ordered(LocalPool(manifest, source), tmp_path / "scratch")
     assert len(found.places) == count
     found.write(tmp_path / "order.plada")
@@ -242,7 +244,7 @@ def test_no_image_and_equal_images(make_folder: Any, tmp_path: Path) -> None:
     same = png(Image.new("L", (8, 8), 7))
     root = make_folder(tmp_path / "images", {f"{number:02d}.png": same for number in range(50)})
     source = open_source([str(root)])
-    manifest, _ = index_pool(source, tmp_path / "pool.parquet")
+    manifest = Manifest.read(index_pool(source, tmp_path / "pool.parquet").manifest.path)
     found = ordered(LocalPool(manifest, source), tmp_path / "scratch", slices=1)
     assert found.apply(manifest).keys.to_pylist() == manifest.keys.to_pylist()
 
@@ -264,7 +266,7 @@ def test_folders_draw_images_together(
     names = list(digit_images)
     in_folders = {f"{'ab'[i % 2]}/{name}": digit_images[name] for i, name in enumerate(names)}
     source = open_source([str(make_folder(tmp_path / "images", in_folders))])
-    manifest, _ = index_pool(source, tmp_path / "pool.parquet")
+    manifest = Manifest.read(index_pool(source, tmp_path / "pool.parquet").manifest.path)
     numbers = folders_of(manifest.keys)
     assert numbers is not None and np.bincount(numbers).tolist() == [120, 120]
     pool = LocalPool(manifest, source)
