@@ -109,7 +109,8 @@ def _prepared(
             for chunk in stretch
             for start in range(0, len(chunk), batch_size)
         ]
-        known = pool.only(np.concatenate([np.array(chunk) for chunk in sorted(stretch, key=min)]))
+        ascending = sorted(stretch, key=lambda chunk: chunk.start)
+        known = pool.only(np.concatenate([np.array(chunk) for chunk in ascending]))
         yield from loaded(PreparedImages(known, preparation), batches, workers=workers, pin=pin)
 
 

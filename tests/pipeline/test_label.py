@@ -14,17 +14,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from typer.testing import CliRunner
 
 from plada_ref.checkpoint import Checkpoint
 from plada_ref.cli import app
+from plada_ref.engines import labelling
 from plada_ref.engines.labelling import Chunk, label_chunks
 from plada_ref.label import label, parts_folder
 from plada_ref.learn import teach
 from plada_ref.loading import PreparedImages
 from plada_ref.output import Output
+from plada_ref.pool import ManifestFile, StoredPool, VerifiedImages, open_source
 from plada_ref.recipe import recipe
 from plada_ref.scores import Scores, ScoreTable, score
 from plada_ref.task import Task
@@ -75,6 +78,38 @@ def test_killed_label_resumes_to_the_same_table(
     assert sum(result["pseudo_labels_per_class"]) == len(digit_pool.truth)
     assert out.read_bytes() == whole.read_bytes()
     assert not parts.exists()
+
+
+def test_a_pool_known_stretch_by_stretch_gets_the_same_table(
+    teacher: Checkpoint,
+    digit_pool: DigitPool,
+    output: Output,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    whole = label(digit_pool.open(), teacher, device=CPU, output=output, workers=0)
+    monkeypatch.setattr(labelling, "STRETCH", 2500)
+    stored = StoredPool(ManifestFile(digit_pool.manifest), open_source([str(digit_pool.shard)]))
+    asked: list[np.ndarray] = []
+
+    class Spy:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(stored, name)
+
+        def __len__(self) -> int:
+            return len(stored)
+
+        def only(self, positions: npt.ArrayLike) -> VerifiedImages:
+            asked.append(np.asarray(positions))
+            return stored.only(positions)
+
+    table = label(Spy(), teacher, device=CPU, output=output, workers=0)
+    assert _same(table, whole)
+    assert [len(positions) for positions in asked] == [2048, 2048, len(whole) - 4096]
+    assert (np.concatenate(asked) == np.arange(len(whole))).all()
+    # What is known of one stretch does not serve another.
+    with pytest.raises(IndexError):
+        stored.only(asked[1]).open_image(0)
 
 
 def test_table_is_the_teachers_word_and_parts_are_bound_to_it(

@@ -74,18 +74,18 @@ def test_others_help_once_there_is_much_to_read(
 
 
 def test_a_damaged_shard_ends_all_workers(tmp_path: Path, make_tar: Any) -> None:
-    shards = _shards(tmp_path, make_tar, 9)
+    shards = _shards(tmp_path, make_tar, 20)
     data = Path(shards[1]).read_bytes()
     Path(shards[1]).write_bytes(data[: len(data) // 2])
     source, parts = open_source(shards), tmp_path / "parts"
     with pytest.raises(PipelineError, match=r"1\.tar"):
         hash_to_parts(source, parts, workers=2)
     done = len(list(parts.iterdir()))
-    assert 1 <= done < 8, "what was finished is kept, and the rest is not begun"
+    assert 1 <= done <= 9, "what was finished is kept, and the rest is not given out"
     make_tar(Path(shards[1]), {"again.png": b"1"})
     told: list[int] = []
     again = hash_to_parts(source, parts, workers=2, on_progress=told.append)
-    assert sum(part.images for part in again.parts) == 321
+    assert sum(part.images for part in again.parts) == 761
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")

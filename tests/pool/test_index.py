@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from plada_ref.errors import PipelineError
-from plada_ref.pool import Manifest, folder, index_pool, open_source
+from plada_ref.pool import Manifest, folder, index, index_pool, open_source
 from plada_ref.pool import tar as tar_module
+from plada_ref.pool.hashing import HashedParts
 from plada_ref.pool.location import filesystem
+from plada_ref.pool.parts import Part
 
 
 def test_a_resumed_index_reads_unchanged_shards_once(
@@ -112,3 +114,53 @@ def test_no_images(tmp_path: Path, make_tar: Any) -> None:
         with pytest.raises(PipelineError, match=r"no image \(skipped: 1 not-an-image\)"):
             index_pool(open_source([spec]), tmp_path / "pool.parquet")
     assert not (tmp_path / "pool.parquet.parts").exists()
+
+
+def test_a_pool_in_key_order_is_never_all_in_memory(
+    tmp_path: Path, make_tar: Any, images: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the manifest is the one of shards that overlap, whose images have to be sorted."""
+    items = sorted(images.items())
+    for name, parts in {
+        "apart": [dict(items[start : start + 7][::-1]) for start in range(0, 30, 7)],
+        "overlap": [dict(items[start::4]) for start in range(4)],
+    }.items():
+        (tmp_path / name).mkdir()
+        for number, part in enumerate(reversed(parts)):
+            make_tar(tmp_path / name / f"{number}.tar", part)
+    overlap = index_pool(open_source([str(tmp_path / "overlap/*.tar")]), tmp_path / "overlap.pq")
+
+    def no_need(found: Any) -> None:
+        raise AssertionError("all images were collected")
+
+    monkeypatch.setattr(HashedParts, "collected", no_need)
+    apart = index_pool(open_source([str(tmp_path / "apart/*.tar")]), tmp_path / "apart.pq")
+    assert (tmp_path / "apart.pq").read_bytes() == (tmp_path / "overlap.pq").read_bytes()
+    assert apart.manifest.pool == overlap.manifest.pool
+    assert apart.bytes == overlap.bytes == sum(map(len, images.values()))
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_a_key_in_two_shards(
+    tmp_path: Path, make_tar: Any, images: dict[str, bytes], apart: bool
+) -> None:
+    items = sorted(images.items())
+    first, second = (items[:16], items[15:]) if apart else (items[::2], items[10:13])
+    shards = [make_tar(tmp_path / f"{n}.tar", dict(p)) for n, p in enumerate((first, second))]
+    with pytest.raises(PipelineError, match=r"is stored in .*0\.tar' and in .*1\.tar'"):
+        index_pool(open_source(list(map(str, shards))), tmp_path / "pool.parquet")
+    assert not (tmp_path / "pool.parquet").exists()
+
+
+def test_a_part_that_goes_while_it_is_in_use(
+    tmp_path: Path, make_tar: Any, images: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = open_source([str(make_tar(tmp_path / "pool.tar", images))])
+
+    def remove(parts: list[Part]) -> list[Part]:
+        parts[0].path.unlink()
+        return parts
+
+    monkeypatch.setattr(index, "in_key_order", remove)
+    with pytest.raises(PipelineError, match=r"removed or damaged .* while it was in use"):
+        index_pool(source, tmp_path / "pool.parquet")
