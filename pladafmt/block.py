@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,8 @@ from .errors import Malformed
 from .head import Head
 from .limits import most_bitmap_span
 from .streams import Stored
+
+Positions = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
@@ -138,8 +141,14 @@ def read_fields(body: bytes, offset: int, head: Head) -> Fields:
     )
 
 
-def decode(fields: Fields, head: Head) -> Block:
+def decode(
+    fields: Fields, head: Head, *, on_positions: Callable[[Positions], None] | None = None
+) -> Block:
     """Decode the streams of a block; every size is settled before the first is decoded.
+
+    Args:
+        on_positions: called with the block's positions before its labels are decoded; they do not
+            change any more.
 
     Raises:
         PladaError: for a stream that breaks a rule.
@@ -174,6 +183,10 @@ def decode(fields: Fields, head: Head) -> Block:
     relative = encoding.decode(
         fields.positions.decode(sizes[0]), fields.span, fields.count, fields.positions.offset
     )
+    relative += fields.first
+    positions = relative.view(np.uint64)
+    if on_positions is not None:
+        on_positions(positions)
     label_stream = fields.labels.decode(sizes[1])
     if fields.shift:
         found = dense.decode_labels(
@@ -194,9 +207,8 @@ def decode(fields: Fields, head: Head) -> Block:
             head.weight_bits,
             fields.weights.offset,
         )
-    relative += fields.first
     return Block(
-        positions=relative.view(np.uint64),
+        positions=positions,
         labels=found,
         codes=codes,
         end=fields.first + fields.span,

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from construct import Struct
 
 from . import block, chunks, classmap, head, layout, metadata, signature_chunk
-from .content import CHECK_BYTES, hash_content
+from .content import CHECK_BYTES, PositionHash, hash_content
 from .encodings import NAMES
 from .errors import Corrupt, Malformed, Noncanonical, Unsupported
 from .ledger import Ledger
@@ -59,6 +59,7 @@ class Reader:
     metadata: dict[str, Any] | None = None
     blocks: list[block.Block] = field(default_factory=list)
     signature: signature_chunk.SignatureChunk | None = None
+    position_hash: PositionHash | None = None
     kept_so_far: int = 0
     used: int = 0
     content_id: bytes | None = None
@@ -242,7 +243,9 @@ class Reader:
                 offset=fields.ranges["count"][0],
                 field="BLOCK.count",
             )
-        decoded = block.decode(fields, self.head)
+        if self.position_hash is None:
+            self.position_hash = PositionHash(self.head.pool)
+        decoded = block.decode(fields, self.head, on_positions=self.position_hash.update)
         self.blocks.append(decoded)
         self.kept_so_far += fields.count
         self.used |= decoded.used
@@ -291,7 +294,13 @@ class Reader:
             identifiers=self.identifiers,
             weight_scale=scale,
         )
-        self.content_id = hash_content(payload, scale, codes, class_map=self.class_map)
+        self.content_id = hash_content(
+            payload,
+            scale,
+            codes,
+            class_map=self.class_map,
+            positions=None if self.position_hash is None else self.position_hash.digest(),
+        )
         if self.content_id[:CHECK_BYTES] != self.head.check:
             raise Corrupt(
                 "content-check",

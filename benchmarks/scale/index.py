@@ -20,7 +20,8 @@ SHARE = 0.8
 
 SECONDS = 5
 SHARDS = 2
-SHARD_BYTES = 256_000_000
+SHARD_BYTES = 1_000_000_000
+"""About as large as shards of large pools are; starting a process takes 50 ms."""
 
 
 def measure(settings: Settings) -> Part:

@@ -74,5 +74,6 @@ def decode(stream: bytes, span: int, count: int, offset: int) -> npt.NDArray[np.
     # Distances, which add up to positions in place: one array of `count` and no second.
     relative = np.ones(count, dtype=np.int64)
     relative[0] = 0
-    relative[np.cumsum(kept[:-1])] += lengths[runs:]
+    # No run is empty, so none of these is the first or comes twice.
+    relative[np.cumsum(kept[:-1])] = lengths[runs:] + 1
     return np.cumsum(relative, out=relative)
