@@ -19,8 +19,8 @@ POOL_LEAF = b"plada-pool-1\0"
 _LEAF = b"\x00"
 _NODE = b"\x01"
 
-_SLICE = 2**16
-"""Digests copied at a time, so that a large pool's are not all held twice."""
+_SLICE = 2**12
+"""Leaves of a subtree that is hashed level by level; a power of two."""
 
 
 class TreeHasher:
@@ -44,14 +44,7 @@ class TreeHasher:
 
     def append(self, digest: bytes) -> None:
         """Append one leaf: for a pool, the 32-byte SHA-256 of the stored image bytes."""
-        sha256 = hashlib.sha256
-        node = sha256(self._prefix + digest).digest()
-        size = self._size
-        while size & 1:  # Two complete subtrees of one size make the next larger one.
-            node = sha256(_NODE + self._subtrees.pop() + node).digest()
-            size >>= 1
-        self._subtrees.append(node)
-        self._size += 1
+        self._add(hashlib.sha256(self._prefix + digest).digest(), 1)
 
     def extend(self, digests: npt.NDArray[np.uint8]) -> None:
         """Append the rows of `digests`, shape (n, 32) uint8, in order."""
@@ -59,11 +52,36 @@ class TreeHasher:
             raise ValueError(
                 f"digests are an (n, 32) array of uint8, not {digests.shape} of {digests.dtype}"
             )
-        # Slices of raw bytes: an array row per leaf would take most of the time.
-        for first in range(0, len(digests), _SLICE):
-            rows = digests[first : first + _SLICE].tobytes()
-            for start in range(0, len(rows), 32):
-                self.append(rows[start : start + 32])
+        first = 0
+        while first < len(digests):
+            # Up to the next place where a complete subtree of a slice's size can begin.
+            stop = first + _SLICE - self._size % _SLICE
+            # Raw bytes: an array row per leaf would take most of the time.
+            rows = digests[first:stop].tobytes()
+            if len(rows) == 32 * _SLICE:
+                self._add(self._complete(rows), _SLICE)
+            else:
+                for start in range(0, len(rows), 32):
+                    self.append(rows[start : start + 32])
+            first = stop
+
+    def _complete(self, rows: bytes) -> bytes:
+        """The root over a slice: in two thirds of the time that one leaf after the other takes."""
+        sha256, prefix = hashlib.sha256, self._prefix
+        level = [sha256(prefix + rows[at : at + 32]).digest() for at in range(0, len(rows), 32)]
+        while len(level) > 1:
+            pairs = zip(level[::2], level[1::2], strict=True)
+            level = [sha256(_NODE + left + right).digest() for left, right in pairs]
+        return level[0]
+
+    def _add(self, node: bytes, leaves: int) -> None:
+        """Append a complete subtree of so many leaves, a power of two that divides the size."""
+        size = self._size // leaves
+        while size & 1:  # Two complete subtrees of one size make the next larger one.
+            node = hashlib.sha256(_NODE + self._subtrees.pop() + node).digest()
+            size >>= 1
+        self._subtrees.append(node)
+        self._size += leaves
 
     def root(self) -> bytes:
         """The 32-byte tree hash of the leaves so far; SHA-256 of nothing when there are none."""

@@ -47,7 +47,7 @@ def test_blocks_are_hashed_one_after_the_other(who: str, size: int, kind: str) -
     hasher = PositionHash(pool)
     for start in range(0, len(positions), 70_000):
         hasher.update(payload.positions[start : start + 70_000])
-    assert hasher.digest() == hashlib.sha256(positions.astype(kind)).digest()
+    assert hasher.digest() == hashlib.sha256(positions.astype(kind).tobytes()).digest()
     assert content.hash_content(payload, None, None, positions=hasher.digest()) == (
         content.content_id(payload)
     )

@@ -6,9 +6,10 @@ import hashlib
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pladafmt import merkle
 from pladafmt.merkle import POOL_LEAF, TreeHasher, prefix_ids
 
 # The leaf inputs and roots that Certificate Transparency implementations test with.
@@ -44,6 +45,12 @@ def test_published_roots() -> None:
     assert roots == CT_ROOTS
 
 
+@pytest.fixture(autouse=True)
+def _slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test sets is set back."""
+    monkeypatch.setattr(merkle, "_SLICE", merkle._SLICE)
+
+
 def recursive(leaves: list[bytes]) -> bytes:
     """RFC 9162, section 2.1.1, word for word."""
     if not leaves:
@@ -56,11 +63,14 @@ def recursive(leaves: list[bytes]) -> bytes:
     return hashlib.sha256(b"\x01" + recursive(leaves[:k]) + recursive(leaves[k:])).digest()
 
 
-@given(st.integers(0, 300), st.data())
-def test_every_prefix_is_the_recursive_hash(count: int, data: st.DataObject) -> None:
-    digests = [hashlib.sha256(bytes([number % 7])).digest() for number in range(count)]
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 300), st.sampled_from([1, 2, 16, 4096]), st.data())
+def test_every_prefix_is_the_recursive_hash(count: int, step: int, data: st.DataObject) -> None:
+    digests = [hashlib.sha256(number.to_bytes(2, "big")).digest() for number in range(count)]
     rows = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 32)
     sizes = data.draw(st.lists(st.integers(0, count)))
+    # Slices of a few leaves, so that whole ones and remainders alternate.
+    merkle._SLICE = step
     for size, found in prefix_ids(rows, sizes).items():
         assert found == recursive([POOL_LEAF + digest for digest in digests[:size]])
 
