@@ -3,7 +3,7 @@
     python -m benchmarks.scale --json
     python -m benchmarks.scale --part prune encode index
     python -m benchmarks.scale --part label --weights tf_efficientnet_lite0.safetensors
-    python -m benchmarks.scale --part million --pools 10000 100000 1000000
+    python -m benchmarks.scale --part million --pools 10000 100000 1000000 --figure curve.png
     python -m benchmarks.scale --quick
 
 Scores, labels, digests and images are made up; the number of images in each synset is real. Every
@@ -63,6 +63,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(table(parts))
     if settings.images < IMAGES:
         print(f"{settings.images:,} images: fixed costs decide, and the limits are not meant.")
+    if options.figure:
+        # Only a figure needs Matplotlib.
+        from .figure import draw
+
+        for part in parts:
+            if part.name == "million":
+                draw(part.figures, options.figure)
     if options.json:
         result = {
             "benchmark": "scale",
@@ -99,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--work", type=Path, metavar="FOLDER", help="where temporary files may lie")
     parser.add_argument("--seed", type=int, default=0, help="of everything that is drawn")
     parser.add_argument("--quick", action="store_true", help="everything small, in a minute")
+    parser.add_argument("--figure", metavar="FILE", help="draw the memory of the part million")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
     return parser
 

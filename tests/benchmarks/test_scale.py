@@ -24,7 +24,10 @@ COMMANDS = ["index", "label", "prune", "encode", "decode", "train"]
 
 
 def test_quick_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    scale.main(["--quick", "--json", "--work", str(tmp_path)])
+    figure = tmp_path / "curve.png"
+    scale.main(["--quick", "--json", "--work", str(tmp_path), "--figure", str(figure)])
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    figure.unlink()
     printed = capsys.readouterr().out.splitlines()
     result = json.loads(printed[-1])
     assert list(result["parts"]) == ["prune", "encode", "index", "label", "million"]
