@@ -135,7 +135,8 @@ class ManifestFile:
             with self._opened() as file:
                 metadata = file.metadata.metadata or {}
                 _check_layout(file.schema_arrow, metadata, self.path)
-                rows = file.metadata.num_rows
+                # Not the file's own count, which may be another: rows are found by their groups.
+                rows = int(_group_bounds(file)[-1])
         self.facts = _facts(metadata, self.path)
         self._check_count(rows)
 
@@ -155,7 +156,6 @@ class ManifestFile:
         """
         for batch in self._batches(_SCHEMA.names, start, len(self) if stop is None else stop):
             keys, digests, sizes = batch.columns
-            keys.validate(full=True)
             yield Rows(keys, digest_rows(digests), sizes.to_numpy(zero_copy_only=False))
 
     def checked(self) -> Iterator[Rows]:
@@ -228,24 +228,21 @@ class ManifestFile:
 
     def _batches(self, columns: list[str], start: int, stop: int) -> Iterator[Any]:
         """Record batches with no empty cell, of exactly the rows from `start` to before `stop`."""
+        if stop <= start:
+            return
         with _readable(self.path), self._opened() as file:
-            ends = np.cumsum([0, *_group_sizes(file)])
-            groups = range(file.num_row_groups)
-            groups = groups[
-                max(0, int(np.searchsorted(ends, start, side="right")) - 1) : int(
-                    np.searchsorted(ends, stop)
-                )
-            ]
-            if stop <= start or not len(groups):
-                return
-            at = int(ends[groups[0]])
+            bounds = _group_bounds(file)
+            first = int(np.searchsorted(bounds, start, side="right")) - 1
+            groups = list(range(first, int(np.searchsorted(bounds, stop))))
+            at = int(bounds[first])
             for batch in file.iter_batches(
-                _ROWS_AT_A_TIME, row_groups=list(groups), columns=columns, use_threads=False
+                _ROWS_AT_A_TIME, row_groups=groups, columns=columns, use_threads=False
             ):
                 first, last = max(start - at, 0), min(stop - at, len(batch))
                 at += len(batch)
                 if first >= last:
                     continue
+                batch.validate(full=True)  # Keys from a stranger need not be UTF-8.
                 if any(column.null_count for column in batch.columns):
                     raise PipelineError(
                         f"The manifest {self.path!r} has empty cells; it is damaged."
@@ -319,8 +316,12 @@ def _groups(pieces: Iterable[Rows]) -> Iterator[pa.Table]:
         yield waiting.combine_chunks()
 
 
-def _group_sizes(file: pq.ParquetFile) -> list[int]:
-    return [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+def _group_bounds(file: pq.ParquetFile) -> npt.NDArray[np.int64]:
+    """The row before which each row group begins, and the number of all rows."""
+    sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+    if min(sizes, default=0) < 0:
+        raise pa.ArrowInvalid("a row group has less than no rows")
+    return np.cumsum([0, *sizes], dtype=np.int64)
 
 
 @contextmanager

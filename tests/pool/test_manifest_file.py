@@ -146,3 +146,24 @@ def test_a_file_does_not_show_in_which_pieces_it_was_written(tmp_path: Path) -> 
         manifest_file.write(tmp_path / "pieces.parquet", pieces, facts)
         written = (tmp_path / "pieces.parquet").read_bytes()
         assert written == (tmp_path / "whole.parquet").read_bytes()
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.data())
+def test_a_changed_byte_is_an_error_or_found_by_the_pool_id(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "changed.parquet"
+    whole = manifest_of([f"{number:02d}" for number in range(20)])
+    whole.write(path)
+    raw = bytearray(path.read_bytes())
+    raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(raw)
+    try:
+        file = ManifestFile(path)
+        chosen = file.select([0, 9, 19])
+        file.serve(whole.pool)
+        assert file.select([5, 17], check=False).positions.tolist() == [5, 17]
+    except (PipelineError, Mismatch):
+        return
+    assert (chosen.digests == whole.digests[[0, 9, 19]]).all()
