@@ -150,6 +150,7 @@ def _shard_table(url: str, locate: Callable[[str], Iterable[Member]]) -> pa.Tabl
     cached = cache_folder("shards") / f"{name[:32]}.parquet"
     try:
         table = pq.read_table(cached)
+        table.validate(full=True)
         if table.schema.equals(_SCHEMA):
             return table
     except (OSError, pa.ArrowException):

@@ -6,6 +6,7 @@ With them an interrupted run need not begin anew, and not all of them need be in
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -80,14 +81,17 @@ def load(run: Run, folder: Path) -> pa.Table | None:
     try:
         with pq.ParquetFile(_path(run, folder)) as file:
             table = file.read()
-    except (OSError, pa.ArrowException):
+        table.validate(full=True)
+        stored = table.schema.metadata or {}
+        if stored.get(b"plada.fingerprint") != run.fingerprint.encode():
+            return None
+        table = table.replace_schema_metadata(None).cast(SCHEMA)
+        skipped = Counter[str](json.loads(stored[b"plada.skipped"]))
+    except (OSError, pa.ArrowException, KeyError, ValueError, TypeError):
         return None  # Not there, or damaged: hash the run again.
-    stored = table.schema.metadata or {}
-    if stored.get(b"plada.fingerprint") != run.fingerprint.encode():
-        return None
     run.skipped.clear()
-    run.skipped.update(json.loads(stored[b"plada.skipped"]))
-    return table.replace_schema_metadata(None)
+    run.skipped.update(skipped)
+    return table
 
 
 def store(run: Run, table: pa.Table, folder: Path) -> None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from plada_ref.errors import PipelineError
-from plada_ref.pool import Manifest, folder, index, index_pool, open_source
+from plada_ref.pool import Manifest, folder, index, index_pool, open_source, parts
 from plada_ref.pool import tar as tar_module
 from plada_ref.pool.hashing import HashedParts
 from plada_ref.pool.location import filesystem
-from plada_ref.pool.parts import Part
+from plada_ref.pool.parts import SCHEMA, Part
+from plada_ref.pool.run import Run
 
 
 def test_a_resumed_index_reads_unchanged_shards_once(
@@ -121,12 +126,12 @@ def test_a_pool_in_key_order_is_never_all_in_memory(
 ) -> None:
     """And the manifest is the one of shards that overlap, whose images have to be sorted."""
     items = sorted(images.items())
-    for name, parts in {
+    for name, shards in {
         "apart": [dict(items[start : start + 7][::-1]) for start in range(0, 30, 7)],
         "overlap": [dict(items[start::4]) for start in range(4)],
     }.items():
         (tmp_path / name).mkdir()
-        for number, part in enumerate(reversed(parts)):
+        for number, part in enumerate(reversed(shards)):
             make_tar(tmp_path / name / f"{number}.tar", part)
     overlap = index_pool(open_source([str(tmp_path / "overlap/*.tar")]), tmp_path / "overlap.pq")
 
@@ -150,6 +155,24 @@ def test_a_key_in_two_shards(
     with pytest.raises(PipelineError, match=r"is stored in .*0\.tar' and in .*1\.tar'"):
         index_pool(open_source(list(map(str, shards))), tmp_path / "pool.parquet")
     assert not (tmp_path / "pool.parquet").exists()
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_damaged_part_is_made_again(tmp_path: Path, data: st.DataObject) -> None:
+    run = Run("a.tar", "as it was", 0, lambda skipped: iter(()), Counter({"hidden": 1}))
+    table = pa.table(
+        {"key": ["a", "b"], "sha256": [b"x" * 32, b"y" * 32], "size": [1, 2]}, schema=SCHEMA
+    )
+    parts.store(run, table, tmp_path)
+    (path,) = tmp_path.iterdir()
+    raw = bytearray(path.read_bytes())
+    raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(raw)
+    found = parts.load(run, tmp_path)
+    if found is not None:
+        assert found.schema.equals(SCHEMA)
+        assert Part.of(run, found, tmp_path).images == 2
 
 
 def test_a_part_that_goes_while_it_is_in_use(
