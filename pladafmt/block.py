@@ -8,13 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from . import dense, encodings, labels, layout, weights
+from . import dense, encodings, labels, layout, threads, weights
 from .errors import Malformed
 from .head import Head
 from .limits import most_bitmap_span
 from .streams import Stored
 
-Positions = npt.NDArray[np.uint64]
+Labels = npt.NDArray[np.uint16]
+
+MANY = 1 << 16
+"""Images of a block whose labels are worth a thread."""
 
 
 @dataclass(frozen=True)
@@ -142,13 +145,13 @@ def read_fields(body: bytes, offset: int, head: Head) -> Fields:
 
 
 def decode(
-    fields: Fields, head: Head, *, on_positions: Callable[[Positions], None] | None = None
+    fields: Fields, head: Head, *, on_labels: Callable[[Labels], None] = lambda labels: None
 ) -> Block:
     """Decode the streams of a block; every size is settled before the first is decoded.
 
     Args:
-        on_positions: called with the block's positions before its labels are decoded; they do not
-            change any more.
+        on_labels: called with the block's labels, perhaps by another thread, while positions are
+            still being decoded. It returns before `decode` does.
 
     Raises:
         PladaError: for a stream that breaks a rule.
@@ -180,25 +183,32 @@ def decode(
             )
         stream.require_size(low, high)
         sizes.append(size)
+
+    def plain_labels() -> Labels:
+        stream = fields.labels.decode(sizes[1])
+        found = labels.decode(stream, head.classes, fields.count, fields.labels.offset)
+        on_labels(found)
+        return found
+
+    beside = None
+    if not fields.shift and fields.count >= MANY and threads.cores() > 1:
+        beside = threads.Beside(plain_labels)
+    # If both streams break a rule, the error is that of the positions.
     relative = encoding.decode(
         fields.positions.decode(sizes[0]), fields.span, fields.count, fields.positions.offset
     )
-    relative += fields.first
-    positions = relative.view(np.uint64)
-    if on_positions is not None:
-        on_positions(positions)
-    label_stream = fields.labels.decode(sizes[1])
     if fields.shift:
         found = dense.decode_labels(
-            label_stream,
+            fields.labels.decode(sizes[1]),
             dense.kinds_of(relative),
             head.classes,
             fields.shift,
             offset=fields.labels.offset,
             field=labels.FIELD,
         )
+        on_labels(found)
     else:
-        found = labels.decode(label_stream, head.classes, fields.count, fields.labels.offset)
+        found = plain_labels() if beside is None else beside.result()
     codes = None
     if fields.weights is not None:
         codes = weights.unpack(
@@ -207,8 +217,9 @@ def decode(
             head.weight_bits,
             fields.weights.offset,
         )
+    relative += fields.first
     return Block(
-        positions=positions,
+        positions=relative.view(np.uint64),
         labels=found,
         codes=codes,
         end=fields.first + fields.span,

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from threading import Thread
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from . import classmap
-from .payload import Payload, PoolRef
-from .threads import cores
+from .payload import Payload
 from .weights import WeightScale
 
 TAG = b"plada-1-content\0"
 CHECK_BYTES = 4
 """How many bytes of the content id stand in HEAD."""
 
-MANY = 1 << 16
-"""Positions whose hash takes longer than starting a thread for it."""
-
-BATCH = 1 << 14
+BATCH = 1 << 16
 """Images that are hashed at a time: what is converted for it stays in the processor's cache."""
 
 
@@ -50,13 +45,13 @@ def hash_content(
     codes: npt.NDArray[np.uint8] | None,
     *,
     class_map: bytes | None = None,
-    positions: bytes | None = None,
+    labels: bytes | None = None,
 ) -> bytes:
     """Return the content id of `payload` with these weight codes.
 
     Args:
         class_map: the text of its class map, for a caller that has it: names have one spelling.
-        positions: the hash of its positions, for a caller that has it, see `PositionHash`.
+        labels: the hash of its labels, for a caller that has it, see `LabelHash`.
     """
     digest = hashlib.sha256(TAG)
     digest.update(payload.pool.id)
@@ -71,62 +66,28 @@ def hash_content(
         digest.update(bytes(5))
     else:
         digest.update(struct.pack("<BhH", scale.bits, scale.low, scale.step))
-    digest.update(positions or _hashed(payload.positions, _wide(payload.pool)))
-    digest.update(_hashed(payload.labels, "<u2"))
+    digest.update(_hashed(payload.positions, "<u4" if payload.pool.size <= 2**32 else "<u8"))
+    digest.update(labels or _hashed(payload.labels, _LABEL))
     digest.update(_hashed(codes, "u1"))
     return digest.digest()
 
 
-class PositionHash:
-    """The hash of positions as they come, in a thread of its own when there are many.
+class LabelHash:
+    """The hash of labels as they come, block after block."""
 
-    While it is computed, the labels can be decoded: neither needs the interpreter for long.
-
-    Args:
-        pool: decides how wide a position is.
-    """
-
-    def __init__(self, pool: PoolRef) -> None:
-        self._kind = _wide(pool)
+    def __init__(self) -> None:
         self._hash = hashlib.sha256()
-        self._running: Thread | None = None
-        self._failed: BaseException | None = None
 
-    def update(self, positions: npt.NDArray[np.uint64]) -> None:
-        """Hash what comes next. The caller does not change the array any more."""
-        self._wait()
-        if len(positions) < MANY or cores() < 2:
-            _update(self._hash, positions, self._kind)
-            return
-        thread = Thread(target=self._run, args=(positions,))
-        try:
-            thread.start()
-        except RuntimeError:  # Here are no threads, or no more of them.
-            _update(self._hash, positions, self._kind)
-        else:
-            self._running = thread
+    def update(self, labels: npt.NDArray[np.uint16]) -> None:
+        """Hash what comes next."""
+        _update(self._hash, labels, _LABEL)
 
     def digest(self) -> bytes:
-        """The hash of all positions, 32 bytes."""
-        self._wait()
+        """The hash of all labels, 32 bytes."""
         return self._hash.digest()
 
-    def _run(self, positions: npt.NDArray[np.uint64]) -> None:
-        try:
-            _update(self._hash, positions, self._kind)
-        except BaseException as error:
-            self._failed = error
 
-    def _wait(self) -> None:
-        if self._running is not None:
-            self._running.join()
-            self._running = None
-        if self._failed is not None:
-            raise self._failed
-
-
-def _wide(pool: PoolRef) -> str:
-    return "<u4" if pool.size <= 2**32 else "<u8"
+_LABEL = "<u2"
 
 
 def _hashed(values: npt.NDArray[Any] | None, kind: str) -> bytes:

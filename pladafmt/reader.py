@@ -11,7 +11,7 @@ import numpy.typing as npt
 from construct import Struct
 
 from . import block, chunks, classmap, head, layout, metadata, signature_chunk
-from .content import CHECK_BYTES, PositionHash, hash_content
+from .content import CHECK_BYTES, LabelHash, hash_content
 from .encodings import NAMES
 from .errors import Corrupt, Malformed, Noncanonical, Unsupported
 from .ledger import Ledger
@@ -59,7 +59,7 @@ class Reader:
     metadata: dict[str, Any] | None = None
     blocks: list[block.Block] = field(default_factory=list)
     signature: signature_chunk.SignatureChunk | None = None
-    position_hash: PositionHash | None = None
+    label_hash: LabelHash = field(default_factory=LabelHash)
     kept_so_far: int = 0
     used: int = 0
     content_id: bytes | None = None
@@ -243,9 +243,7 @@ class Reader:
                 offset=fields.ranges["count"][0],
                 field="BLOCK.count",
             )
-        if self.position_hash is None:
-            self.position_hash = PositionHash(self.head.pool)
-        decoded = block.decode(fields, self.head, on_positions=self.position_hash.update)
+        decoded = block.decode(fields, self.head, on_labels=self.label_hash.update)
         self.blocks.append(decoded)
         self.kept_so_far += fields.count
         self.used |= decoded.used
@@ -299,7 +297,7 @@ class Reader:
             scale,
             codes,
             class_map=self.class_map,
-            positions=None if self.position_hash is None else self.position_hash.digest(),
+            labels=self.label_hash.digest(),
         )
         if self.content_id[:CHECK_BYTES] != self.head.check:
             raise Corrupt(

@@ -1,67 +1,78 @@
-"""The content id of a file does not depend on who hashes its positions, and when."""
+"""A file means the same, and is refused for the same reason, whoever decodes its labels."""
 
 from __future__ import annotations
 
-import hashlib
-from threading import Thread
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from pladafmt import Payload, PoolRef, content, dumps, loads
-from pladafmt.content import PositionHash
+from pladafmt import Limits, Payload, PladaError, PoolRef, block, content, dumps, loads, threads
 from pladafmt.testing import payloads
 
-
-class _NoThread(Thread):
-    def start(self) -> None:
-        raise RuntimeError("can't start new thread")
+VECTORS = Path(__file__).parents[2] / "conformance" / "vectors"
+WAYS = ("beside", "no thread", "one core")
 
 
-@pytest.fixture(params=["thread", "no thread", "one core"])
-def who(request: Any, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Threads for the shortest column, on any machine; or what happens where there are none."""
-    monkeypatch.setattr(content, "MANY", 0)
-    monkeypatch.setattr(content, "cores", lambda: 1 if request.param == "one core" else 4)
-    if request.param == "no thread":
-        monkeypatch.setattr(content, "Thread", _NoThread)
-    return str(request.param)
+@contextmanager
+def labels_decoded(way: str) -> Iterator[None]:
+    """By a thread of their own for the smallest block, on any machine; or where there is none."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(block, "MANY", 0)
+        patch.setattr(threads, "cores", lambda: 1 if way == "one core" else 4)
+        if way == "no thread":
+            patch.setattr(threads, "start_new_thread", _refuse)
+        yield
 
 
-# Where it is hashed is the same for all examples.
+def _refuse(*_: Any) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+@pytest.mark.parametrize("way", WAYS)
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(payload=payloads())
-def test_reading_finds_the_id_that_writing_states(who: str, payload: Payload) -> None:
-    assert content.content_id(loads(dumps(payload))) == content.content_id(payload)
+def test_reading_finds_the_id_that_writing_states(way: str, payload: Payload) -> None:
+    data = dumps(payload)
+    with labels_decoded(way):
+        assert content.content_id(loads(data)) == content.content_id(payload)
 
 
-@pytest.mark.parametrize(("size", "kind"), [(2**32, "<u4"), (2**32 + 1, "<u8")])
-def test_blocks_are_hashed_one_after_the_other(who: str, size: int, kind: str) -> None:
-    pool = PoolRef(bytes(32), size)
+@pytest.mark.parametrize("way", WAYS)
+def test_blocks_come_one_after_the_other(way: str) -> None:
     positions = np.sort(np.random.default_rng(0).choice(2**20, 300_000, replace=False))
-    payload = Payload(pool, 3, positions, positions % 3)
+    payload = Payload(PoolRef(bytes(32), 2**20), 300, positions, positions % 300)
     data = dumps(payload, block_span=2**17)
-    assert content.content_id(loads(data)) == content.content_id(payload)
-    hasher = PositionHash(pool)
-    for start in range(0, len(positions), 70_000):
-        hasher.update(payload.positions[start : start + 70_000])
-    assert hasher.digest() == hashlib.sha256(positions.astype(kind).tobytes()).digest()
-    assert content.hash_content(payload, None, None, positions=hasher.digest()) == (
-        content.content_id(payload)
-    )
+    with labels_decoded(way):
+        read = loads(data)
+    assert (read.labels == payload.labels).all()
+    assert content.content_id(read) == content.content_id(payload)
 
 
-def test_a_hash_that_failed_is_no_hash(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(content, "MANY", 0)
-    monkeypatch.setattr(content, "cores", lambda: 2)
+def test_every_vector_is_read_or_refused_alike() -> None:
+    files = sorted(VECTORS.rglob("*.plada"))
+    assert len(files) > 900
+    both = [[_outcome(path, way) for path in files] for way in ("beside", "one core")]
+    assert both[0] == both[1]
+    assert any(code.startswith("label") for code, *_ in both[0]), "labels are refused, too"
 
-    def fail(*_: Any) -> None:
-        raise MemoryError
 
-    monkeypatch.setattr(content, "_update", fail)
-    hasher = PositionHash(PoolRef(bytes(32), 10))
-    hasher.update(np.arange(5, dtype=np.uint64))
-    with pytest.raises(MemoryError):
-        hasher.digest()
+def _outcome(path: Path, way: str) -> tuple[Any, ...]:
+    # Bounds that keep the vectors which take minutes from being decoded.
+    limits = Limits(stream=2**24)
+    with labels_decoded(way):
+        try:
+            return ("read", content.content_id(loads(path.read_bytes(), limits=limits)))
+        except PladaError as error:
+            return (error.code, error.offset, error.field, error.problem)
+
+
+def test_work_beside_returns_or_raises() -> None:
+    assert threads.Beside(lambda: 5).result() == 5
+    failing = threads.Beside(lambda: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        failing.result()
