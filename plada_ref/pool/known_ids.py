@@ -1,6 +1,6 @@
 """The pool ids that this machine has computed: it hashes the leaves of a pool once.
 
-The tree hash over 14 million digests takes two hashes of a few bytes for each, half a minute; one
+The tree hash over 14 million digests takes two hashes of a few bytes for each, twenty seconds; one
 SHA-256 over the same digests in a row takes a third of a second. So the second is the name under
 which the first is kept, in the folder `cache_folder("pool-ids")`. Other digests have another name:
 an entry cannot go stale, whatever happens to the manifest's file. What is trusted is the cache

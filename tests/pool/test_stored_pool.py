@@ -67,8 +67,9 @@ def test_some_images(
     stored: tuple[StoredPool, list[bytes]], positions: list[int], data: st.DataObject
 ) -> None:
     pool, expected = stored
-    offsets._ROWS_AT_A_TIME = data.draw(st.integers(1, 40))
-    some = pool.only(np.array(positions, np.uint64))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(offsets, "_ROWS_AT_A_TIME", data.draw(st.integers(1, 40)))
+        some = pool.only(np.array(positions, np.uint64))
     if data.draw(st.booleans()):
         some = pickle.loads(pickle.dumps(some))
     assert (len(some), some.ref) == (30, pool.ref)
