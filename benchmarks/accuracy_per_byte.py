@@ -17,9 +17,9 @@ from pathlib import Path
 
 import torch
 
+from plada_ref.features.backbone import Sight
 from plada_ref.output import Output
 from plada_ref.pool import LocalPool, Manifest, open_source
-from plada_ref.sight import Sight
 
 from .accuracy.grid import measure
 from .accuracy.rows import Rows

@@ -65,7 +65,7 @@ def read(path: str | os.PathLike[str]) -> ScoredPool:
     title = os.path.splitext(os.path.basename(name))[0]
     if not name.endswith(".npz"):
         # Imported here: only this branch needs pyarrow.
-        from plada_ref.scores import ScoreTable
+        from plada_ref.labelling.scores import ScoreTable
 
         table = ScoreTable.read(name)
         return ScoredPool(title, table.labels, table.energy, len(table.classes))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -26,11 +26,10 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from .compute.progress import Advance
+
 LINE_EVERY = 30.0
 """Seconds between lines of progress where there is no terminal for a bar, such as in a log file."""
-
-Advance = Callable[[int], None]
-"""Called with the number of steps just done."""
 
 
 class Output:
@@ -58,7 +57,7 @@ class Output:
         self.console.print(renderable)
 
     @contextmanager
-    def progress(self, description: str, total: int | None) -> Iterator[Advance]:
+    def track(self, description: str, total: int | None) -> Iterator[Advance]:
         """Show progress of `total` steps, None if unknown, while the block runs.
 
         On a terminal a bar with rate and remaining time; elsewhere a line now and then.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from plada_ref.process import suit_torch
+from plada_ref.compute.process import suit_torch
 
 suit_torch()  # Before any test imports torch: it has no effect afterwards.
 

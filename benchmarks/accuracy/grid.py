@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from plada_ref.auto import HELD_OUT, Chooser
 from plada_ref.baselines import (
     Baseline,
     HeadStudents,
@@ -23,17 +22,18 @@ from plada_ref.baselines import (
 )
 from plada_ref.baselines.features import Backbone
 from plada_ref.baselines.head import decode_head, encode_best
-from plada_ref.checkpoint import Checkpoint
-from plada_ref.evaluate import evaluate
+from plada_ref.features.backbone import Sight
+from plada_ref.features.proxy import accuracy, proxy
 from plada_ref.images import ImageSet
-from plada_ref.models import build, classifier
+from plada_ref.labelling.scores import Scores, ScoreTable, score
+from plada_ref.models.checkpoint import Checkpoint
+from plada_ref.models.spec import build, classifier
 from plada_ref.output import Output
-from plada_ref.proxy import accuracy, proxy
-from plada_ref.recipe import recipe
-from plada_ref.scores import Scores, ScoreTable, score
 from plada_ref.selection import Features, Target
-from plada_ref.sight import Sight
-from plada_ref.task import hold_out
+from plada_ref.selection.auto import HELD_OUT, Chooser
+from plada_ref.tasks.task import hold_out
+from plada_ref.training.evaluate import evaluate
+from plada_ref.training.recipe import recipe
 from pladafmt import PoolRef
 
 from .rows import Row, Rows

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from plada_ref.models import ModelSpec
+from plada_ref.features.backbone import Sight
+from plada_ref.models.spec import ModelSpec
 from plada_ref.output import Output
 from plada_ref.selection import Target
-from plada_ref.sight import Sight
-from plada_ref.task import Task, hold_out, load_task
+from plada_ref.tasks.task import Task, hold_out, load_task
 
 TRAIN, TEST = 8_000, 3_000
 """Images of a task that are used at most, chosen by hash in equal parts of each class."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-from plada_ref.evaluate import evaluate
-from plada_ref.features import FeatureCache
-from plada_ref.learn import teach, train
+from plada_ref.features.backbone import Sight
+from plada_ref.features.cache import FeatureCache
 from plada_ref.output import Output
 from plada_ref.pool import LocalPool
-from plada_ref.prune import Pruned
-from plada_ref.recipe import Recipe, recipe
 from plada_ref.selection import Features
-from plada_ref.sight import Sight
+from plada_ref.selection.prune import Pruned
+from plada_ref.training.evaluate import evaluate
+from plada_ref.training.learn import teach, train
+from plada_ref.training.recipe import Recipe, recipe
 
 from .grid import PAPER, chooser_for
 from .rows import Row, Rows

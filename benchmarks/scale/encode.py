@@ -99,7 +99,7 @@ def _at(part: Part, settings: Settings, rate: float) -> dict[str, Any]:
 
 def encode(selection: str, out: str, dense: bool) -> dict[str, Any]:
     """Encode a selection, and say what it took."""
-    from plada_ref import selection_file
+    from plada_ref.selection import file as selection_file
 
     payload = selection_file.read(selection)
     times = Times()

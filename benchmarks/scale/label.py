@@ -80,14 +80,14 @@ class _Ready:
     """A pool, a teacher, and two of its batches in memory; one of them has gone through it."""
 
     def __init__(self, shard: str, img_size: int, weights: str | None) -> None:
-        from plada_ref.process import suit_torch
+        from plada_ref.compute.process import suit_torch
 
         suit_torch()
         import torch
 
-        from plada_ref.checkpoint import Checkpoint
-        from plada_ref.loading import PreparedImages
-        from plada_ref.models import ModelSpec, build
+        from plada_ref.compute.batches import PreparedImages
+        from plada_ref.models.checkpoint import Checkpoint
+        from plada_ref.models.spec import ModelSpec, build
         from plada_ref.pool import LocalPool, Manifest, open_source
         from plada_ref.pool.hashing import hash_images
 
@@ -126,7 +126,7 @@ def label_pool(shard: str, img_size: int, weights: str | None) -> tuple[float, f
     """Wall and processor seconds of labelling the pool; the latter of this process alone."""
     import torch
 
-    from plada_ref.label import label
+    from plada_ref.labelling.label import label
     from plada_ref.output import Output
 
     ready = _Ready(shard, img_size, weights)
@@ -142,8 +142,8 @@ def profile(shard: str, img_size: int, weights: str | None) -> dict[str, Any]:
     """What each step takes by itself."""
     import torch
 
-    from plada_ref.loading import in_order, loaded
-    from plada_ref.scores import score
+    from plada_ref.compute.batches import in_order, loaded
+    from plada_ref.labelling.scores import score
 
     ready = _Ready(shard, img_size, weights)
     prepare = ready.teacher.preparation.batch

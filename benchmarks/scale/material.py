@@ -34,7 +34,7 @@ def synsets(counts: str, images: int) -> tuple[list[str], npt.NDArray[np.int64]]
 
 def write_scores(out: str, counts: str, images: int, seed: int) -> None:
     """Write the score table of a simulated task of `CLASSES` classes."""
-    from plada_ref.scores import ScoreTable
+    from plada_ref.labelling.scores import ScoreTable
 
     pool = simulated.simulate(SETTING, seed=seed, images=synsets(counts, images)[1])
     draw = np.random.default_rng(seed)
@@ -47,7 +47,7 @@ def write_scores(out: str, counts: str, images: int, seed: int) -> None:
 
 def write_selections(folder: str, counts: str, images: int, rates: list[float], seed: int) -> None:
     """Write the images of lowest energy as selections called ``RATE.parquet``."""
-    from plada_ref import selection_file
+    from plada_ref.selection import file as selection_file
 
     pool = simulated.simulate(simulated.SETTINGS[2], seed=seed, images=synsets(counts, images)[1])
     for rate in rates:

@@ -90,10 +90,10 @@ def prune_once(table: str, out: str, rate: float) -> None:
 
 
 def _prune(table: str, out: str, rate: float, times: Times | None) -> None:
-    from plada_ref import selection_file
-    from plada_ref.prune import prune
-    from plada_ref.scores import ScoreTable
+    from plada_ref.labelling.scores import ScoreTable
     from plada_ref.selection import SafetyNet, Selection, count_of
+    from plada_ref.selection import file as selection_file
+    from plada_ref.selection.prune import prune
 
     rule = Selection(safety_net=SafetyNet(share=SHARE, alpha=ALPHA))
     if times is None:

@@ -12,12 +12,12 @@ from torch import nn
 
 from pladafmt import Payload
 
-from ..features import FeatureCache, features_of
-from ..head import Features, Head, fit_head
+from ..features.cache import FeatureCache, features_of
+from ..features.head import Features, Head, fit_head
 from ..images import ImageSet
+from ..models.preparation import Preparation
 from ..output import Output
-from ..preparation import Preparation
-from ..recipe import Recipe, recipe
+from ..training.recipe import Recipe, recipe
 from .baseline import Labels, LearnPayload
 
 Rows = npt.NDArray[np.int64]
@@ -83,7 +83,7 @@ class Backbone:
     """A frozen network that server and clients share.
 
     Attributes:
-        network: as `plada_ref.models.build` makes it.
+        network: as `plada_ref.models.spec.build` makes it.
         preparation: how its input is made.
         mirrored: whether the mirror image of each image counts as well.
         batch_size: images per pass.

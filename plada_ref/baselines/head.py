@@ -7,8 +7,8 @@ import torch
 
 from pladafmt import varint
 
-from ..head import Features, Head
-from ..recipe import Recipe
+from ..features.head import Features, Head
+from ..training.recipe import Recipe
 from .baseline import Baseline, Labels
 from .features import HEAD, HeadStudents
 from .frames import Reader, compress

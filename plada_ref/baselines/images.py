@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..budget import fit
 from ..errors import Misuse
-from ..head import Features
+from ..features.head import Features
 from ..images import ImageSet
 from ..selection import Evidence, Ranked, SafetyNet, Selection, Target, rank, shuffle_keys
+from ..selection.budget import fit
 from .baseline import Baseline, Labels, LearnImages, NothingFits
 from .jpegs import QUALITY, decode_jpegs, encode_jpegs, jpeg
 

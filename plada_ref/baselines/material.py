@@ -14,18 +14,18 @@ import torch
 from pladafmt import Payload
 from pladafmt.text import for_terminal
 
-from ..augment import augmentation
-from ..checkpoint import Checkpoint
 from ..errors import Misuse
-from ..features import FeatureCache
-from ..head import Features
+from ..features.cache import FeatureCache
+from ..features.head import Features
 from ..images import ImageSet
-from ..models import ModelSpec, build
+from ..labelling.scores import ScoreTable
+from ..models.checkpoint import Checkpoint
+from ..models.spec import ModelSpec, build
 from ..output import Output
 from ..pool import LocalPool
-from ..recipe import Recipe, Tune, recipe
-from ..scores import ScoreTable
-from ..task import Task
+from ..tasks.task import Task
+from ..training.augment import augmentation
+from ..training.recipe import Recipe, Tune, recipe
 from .baseline import Labels
 from .features import Backbone, HeadStudents
 from .training import TrainedStudents

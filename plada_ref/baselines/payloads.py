@@ -6,8 +6,8 @@ import numpy as np
 
 from pladafmt import Payload, PoolRef, dumps, loads
 
-from ..budget import fit
 from ..selection import Evidence, Selection, rank
+from ..selection.budget import fit
 from .baseline import Baseline, Labels, LearnPayload, NothingFits
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..checkpoint import Checkpoint
-from ..models import rebuild
+from ..models.checkpoint import Checkpoint
+from ..models.spec import rebuild
 from .baseline import Baseline
 from .frames import Reader, compress
 from .quantise import Rows, Values, half, quantise

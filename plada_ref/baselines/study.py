@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from ..checkpoint import Checkpoint
 from ..errors import Misuse
+from ..models.checkpoint import Checkpoint
 from .baseline import Baseline, NothingFits
 from .head import int8_head
 from .images import target_images

@@ -6,7 +6,7 @@ import io
 
 from ..images import ImageRows, ImageSet
 from ..pool.location import filesystem
-from ..task_files import StoredImages
+from ..tasks.files import StoredImages
 from .baseline import Baseline, Labels, LearnImages
 
 

@@ -9,16 +9,16 @@ import torch
 
 from pladafmt import Payload
 
-from ..checkpoint import Checkpoint
-from ..evaluate import evaluate
-from ..features import FeatureCache
+from ..features.cache import FeatureCache
 from ..images import ImageSet
-from ..learn import teach, train
-from ..models import ModelSpec
+from ..models.checkpoint import Checkpoint
+from ..models.spec import ModelSpec
 from ..output import Output
 from ..pool import LocalPool
-from ..recipe import Recipe
-from ..task import Task
+from ..tasks.task import Task
+from ..training.evaluate import evaluate
+from ..training.learn import teach, train
+from ..training.recipe import Recipe
 from .baseline import Labels
 
 

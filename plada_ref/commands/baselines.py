@@ -12,9 +12,9 @@ from rich.text import Text
 
 from ..errors import Misuse
 from ..output import Output
-from . import model_options as options
-from .options import AsJson, Seed
-from .run import command, resumes
+from .exit_codes import command, resumes
+from .options import model as options
+from .options.common import AsJson, Seed
 
 if TYPE_CHECKING:
     from ..baselines.record import Row
@@ -114,13 +114,13 @@ def baselines(
     options.prepare("plada baselines")
     from ..baselines.material import LabelledPool, Material
     from ..baselines.study import Wanted, allowed, compute
-    from ..budget import parse_bytes
-    from ..checkpoint import Checkpoint
-    from ..device import device as find_device
-    from ..models import ModelSpec
-    from ..recipe import recipe
-    from ..scores import ScoreTable
-    from ..task import load_task
+    from ..compute.device import find_device
+    from ..labelling.scores import ScoreTable
+    from ..models.checkpoint import Checkpoint
+    from ..models.spec import ModelSpec
+    from ..selection.budget import parse_bytes
+    from ..tasks.task import load_task
+    from ..training.recipe import recipe
 
     output = Output(as_json=as_json)
     started = time.monotonic()

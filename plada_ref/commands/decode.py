@@ -12,11 +12,11 @@ import typer
 from pladafmt.files import write_whole
 from pladafmt.text import for_terminal
 
-from ..extras import need
+from ..optional import need
 from ..output import Output
-from .options import AsJson, LimitOptions, PayloadFile, limits_from
-from .run import command
-from .signature_options import SignedByOption, load_required
+from .exit_codes import command
+from .options.common import AsJson, LimitOptions, PayloadFile, limits_from
+from .options.signature import SignedByOption, load_required
 
 
 @command

@@ -10,11 +10,11 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from ..extras import need
+from ..compute.process import suit_torch
+from ..optional import need
 from ..output import Output
-from ..process import suit_torch
-from .options import AsJson, Seed
-from .run import command
+from .exit_codes import command
+from .options.common import AsJson, Seed
 
 _PACKAGES = ("torch", "timm", "pyarrow", "sklearn", "matplotlib")
 _THREADS = 1

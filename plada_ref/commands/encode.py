@@ -13,12 +13,12 @@ from pladafmt import content_id, validate
 from pladafmt.salvage import CLASS_COUNTS
 from pladafmt.writer import Encoding
 
-from ..choices import MANY, describe, file_sizes
 from ..errors import Misuse
-from ..extras import need
+from ..optional import need
 from ..output import Output
-from .options import AsJson
-from .run import command
+from .exit_codes import command
+from .file_sizes import MANY, describe, file_sizes
+from .options.common import AsJson
 
 if TYPE_CHECKING:
     from pladafmt import Payload
@@ -73,7 +73,7 @@ def encode(
     need("pyarrow", extra="ref", for_="plada encode")
     from dataclasses import replace
 
-    from .. import selection_file
+    from ..selection import file as selection_file
 
     output = Output(as_json=as_json)
     payload = selection_file.read(selection)

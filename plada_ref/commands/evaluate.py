@@ -13,12 +13,12 @@ from rich.text import Text
 from pladafmt.text import for_terminal
 
 from ..output import Output
-from . import model_options as options
-from .options import AsJson, Seed
-from .run import command
+from .exit_codes import command
+from .options import model as options
+from .options.common import AsJson, Seed
 
 if TYPE_CHECKING:
-    from ..evaluate import Evaluation
+    from ..training.evaluate import Evaluation
 
 _SHOWN_CLASSES = 30
 
@@ -48,10 +48,10 @@ def evaluate(
     Example: `plada evaluate student.safetensors --task cifar10 --split test`
     """
     options.prepare("plada evaluate")
-    from ..checkpoint import Checkpoint
-    from ..device import device as find_device
-    from ..evaluate import evaluate as evaluate_model
-    from ..task import load_task
+    from ..compute.device import find_device
+    from ..models.checkpoint import Checkpoint
+    from ..tasks.task import load_task
+    from ..training.evaluate import evaluate as evaluate_model
 
     output = Output(as_json=as_json)
     started = time.monotonic()

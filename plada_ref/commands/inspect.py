@@ -13,11 +13,11 @@ from pladafmt import Payload, Report
 from pladafmt import validate as validate_file
 from pladafmt.text import for_terminal
 
-from ..choices import MANY, describe, file_sizes
 from ..output import Output
-from .options import AsJson, LimitOptions, PayloadFile, limits_from
-from .run import command
-from .signature_options import describe_signature
+from .exit_codes import command
+from .file_sizes import MANY, describe, file_sizes
+from .options.common import AsJson, LimitOptions, PayloadFile, limits_from
+from .options.signature import describe_signature
 
 _SHOWN_CLASSES = 20
 _SHOWN_PARTS = 60

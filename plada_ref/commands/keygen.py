@@ -10,10 +10,10 @@ import typer
 from pladafmt.files import write_whole
 
 from ..errors import PipelineError
-from ..extras import need
+from ..optional import need
 from ..output import Output
-from .options import AsJson
-from .run import command
+from .exit_codes import command
+from .options.common import AsJson
 
 
 @command

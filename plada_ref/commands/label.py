@@ -13,13 +13,13 @@ from rich.text import Text
 from pladafmt.text import for_terminal
 
 from ..output import Output
-from . import engine_options as engines
-from . import model_options as options
-from .options import AsJson, Seed
-from .run import command, resumes
+from .exit_codes import command, resumes
+from .options import engine as engines
+from .options import model as options
+from .options.common import AsJson, Seed
 
 if TYPE_CHECKING:
-    from ..scores import ScoreTable
+    from ..labelling.scores import ScoreTable
 
 _SHOWN_CLASSES = 30
 
@@ -72,10 +72,10 @@ def label(
     options.prepare("plada label")
     import torch
 
-    from ..checkpoint import Checkpoint
-    from ..collapse import find_collapse
-    from ..label import forget_parts, parts_folder
-    from ..label import label as label_pool
+    from ..labelling.collapse import find_collapse
+    from ..labelling.label import forget_parts, parts_folder
+    from ..labelling.label import label as label_pool
+    from ..models.checkpoint import Checkpoint
 
     output = Output(as_json=as_json)
     started = time.monotonic()

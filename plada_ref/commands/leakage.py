@@ -9,11 +9,11 @@ import typer
 
 from pladafmt.text import for_terminal
 
-from ..extras import need
+from ..optional import need
 from ..output import Output
-from . import model_options as options
-from .options import AsJson
-from .run import command
+from .exit_codes import command
+from .options import model as options
+from .options.common import AsJson
 
 _SHOWN = 10
 _LISTED = 1000
@@ -45,8 +45,8 @@ def leakage(
     """
     need("imagehash", extra="ref", for_="plada leakage")
     need("pyarrow", extra="ref", for_="plada leakage")
-    from ..leakage import compare, fingerprints
-    from ..task import load_task
+    from ..tasks.leakage import compare, fingerprints
+    from ..tasks.task import load_task
 
     output = Output(as_json=as_json)
     started = time.monotonic()

@@ -13,17 +13,20 @@ import typer
 from pladafmt.text import for_terminal
 
 from ..errors import Misuse
-from ..extras import need
+from ..optional import need
 from ..output import Output
-from . import engine_options, model_options, order_options, pool_order
-from .options import Seed
-from .run import command, resumes
+from . import pool_order
+from .exit_codes import command, resumes
+from .options import engine as engine_options
+from .options import model as model_options
+from .options import order as order_options
+from .options.common import Seed
 
 if TYPE_CHECKING:
     import torch
 
+    from ..features.pool import FeatureEngine
     from ..order import Permutation
-    from ..order.features import FeatureEngine
     from ..pool import Manifest, Source
 
 app = typer.Typer(
@@ -158,7 +161,8 @@ def index(
     with ExitStack() as connection, ExitStack() as reading:
         hash_elsewhere, compute_features = None, None
         if on_ray:
-            from ..engines import cluster, ray_index
+            from ..ray import connection as cluster
+            from ..ray import index as ray_index
 
             connection.enter_context(cluster.connected(address))
             hash_elsewhere = ray_index.hash_on_ray
@@ -241,7 +245,7 @@ def verify(
         with _reading(output, source) as on_progress:
             verdict = verify_all(listed, source, on_progress=on_progress)
     else:
-        with output.progress("Checking images", min(count, len(listed))) as advance:
+        with output.track("Checking images", min(count, len(listed))) as advance:
             verdict = verify_sample(listed, source, count, on_progress=advance)
     _show(output, "changed", verdict.changed)
     _show(output, "missing", verdict.missing)
@@ -273,10 +277,10 @@ def _backbone_runs(
 ) -> tuple[torch.device, FeatureEngine | None]:
     """The device that features are computed on, and what does it; None for this process."""
     if not on_ray:
-        from ..device import device as find_device
+        from ..compute.device import find_device
 
         return find_device(device), None
-    from ..engines.ray_features import RayFeatures
+    from ..ray.features import RayFeatures
 
     return engine_options.device_on_cluster(device), RayFeatures(output, workers=workers or 0)
 
@@ -304,7 +308,7 @@ def _show(output: Output, what: str, keys: list[str]) -> None:
 @contextmanager
 def _reading(output: Output, source: Source) -> Iterator[Callable[[int], None]]:
     """Show the bytes read from a source, in megabytes."""
-    with output.progress("Reading images (MB)", source.size() // _MEGABYTE) as advance:
+    with output.track("Reading images (MB)", source.size() // _MEGABYTE) as advance:
         done = 0
 
         def on_progress(count: int) -> None:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import Misuse
-from ..extras import need
+from ..optional import need
 from ..output import Output
-from . import model_options, order_options
-from .options import AsJson, Seed
-from .run import command, resumes
+from .exit_codes import command, resumes
+from .options import model as model_options
+from .options import order as order_options
+from .options.common import AsJson, Seed
 
 if TYPE_CHECKING:
     from ..order import Permutation, Worth
@@ -104,10 +105,10 @@ def order(
         )
         if not sources:
             raise Misuse("Say where the pool's images lie, or give a permutation with --apply.")
-        from ..device import device as find_device
+        from ..compute.device import find_device
+        from ..labelling.scores import ScoreTable
         from ..order import worth
         from ..pool import Manifest, open_source
-        from ..scores import ScoreTable
 
         old = Manifest.read(manifest)
         tables = [ScoreTable.read(path) for path in scores or []]

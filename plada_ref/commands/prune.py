@@ -13,19 +13,19 @@ from rich.text import Text
 from pladafmt.text import for_terminal
 
 from ..errors import Misuse
-from ..extras import need
+from ..optional import need
 from ..output import Output
-from . import model_options as options
-from . import sight_options as sight
 from .encode import read_metadata
-from .options import AsJson, Seed
-from .run import command, resumes
+from .exit_codes import command, resumes
+from .options import compare as sight
+from .options import model as options
+from .options.common import AsJson, Seed
 
 if TYPE_CHECKING:
-    from ..auto import Choice
-    from ..prune import Pruned
-    from ..scores import ScoreTable
+    from ..labelling.scores import ScoreTable
     from ..selection import Selection
+    from ..selection.auto import Choice
+    from ..selection.prune import Pruned
 
 AUTO = "auto"
 """In place of a ranking: the automatic choice."""
@@ -131,9 +131,9 @@ def prune(
     --img-size 96 --via-size 32 -o selection.parquet`
     """
     need("pyarrow", extra="ref", for_="plada prune")
-    from .. import selection_file
-    from ..budget import parse_bytes
-    from ..scores import ScoreTable
+    from ..labelling.scores import ScoreTable
+    from ..selection import file as selection_file
+    from ..selection.budget import parse_bytes
 
     output = Output(as_json=as_json)
     if sum(value is not None for value in (keep_rate, count, budget)) != 1:
@@ -247,9 +247,9 @@ def _selected(
 ) -> _Result:
     from pladafmt import dumps
 
-    from ..budget import fit
-    from ..prune import Pruner, evidence_of
     from ..selection import RANKINGS, count_of, rank
+    from ..selection.budget import fit
+    from ..selection.prune import Pruner, evidence_of
 
     evidence = evidence_of(table)
     if RANKINGS[rule.ranking].compares:
@@ -259,7 +259,7 @@ def _selected(
     if budget is None:
         keep = count_of(table.pool.size, keep_rate=keep_rate, count=count)
         return _Result(rule.name, pruner(keep))
-    with output.progress("Trying sizes", None) as advance:
+    with output.track("Trying sizes", None) as advance:
 
         def size_of(keep: int) -> int:
             advance(1)
@@ -281,8 +281,8 @@ def _chosen(
     within: float | None,
     seed: int,
 ) -> _Result:
-    from ..auto import HELD_OUT, Chooser
-    from ..task import hold_out
+    from ..selection.auto import HELD_OUT, Chooser
+    from ..tasks.task import hold_out
 
     seen, features, learned = asked.open("--by auto", output, table.pool.id)
     rest, held = hold_out(learned, HELD_OUT, seed=seed)

@@ -11,10 +11,10 @@ from pladafmt.files import write_whole
 from pladafmt.text import for_terminal
 
 from ..errors import Misuse
-from ..extras import need
+from ..optional import need
 from ..output import Output
-from .options import AsJson
-from .run import command
+from .exit_codes import command
+from .options.common import AsJson
 
 
 @command
@@ -67,7 +67,7 @@ def report(
     found = RunFolder.read(run)
     galleries = None
     if manifest is not None and pool:
-        from .model_options import open_pool
+        from .options.model import open_pool
 
         galleries = pictures(found, open_pool(manifest, pool))
     target = out or run / "report.html"

@@ -14,8 +14,8 @@ from pladafmt.text import for_terminal
 from ..errors import Misuse
 from ..output import Output
 from .encode import encoding_named, read_metadata
-from .options import AsJson, LimitOptions, limits_from
-from .run import command
+from .exit_codes import command
+from .options.common import AsJson, LimitOptions, limits_from
 
 
 @command

@@ -16,8 +16,8 @@ from pladafmt.salvage import salvage as salvage_bytes
 from pladafmt.text import for_terminal, printable
 
 from ..output import Output
-from .options import AsJson, LimitOptions, limits_from
-from .run import command
+from .exit_codes import command
+from .options.common import AsJson, LimitOptions, limits_from
 
 _SHOWN_CLASSES = 20
 _SHOWN_LINES = 10

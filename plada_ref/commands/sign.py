@@ -10,9 +10,9 @@ import typer
 from pladafmt.files import write_whole
 
 from ..output import Output
-from .options import AsJson, LimitOptions, PayloadFile, limits_from
-from .run import command
-from .signature_options import private_key
+from .exit_codes import command
+from .options.common import AsJson, LimitOptions, PayloadFile, limits_from
+from .options.signature import private_key
 
 
 @command

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from ..output import Output
-from . import model_options as options
-from .options import AsJson, Seed
-from .run import command, resumes
+from .exit_codes import command, resumes
+from .options import model as options
+from .options.common import AsJson, Seed
 
 
 @command
@@ -61,12 +61,12 @@ def teach(
     --img-size 96 --via-size 32 --tune head -o teacher.safetensors`
     """
     options.prepare("plada teach")
-    from ..device import device as find_device
-    from ..evaluate import evaluate
-    from ..learn import teach as teach_model
-    from ..models import ModelSpec
-    from ..recipe import recipe
-    from ..task import hold_out, load_task
+    from ..compute.device import find_device
+    from ..models.spec import ModelSpec
+    from ..tasks.task import hold_out, load_task
+    from ..training.evaluate import evaluate
+    from ..training.learn import teach as teach_model
+    from ..training.recipe import recipe
 
     output = Output(as_json=as_json)
     started = time.monotonic()

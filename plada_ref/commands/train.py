@@ -10,10 +10,10 @@ from typing import Annotated
 import typer
 
 from ..output import Output
-from . import model_options as options
-from .options import AsJson, LimitOptions, PayloadFile, Seed, limits_from
-from .run import command, resumes
-from .signature_options import SignedByOption, load_required
+from .exit_codes import command, resumes
+from .options import model as options
+from .options.common import AsJson, LimitOptions, PayloadFile, Seed, limits_from
+from .options.signature import SignedByOption, load_required
 
 
 @command
@@ -74,14 +74,14 @@ def train(
     student.safetensors --task cifar10`
     """
     options.prepare("plada train")
-    from ..device import device as find_device
-    from ..distributed import Silent, decoders, first, joined
-    from ..evaluate import evaluate
-    from ..features import FeatureCache
-    from ..learn import train as train_model
-    from ..models import ModelSpec
-    from ..recipe import Tune, recipe
-    from ..task import load_task
+    from ..compute.device import find_device
+    from ..compute.torchrun import Silent, decoders, first, joined
+    from ..features.cache import FeatureCache
+    from ..models.spec import ModelSpec
+    from ..tasks.task import load_task
+    from ..training.evaluate import evaluate
+    from ..training.learn import train as train_model
+    from ..training.recipe import Tune, recipe
 
     output = Output(as_json=as_json) if first() else Silent()
     started = time.monotonic()

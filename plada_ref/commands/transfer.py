@@ -13,15 +13,15 @@ from rich.text import Text
 
 from pladafmt.text import for_terminal
 
-from ..extras import need
+from ..optional import need
 from ..output import Output
-from . import model_options as options
-from .options import AsJson, Seed
+from .exit_codes import command, resumes
+from .options import model as options
+from .options.common import AsJson, Seed
 from .prune import AUTO
-from .run import command, resumes
 
 if TYPE_CHECKING:
-    from ..transfer import Outcome
+    from ..runs.transfer import Outcome
 
 _SELECTIONS = ["low-energy", "safety-net", "random"]
 
@@ -113,14 +113,14 @@ def transfer(
     options.prepare("plada transfer")
     if leakage:
         need("imagehash", extra="ref", for_="plada transfer --leakage")
-    from ..budget import parse_bytes
-    from ..device import device as find_device
-    from ..models import ModelSpec
-    from ..recipe import recipe
+    from ..compute.device import find_device
+    from ..models.spec import ModelSpec
+    from ..runs.transfer import Plan
+    from ..runs.transfer import transfer as carry_out
     from ..selection import parse
-    from ..task import load_task
-    from ..transfer import Plan
-    from ..transfer import transfer as carry_out
+    from ..selection.budget import parse_bytes
+    from ..tasks.task import load_task
+    from ..training.recipe import recipe
 
     output = Output(as_json=as_json)
     started = time.monotonic()

@@ -11,9 +11,9 @@ from pladafmt import validate as validate_file
 from pladafmt.text import for_terminal
 
 from ..output import Output
-from .options import AsJson, LimitOptions, limits_from
-from .run import command
-from .signature_options import describe_signature
+from .exit_codes import command
+from .options.common import AsJson, LimitOptions, limits_from
+from .options.signature import describe_signature
 
 
 @command

@@ -11,9 +11,9 @@ from pladafmt import Limits, PladaError
 from pladafmt.text import for_terminal
 
 from ..output import Output
-from .options import AsJson, LimitOptions, limits_from
-from .run import command
-from .signature_options import public_keys
+from .exit_codes import command
+from .options.common import AsJson, LimitOptions, limits_from
+from .options.signature import public_keys
 
 if TYPE_CHECKING:
     from pladafmt.keys import PublicKey

@@ -19,14 +19,14 @@ import torch
 from pladafmt.files import write_whole
 
 from ..errors import Misuse
-from ..label import label
-from ..learn import teach
-from ..models import ModelSpec
+from ..labelling.label import label
+from ..labelling.scores import ScoreTable
+from ..models.spec import ModelSpec
 from ..output import Output
 from ..pool import LocalPool, Manifest, index_pool, open_source
-from ..recipe import Tune, recipe
-from ..scores import ScoreTable
-from ..task import hold_out, load_task
+from ..tasks.task import hold_out, load_task
+from ..training.learn import teach
+from ..training.recipe import Tune, recipe
 from .figure import Point, draw
 from .glyphs import IMAGE_SIZE, write_pool
 from .trials import Bench, percent, recommended, selections
@@ -200,10 +200,10 @@ def _leave_figures(out: Path, teacher_accuracy: float, rows: list[dict[str, Any]
 
 def _make_pool(out: Path, settings: Settings, output: Output) -> LocalPool:
     shard = out / "pool.tar"
-    with output.progress("Rendering", settings.pool_size) as advance:
+    with output.track("Rendering", settings.pool_size) as advance:
         write_pool(shard, size=settings.pool_size, seed=settings.seed, advance=advance)
     source = open_source([str(shard)])
-    with output.progress("Indexing", source.size()) as advance:
+    with output.track("Indexing", source.size()) as advance:
         index_pool(source, out / "pool.parquet", on_progress=advance)
     return LocalPool(Manifest.read(out / "pool.parquet"), source)
 

@@ -9,17 +9,17 @@ import torch
 
 from pladafmt import dump, load
 
-from ..checkpoint import Checkpoint
-from ..evaluate import evaluate
-from ..learn import train
-from ..models import ModelSpec
+from ..labelling.scores import ScoreTable
+from ..models.checkpoint import Checkpoint
+from ..models.spec import ModelSpec
 from ..output import Output
 from ..pool import LocalPool
-from ..prune import Pruned, prune
-from ..recipe import Recipe
-from ..scores import ScoreTable
 from ..selection import SafetyNet, Selection, count_of
-from ..task import Task
+from ..selection.prune import Pruned, prune
+from ..tasks.task import Task
+from ..training.evaluate import evaluate
+from ..training.learn import train
+from ..training.recipe import Recipe
 
 
 @dataclass(frozen=True, eq=False)

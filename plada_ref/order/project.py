@@ -18,7 +18,7 @@ import numpy.typing as npt
 from ..errors import PipelineError
 
 if TYPE_CHECKING:
-    from ..features import CachedView
+    from ..features.cache import CachedView
 
 CHUNK = 8192
 """Images in memory at a time."""

@@ -12,14 +12,14 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from ..errors import Misuse
-from ..features import FeatureCache
-from ..models import ModelSpec, backbone_digest, build
+from ..features.cache import FeatureCache
+from ..features.pool import FeatureEngine, pool_features
+from ..models.spec import ModelSpec, backbone_digest, build
 from ..output import Output
 from ..pool import LocalPool
 from .chain import chain
-from .cluster import MOST, cluster, default_clusters
-from .features import FeatureEngine, pool_features
 from .folders import folders_of
+from .kmeans import MOST, cluster, default_clusters
 from .permutation import Permutation
 from .places import Places, places_of
 from .project import project

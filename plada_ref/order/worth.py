@@ -11,8 +11,8 @@ import numpy.typing as npt
 from pladafmt import Payload, PoolRef, dumps
 
 from ..errors import PipelineError
+from ..labelling.scores import ScoreTable
 from ..pool import Manifest
-from ..scores import ScoreTable
 from ..selection import Evidence, Selection, count_of, rank
 from .permutation import Permutation, rows_in_key_order
 from .places import permutation_of

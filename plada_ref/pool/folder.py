@@ -13,7 +13,7 @@ import pyarrow as pa
 from ..errors import PipelineError
 from .keys import clean_key, reason_to_skip
 from .location import filesystem, fingerprint
-from .run import Entry, Run
+from .shard import Entry, Run
 
 RUN_FILES = 10_000
 """Files per run: what an interrupted `plada pool index` has to read again at most."""

@@ -21,7 +21,7 @@ from .columns import digest_rows, whole
 from .duplicates import refuse_duplicates
 from .parts import SCHEMA, Part
 from .processes import default_workers, in_processes
-from .run import OnProgress, Run
+from .shard import OnProgress, Run
 from .source import Source
 
 Result = TypeVar("Result")

@@ -21,7 +21,7 @@ from .known_ids import Digests, pool_id_of
 from .manifest import Manifest
 from .manifest_file import Facts, ManifestFile, Rows
 from .parts import Part, in_key_order
-from .run import OnProgress
+from .shard import OnProgress
 from .source import Source
 
 
@@ -66,7 +66,7 @@ def index_pool(
         extend: keep this manifest's order and append the images that it lacks, in key order.
         arrange: makes the manifest to write from the one in key order; not used with `extend`.
         hash_elsewhere: puts partial results into a folder before this process looks for what is
-            left to do, see `plada_ref.engines.ray_index`; reports the progress in its place.
+            left to do, see `plada_ref.ray.index`; reports the progress in its place.
         workers: processes that read and hash, see `hash_to_parts`.
         on_progress: called with the number of bytes just done, ``source.size()`` in all.
 

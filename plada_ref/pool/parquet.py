@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from ..errors import PipelineError
 from .keys import KEY_RULES, shard_key
 from .location import filesystem, fingerprint
-from .run import Entry, Run
+from .shard import Entry, Run
 
 _BATCH_ROWS = 64
 

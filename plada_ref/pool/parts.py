@@ -19,7 +19,7 @@ from pladafmt.files import replacing
 
 from ..errors import PipelineError
 from .location import fingerprint
-from .run import Run
+from .shard import Run
 
 SCHEMA = pa.schema([("key", pa.large_string()), ("sha256", pa.binary(32)), ("size", pa.uint64())])
 """One row for each image of a run, in bytewise order of the key."""

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from pladafmt.threads import cores
 
 from ..errors import PipelineError
-from .run import OnProgress, Run
+from .shard import OnProgress, Run
 
 Result = TypeVar("Result")
 

@@ -10,7 +10,7 @@ from ..errors import Misuse
 from .folder import Folder
 from .location import expand, filesystem
 from .parquet import ParquetShards
-from .run import Container, Entry, OnProgress, Run
+from .shard import Container, Entry, OnProgress, Run
 from .tar import TarShards
 
 

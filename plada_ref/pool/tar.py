@@ -22,7 +22,7 @@ from ..errors import PipelineError
 from .keys import KEY_RULES, is_synset_tar, reason_to_skip, shard_key
 from .location import filesystem, fingerprint
 from .offsets import Member, OffsetIndex, ShardIndexes
-from .run import Entry, Run
+from .shard import Entry, Run
 
 
 class TarShards:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from .hashing import hash_images
 from .manifest import Manifest
-from .run import OnProgress
+from .shard import OnProgress
 from .source import Source
 
 

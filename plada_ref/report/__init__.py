@@ -6,7 +6,7 @@ escapes every text on its way into the page.
 
 from __future__ import annotations
 
-from .folder import RunFolder
+from ..runs.folder import RunFolder
 from .page import page
 from .payloads import pictures
 

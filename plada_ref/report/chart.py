@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from .folder import RunFolder
+from ..runs.folder import RunFolder
+from ..runs.records import CHOSEN, Student
 from .markup import Html, element, join
-from .records import CHOSEN, Student
 from .scale import BOTTOM, TOP, Scale
 from .wording import count, percent, size, title
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .folder import RunFolder
+from ..runs.folder import RunFolder
+from ..runs.records import Candidate, Choice
 from .markup import Html, element
-from .records import Candidate, Choice
 from .table import table
 from .wording import duration, percent
 

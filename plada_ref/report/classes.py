@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from pladafmt import Payload
 
-from .folder import RunFolder
+from ..runs.folder import RunFolder
 from .markup import Html, element, join
 from .thumbnails import Gallery, Thumbnail
 from .wording import percent

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .folder import RunFolder
+from ..runs.folder import RunFolder
 from .markup import Html, element
 from .wording import percent
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from ..runs.folder import RunFolder
+from ..runs.records import Student
 from .chart import chart
-from .folder import RunFolder
 from .markup import Html, element
 from .payloads import SHOWN
-from .records import Student
 from .table import table
 from .wording import count, duration, percent, rate, some, title
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import resources
 
+from ..runs.folder import RunFolder
 from .choices import choices
-from .folder import RunFolder
 from .leakage import leakage
 from .markup import Html, element, join
 from .overview import heading, overview, results

@@ -6,11 +6,11 @@ import json
 from collections.abc import Sequence
 
 from ..images import ImagePool
+from ..runs.folder import RunFolder
+from ..runs.records import Sent, Student
 from .byte_owners import byte_bar, part_table
 from .classes import WITH_IMAGES, class_table, shown_classes
-from .folder import RunFolder
 from .markup import Html, element
-from .records import Sent, Student
 from .table import facts
 from .thumbnails import PER_CLASS, Gallery, galleries
 from .wording import percent, title

@@ -5,9 +5,9 @@ from __future__ import annotations
 import platform
 from importlib import metadata
 
-from .folder import RunFolder
+from ..runs.folder import RunFolder
+from ..runs.plan import spelling
 from .markup import Html, element
-from .plan import spelling
 from .table import facts
 from .wording import some
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .records import Student
+from ..runs.records import Student
 
 
 def percent(value: float, places: int = 2) -> str:

@@ -7,12 +7,12 @@ one. What the paper leaves open is decided here; `docs/selection.md` lists the d
 
 from __future__ import annotations
 
-from .choice import Ranked, rank
 from .evidence import Evidence, Features, Positions, Target, count_labels
 from .quotas import count_of, quotas
-from .rankings import RANKINGS, Ranking
+from .ranked import Ranked, rank
+from .rankings.registry import RANKINGS, Ranking
+from .rankings.shuffle import shuffle_keys
 from .rule import SafetyNet, Selection, parse
-from .shuffle import shuffle_keys
 
 __all__ = [
     "RANKINGS",

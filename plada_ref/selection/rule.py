@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import Misuse
-from .rankings import RANKINGS
+from .rankings.registry import RANKINGS
 
 
 @dataclass(frozen=True, kw_only=True)

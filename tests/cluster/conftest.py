@@ -21,8 +21,8 @@ import pytest
 import torch
 from PIL import Image
 
-from plada_ref.checkpoint import Checkpoint
-from plada_ref.models import ModelSpec, build
+from plada_ref.models.checkpoint import Checkpoint
+from plada_ref.models.spec import ModelSpec, build
 from plada_ref.output import Output
 from plada_ref.pool import LocalPool, Manifest, index_pool, open_source
 

@@ -13,13 +13,12 @@ import timm
 import torch
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from plada_ref import convnets as convnets  # Registers the net with timm.
-from plada_ref.distributed import Silent, joined, ranks
-from plada_ref.fit import fit
-from plada_ref.labelled import LabelledImages
-from plada_ref.models import ModelSpec
-from plada_ref.recipe import recipe
-from plada_ref.task import load_task
+from plada_ref.compute.torchrun import Silent, joined, ranks
+from plada_ref.models.spec import ModelSpec
+from plada_ref.tasks.task import load_task
+from plada_ref.training.dataset import LabelledImages
+from plada_ref.training.loop import fit
+from plada_ref.training.recipe import recipe
 
 IMAGES, BATCH = 129, 32
 """The last batch has one image, which cannot be shared."""

@@ -16,8 +16,8 @@ CHUNKS = [range(start, start + 10) for start in range(0, 2000, 10)]
 
 
 def test_every_chunk_once_and_a_deadly_one_stops_the_run(cluster: Cluster) -> None:
-    from plada_ref.engines.cluster import connected
-    from plada_ref.engines.crew import Terms, work
+    from plada_ref.ray.actors import Terms, work
+    from plada_ref.ray.connection import connected
 
     # Defined here, so that Ray sends the class itself: no node can import this module.
     class Sum:

@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 
 from plada_ref.cli import app
 from plada_ref.errors import PipelineError
-from plada_ref.features import FeatureCache
-from plada_ref.head import Features
-from plada_ref.models import build
-from plada_ref.order.features import CHUNK, pool_features
+from plada_ref.features.cache import FeatureCache
+from plada_ref.features.head import Features
+from plada_ref.features.pool import CHUNK, pool_features
+from plada_ref.models.spec import build
 from plada_ref.output import Output
 
 from .conftest import IMAGES, NET, Cluster, TinyPool, kill
@@ -55,8 +55,8 @@ def _features(pool: TinyPool, folder: Path, engine: Engine | None) -> tuple[np.n
 
 def test_features_of_one_process(cluster: Cluster, tiny_pool: TinyPool, tmp_path: Path) -> None:
     """One thread here and there; an actor is killed, and what was stored is not computed again."""
-    from plada_ref.engines.cluster import connected
-    from plada_ref.engines.ray_features import RayFeatures
+    from plada_ref.ray.connection import connected
+    from plada_ref.ray.features import RayFeatures
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -87,7 +87,7 @@ def test_features_of_one_process(cluster: Cluster, tiny_pool: TinyPool, tmp_path
 
 def test_an_engine_that_stops_half_way(tiny_pool: TinyPool, tmp_path: Path) -> None:
     """What it has delivered stays, whatever the order, and only the rest is asked for again."""
-    from plada_ref.order.features import feature_chunks
+    from plada_ref.features.pool import feature_chunks
 
     def backwards(*args: Any, **how: Any) -> Iterator[tuple[range, Features]]:
         network, images, preparation, chunks = args

@@ -15,14 +15,14 @@ from .conftest import Cluster, TinyPool
 
 @pytest.fixture
 def connection(cluster: Cluster) -> Iterator[None]:
-    from plada_ref.engines.cluster import connected
+    from plada_ref.ray.connection import connected
 
     with connected(cluster.address):
         yield
 
 
 def test_manifest_of_one_process(connection: None, tiny_pool: TinyPool, tmp_path: Path) -> None:
-    from plada_ref.engines.ray_index import hash_on_ray
+    from plada_ref.ray.index import hash_on_ray
 
     source = open_source([str(shard) for shard in tiny_pool.shards])
     out = tmp_path / "pool.parquet"
@@ -47,7 +47,7 @@ def test_manifest_of_one_process(connection: None, tiny_pool: TinyPool, tmp_path
 def test_damaged_shard_stops_the_run_with_the_local_sentence(
     connection: None, tiny_pool: TinyPool, tmp_path: Path
 ) -> None:
-    from plada_ref.engines.ray_index import hash_on_ray
+    from plada_ref.ray.index import hash_on_ray
 
     cut = tmp_path / "cut.tar"
     cut.write_bytes(tiny_pool.shards[0].read_bytes()[:100_000])

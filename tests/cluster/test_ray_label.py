@@ -17,10 +17,11 @@ import pytest
 import torch
 from typer.testing import CliRunner, Result
 
-from plada_ref.checkpoint import Checkpoint
 from plada_ref.cli import app
-from plada_ref.label import label, parts_folder
-from plada_ref.output import Advance, Output
+from plada_ref.compute.progress import Advance
+from plada_ref.labelling.label import label, parts_folder
+from plada_ref.models.checkpoint import Checkpoint
+from plada_ref.output import Output
 
 from .conftest import IMAGES, Cluster, TinyPool, kill, wait_until
 
@@ -58,7 +59,7 @@ class _Watching(Output):
         self.done: list[int] = []
 
     @contextmanager
-    def progress(self, description: str, total: int | None) -> Iterator[Advance]:
+    def track(self, description: str, total: int | None) -> Iterator[Advance]:
         def advance(images: int) -> None:
             if images:
                 self.done.append(images)
@@ -71,8 +72,8 @@ class _Watching(Output):
 
 
 def _label(pool: TinyPool, cluster: Cluster, output: _Watching, out: Path) -> bytes:
-    from plada_ref.engines.cluster import connected
-    from plada_ref.engines.ray_label import RayEngine
+    from plada_ref.ray.connection import connected
+    from plada_ref.ray.label import RayEngine
 
     teacher = Checkpoint.read(pool.teacher)
     with connected(cluster.address):

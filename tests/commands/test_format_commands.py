@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from plada_ref import selection_file
 from plada_ref.cli import app
-from plada_ref.scores import ScoreTable
+from plada_ref.labelling.scores import ScoreTable
+from plada_ref.selection import file as selection_file
 from pladafmt import Payload, PoolRef, dump, dumps, load
 
 POOL = PoolRef(bytes(range(32)), 1000)

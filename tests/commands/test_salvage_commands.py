@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from plada_ref import selection_file
 from plada_ref.cli import app
+from plada_ref.selection import file as selection_file
 from pladafmt import Payload, PoolRef, content_id, dump, dumps, load, validate
 
 POOL = PoolRef(bytes(range(32)), 1000)

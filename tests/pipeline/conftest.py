@@ -14,13 +14,13 @@ import pytest
 import torch
 from PIL import Image
 
-from plada_ref.checkpoint import Checkpoint
-from plada_ref.learn import teach
-from plada_ref.models import ModelSpec
+from plada_ref.models.checkpoint import Checkpoint
+from plada_ref.models.spec import ModelSpec
 from plada_ref.output import Output
 from plada_ref.pool import LocalPool, Manifest, index_pool, open_source
-from plada_ref.recipe import recipe
-from plada_ref.task import Task, load_task
+from plada_ref.tasks.task import Task, load_task
+from plada_ref.training.learn import teach
+from plada_ref.training.recipe import recipe
 
 CPU = torch.device("cpu")
 NET = ModelSpec("plada_convnet_s")

@@ -18,7 +18,7 @@ from PIL import Image
 from scipy.io import savemat  # type: ignore[import-untyped]
 from torchvision import datasets
 
-from plada_ref.task import Task
+from plada_ref.tasks.task import Task
 
 Patch = pytest.MonkeyPatch
 

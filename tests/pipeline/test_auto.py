@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from plada_ref.auto import CANDIDATES, PARTS, Chooser
 from plada_ref.errors import Misuse
+from plada_ref.features.proxy import accuracy
+from plada_ref.labelling.scores import Scores, ScoreTable
 from plada_ref.output import Output
-from plada_ref.proxy import accuracy
-from plada_ref.scores import Scores, ScoreTable
 from plada_ref.selection import Target, rank
 from plada_ref.selection import parse as parse_rule
-from plada_ref.task import load_task
+from plada_ref.selection.auto import CANDIDATES, PARTS, Chooser
+from plada_ref.tasks.task import load_task
 from pladafmt import PoolRef, dumps, load
 
 from ..commands.test_format_commands import last_json, plada

@@ -37,18 +37,18 @@ from plada_ref.baselines.material import LabelledPool, Material
 from plada_ref.baselines.quantise import quantise
 from plada_ref.baselines.student import decode_weights, encode_weights
 from plada_ref.baselines.study import Wanted, compute
-from plada_ref.checkpoint import Checkpoint
 from plada_ref.commands import baselines as command
 from plada_ref.errors import Misuse, PipelineError
-from plada_ref.evaluate import evaluate
-from plada_ref.features import extract
-from plada_ref.head import Features, Head
+from plada_ref.features.cache import extract
+from plada_ref.features.head import Features, Head
 from plada_ref.images import ImageRows, ImageSet
-from plada_ref.label import label
-from plada_ref.models import ModelSpec, build
+from plada_ref.labelling.label import label
+from plada_ref.models.checkpoint import Checkpoint
+from plada_ref.models.spec import ModelSpec, build
 from plada_ref.output import Output
-from plada_ref.recipe import recipe
-from plada_ref.task import Task, load_task
+from plada_ref.tasks.task import Task, load_task
+from plada_ref.training.evaluate import evaluate
+from plada_ref.training.recipe import recipe
 from pladafmt import Payload, dumps
 
 from .conftest import CPU, NET, DigitPool, Photos, png, write_tar

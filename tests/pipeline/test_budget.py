@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plada_ref.budget import fit, parse_bytes
 from plada_ref.errors import Misuse
-from plada_ref.prune import prune
-from plada_ref.scores import ScoreTable
+from plada_ref.labelling.scores import ScoreTable
 from plada_ref.selection import SafetyNet, Selection
+from plada_ref.selection.budget import fit, parse_bytes
+from plada_ref.selection.prune import prune
 from pladafmt import PoolRef, dumps
 
 from ..commands.test_format_commands import last_json, plada

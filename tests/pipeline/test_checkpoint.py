@@ -11,8 +11,8 @@ import pytest
 import safetensors.torch
 import torch
 
-from plada_ref.checkpoint import Checkpoint
 from plada_ref.errors import PipelineError
+from plada_ref.models.checkpoint import Checkpoint
 
 
 def test_round_trip(teacher: Checkpoint, teacher_file: Path) -> None:

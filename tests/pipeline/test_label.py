@@ -19,18 +19,18 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from plada_ref.checkpoint import Checkpoint
 from plada_ref.cli import app
-from plada_ref.engines import labelling
-from plada_ref.engines.labelling import Chunk, label_chunks
-from plada_ref.label import label, parts_folder
-from plada_ref.learn import teach
-from plada_ref.loading import PreparedImages
+from plada_ref.compute.batches import PreparedImages
+from plada_ref.labelling import chunks as labelling
+from plada_ref.labelling.chunks import Chunk, label_chunks
+from plada_ref.labelling.label import label, parts_folder
+from plada_ref.labelling.scores import Scores, ScoreTable, score
+from plada_ref.models.checkpoint import Checkpoint
 from plada_ref.output import Output
 from plada_ref.pool import ManifestFile, StoredPool, VerifiedImages, open_source
-from plada_ref.recipe import recipe
-from plada_ref.scores import Scores, ScoreTable, score
-from plada_ref.task import Task
+from plada_ref.tasks.task import Task
+from plada_ref.training.learn import teach
+from plada_ref.training.recipe import recipe
 
 from .conftest import CPU, NET, DigitPool
 

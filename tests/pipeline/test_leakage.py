@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 
 from plada_ref.images import ImageArrays
-from plada_ref.leakage import compare, fingerprints
 from plada_ref.output import Output
+from plada_ref.tasks.leakage import compare, fingerprints
 
 from ..commands.test_format_commands import last_json, plada
 from .conftest import png, write_tar

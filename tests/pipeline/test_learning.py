@@ -13,20 +13,21 @@ import pytest
 import torch
 from PIL import Image
 
-from plada_ref.augment import AUGMENTATIONS
-from plada_ref.checkpoint import Checkpoint
+from plada_ref.compute.progress import Advance
 from plada_ref.errors import Misuse, PipelineError
-from plada_ref.evaluate import evaluate
-from plada_ref.features import FeatureCache
-from plada_ref.head import fit_head
-from plada_ref.labelled import student_data
-from plada_ref.learn import teach, train
-from plada_ref.models import ModelSpec
-from plada_ref.output import Advance, Output
+from plada_ref.features.cache import FeatureCache
+from plada_ref.features.head import fit_head
+from plada_ref.models.checkpoint import Checkpoint
+from plada_ref.models.preparation import Preparation
+from plada_ref.models.spec import ModelSpec
+from plada_ref.output import Output
 from plada_ref.pool import ChangedImage, LocalPool, Manifest, open_source
-from plada_ref.preparation import Preparation
-from plada_ref.recipe import recipe
-from plada_ref.task import Task
+from plada_ref.tasks.task import Task
+from plada_ref.training.augment import AUGMENTATIONS
+from plada_ref.training.dataset import student_data
+from plada_ref.training.evaluate import evaluate
+from plada_ref.training.learn import teach, train
+from plada_ref.training.recipe import recipe
 from pladafmt import Payload, PoolRef
 from pladafmt.errors import Mismatch
 
@@ -143,7 +144,7 @@ class _StoppingOutput(Output):
         self.left = step
 
     @contextmanager
-    def progress(self, description: str, total: int | None) -> Iterator[Advance]:
+    def track(self, description: str, total: int | None) -> Iterator[Advance]:
         def advance(steps: int) -> None:
             self.left -= steps if description == "Training" else 0
             if self.left < 0:

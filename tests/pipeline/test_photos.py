@@ -9,16 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from plada_ref.collapse import find_collapse
-from plada_ref.evaluate import evaluate
-from plada_ref.features import FeatureCache
-from plada_ref.label import label
-from plada_ref.learn import teach, train
-from plada_ref.models import ModelSpec
+from plada_ref.features.cache import FeatureCache
+from plada_ref.labelling.collapse import find_collapse
+from plada_ref.labelling.label import label
+from plada_ref.models.spec import ModelSpec
 from plada_ref.output import Output
 from plada_ref.pool import LocalPool, Manifest, index_pool, open_source
-from plada_ref.recipe import recipe
-from plada_ref.task import load_task
+from plada_ref.tasks.task import load_task
+from plada_ref.training.evaluate import evaluate
+from plada_ref.training.learn import teach, train
+from plada_ref.training.recipe import recipe
 from pladafmt import Payload
 
 from .conftest import CPU, Photos

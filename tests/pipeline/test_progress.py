@@ -15,8 +15,8 @@ import typer
 from rich.console import Console
 
 from plada_ref.cli import app
-from plada_ref.commands.run import command, resumes
-from plada_ref.label import parts_folder
+from plada_ref.commands.exit_codes import command, resumes
+from plada_ref.labelling.label import parts_folder
 from plada_ref.output import Output
 
 from .conftest import DigitPool
@@ -33,7 +33,7 @@ def test_a_log_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None
     now = [100.0]
     monkeypatch.setattr("plada_ref.output.time.monotonic", lambda: now[0])
     output, stream = listening(terminal=False)
-    with output.progress("Labelling", 10_000) as advance:
+    with output.track("Labelling", 10_000) as advance:
         for _ in range(5):
             now[0] += 20
             advance(500)
@@ -41,7 +41,7 @@ def test_a_log_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None
         "Labelling: 1,000 of 10,000, 25/s, 0:06:00 left",
         "Labelling: 2,000 of 10,000, 25/s, 0:05:20 left",
     ]
-    with output.progress("Trying sizes", None) as advance:
+    with output.track("Trying sizes", None) as advance:
         now[0] += 60
         advance(3)
     assert stream.getvalue().splitlines()[2:] == ["Trying sizes: 3, 0.05/s"]
@@ -49,7 +49,7 @@ def test_a_log_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_terminal_gets_a_bar_with_rate_and_remaining_time() -> None:
     output, stream = listening(terminal=True)
-    with output.progress("Labelling", 100) as advance:
+    with output.track("Labelling", 100) as advance:
         for _ in range(4):
             time.sleep(0.02)
             advance(20)

@@ -14,21 +14,14 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
 from plada_ref.errors import Misuse
-from plada_ref.proxy import accuracy, proxy
-from plada_ref.scores import Scores, score
-from plada_ref.selection import (
-    RANKINGS,
-    Evidence,
-    Selection,
-    Target,
-    by_class,
-    matching,
-    rank,
-    space,
-)
-from plada_ref.selection.by_class import first_then_rest, shortlist
-from plada_ref.selection.diversity import _farthest
-from plada_ref.selection.herding import _follow
+from plada_ref.features.proxy import accuracy, proxy
+from plada_ref.labelling.scores import Scores, score
+from plada_ref.selection import RANKINGS, Evidence, Selection, Target, rank
+from plada_ref.selection.rankings import by_class, space
+from plada_ref.selection.rankings import gradient_matching as matching
+from plada_ref.selection.rankings.by_class import first_then_rest, shortlist
+from plada_ref.selection.rankings.diversity import _farthest
+from plada_ref.selection.rankings.herding import _follow
 
 COMPARING = sorted(name for name, ranking in RANKINGS.items() if ranking.compares)
 

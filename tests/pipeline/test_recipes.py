@@ -18,7 +18,7 @@ import typer
 from benchmarks import payload_size
 from plada_ref.cli import app
 from plada_ref.selection import parse
-from plada_ref.task_sets import SETS, is_known, splits_of
+from plada_ref.tasks.known import SETS, is_known, splits_of
 
 from .conftest import DigitPool
 

@@ -24,15 +24,15 @@ from PIL import Image
 
 from plada_ref.commands.report import report
 from plada_ref.errors import PipelineError
+from plada_ref.labelling.scores import ScoreTable
 from plada_ref.output import Output
-from plada_ref.recipe import recipe
 from plada_ref.report import RunFolder, page, pictures
 from plada_ref.report.markup import Html, element, join
 from plada_ref.report.thumbnails import galleries, spread
-from plada_ref.scores import ScoreTable
+from plada_ref.runs.transfer import Outcome, Plan, Row, transfer
 from plada_ref.selection import SafetyNet, Selection
-from plada_ref.task import Task
-from plada_ref.transfer import Outcome, Plan, Row, transfer
+from plada_ref.tasks.task import Task
+from plada_ref.training.recipe import recipe
 from pladafmt import Payload, PoolRef, dump, load
 from pladafmt.errors import Mismatch
 

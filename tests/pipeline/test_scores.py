@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from plada_ref.collapse import find_collapse, warnings
 from plada_ref.errors import PipelineError
-from plada_ref.scores import ScoreTable, score
+from plada_ref.labelling.collapse import find_collapse, warnings
+from plada_ref.labelling.scores import ScoreTable, score
 from pladafmt import PoolRef
 
 

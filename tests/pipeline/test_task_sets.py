@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from plada_ref import task_sets
 from plada_ref.errors import Misuse, PipelineError
-from plada_ref.task import load_task
-from plada_ref.task_sets import SETS
+from plada_ref.tasks import known as task_sets
+from plada_ref.tasks.known import SETS
+from plada_ref.tasks.task import load_task
 
 from .image_sets import BUILDERS, idx, number_shown
 

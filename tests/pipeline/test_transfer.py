@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from plada_ref import transfer as stages
 from plada_ref.errors import Misuse
 from plada_ref.output import Output
-from plada_ref.recipe import recipe
+from plada_ref.runs import transfer as stages
+from plada_ref.runs.transfer import Plan, transfer
 from plada_ref.selection import SafetyNet, Selection, parse
-from plada_ref.task import Task
-from plada_ref.transfer import Plan, transfer
+from plada_ref.tasks.task import Task
+from plada_ref.training.recipe import recipe
 from pladafmt import load
 
 from .conftest import CPU, NET, DigitPool

@@ -19,7 +19,7 @@ from plada_ref.errors import PipelineError
 from plada_ref.pool import hashing, open_source
 from plada_ref.pool.hashing import hash_images, hash_to_parts
 from plada_ref.pool.processes import in_processes
-from plada_ref.pool.run import Entry, Run
+from plada_ref.pool.shard import Entry, Run
 
 _ROOT = Path(__file__).parents[2]
 

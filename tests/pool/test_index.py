@@ -18,7 +18,7 @@ from plada_ref.pool import tar as tar_module
 from plada_ref.pool.hashing import HashedParts
 from plada_ref.pool.location import filesystem
 from plada_ref.pool.parts import SCHEMA, Part
-from plada_ref.pool.run import Run
+from plada_ref.pool.shard import Run
 
 
 def test_a_resumed_index_reads_unchanged_shards_once(

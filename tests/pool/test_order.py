@@ -15,20 +15,20 @@ from typer.testing import CliRunner, Result
 
 from plada_ref.commands.pool import app
 from plada_ref.errors import Misuse, PipelineError
-from plada_ref.features import FeatureCache, extract
-from plada_ref.models import ModelSpec, build
+from plada_ref.features.cache import FeatureCache, extract
+from plada_ref.features.pool import pool_features
+from plada_ref.labelling.scores import ScoreTable
+from plada_ref.models.spec import ModelSpec, build
 from plada_ref.order import Permutation, Worth, in_key_order, worth
 from plada_ref.order.chain import chain
-from plada_ref.order.cluster import cluster, default_clusters
-from plada_ref.order.features import pool_features
 from plada_ref.order.folders import folders_of
+from plada_ref.order.kmeans import cluster, default_clusters
 from plada_ref.order.places import permutation_of, places_of
 from plada_ref.order.project import project
 from plada_ref.order.semantic import Settings, semantic_permutation
 from plada_ref.output import Output
 from plada_ref.pool import LocalPool, Manifest, index_pool, open_source
-from plada_ref.scores import ScoreTable
-from plada_ref.task import load_task
+from plada_ref.tasks.task import load_task
 from pladafmt import Payload, PladaError, PoolRef, dumps
 
 CPU = torch.device("cpu")
@@ -111,7 +111,7 @@ def test_the_same_seed_gives_the_same_pool(
 def test_an_interrupted_run_goes_on(
     pool: LocalPool, permutation: Permutation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("plada_ref.order.features.CHUNK", 96)
+    monkeypatch.setattr("plada_ref.features.pool.CHUNK", 96)
     opened: list[int] = []
     original = LocalPool.open_image
 

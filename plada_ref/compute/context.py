@@ -1,0 +1,29 @@
+"""Where and how a function computes, as one value: made once for a command and handed on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+
+from .device import find_device
+from .progress import Progress, Silence
+
+
+@dataclass(frozen=True)
+class Compute:
+    """What a function computes on, and whom it tells how far it is.
+
+    Attributes:
+        device: where models run; a GPU if there is one.
+        workers: processes that decode images; chosen for this machine when None, and 0 decodes in
+            this process.
+        batch_size: images per pass through a model that is not being trained. A training's batches
+            are its recipe's.
+        progress: hears how far the work is; nobody by default.
+    """
+
+    device: torch.device = field(default_factory=find_device)
+    workers: int | None = None
+    batch_size: int = 64
+    progress: Progress = field(default_factory=Silence)

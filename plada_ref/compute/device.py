@@ -1,0 +1,35 @@
+"""Where a model runs."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from ..errors import Misuse
+
+
+def find_device(name: str = "auto") -> torch.device:
+    """The device called `name`; ``auto`` takes a GPU when torch sees one.
+
+    Raises:
+        Misuse: if there is no such device here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(name)
+        torch.empty(1, device=chosen)
+    except (RuntimeError, AssertionError) as exc:
+        reason = str(exc).strip().splitlines()[0]
+        raise Misuse(f"--device {name} cannot be used here ({reason}); try cpu.") from exc
+    return chosen
+
+
+def default_workers() -> int:
+    """Processes that decode images: one core is left to the model."""
+    return max(1, min(8, len(os.sched_getaffinity(0)) - 1)) if _has_affinity() else 1
+
+
+def _has_affinity() -> bool:
+    return hasattr(os, "sched_getaffinity")

@@ -1,0 +1,1 @@
+"""What a frozen backbone sees in images, and linear heads on it."""

@@ -1,0 +1,1 @@
+"""A teacher's pass over a pool, and the table of its scores."""

@@ -1,0 +1,225 @@
+"""One pass of a teacher over a pool, in chunks that an interrupted run need not repeat."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from pladafmt.files import replacing
+
+from ..compute.progress import Advance
+from ..errors import PipelineError
+from ..features.cache import CachedView, FeatureCache
+from ..images import ImagePool
+from ..models.checkpoint import Checkpoint
+from ..models.spec import classifier
+from ..output import Output
+from ..training.recipe import Tune
+from .chunks import Chunk, label_chunks
+from .collapse import warnings
+from .scores import Scores, ScoreTable, score
+
+CHUNK = 1024
+"""Images per chunk: what an interrupted run, or a lost worker, has to label again at most."""
+
+_COLUMNS = tuple(column.name for column in fields(Scores))
+
+
+class Engine(Protocol):
+    """Labels chunks somewhere else than in this process, see `plada_ref.ray`."""
+
+    def __call__(
+        self,
+        pool: ImagePool,
+        teacher: Checkpoint,
+        chunks: Sequence[range],
+        *,
+        device: torch.device,
+        batch_size: int,
+        temperature: float,
+        advance: Advance,
+    ) -> Iterator[Chunk]:
+        """Yield every chunk, in any order.
+
+        Scores are bit for bit those of `label_chunks` with as many threads as torch has here.
+        """
+        ...
+
+
+def label(
+    pool: ImagePool,
+    teacher: Checkpoint,
+    *,
+    device: torch.device,
+    output: Output,
+    parts: Path | None = None,
+    batch_size: int = 64,
+    workers: int | None = None,
+    cache: FeatureCache | None = None,
+    engine: Engine | None = None,
+    temperature: float = 1.0,
+) -> ScoreTable:
+    """Stream the pool through the teacher.
+
+    Chunks and the batches in them have fixed borders, so the table does not depend on where a run
+    was interrupted, or on who labelled which chunk. A class that gets few or no pseudo-labels, or
+    most of them, is warned of.
+
+    Args:
+        parts: folder for finished chunks; a repeated call with the same pool, teacher and settings
+            goes on with them, on whatever engine. The caller removes it (`forget_parts`) once the
+            table is written.
+        batch_size: images per pass through the model; belongs to the settings, as does the number
+            of torch's threads.
+        workers: processes that decode and verify images; chosen when None. An `engine` has its
+            own.
+        cache: where to leave the features of a teacher with a frozen backbone (``--tune head``)
+            for students with the same backbone; an `engine` leaves none.
+        engine: what labels the chunks; this process when None.
+        temperature: of the energy, see `plada_ref.labelling.scores.score`.
+
+    Raises:
+        PipelineError: if an image has changed, is missing or unreadable, or the teacher gives
+            numbers that are not finite.
+    """
+    chunks = [range(start, min(start + CHUNK, len(pool))) for start in range(0, len(pool), CHUNK)]
+    store = _Parts(parts, _binding(pool, teacher, batch_size, device, temperature))
+    columns = _empty(len(pool), teacher.class_count)
+    missing = []
+    for number, chunk in enumerate(chunks):
+        stored = store.load(number)
+        if stored is None or len(stored.labels) != len(chunk):
+            missing.append(chunk)
+        else:
+            _fill(columns, chunk, stored)
+    labelled = len(pool) - sum(map(len, missing))
+    if labelled:
+        output.say(f"{labelled:,} of {len(pool):,} images are labelled already")
+    view = _view_for(teacher, cache)
+    with output.track("Labelling", len(pool) - labelled) as advance:
+        if engine is None:
+            results = label_chunks(
+                pool,
+                teacher,
+                missing,
+                device=device,
+                batch_size=batch_size,
+                workers=workers,
+                temperature=temperature,
+                keep_features=view is not None,
+                advance=advance,
+            )
+        else:
+            results = engine(
+                pool,
+                teacher,
+                missing,
+                device=device,
+                batch_size=batch_size,
+                temperature=temperature,
+                advance=advance,
+            )
+        for found in results:
+            if view is not None and found.features is not None:
+                view.put(np.array(found.positions), found.features)
+            _fill(columns, found.positions, found.scores)
+            store.save(found.positions.start // CHUNK, found.scores)
+    table = ScoreTable.of(
+        pool.ref, teacher.class_names, teacher.sha256, columns, temperature=temperature
+    )
+    for warning in warnings(table.histogram(), table.classes):
+        output.warn(warning)
+    return table
+
+
+def _empty(images: int, classes: int) -> Scores:
+    """Columns for the scores of a pool, still to be filled."""
+    like = score(np.zeros((0, classes), np.float32))
+    columns = {name: np.empty(images, getattr(like, name).dtype) for name in _COLUMNS}
+    return Scores(**columns)
+
+
+def _fill(columns: Scores, positions: range, found: Scores) -> None:
+    for name in _COLUMNS:
+        getattr(columns, name)[positions.start : positions.stop] = getattr(found, name)
+
+
+def parts_folder(out: Path) -> Path:
+    """Where the chunks of a score table to be written to `out` are kept meanwhile."""
+    return out.with_name(f"{out.name}.parts")
+
+
+def forget_parts(parts: Path) -> None:
+    """Remove the chunks of a table that has been written."""
+    shutil.rmtree(parts, ignore_errors=True)
+
+
+def _view_for(teacher: Checkpoint, cache: FeatureCache | None) -> CachedView | None:
+    recipe = teacher.facts.get("recipe")
+    frozen = isinstance(recipe, dict) and recipe.get("tune") == Tune.HEAD
+    # No student begins with a backbone that the teacher has tuned.
+    if cache is None or not frozen or classifier(teacher.network) is None:
+        return None
+    return cache.view(teacher.network, teacher.preparation, flip=False)
+
+
+def _binding(
+    pool: ImagePool,
+    teacher: Checkpoint,
+    batch_size: int,
+    device: torch.device,
+    temperature: float,
+) -> str:
+    """Everything that a score depends on."""
+    about = [
+        "plada-label-1",
+        pool.ref.id.hex(),
+        pool.ref.size,
+        teacher.sha256,
+        CHUNK,
+        batch_size,
+        temperature,
+        device.type,
+        torch.get_num_threads(),
+        torch.__version__,
+    ]
+    return hashlib.sha256(json.dumps(about).encode()).hexdigest()
+
+
+class _Parts:
+    """Finished chunks on disk, one file each, in a folder named for what they depend on."""
+
+    def __init__(self, folder: Path | None, binding: str) -> None:
+        self._folder = None if folder is None else folder / binding[:32]
+        if self._folder is not None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+
+    def load(self, number: int) -> Scores | None:
+        if self._folder is None:
+            return None
+        try:
+            with np.load(self._path(number), allow_pickle=False) as stored:
+                return Scores(**{name: stored[name] for name in _COLUMNS})
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return None  # Not there, or damaged: label the chunk again.
+
+    def save(self, number: int, scores: Scores) -> None:
+        if self._folder is None:
+            return
+        arrays: dict[str, Any] = {name: getattr(scores, name) for name in _COLUMNS}
+        with replacing(self._path(number)) as temporary, open(temporary, "wb") as file:
+            np.savez(file, **arrays)
+
+    def _path(self, number: int) -> Path:
+        if self._folder is None:
+            raise PipelineError("There is no folder for parts.")
+        return self._folder / f"{number:08d}.npz"

@@ -1,0 +1,217 @@
+"""What a teacher says about every image of a pool: the score table."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pladafmt import PladaError, PoolRef
+from pladafmt.files import replacing
+
+from ..errors import PipelineError
+from ..selection import count_labels
+
+_KEY = b"plada-scores"
+_LAYOUT = 2
+
+_SCHEMA = pa.schema(
+    [
+        pa.field("label", pa.uint16(), nullable=False),
+        pa.field("energy", pa.float32(), nullable=False),
+        pa.field("entropy", pa.float32(), nullable=False),
+        pa.field("margin", pa.float32(), nullable=False),
+        pa.field("probability", pa.float32(), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Scores of n images, computed from their logits z by `score`.
+
+    Attributes:
+        labels: the pseudo-label, arg max z, shape (n,); the lowest number among equals.
+        energy: -T log sum exp (z / T) at the temperature T (Liu et al., "Energy-based
+            out-of-distribution detection", 2020; paper, section 4, with T = 1), shape (n,).
+        entropy: Shannon entropy of softmax(z) in nats, shape (n,).
+        margin: largest minus second largest probability, 0 to 1, shape (n,); 1 with one class.
+        probability: the largest probability, above 0 and up to 1, shape (n,).
+    """
+
+    labels: npt.NDArray[np.uint16]
+    energy: npt.NDArray[np.float32]
+    entropy: npt.NDArray[np.float32]
+    margin: npt.NDArray[np.float32]
+    probability: npt.NDArray[np.float32]
+
+
+def score(logits: npt.NDArray[np.float32], *, temperature: float = 1.0) -> Scores:
+    """The scores of logits of shape (n, C).
+
+    Args:
+        temperature: T of the energy, above 0. The other scores do not use it.
+
+    Raises:
+        PipelineError: if a logit is not a finite number.
+    """
+    if not np.isfinite(logits).all():
+        raise PipelineError(
+            "The teacher gives logits that are not finite numbers; its training has failed, so "
+            "teach it again with a smaller --lr."
+        )
+    z = logits.astype(np.float64)
+    labels = z.argmax(axis=1)
+    top = z.max(axis=1)
+    # Shifting by the maximum keeps exp from overflowing.
+    shifted = z - top[:, None]
+    log_sum = np.log(np.exp(shifted).sum(axis=1))
+    log_p = shifted - log_sum[:, None]
+    p = np.exp(log_p)
+    if z.shape[1] > 1:
+        two = np.partition(p, -2, axis=1)
+        margin = two[:, -1] - two[:, -2]
+    else:
+        margin = np.ones(len(z))
+    if temperature == 1.0:
+        energy = -(top + log_sum)
+    else:
+        energy = -(top + temperature * np.log(np.exp(shifted / temperature).sum(axis=1)))
+    return Scores(
+        labels.astype(np.uint16),
+        energy.astype(np.float32),
+        np.abs((p * log_p).sum(axis=1)).astype(np.float32),  # abs: no negative zero.
+        margin.astype(np.float32),
+        p.max(axis=1).astype(np.float32),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreTable:
+    """The scores of a pool's N images, in pool order.
+
+    Attributes:
+        pool: the pool.
+        classes: the teacher's class names.
+        teacher: SHA-256 of the teacher's file, in hex.
+        labels, energy, entropy, margin, probability: as in `Scores`, shape (N,).
+        temperature: T of the energy.
+    """
+
+    pool: PoolRef
+    classes: tuple[str, ...]
+    teacher: str
+    labels: npt.NDArray[np.uint16]
+    energy: npt.NDArray[np.float32]
+    entropy: npt.NDArray[np.float32]
+    margin: npt.NDArray[np.float32]
+    probability: npt.NDArray[np.float32]
+    temperature: float = field(default=1.0, kw_only=True)
+
+    @classmethod
+    def of(
+        cls,
+        pool: PoolRef,
+        classes: tuple[str, ...],
+        teacher: str,
+        scores: Scores,
+        *,
+        temperature: float = 1.0,
+    ) -> ScoreTable:
+        """The table of the scores of a whole pool."""
+        columns = (getattr(scores, name) for name in Scores.__dataclass_fields__)
+        return cls(pool, classes, teacher, *columns, temperature=temperature)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def columns(self) -> dict[str, npt.NDArray[np.float32]]:
+        """The scores by name, each of shape (N,): what selections rank by."""
+        return {name: getattr(self, name) for name in _SCHEMA.names if name != "label"}
+
+    def histogram(self) -> npt.NDArray[np.int64]:
+        """Pseudo-labels of each class, int64 of shape (C,)."""
+        return count_labels(self.labels, len(self.classes))
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write a Parquet file, whole or not at all."""
+        facts = {
+            "layout": _LAYOUT,
+            "pool_id": self.pool.id.hex(),
+            "pool_size": self.pool.size,
+            "classes": self.classes,
+            "teacher": self.teacher,
+            "temperature": self.temperature,
+        }
+        table = pa.Table.from_arrays(
+            [pa.array(column) for column in (self.labels, *self.columns.values())],
+            schema=_SCHEMA.with_metadata({_KEY: json.dumps(facts).encode()}),
+        )
+        with replacing(path) as temporary:
+            # Scores are close to noise: compressing them saves little and makes reading slow.
+            pq.write_table(
+                table,
+                temporary,
+                compression={name: "lz4" if name == "label" else "none" for name in _SCHEMA.names},
+                use_dictionary=False,
+            )
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> ScoreTable:
+        """Read what `write` made.
+
+        Raises:
+            PipelineError: if the file is not there, damaged, or no score table.
+        """
+        name = os.fspath(path)
+        try:
+            # Mapped: the columns are as large as what is made of them.
+            with pq.ParquetFile(name, memory_map=True, pre_buffer=False) as file:
+                schema = file.schema_arrow
+                facts = json.loads((schema.metadata or {})[_KEY])
+                if facts["layout"] != _LAYOUT:
+                    raise PipelineError(
+                        f"The score table {name!r} is of layout {facts['layout']}; this program "
+                        f"knows layout {_LAYOUT}. Label the pool again."
+                    )
+                if [schema.field(field.name).type for field in _SCHEMA] != _SCHEMA.types:
+                    raise ValueError("a column has another type")
+                # One at a time: a column is held twice while it becomes an array.
+                labels, *scores = (
+                    file.read([field.name]).column(0).to_numpy() for field in _SCHEMA
+                )
+            table = cls(
+                PoolRef(bytes.fromhex(facts["pool_id"]), facts["pool_size"]),
+                tuple(map(str, facts["classes"])),
+                str(facts["teacher"]),
+                labels,
+                *scores,
+                temperature=float(facts["temperature"]),
+            )
+            table._check()
+        except FileNotFoundError as exc:
+            raise PipelineError(
+                f"There is no score table at {name!r}; make one with: plada label"
+            ) from exc
+        except (OSError, pa.ArrowException, ValueError, KeyError, TypeError, PladaError) as exc:
+            raise PipelineError(
+                f"{name!r} is no score table, or it is damaged ({exc}); label the pool again."
+            ) from exc
+        return table
+
+    def _check(self) -> None:
+        if len(self) != self.pool.size:
+            raise ValueError(f"{len(self)} rows for a pool of {self.pool.size} images")
+        if len(self) and int(self.labels.max()) >= len(self.classes):
+            raise ValueError(f"a label lies beyond the {len(self.classes)} classes")
+        finite: Callable[[npt.NDArray[Any]], Any] = np.isfinite
+        if not all(bool(finite(column).all()) for column in self.columns.values()):
+            raise ValueError("a score is not a finite number")

@@ -1,0 +1,1 @@
+"""Networks: which one, what its input is, and the file of a trained one."""

@@ -1,0 +1,90 @@
+"""From a decoded image to a model's input: crop, resample, normalise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.nn import functional
+
+from ..errors import Misuse
+
+MAX_SIZE = 4096
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How images become the input of one model.
+
+    The central square is resampled (bicubic, antialiased) to `img_size`. With `via_size`, it is
+    resampled to that size first: *matched resolution*. A teacher of 32 px photographs sees them
+    scaled up and blurred; a pool of sharp photographs looks foreign to it until the pool's images
+    have gone through 32 px as well.
+
+    Attributes:
+        img_size: height and width of the input, in pixels.
+        via_size: height and width on the way, in pixels; None for the direct way.
+        mean: per channel, of pixel values in 0..1; its length is the number of channels, 1 or 3.
+        std: likewise.
+        grey: show a model of three channels the grey levels alone: for a task of grey images and a
+            pool of coloured ones.
+    """
+
+    img_size: int
+    via_size: int | None
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    grey: bool = False
+
+    def __post_init__(self) -> None:
+        for name, size in (("--img-size", self.img_size), ("--via-size", self.via_size)):
+            if size is not None and not 1 <= size <= MAX_SIZE:
+                raise Misuse(f"{name} is a number of pixels from 1 to {MAX_SIZE}, not {size}.")
+        if len(self.mean) not in (1, 3) or len(self.std) != len(self.mean):
+            raise Misuse("A model takes 1 or 3 channels, with one mean and one std for each.")
+        if not all(0 < value < float("inf") for value in self.std):
+            raise Misuse("The standard deviation of a channel is a positive number.")
+
+    @property
+    def channels(self) -> int:
+        """1 for grey, 3 for RGB."""
+        return len(self.mean)
+
+    @property
+    def stored_size(self) -> int:
+        """Height and width of what `__call__` returns, in pixels."""
+        return self.via_size or self.img_size
+
+    def __call__(self, image: Image.Image) -> torch.Tensor:
+        """The image as uint8, shape (channels, stored_size, stored_size)."""
+        if self.grey or self.channels == 1:
+            image = image.convert("L")
+        image = image.convert("L" if self.channels == 1 else "RGB")
+        side = min(image.size)
+        left, top = (image.width - side) // 2, (image.height - side) // 2
+        size = self.stored_size
+        if image.size != (size, size):
+            box = (left, top, left + side, top + side)
+            image = image.resize((size, size), Image.Resampling.BICUBIC, box=box)
+        pixels = np.array(image, dtype=np.uint8).reshape(size, size, self.channels)
+        return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+
+    def batch(self, pixels: torch.Tensor) -> torch.Tensor:
+        """The model's input for stored images.
+
+        Args:
+            pixels: shape (B, channels, stored_size, stored_size); uint8, or float in 0..255.
+
+        Returns:
+            float32 of shape (B, channels, img_size, img_size), normalised, channels last.
+        """
+        x = pixels.float()
+        if self.stored_size != self.img_size:
+            x = functional.interpolate(x, size=self.img_size, mode="bicubic", antialias=True)
+            x = x.clamp(0, 255)
+        mean = torch.tensor(self.mean, device=x.device).view(1, -1, 1, 1)
+        std = torch.tensor(self.std, device=x.device).view(1, -1, 1, 1)
+        x = (x / 255).sub_(mean).div_(std)
+        return x.contiguous(memory_format=torch.channels_last)

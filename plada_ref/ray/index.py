@@ -1,0 +1,91 @@
+"""``plada pool index --engine ray``: shards are hashed where a processor is free.
+
+Plain Ray tasks: hashing needs nothing loaded, so Ray's own retries bring back a lost one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.exceptions import RayError, RayTaskError
+
+from ..errors import PipelineError
+from ..pool import hashing
+from ..pool import parts as stored
+from ..pool.shard import OnProgress, Run
+from ..pool.source import Source
+
+_RETRIES = 3
+
+
+def hash_on_ray(source: Source, parts: Path, on_progress: OnProgress | None = None) -> None:
+    """Hash every run of `source` that `parts` lacks, on the cluster this process is connected to.
+
+    What `hash_to_parts` finds in `parts` afterwards is what it would have made itself. At most two
+    runs for each processor of the cluster are under way at a time, whatever the pool's size.
+
+    Args:
+        source: its files must be reachable from every node, under the same path or URL.
+        on_progress: called with the number of bytes just done, ``source.size()`` in all.
+
+    Raises:
+        PipelineError: if a shard is damaged, or hashing it ends one worker after another.
+    """
+    running: dict[Any, Run] = {}
+    hash_there = ray.remote(num_cpus=1, max_retries=_RETRIES)(_hash)
+    waiting = _missing(source, parts, on_progress)
+    window = 2 * max(1, int(ray.cluster_resources().get("CPU", 1)))
+    try:
+        while True:
+            for run in islice(waiting, window - len(running)):
+                running[hash_there.remote(run)] = run
+            if not running:
+                return
+            done, _ = ray.wait(list(running), num_returns=1)
+            for reference in done:
+                run = running.pop(reference)
+                table, skipped = _result(reference, run)
+                run.skipped.clear()
+                run.skipped.update(skipped)
+                stored.store(run, table, parts)
+                if on_progress is not None:
+                    on_progress(run.size)
+    finally:
+        for reference in running:
+            ray.cancel(reference, force=True)
+
+
+def _hash(run: Run) -> tuple[Any, Counter[str]] | PipelineError:
+    try:
+        return hashing.hash_run(run, None), run.skipped
+    except PipelineError as exc:
+        return exc  # As a value: Ray would bury the sentence in a traceback.
+
+
+def _missing(source: Source, parts: Path, on_progress: OnProgress | None) -> Iterator[Run]:
+    for run in source.runs():
+        if stored.load(run, parts) is None:
+            yield run
+        elif on_progress is not None:
+            on_progress(run.size)
+
+
+def _result(reference: Any, run: Run) -> tuple[Any, Counter[str]]:
+    try:
+        result = ray.get(reference)
+    except RayTaskError:
+        raise  # An error of the program, with its traceback.
+    except RayError as exc:
+        raise PipelineError(
+            f"Hashing {run.name!r} has ended {_RETRIES + 1} workers one after another "
+            f"({' '.join(str(exc).split())}); look for the reason in the logs of Ray."
+        ) from exc
+    if isinstance(result, PipelineError):
+        raise result
+    found: tuple[Any, Counter[str]] = result
+    return found

@@ -1,0 +1,1 @@
+"""The ways to order a pool's images."""

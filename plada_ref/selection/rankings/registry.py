@@ -1,0 +1,85 @@
+"""The registry of rankings: what each is called, what it reads, and its sort keys.
+
+Every ranking is a function ``keys(evidence, seed)`` that returns one sort key per pool image, shape
+(N,), of any dtype that compares: small keys are kept first, and among equal keys the lower
+position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..evidence import Evidence
+from .diversity import k_center, prototype
+from .gradient_matching import gradient_matching
+from .herding import herding, herding_logits
+from .shuffle import shuffle_keys
+
+Keys = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """One way to order a pool.
+
+    Attributes:
+        keys: the sort keys, shape (N,).
+        about: a phrase for people.
+        compares: whether it needs the features of pool and target images.
+    """
+
+    keys: Callable[[Evidence, int], Keys]
+    about: str
+    compares: bool = False
+
+
+def _column(name: str, sign: int) -> Callable[[Evidence, int], Keys]:
+    def keys(evidence: Evidence, seed: int) -> Keys:
+        values = evidence.scores[name]
+        return values if sign > 0 else -values
+
+    return keys
+
+
+def _random(evidence: Evidence, seed: int) -> Keys:
+    return shuffle_keys(len(evidence), seed)
+
+
+def _consensus(evidence: Evidence, seed: int) -> Keys:
+    """Sum of the places by energy, entropy, margin and probability: each score votes alike."""
+    places = np.zeros(len(evidence), dtype=np.int64)
+    for name, sign in (("energy", 1), ("entropy", 1), ("margin", -1), ("probability", -1)):
+        order = np.argsort(_column(name, sign)(evidence, seed), kind="stable")
+        places[order] += np.arange(len(evidence))
+    return places
+
+
+RANKINGS: dict[str, Ranking] = {
+    "low-energy": Ranking(_column("energy", 1), "the paper's rule"),
+    "high-energy": Ranking(_column("energy", -1), "the paper's opposite, for far tasks"),
+    "low-entropy": Ranking(_column("entropy", 1), "least Shannon entropy"),
+    "high-entropy": Ranking(_column("entropy", -1), "its opposite"),
+    "high-margin": Ranking(_column("margin", -1), "largest lead of the first over the second"),
+    "low-margin": Ranking(_column("margin", 1), "its opposite"),
+    "high-probability": Ranking(_column("probability", -1), "most probable first class"),
+    "low-probability": Ranking(_column("probability", 1), "its opposite"),
+    "consensus": Ranking(_consensus, "the four scores together"),
+    "random": Ranking(_random, "chance"),
+    "prototype": Ranking(prototype, "nearest to the class's mean, by class in turn", True),
+    "k-center": Ranking(k_center, "farthest from those before, by class in turn", True),
+    "herding": Ranking(herding, "together nearest to the class's mean, by class in turn", True),
+    "herding-logits": Ranking(herding_logits, "the same among a linear head's logits", True),
+    "gradient-matching": Ranking(
+        gradient_matching, "herding, then what a student's head still lacks", True
+    ),
+}
+"""Every ranking by name.
+
+The first of each pair of tails keeps what the teacher is surest of (paper, section 4), the second
+what it is least sure of. "By class in turn": any prefix keeps equally many images of each class.
+"""

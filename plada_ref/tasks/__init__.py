@@ -1,0 +1,1 @@
+"""Labelled images: what they are called, where they lie, and how they are divided."""

@@ -1,0 +1,141 @@
+"""Which images of a task the pool holds as well: test images that a student may have learned from.
+
+Two images are *exact* duplicates if their pixels are equal, and *near* duplicates if their
+perceptual hashes (the DCT hash of the package imagehash, 64 bits) differ in few bits. The hash
+sees through scaling, small crops of grey level and JPEG artefacts, not through crops and turns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from ..images import ImageSet
+from ..output import Output
+
+NEAR = 4
+"""Bits by which the hashes of near duplicates differ at most, of 64."""
+
+ROWS = 256
+"""Images of the task that are compared with the whole pool at a time."""
+
+FLAT = 4.0
+"""Standard deviation of grey levels below which an image is too flat for its hash to mean much."""
+
+
+@dataclass(frozen=True)
+class Fingerprints:
+    """What images are compared by.
+
+    Attributes:
+        pixels: SHA-256 of size and RGB pixels, shape (n, 32), uint8.
+        hashes: perceptual hashes, uint64, shape (n,).
+        flat: images too flat to be compared by their hash, shape (n,).
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    hashes: npt.NDArray[np.uint64]
+    flat: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Match:
+    """An image of the task and the pool image that is most like it.
+
+    Attributes:
+        row: the image's number in the task.
+        position: the pool image's position.
+        exact: whether their pixels are equal.
+        distance: bits by which their hashes differ.
+    """
+
+    row: int
+    position: int
+    exact: bool
+    distance: int
+
+
+@dataclass(frozen=True)
+class Leakage:
+    """What a pool holds of a task.
+
+    Attributes:
+        images: images of the task that were looked for.
+        pool_size: images of the pool.
+        flat: images of the task too flat to be looked for but by their pixels.
+        matches: a match for each image that the pool holds, exactly or nearly, by row.
+    """
+
+    images: int
+    pool_size: int
+    flat: int
+    matches: tuple[Match, ...]
+
+    @property
+    def exact(self) -> int:
+        """How many images the pool holds pixel by pixel."""
+        return sum(match.exact for match in self.matches)
+
+    @property
+    def fraction(self) -> float:
+        """The part of the images that the pool holds exactly or nearly, 0 to 1."""
+        return len(self.matches) / self.images
+
+
+def fingerprint(image: Image.Image) -> tuple[bytes, int, bool]:
+    """Return the digest of an image's pixels, its perceptual hash, and whether it is too flat."""
+    import imagehash
+
+    colour = image.convert("RGB")
+    digest = hashlib.sha256(f"{colour.width}x{colour.height}:".encode() + colour.tobytes())
+    grey = np.asarray(colour.convert("L"), dtype=np.float64)
+    bits = np.asarray(imagehash.phash(colour).hash, dtype=bool).reshape(-1)
+    value = int.from_bytes(np.packbits(bits).tobytes(), "big")
+    return digest.digest(), value, bool(grey.std() < FLAT)
+
+
+def fingerprints(images: ImageSet, *, what: str, output: Output) -> Fingerprints:
+    """Return the fingerprints of all images of a set.
+
+    Raises:
+        PipelineError: if an image cannot be read.
+    """
+    count = len(images)
+    pixels = np.empty((count, 32), dtype=np.uint8)
+    hashes = np.empty(count, dtype=np.uint64)
+    flat = np.empty(count, dtype=np.bool_)
+    with output.track(what, count) as advance:
+        for number in range(count):
+            digest, value, is_flat = fingerprint(images.open_image(number))
+            pixels[number] = np.frombuffer(digest, dtype=np.uint8)
+            hashes[number], flat[number] = value, is_flat
+            advance(1)
+    return Fingerprints(pixels, hashes, flat)
+
+
+def compare(task: Fingerprints, pool: Fingerprints, *, near: int = NEAR) -> Leakage:
+    """Return which images of a task the pool holds; among equals the lowest position."""
+    where: dict[bytes, int] = {}
+    for position in range(len(pool.hashes) - 1, -1, -1):
+        where[pool.pixels[position].tobytes()] = position
+    candidates = np.flatnonzero(~pool.flat)
+    hashes = pool.hashes[candidates]
+    matches = []
+    for start in range(0, len(task.hashes), ROWS):
+        part = task.hashes[start : start + ROWS]
+        distances = np.bitwise_count(part[:, None] ^ hashes[None, :]) if candidates.size else None
+        for offset in range(len(part)):
+            row = start + offset
+            same = where.get(task.pixels[row].tobytes())
+            if same is not None:
+                matches.append(Match(row, same, True, 0))
+            elif distances is not None and not task.flat[row]:
+                best = int(distances[offset].argmin())
+                found = int(distances[offset, best])
+                if found <= near:
+                    matches.append(Match(row, int(candidates[best]), False, found))
+    return Leakage(len(task.hashes), len(pool.hashes), int(task.flat.sum()), tuple(matches))

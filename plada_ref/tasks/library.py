@@ -1,0 +1,68 @@
+"""What tasks by torchvision and by medmnist have in common: items of (image, label)."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ..errors import PipelineError
+from .task import Task
+
+
+class LibraryImages:
+    """The images of a dataset whose items are (PIL image, label)."""
+
+    def __init__(self, dataset: Any, name: str) -> None:
+        self.dataset = dataset
+        self.name = name
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def open_image(self, position: int, /) -> Image.Image:
+        """The image of an item.
+
+        Raises:
+            PipelineError: if the library cannot read it.
+        """
+        try:
+            image = self.dataset[position][0]
+        except Exception as exc:  # Decoders raise nearly anything on odd bytes.
+            raise PipelineError(
+                f"Image {position} of {self.name!r} cannot be read ({exc}); fetch the set again."
+            ) from exc
+        return image if isinstance(image, Image.Image) else Image.fromarray(np.asarray(image))
+
+
+def library_task(
+    name: str, dataset: Any, labels: Any, classes: Sequence[str], keys: Sequence[str] | None = None
+) -> Task:
+    """The task of a library's dataset.
+
+    Args:
+        labels: class numbers, shape (n,).
+        keys: a name of each image; its number in the dataset when None.
+
+    Raises:
+        PipelineError: if a label lies beyond the classes.
+    """
+    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < len(classes):
+        raise PipelineError(
+            f"{name!r} has labels beyond its {len(classes)} classes; fetch the set again."
+        )
+    return Task(
+        name,
+        tuple(unicodedata.normalize("NFC", text) for text in classes),
+        labels.astype(np.uint16),
+        tuple(keys or (f"{row:08d}" for row in range(len(labels)))),
+        LibraryImages(dataset, name),
+    )
+
+
+def first_line(exc: BaseException) -> str:
+    """The first line of what an exception says, or its type when it says nothing."""
+    return (str(exc).strip().splitlines() or [type(exc).__name__])[0]

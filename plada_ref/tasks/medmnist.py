@@ -1,0 +1,79 @@
+"""Tasks that the package medmnist loads from its .npz files."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import Misuse, PipelineError
+from ..optional import need
+from .library import first_line, library_task
+from .task import Task
+
+SIZES = (28, 64, 128, 224)
+"""Heights and widths that the sets come in, in pixels; 28 is the one without a suffix."""
+
+
+def load_medmnist(flag: str, root: Path, split: str, *, download: bool = False) -> Task:
+    """A single-label set of MedMNIST, in the file ``FLAG.npz`` in the folder `root`.
+
+    Args:
+        flag: the file's name: ``bloodmnist`` is of 28 px, ``bloodmnist_224`` of 224 px.
+
+    Raises:
+        Misuse: if medmnist has no such set or split, or it is no single-label classification.
+        PipelineError: if it is not there or damaged.
+    """
+    dataset_module, known = _library(f"the task medmnist:{flag}")
+    base, _, suffix = flag.lower().partition("_")
+    about = known.get(base)
+    if about is None:
+        raise Misuse(f"medmnist has no set {flag!r}; there are {', '.join(sorted(known))}.")
+    if suffix and suffix not in {str(size) for size in SIZES[1:]}:
+        raise Misuse(
+            f"medmnist has no {flag!r}; its sizes are {base} (28 px), "
+            f"{', '.join(f'{base}_{size}' for size in SIZES[1:])}."
+        )
+    if about["task"] not in ("multi-class", "binary-class", "ordinal-regression"):
+        raise Misuse(f"medmnist's {flag} gives an image several labels; plada needs one each.")
+    if "3d" in base:
+        raise Misuse(f"medmnist's {flag} holds volumes, not images.")
+    if split not in about["n_samples"]:
+        raise Misuse(f"medmnist's {flag} has the splits train, val and test, not {split!r}.")
+    factory = getattr(dataset_module, about["python_class"])
+    try:
+        dataset = factory(
+            split=split, root=str(root), download=download, size=int(suffix) if suffix else None
+        )
+        len(dataset)  # medmnist compares the number of images with its list here.
+    except AssertionError as exc:
+        raise PipelineError(
+            f"medmnist's {flag} in {str(root)!r} does not hold the {about['n_samples'][split]:,} "
+            f"images that its split {split} has; fetch the set again."
+        ) from exc
+    except (RuntimeError, OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as exc:
+        raise PipelineError(
+            f"medmnist's {flag} cannot be loaded from {str(root)!r} ({first_line(exc)}); put it "
+            "there, or let medmnist fetch it with --download."
+        ) from exc
+    labels = np.asarray(dataset.labels).reshape(-1)
+    names = [about["label"][str(number)] for number in range(len(about["label"]))]
+    return library_task(f"medmnist:{flag} {split}", dataset, labels, names)
+
+
+def _library(for_: str) -> tuple[Any, Any]:
+    """The datasets of medmnist, and its list of sets.
+
+    Without pandas and scikit-image, which only its evaluator needs, the package prints advice and
+    hides its datasets; they can still be imported from their own module.
+    """
+    with redirect_stdout(io.StringIO()):
+        need("medmnist", extra="medmnist", for_=for_)
+        from medmnist import dataset
+        from medmnist.info import INFO
+    return dataset, INFO

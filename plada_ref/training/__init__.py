@@ -1,0 +1,1 @@
+"""Teachers and students: the same learning from different images."""

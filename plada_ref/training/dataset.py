@@ -1,0 +1,80 @@
+"""Labelled images as a plain `torch.utils.data.Dataset`, for teachers and students alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch.utils.data import Dataset
+
+from pladafmt import Payload
+
+from ..errors import PipelineError
+from ..images import ImagePool, ImageSet
+from ..tasks.task import Task
+
+
+class LabelledImages(Dataset[tuple[Any, int, float]]):
+    """Items are (image, class number, weight).
+
+    Args:
+        images: where the images are.
+        rows: number of each item's image in `images`, shape (n,).
+        labels: class numbers, shape (n,).
+        weights: sample weights, shape (n,); all 1 when None.
+        transform: makes of a PIL image what the item holds; the PIL image itself when None.
+    """
+
+    def __init__(
+        self,
+        images: ImageSet,
+        rows: npt.NDArray[np.integer[Any]],
+        labels: npt.NDArray[np.integer[Any]],
+        weights: npt.NDArray[np.floating[Any]] | None = None,
+        *,
+        transform: Callable[[Any], Any] | None = None,
+    ) -> None:
+        self.images = images
+        self.rows = rows.astype(np.int64)
+        self.labels = labels.astype(np.int64)
+        self.weights = np.ones(len(rows)) if weights is None else weights.astype(np.float64)
+        self.transform = transform
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> tuple[Any, int, float]:
+        image: Any = self.images.open_image(int(self.rows[index]))
+        if self.transform is not None:
+            image = self.transform(image)
+        return image, int(self.labels[index]), float(self.weights[index])
+
+
+def teacher_data(task: Task) -> LabelledImages:
+    """The labelled images of a task."""
+    return LabelledImages(task.images, np.arange(len(task)), task.labels)
+
+
+def student_data(
+    payload: Payload, pool: ImagePool, *, transform: Callable[[Any], Any] | None = None
+) -> LabelledImages:
+    """What a payload means on this client: the kept pool images with their pseudo-labels.
+
+    An image is verified against the pool's manifest each time it is loaded.
+
+    Raises:
+        pladafmt.errors.Mismatch: if the payload was made for another pool.
+        PipelineError: if it keeps no image, or the pool cannot be read.
+    """
+    pool.serve(payload.pool)
+    if len(payload.positions) == 0:
+        raise PipelineError(
+            "The payload keeps no image, so there is nothing to learn from; prune with a higher "
+            "keep rate."
+        )
+    images = pool.only(payload.positions)
+    return LabelledImages(
+        images, payload.positions, payload.labels, payload.weights, transform=transform
+    )

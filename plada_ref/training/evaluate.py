@@ -1,0 +1,116 @@
+"""How often a model is right on a task's images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from pladafmt.text import for_terminal
+
+from ..compute.batches import PreparedImages, in_order, loaded
+from ..errors import Misuse
+from ..models.checkpoint import Checkpoint
+from ..output import Output
+from ..tasks.task import Task
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What a model said about labelled images.
+
+    Attributes:
+        classes: the model's class names.
+        confusion: images by true class (row) and predicted class (column), int64 (C, C).
+    """
+
+    classes: tuple[str, ...]
+    confusion: npt.NDArray[np.int64]
+
+    @property
+    def images(self) -> int:
+        """Number of images."""
+        return int(self.confusion.sum())
+
+    @property
+    def accuracy(self) -> float:
+        """Top-1 accuracy, 0 to 1."""
+        return float(self.confusion.trace() / self.confusion.sum())
+
+    @property
+    def per_class(self) -> npt.NDArray[np.float64]:
+        """Accuracy on each class's images, shape (C,); NaN for a class without images."""
+        counts = self.confusion.sum(axis=1)
+        right = self.confusion.diagonal().astype(np.float64)
+        found = np.full(len(right), np.nan)
+        np.divide(right, counts, out=found, where=counts > 0)
+        return found
+
+
+def evaluate(
+    model: Checkpoint,
+    task: Task,
+    *,
+    device: torch.device,
+    output: Output,
+    batch_size: int = 64,
+    workers: int | None = None,
+) -> Evaluation:
+    """Compare a model with the labels of a task.
+
+    Classes are matched by name; a model of unnamed classes is matched by number.
+
+    Raises:
+        Misuse: if the task has a class that the model does not know.
+        PipelineError: if an image cannot be read.
+    """
+    number = _class_numbers(model, task)
+    predicted = predict(
+        model, task, device=device, output=output, batch_size=batch_size, workers=workers
+    )
+    confusion = np.zeros((model.class_count, model.class_count), dtype=np.int64)
+    np.add.at(confusion, (number[task.labels], predicted), 1)
+    return Evaluation(model.class_names, confusion)
+
+
+def predict(
+    model: Checkpoint,
+    task: Task,
+    *,
+    device: torch.device,
+    output: Output,
+    batch_size: int = 64,
+    workers: int | None = None,
+) -> npt.NDArray[np.int64]:
+    """The model's class number for each image of a task, shape (n,)."""
+    network = model.network.to(device).eval()
+    dataset = PreparedImages(task.images, model.preparation)
+    found: list[npt.NDArray[np.int64]] = []
+    with output.track("Evaluating", len(task)) as advance, torch.inference_mode():
+        for pixels in loaded(dataset, in_order(len(task), batch_size), workers=workers):
+            logits = network(model.preparation.batch(pixels.to(device)))
+            found.append(logits.argmax(dim=1).cpu().numpy())
+            advance(len(pixels))
+    return np.concatenate(found)
+
+
+def _class_numbers(model: Checkpoint, task: Task) -> npt.NDArray[np.int64]:
+    """The model's number of each of the task's classes."""
+    if isinstance(model.classes, int):
+        if model.classes != len(task.classes):
+            raise Misuse(
+                f"The model has {model.classes} unnamed classes, the task {task.name!r} "
+                f"{len(task.classes)}; evaluate it on the task it was made for."
+            )
+        return np.arange(len(task.classes))
+    known = {name: number for number, name in enumerate(model.classes)}
+    unknown = [for_terminal(name) for name in task.classes if name not in known]
+    if unknown:
+        more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+        raise Misuse(
+            f"The task {task.name!r} has classes that the model does not know: "
+            f"{', '.join(unknown[:5])}{more}."
+        )
+    return np.array([known[name] for name in task.classes], dtype=np.int64)

@@ -1,0 +1,224 @@
+"""The training loop of teachers and students."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from ..compute.batches import in_order, loaded
+from ..compute.torchrun import ranks
+from ..errors import PipelineError
+from ..models.preparation import Preparation
+from ..models.spec import classifier
+from ..output import Output
+from .augment import augmentation
+from .dataset import LabelledImages
+from .recipe import Recipe, Tune
+from .resume import TrainingState
+
+HELD_BYTES = 1 << 30
+"""Training images are kept decoded in memory up to this size."""
+
+_WARMUP = 0.05
+_SLOWER = 0.1
+
+Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+"""Pixels uint8 (B, C, H, W), labels int64 (B,), weights float64 (B,)."""
+
+
+def fit(
+    network: nn.Module,
+    data: LabelledImages,
+    preparation: Preparation,
+    recipe: Recipe,
+    *,
+    device: torch.device,
+    workers: int | None,
+    output: Output,
+    resume: Path | None = None,
+) -> None:
+    """Train `network` in place; it is in evaluation mode afterwards.
+
+    The same arguments give the same weights on one machine, interrupted or not. On GPUs that
+    compute with bfloat16, the forward pass does (autocast); weights and optimiser stay float32.
+
+    Several processes (`plada_ref.compute.torchrun`) call this together and end with the same
+    weights.
+
+    Args:
+        data: with `preparation` as its transform.
+        resume: file that keeps the state after each epoch, so that a repeated call goes on there;
+            removed at the end. Only the first process reads and writes it.
+
+    Raises:
+        PipelineError: if the loss is not a finite number.
+    """
+    group = ranks()
+    network.to(device)
+    shared = group.wrap(network, device, frozen_bn=recipe.freeze_bn)
+    optimiser = torch.optim.AdamW(_groups(network, recipe), lr=recipe.lr)
+    per_epoch = math.ceil(len(data) / recipe.batch_size)
+    total = recipe.steps or max(recipe.epochs * per_epoch, recipe.min_steps)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _cosine(total))
+    change = augmentation(recipe.augment)
+    binding = _binding(data, preparation, recipe)
+    state = TrainingState(resume, network, optimiser, schedule, binding)
+    epoch = state.load(device)
+    source = _Source(data, preparation, workers, device)
+    with output.track("Training", total) as advance:
+        step = epoch * per_epoch
+        advance(step)
+        while step < total:
+            _training_mode(network, recipe)
+            # Chance depends on seed, epoch and rank alone, so a resumed run draws the same.
+            chance = torch.Generator().manual_seed(_seed(recipe.seed, epoch))
+            order = torch.randperm(len(data), generator=chance).tolist()
+            if not group.first:
+                chance.manual_seed(_seed(recipe.seed, epoch, group.rank))
+            with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+                torch.manual_seed(_seed(recipe.seed, epoch, group.rank))
+                batches = [
+                    [order[i] for i in batch]
+                    for batch in in_order(len(order), recipe.batch_size)[: total - step]
+                ]
+                parts = [group.part(batch) for batch in batches]
+                incoming = source.batches([part for part, _ in parts])
+                for batch, (_, factor), (pixels, labels, weights) in zip(
+                    batches, parts, incoming, strict=True
+                ):
+                    # Batch norm in training mode cannot take a single value per channel.
+                    if len(batch) > 1 or recipe.freeze_bn or len(order) == 1:
+                        x = preparation.batch(change(_on(device, pixels), chance))
+                        with _autocast(device):
+                            summed = _summed_loss(
+                                shared(x), _on(device, labels), _on(device, weights), recipe
+                            )
+                        loss = summed / (float(data.weights[batch].sum()) / factor)
+                        if not math.isfinite(loss.item()):
+                            raise PipelineError(
+                                f"The loss is {loss.item()} after {step} steps; take a smaller "
+                                "--lr."
+                            )
+                        optimiser.zero_grad(set_to_none=True)
+                        loss.backward()  # type: ignore[no-untyped-call]
+                        optimiser.step()
+                    schedule.step()
+                    step += 1
+                    advance(1)
+            epoch += 1
+            state.save(epoch)
+    state.forget()
+    network.eval()
+
+
+def _summed_loss(
+    logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor, recipe: Recipe
+) -> torch.Tensor:
+    losses = functional.cross_entropy(
+        logits, labels, reduction="none", label_smoothing=recipe.label_smoothing
+    )
+    return (losses * weights.to(losses.dtype)).sum()
+
+
+def _on(device: torch.device, tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.to(device, non_blocking=True)
+
+
+def _autocast(device: torch.device) -> torch.autocast:
+    """bfloat16 on GPUs that have it; it needs no scaling of the loss, as float16 would."""
+    enabled = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
+
+
+def _groups(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
+    """Parameters by learning rate; biases and norms get no weight decay."""
+    head = classifier(network)
+    own = set() if head is None else {id(parameter) for parameter in head.parameters()}
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for parameter in network.parameters():
+        slow = recipe.tune is Tune.SLOW and id(parameter) not in own
+        groups.setdefault((slow, parameter.ndim > 1), []).append(parameter)
+    return [
+        {
+            "params": parameters,
+            "lr": recipe.lr * (_SLOWER if slow else 1.0),
+            "weight_decay": recipe.weight_decay if decays else 0.0,
+        }
+        for (slow, decays), parameters in groups.items()
+    ]
+
+
+def _cosine(total: int) -> Any:
+    warmup = max(1, int(total * _WARMUP))
+
+    def factor(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / warmup
+        return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
+
+    return factor
+
+
+def _training_mode(network: nn.Module, recipe: Recipe) -> None:
+    network.train()
+    if recipe.freeze_bn:
+        for module in network.modules():
+            # Every batch norm of torch and timm derives from this class.
+            if isinstance(module, nn.modules.batchnorm._NormBase):
+                module.eval()
+
+
+def _seed(seed: int, epoch: int, rank: int = 0) -> int:
+    who = f" {rank}" if rank else ""
+    digest = hashlib.sha256(f"plada-fit {seed} {epoch}{who}".encode()).digest()
+    return int.from_bytes(digest[:8], "little") >> 1
+
+
+class _Source:
+    """Batches of decoded images: all held in memory when they fit, else decoded every time.
+
+    On a GPU they are held there. What does not fit is decoded ahead, and copied while the GPU
+    computes.
+    """
+
+    def __init__(
+        self,
+        data: LabelledImages,
+        preparation: Preparation,
+        workers: int | None,
+        device: torch.device,
+    ) -> None:
+        self._data = data
+        self._workers = workers
+        self._pin = device.type == "cuda"
+        size = len(data) * preparation.channels * preparation.stored_size**2
+        self._held: Batch | None = None
+        if size <= HELD_BYTES:
+            parts = list(loaded(data, in_order(len(data), 256), workers=workers))
+            pixels, labels, weights = (torch.cat(column) for column in zip(*parts, strict=True))
+            self._held = pixels.to(device), labels.to(device), weights.to(device)
+
+    def batches(self, batches: list[list[int]]) -> Iterator[Batch]:
+        """The items of each batch, stacked."""
+        if self._held is None:
+            yield from loaded(self._data, batches, workers=self._workers, pin=self._pin)
+            return
+        for batch in batches:
+            pixels, labels, weights = (column[batch] for column in self._held)
+            yield pixels, labels, weights
+
+
+def _binding(data: LabelledImages, preparation: Preparation, recipe: Recipe) -> str:
+    """What a stored state belongs to: the same images, labels and settings."""
+    state = hashlib.sha256(json.dumps([repr(preparation), recipe.to_json()]).encode())
+    for column in (data.rows, data.labels, data.weights):
+        state.update(column.tobytes())
+    return state.hexdigest()
