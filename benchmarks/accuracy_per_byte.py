@@ -17,7 +17,9 @@ from pathlib import Path
 
 import torch
 
-from plada_ref.features.backbone import Sight
+from plada_ref.compute.context import Compute
+from plada_ref.features.backbone import Backbone
+from plada_ref.features.cache import FeatureCache
 from plada_ref.output import Output
 from plada_ref.pool import LocalPool, Manifest, open_source
 
@@ -72,18 +74,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     budgets = QUICK_BUDGETS if options.quick else BUDGETS
     seeds = options.seeds[:1] if options.quick else options.seeds
-    output = Output(as_json=True)
+    compute = Compute(torch.device("cpu"), progress=Output(as_json=True))
     rows = Rows(options.results)
     pool = LocalPool(Manifest.read(options.manifest), open_source(options.pool))
     for name, source in options.task:
-        sight = Sight(spec_for(name, options.weights), options.cache, torch.device("cpu"))
-        features = sight.pool(pool, output)
-        seen = see(name, source, sight, output)
+        spec = spec_for(name, options.weights)
+        backbone = Backbone.of(spec, compute)
+        cache = FeatureCache.of_pool(options.cache, pool)
+        features = backbone.pool(pool, cache).all()
+        seen = see(name, source, backbone, spec, options.cache)
         for seed in seeds:
-            measure(seen, features, pool.ref, seed, budgets, rows, sight, output)
+            measure(seen, features, pool.ref, seed, budgets, rows, backbone)
         if name in options.tune:
             ends = (budgets[0], budgets[-1])
-            tune(seen, features, pool, seeds[0], ends, rows, sight, output)
+            tune(seen, features, pool, seeds[0], ends, rows, cache, compute)
     print(table(rows))
     found = summary(rows)
     for line in found.lines:

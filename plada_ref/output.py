@@ -33,16 +33,17 @@ LINE_EVERY = 30.0
 
 
 class Output:
-    """One command's channel to its user.
+    """One command's channel to its user: `plada_ref.compute.progress.Progress` on a terminal.
 
-    Long-running functions of plada_ref take an `Output` (or any object with `say`, `warn` and
-    `progress`) and never print by themselves.
+    Args:
+        as_json: people's text goes to standard error, and `result` prints the result.
+        quiet: print nothing at all, as every process of a ``torchrun`` but the first.
     """
 
-    def __init__(self, *, as_json: bool = False) -> None:
-        self.as_json = as_json
-        self.console = Console(stderr=as_json, highlight=False, soft_wrap=True)
-        self._stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+    def __init__(self, *, as_json: bool = False, quiet: bool = False) -> None:
+        self.as_json = as_json and not quiet
+        self.console = Console(stderr=as_json, highlight=False, soft_wrap=True, quiet=quiet)
+        self._stderr = Console(stderr=True, highlight=False, soft_wrap=True, quiet=quiet)
 
     def say(self, text: str) -> None:
         """Print a line for people. `text` is printed as it is: no markup is interpreted."""

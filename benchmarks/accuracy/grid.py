@@ -20,20 +20,18 @@ from plada_ref.baselines import (
     target_images,
     whole_pool,
 )
-from plada_ref.baselines.features import Backbone
 from plada_ref.baselines.head import decode_head, encode_best
-from plada_ref.features.backbone import Sight
-from plada_ref.features.proxy import accuracy, proxy
+from plada_ref.compute.context import Compute
+from plada_ref.features.backbone import Backbone
+from plada_ref.features.head import fit_default_head
+from plada_ref.features.target import Features, Target
 from plada_ref.images import ImageSet
 from plada_ref.labelling.scores import Scores, ScoreTable, score
 from plada_ref.models.checkpoint import Checkpoint
 from plada_ref.models.spec import build, classifier
-from plada_ref.output import Output
-from plada_ref.selection import Features, Target
 from plada_ref.selection.auto import HELD_OUT, Chooser
 from plada_ref.tasks.task import hold_out
 from plada_ref.training.evaluate import evaluate
-from plada_ref.training.recipe import recipe
 from pladafmt import PoolRef
 
 from .rows import Row, Rows
@@ -79,7 +77,7 @@ def chooser_for(seen: Seen, features: Features, pool: PoolRef, seed: int) -> tup
         return Target(seen.train_seen.features[rows], seen.train_seen.labels[rows])
 
     rest, held = part(rest_task.keys), part(held_task.keys)
-    teacher = proxy(rest.features, rest.labels, seen.classes)
+    teacher = fit_default_head(rest.features, rest.labels, seen.classes)
     weight, bias = teacher.weight.numpy().T, teacher.bias.numpy()
     parts = [
         score(features[start : start + _ROWS].astype(np.float32) @ weight + bias)
@@ -101,8 +99,7 @@ def measure(
     seed: int,
     budgets: Iterable[int],
     rows: Rows,
-    sight: Sight,
-    output: Output,
+    backbone: Backbone,
 ) -> None:
     """Measure everything on one task with one seed.
 
@@ -111,7 +108,7 @@ def measure(
         pool: id and size.
         budgets: bytes of the whole file, dense and without class names.
         rows: where results are kept.
-        sight: the backbone, for images that were compressed.
+        backbone: for images that were compressed.
     """
     chooser, rest = chooser_for(seen, features, pool, seed)
     put = partial(rows.once, seen.name, seed)
@@ -122,17 +119,17 @@ def measure(
         return Row(seen.name, seed, kind, name, budget, size, reached, details)
 
     def teacher() -> Row:
-        head = proxy(rest.features, rest.labels, seen.classes)
+        head = fit_default_head(rest.features, rest.labels, seen.classes)
         counts = chooser.table.histogram().tolist()
         return row(
-            "teacher", "head", 0, 0, accuracy(head, seen.test_seen), {"pseudo_labels": counts}
+            "teacher", "head", 0, 0, head.accuracy(seen.test_seen), {"pseudo_labels": counts}
         )
 
     def fixed(name: str, budget: int) -> Row:
         started = time.monotonic()
         pruned, size = chooser.largest(name, budget)
         student = chooser.student(pruned)
-        reached = 0.0 if student is None else accuracy(student, seen.test_seen)
+        reached = 0.0 if student is None else student.accuracy(seen.test_seen)
         return row(
             "rule",
             name,
@@ -147,15 +144,13 @@ def measure(
         )
 
     def auto(budget: int) -> Row:
-        choice = chooser.choose(budget, output=output)
+        choice = chooser.choose(budget, progress=backbone.compute.progress)
         student = chooser.student(choice.pruned)
-        reached = 0.0 if student is None else accuracy(student, seen.test_seen)
+        reached = 0.0 if student is None else student.accuracy(seen.test_seen)
         return row("auto", "auto", budget, choice.payload_bytes, reached, choice.to_json())
 
     put("teacher", "head", 0, teacher)
-    for name, budget, make in _baselines(
-        seen, features, pool, chooser, seed, budgets, sight, output
-    ):
+    for name, budget, make in _baselines(seen, features, pool, chooser, seed, budgets, backbone):
 
         def baseline(name: str = name, budget: int = budget, make: object = make) -> Row:
             assert callable(make)
@@ -180,25 +175,15 @@ def _baselines(
     chooser: Chooser,
     seed: int,
     budgets: Iterable[int],
-    sight: Sight,
-    output: Output,
+    backbone: Backbone,
 ) -> list[tuple[str, int, object]]:
     train, test, classes = seen.train_seen, seen.test_seen, seen.classes
-    students = HeadStudents(test.features, test.labels, classes, recipe("head"))
+    students = HeadStudents(test, classes)
     on_pool = students.on_pool(features)
     labels = chooser.table.labels
 
     def on_images(images: ImageSet, their_labels: np.ndarray) -> float:
-        backbone = Backbone(
-            build(seen.spec, 1, seed=0),
-            seen.spec.preparation(),
-            mirrored=False,
-            batch_size=64,
-            device=sight.device,
-            workers=sight.workers,
-            output=output,
-        )
-        return students.learn(backbone.views(images), their_labels)
+        return students.learn([backbone.features(images)], their_labels)
 
     def ceiling(images: ImageSet, their_labels: np.ndarray) -> float:
         return students.learn([train.features], train.labels)  # The same images, seen already.
@@ -207,15 +192,7 @@ def _baselines(
         (
             f"int{bits}-head",
             0,
-            partial(
-                int8_head,
-                train.features,
-                train.labels,
-                test.features,
-                test.labels,
-                classes,
-                bits=bits,
-            ),
+            partial(int8_head, train, test, classes, bits),
         )
         for bits in (8, 4, 2)
     ]
@@ -223,7 +200,7 @@ def _baselines(
     everything = partial(full_target, seen.train.images, seen.train.labels, classes, learn=ceiling)
     found.append(("full-target", 0, everything))
     if seed == 0:  # It does not depend on the seed, and runs the whole network.
-        found.append(("int8-student", 0, partial(_int8_student, seen, students, sight, output)))
+        found.append(("int8-student", 0, partial(_int8_student, seen, students, backbone.compute)))
     for budget in budgets:
         for key, seen_features in (("random", None), ("k-center", train.features)):
             images = partial(
@@ -240,12 +217,12 @@ def _baselines(
     return found
 
 
-def _int8_student(seen: Seen, students: HeadStudents, sight: Sight, output: Output) -> Baseline:
+def _int8_student(seen: Seen, students: HeadStudents, compute: Compute) -> Baseline:
     """The frozen backbone with the head of the target's own images, all of it quantised."""
     train = seen.train_seen
     fitted = students.fit([train.features], train.labels)
     # Clipped as the INT8 head is, or weights of dead features would spoil its rows.
-    head = decode_head(encode_best(fitted, 8, train.features, train.labels))
+    head = decode_head(encode_best(fitted, 8, train))
     network = build(seen.spec, seen.classes, seed=0).eval()
     layer = classifier(network)
     assert layer is not None
@@ -257,8 +234,6 @@ def _int8_student(seen: Seen, students: HeadStudents, sight: Sight, output: Outp
     )
 
     def tested(model: Checkpoint) -> float:
-        return evaluate(
-            model, seen.test, device=sight.device, output=output, workers=sight.workers
-        ).accuracy
+        return evaluate(model, seen.test, compute=compute).accuracy
 
     return int8_student(student, accuracy=tested)

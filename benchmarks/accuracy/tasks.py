@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from plada_ref.features.backbone import Sight
+from plada_ref.features.backbone import Backbone
+from plada_ref.features.target import Target
 from plada_ref.models.spec import ModelSpec
-from plada_ref.output import Output
-from plada_ref.selection import Target
 from plada_ref.tasks.task import Task, hold_out, load_task
 
 TRAIN, TEST = 8_000, 3_000
@@ -53,31 +52,23 @@ def spec_for(name: str, weights: Path) -> ModelSpec:
     return ModelSpec(MODEL, weights, img_size=IMG_SIZE, via_size=VIA_SIZE, grey=name in GREY)
 
 
-def see(name: str, source: str, sight: Sight, output: Output) -> Seen:
-    """Load a task and look at it once; the features stay in the sight's folder."""
-    sight = replace(sight, spec=spec_for(name, sight.spec.weights or Path()))
+def see(name: str, source: str, backbone: Backbone, spec: ModelSpec, folder: Path) -> Seen:
+    """Load a task and look at it once; the features stay in the folder."""
     train = _at_most(load_task(source, "train"), TRAIN)
     test = _at_most(load_task(source, "test"), TEST)
-    return Seen(
-        name,
-        train,
-        test,
-        _seen(train, f"{name}-train", sight, output),
-        _seen(test, f"{name}-test", sight, output),
-        sight.spec,
-    )
+
+    def seen(task: Task, part: str) -> Target:
+        about = hashlib.sha256("\0".join([repr(spec), *task.keys]).encode()).hexdigest()[:16]
+        path = folder / f"{name}-{part}-{about}.npy"
+        if path.exists():
+            return Target(np.load(path), task.labels)
+        found = backbone.target(task)
+        folder.mkdir(parents=True, exist_ok=True)
+        np.save(path, found.features)
+        return found
+
+    return Seen(name, train, test, seen(train, "train"), seen(test, "test"), spec)
 
 
 def _at_most(task: Task, count: int) -> Task:
     return task if len(task) <= count else hold_out(task, count / len(task))[1]
-
-
-def _seen(task: Task, name: str, sight: Sight, output: Output) -> Target:
-    about = hashlib.sha256("\0".join([repr(sight.spec), *task.keys]).encode()).hexdigest()[:16]
-    path = sight.folder / f"{name}-{about}.npy"
-    if path.exists():
-        return Target(np.load(path), task.labels)
-    found = sight.task(task, output)
-    sight.folder.mkdir(parents=True, exist_ok=True)
-    np.save(path, found.features)
-    return found

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-from plada_ref.features.backbone import Sight
+from plada_ref.compute.context import Compute
 from plada_ref.features.cache import FeatureCache
-from plada_ref.output import Output
+from plada_ref.features.target import Features
 from plada_ref.pool import LocalPool
-from plada_ref.selection import Features
 from plada_ref.selection.prune import Pruned
 from plada_ref.training.evaluate import evaluate
 from plada_ref.training.learn import teach, train
@@ -32,13 +31,12 @@ def tune(
     seed: int,
     budgets: Iterable[int],
     rows: Rows,
-    sight: Sight,
-    output: Output,
+    cache: FeatureCache,
+    compute: Compute,
 ) -> None:
     """Fine-tune a student on the payload of each rule at each budget, and on the whole target."""
     chooser, _ = chooser_for(seen, features, pool.ref, seed)
     how = recipe("slow", steps=STEPS, seed=seed)
-    cache = FeatureCache(sight.folder, name=pool.ref.id.hex(), size=len(pool))
 
     def student(name: str, budget: int, pruned: Pruned, size: int) -> Row:
         started = time.monotonic()
@@ -47,14 +45,10 @@ def tune(
             pool,
             seen.spec,
             how,
-            device=sight.device,
-            output=output,
-            workers=sight.workers,
+            compute=compute,
             cache=cache,
         )
-        reached = evaluate(
-            model, seen.test, device=sight.device, output=output, workers=sight.workers
-        ).accuracy
+        reached = evaluate(model, seen.test, compute=compute).accuracy
         about = {
             "kept": pruned.payload.kept,
             "steps": STEPS,
@@ -63,12 +57,8 @@ def tune(
         return Row(seen.name, seed, "tuned", name, budget, size, reached, about)
 
     def ceiling(how: Recipe) -> Row:
-        model = teach(
-            seen.train, seen.spec, how, device=sight.device, output=output, workers=sight.workers
-        )
-        reached = evaluate(
-            model, seen.test, device=sight.device, output=output, workers=sight.workers
-        ).accuracy
+        model = teach(seen.train, seen.spec, how, compute=compute)
+        reached = evaluate(model, seen.test, compute=compute).accuracy
         return Row(seen.name, seed, "tuned", "full-target", 0, 0, reached, {"steps": STEPS})
 
     for budget in budgets:
@@ -80,7 +70,7 @@ def tune(
             rows.once(seen.name, seed, "tuned", name, budget, fixed)
 
         def auto(budget: int = budget) -> Row:
-            choice = chooser.choose(budget, output=output)
+            choice = chooser.choose(budget, progress=compute.progress)
             return student("auto", budget, choice.pruned, choice.payload_bytes)
 
         rows.once(seen.name, seed, "tuned", "auto", budget, auto)

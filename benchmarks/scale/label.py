@@ -126,16 +126,12 @@ def label_pool(shard: str, img_size: int, weights: str | None) -> tuple[float, f
     """Wall and processor seconds of labelling the pool; the latter of this process alone."""
     import torch
 
+    from plada_ref.compute.context import Compute
     from plada_ref.labelling.label import label
-    from plada_ref.output import Output
 
     ready = _Ready(shard, img_size, weights)
-    cpu, output = torch.device("cpu"), Output(as_json=True)
-    return _seconds(
-        lambda: label(
-            ready.pool, ready.teacher, device=cpu, output=output, batch_size=BATCH, workers=1
-        )
-    )
+    compute = Compute(torch.device("cpu"), workers=1, batch_size=BATCH)
+    return _seconds(lambda: label(ready.pool, ready.teacher, compute=compute))
 
 
 def profile(shard: str, img_size: int, weights: str | None) -> dict[str, Any]:

@@ -9,8 +9,8 @@ damaged bytes, but are not built to withstand hostile ones.
 from __future__ import annotations
 
 from .baseline import Baseline, NothingFits
-from .features import HeadStudents
 from .head import int8_head
+from .head_students import HeadStudents
 from .images import target_images
 from .payloads import random_selection, whole_pool
 from .student import int8_student

@@ -7,11 +7,12 @@ import torch
 
 from pladafmt import varint
 
-from ..features.head import Features, Head
+from ..features.head import Head
+from ..features.target import Features, Target
 from ..training.recipe import Recipe
-from .baseline import Baseline, Labels
-from .features import HEAD, HeadStudents
+from .baseline import Baseline
 from .frames import Reader, compress
+from .head_students import HEAD, HeadStudents
 from .quantise import Rows, Values, half, quantise
 
 HALVINGS = 20
@@ -58,34 +59,27 @@ def decode_head(data: bytes) -> Head:
     return Head(torch.from_numpy(weight), torch.from_numpy(bias))
 
 
-def encode_best(head: Head, bits: int, features: Features, labels: Labels) -> bytes:
+def encode_best(head: Head, bits: int, train: Target) -> bytes:
     """The encoded head, its largest weights clipped where that helps on the training images.
 
     A feature that hardly varies has a huge weight that matters to no image, and would take all the
     resolution from its row. Of the levels that halve from the largest weight on, the one at which
     the decoded head is right on most training images is taken, the highest among equals.
-
-    Args:
-        features: of the training images, shape (n, D).
-        labels: their class numbers, shape (n,).
     """
-    train = HeadStudents(features, labels, len(head.bias), HEAD)
     largest = float(head.weight.abs().max())
     best, reached = b"", -1.0
     for halvings in range(HALVINGS):
         level = largest / 2**halvings
         data = encode_head(Head(head.weight.clamp(-level, level), head.bias), bits)
-        accuracy = train.accuracy(decode_head(data))
+        accuracy = decode_head(data).accuracy(train)
         if accuracy > reached:
             best, reached = data, accuracy
     return best
 
 
 def int8_head(
-    features: Features,
-    labels: Labels,
-    test_features: Features,
-    test_labels: Labels,
+    train: Target,
+    test: Target,
     classes: int,
     bits: int = 8,
     *,
@@ -97,9 +91,8 @@ def int8_head(
     With other `bits` than 8 the baseline's key is ``int4-head`` and so on.
 
     Args:
-        features: of the target's training images, by the shared backbone, shape (n, D).
-        labels: their class numbers, shape (n,).
-        test_features, test_labels: of the test images, shapes (t, D) and (t,).
+        train: the target's training images, n, as the shared backbone sees them.
+        test: the test images, likewise.
         classes: number of classes C.
         bits: per weight, 2 to 8.
         mirrored: features of the mirror images, shape (n, D), which then count alike.
@@ -109,10 +102,10 @@ def int8_head(
         Misuse: if `bits` is out of range.
         PipelineError: if features are not finite.
     """
-    students = HeadStudents(test_features, test_labels, classes, how)
-    views = [features] if mirrored is None else [features, mirrored]
-    head = students.fit(views, labels)
-    data = encode_best(head, bits, features, labels)
+    students = HeadStudents(test, classes, how)
+    views = [train.features] if mirrored is None else [train.features, mirrored]
+    head = students.fit(views, train.labels)
+    data = encode_best(head, bits, train)
     return Baseline(
         name=f"INT{bits} linear head",
         key=f"int{bits}-head",
@@ -120,8 +113,8 @@ def int8_head(
         accuracy=students.accuracy(decode_head(data)),
         details={
             "bits": bits,
-            "features": features.shape[1],
-            "images": len(labels),
+            "features": train.features.shape[1],
+            "images": len(train.labels),
             "unquantised_accuracy": students.accuracy(head),
         },
     )

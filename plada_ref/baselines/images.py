@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import Misuse
-from ..features.head import Features
+from ..features.target import Features, Target
 from ..images import ImageSet
-from ..selection import Evidence, Ranked, SafetyNet, Selection, Target, rank, shuffle_keys
+from ..selection import Evidence, Ranked, SafetyNet, Selection, rank, shuffle_keys
 from ..selection.budget import fit
 from .baseline import Baseline, Labels, LearnImages, NothingFits
 from .jpegs import QUALITY, decode_jpegs, encode_jpegs, jpeg

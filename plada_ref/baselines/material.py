@@ -9,25 +9,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+import numpy.typing as npt
 
 from pladafmt import Payload
 from pladafmt.text import for_terminal
 
+from ..compute.context import Compute
 from ..errors import Misuse
+from ..features.backbone import Backbone
 from ..features.cache import FeatureCache
-from ..features.head import Features
+from ..features.target import Features
 from ..images import ImageSet
 from ..labelling.scores import ScoreTable
 from ..models.checkpoint import Checkpoint
-from ..models.spec import ModelSpec, build
-from ..output import Output
+from ..models.spec import ModelSpec
 from ..pool import LocalPool
 from ..tasks.task import Task
 from ..training.augment import augmentation
 from ..training.recipe import Recipe, Tune, recipe
 from .baseline import Labels
-from .features import Backbone, HeadStudents
+from .head_students import HeadStudents
 from .training import TrainedStudents
 
 
@@ -72,9 +73,7 @@ class Material:
     test: Task
     labelled: LabelledPool | None
     folder: Path
-    device: torch.device
-    workers: int | None
-    output: Output
+    compute: Compute
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "test", _matched(self.test, self.target))
@@ -92,20 +91,27 @@ class Material:
     @cached_property
     def backbone(self) -> Backbone:
         """The student's frozen backbone, with the weights that clients have."""
-        return Backbone(
-            network=build(self.spec, 1, seed=self.how.seed),
-            preparation=self.spec.preparation(),
-            mirrored=augmentation(self.how.augment).flip,
-            batch_size=self.how.batch_size,
-            device=self.device,
-            workers=self.workers,
-            output=self.output,
-        )
+        return Backbone.of(self.spec, self.compute, seed=self.how.seed)
+
+    def views(
+        self,
+        images: ImageSet,
+        rows: npt.NDArray[np.int64] | None = None,
+        cache: FeatureCache | None = None,
+    ) -> list[Features]:
+        """What a head is fitted to: features of images, and of their mirrors if the recipe flips.
+
+        Args:
+            rows: which images, shape (n,); all when None.
+            cache: of this very set.
+        """
+        mirrored = augmentation(self.how.augment).flip
+        return self.backbone.views(images, rows, mirrored=mirrored, cache=cache)
 
     @cached_property
     def target_views(self) -> list[Features]:
         """Features of the training images, and of their mirror images if those count."""
-        return self.backbone.views(self.target.images, cache=self._cache_of(self.target))
+        return self.views(self.target.images, cache=self._cache_of(self.target))
 
     @cached_property
     def heads(self) -> HeadStudents:
@@ -113,8 +119,8 @@ class Material:
         how = self.how
         if not self._frozen:
             how = recipe("head", label_smoothing=how.label_smoothing)
-        test = self.backbone.features(self.test.images, self._cache_of(self.test))
-        return HeadStudents(test, self.test.labels, self.classes, how)
+        test = self.backbone.target(self.test, self._cache_of(self.test))
+        return HeadStudents(test, self.classes, how)
 
     @cached_property
     def students(self) -> TrainedStudents:
@@ -127,9 +133,7 @@ class Material:
             pool=None if self.labelled is None else self.labelled.pool,
             cache=self._pool_cache,
             resume=self.folder / "baselines.training",
-            device=self.device,
-            workers=self.workers,
-            output=self.output,
+            compute=self.compute,
         )
 
     @cached_property
@@ -146,7 +150,7 @@ class Material:
     def learn_images(self, images: ImageSet, labels: Labels) -> float:
         """Accuracy of a student of other labelled images."""
         if self._frozen:
-            return self.heads.learn(self.backbone.views(images), labels)
+            return self.heads.learn(self.views(images), labels)
         return self.students.on_images(images, labels)
 
     def learn_payload(self, payload: Payload) -> float:
@@ -155,7 +159,7 @@ class Material:
             return self.students.on_payload(payload)
         assert self.labelled is not None
         rows = payload.positions.astype(np.int64)
-        views = self.backbone.views(self.labelled.pool, rows, self._pool_cache)
+        views = self.views(self.labelled.pool, rows, self._pool_cache)
         return self.heads.learn(views, payload.labels)
 
     def settings(self) -> dict[str, Any]:
@@ -184,8 +188,7 @@ class Material:
     def _pool_cache(self) -> FeatureCache | None:
         if self.labelled is None:
             return None
-        ref = self.labelled.pool.ref
-        return FeatureCache(self.folder / "features", name=ref.id.hex(), size=ref.size)
+        return FeatureCache.of_pool(self.folder / "features", self.labelled.pool)
 
     def _cache_of(self, task: Task) -> FeatureCache:
         return FeatureCache(self.folder / "features", name=_digest(task), size=len(task))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ..errors import Misuse
+from ..features.target import Target
 from ..models.checkpoint import Checkpoint
 from .baseline import Baseline, NothingFits
 from .head import int8_head
@@ -73,7 +74,7 @@ def compute(material: Material, wanted: Wanted) -> list[Row]:
     """
     jobs = list(_jobs(material, wanted))
     record = Record(material.folder, material.settings())
-    output = material.output
+    progress = material.compute.progress
     for key, setting, work in jobs:
         if record.find(key, setting) is not None:
             continue
@@ -81,10 +82,10 @@ def compute(material: Material, wanted: Wanted) -> list[Row]:
         try:
             found = work()
         except NothingFits as nothing:
-            output.warn(f"{key}: {nothing}")
+            progress.warn(f"{key}: {nothing}")
             continue
         record.add(Row(found, setting, round(time.monotonic() - started, 3)))
-        output.say(f"{found.name}: {found.bytes:,} bytes, student {100 * found.accuracy:.2f} %")
+        progress.say(f"{found.name}: {found.bytes:,} bytes, student {100 * found.accuracy:.2f} %")
     return record.rows
 
 
@@ -128,10 +129,8 @@ def _jobs(material: Material, wanted: Wanted) -> Iterator[Job]:
 def _head(material: Material, bits: int) -> Baseline:
     features, *mirrored = material.target_views
     return int8_head(
-        features,
-        material.target.labels,
-        material.heads.test_features,
-        material.test.labels,
+        Target(features, material.target.labels),
+        material.heads.test,
         material.classes,
         bits,
         mirrored=mirrored[0] if mirrored else None,

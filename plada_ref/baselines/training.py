@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from pladafmt import Payload
 
+from ..compute.context import Compute
 from ..features.cache import FeatureCache
 from ..images import ImageSet
 from ..models.checkpoint import Checkpoint
 from ..models.spec import ModelSpec
-from ..output import Output
 from ..pool import LocalPool
 from ..tasks.task import Task
 from ..training.evaluate import evaluate
@@ -43,9 +41,7 @@ class TrainedStudents:
     pool: LocalPool | None
     cache: FeatureCache | None
     resume: Path
-    device: torch.device
-    workers: int | None
-    output: Output
+    compute: Compute
 
     def on_images(self, images: ImageSet, labels: Labels) -> float:
         """A student of labelled images of the target."""
@@ -61,9 +57,7 @@ class TrainedStudents:
             self.pool,
             self.spec,
             self.how,
-            device=self.device,
-            output=self.output,
-            workers=self.workers,
+            compute=self.compute,
             resume=self.resume,
             cache=self.cache,
         )
@@ -71,23 +65,8 @@ class TrainedStudents:
 
     def taught(self, task: Task) -> Checkpoint:
         """The student itself, of the images of a task."""
-        return teach(
-            task,
-            self.spec,
-            self.how,
-            device=self.device,
-            output=self.output,
-            workers=self.workers,
-            resume=self.resume,
-        )
+        return teach(task, self.spec, self.how, compute=self.compute, resume=self.resume)
 
     def accuracy(self, student: Checkpoint) -> float:
         """Top-1 of a model on the test images, 0 to 1."""
-        return evaluate(
-            student,
-            self.test,
-            device=self.device,
-            output=self.output,
-            batch_size=self.how.batch_size,
-            workers=self.workers,
-        ).accuracy
+        return evaluate(student, self.test, compute=self.compute).accuracy

@@ -114,6 +114,7 @@ def baselines(
     options.prepare("plada baselines")
     from ..baselines.material import LabelledPool, Material
     from ..baselines.study import Wanted, allowed, compute
+    from ..compute.context import Compute
     from ..compute.device import find_device
     from ..labelling.scores import ScoreTable
     from ..models.checkpoint import Checkpoint
@@ -156,9 +157,7 @@ def baselines(
         test=load_task(task, test_split, download=download),
         labelled=labelled,
         folder=out,
-        device=find_device(device),
-        workers=workers,
-        output=output,
+        compute=Compute(find_device(device), workers, batch_size, output),
     )
     rows = compute(material, wanted)
     _show(output, rows)

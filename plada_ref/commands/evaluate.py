@@ -48,6 +48,7 @@ def evaluate(
     Example: `plada evaluate student.safetensors --task cifar10 --split test`
     """
     options.prepare("plada evaluate")
+    from ..compute.context import Compute
     from ..compute.device import find_device
     from ..models.checkpoint import Checkpoint
     from ..tasks.task import load_task
@@ -58,10 +59,7 @@ def evaluate(
     found = evaluate_model(
         Checkpoint.read(model),
         load_task(task, split, download=download),
-        device=find_device(device),
-        output=output,
-        batch_size=batch_size,
-        workers=workers,
+        compute=Compute(find_device(device), workers, batch_size, output),
     )
     _show(output, found)
     output.result(

@@ -72,6 +72,7 @@ def label(
     options.prepare("plada label")
     import torch
 
+    from ..compute.context import Compute
     from ..labelling.collapse import find_collapse
     from ..labelling.label import forget_parts, parts_folder
     from ..labelling.label import label as label_pool
@@ -88,20 +89,15 @@ def label(
     with engines.labelling(
         engine,
         device,
-        output,
         address=address,
         actors=actors,
         gpus=gpus_per_actor,
-        workers=workers,
     ) as (where, run_on):
         table = label_pool(
             images,
             model,
-            device=where,
-            output=output,
+            compute=Compute(where, workers, batch_size, output),
             parts=parts,
-            batch_size=batch_size,
-            workers=workers,
             engine=run_on,
             temperature=temperature,
         )

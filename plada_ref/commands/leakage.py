@@ -53,8 +53,8 @@ def leakage(
     wanted = load_task(task, split, download=download)
     local = options.open_whole_pool(manifest, pool)
     found = compare(
-        fingerprints(wanted.images, what="Images of the task", output=output),
-        fingerprints(local, what="Images of the pool", output=output),
+        fingerprints(wanted.images, what="Images of the task", progress=output),
+        fingerprints(local, what="Images of the pool", progress=output),
         near=near,
     )
     keys = local.manifest.keys

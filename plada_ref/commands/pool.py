@@ -25,7 +25,7 @@ from .options.common import Seed
 if TYPE_CHECKING:
     import torch
 
-    from ..features.pool import FeatureEngine
+    from ..features.backbone import FeatureEngine
     from ..order import Permutation
     from ..pool import Manifest, Source
 
@@ -141,6 +141,8 @@ def index(
     made: list[Permutation] = []
 
     def arrange(listed: Manifest) -> Manifest:
+        from ..compute.context import Compute
+
         reading.close()  # All is read; the next progress bar is another.
         made.append(
             order_options.make_permutation(
@@ -149,10 +151,7 @@ def index(
                 how,
                 out=out,
                 features=features,
-                device=where,
-                batch_size=batch_size,
-                workers=workers,
-                output=output,
+                compute=Compute(where, workers, batch_size, output),
                 engine=compute_features,
             )
         )
@@ -167,7 +166,7 @@ def index(
             connection.enter_context(cluster.connected(address))
             hash_elsewhere = ray_index.hash_on_ray
         if semantic:
-            where, compute_features = _backbone_runs(device, workers, output, on_ray=on_ray)
+            where, compute_features = _backbone_runs(device, on_ray=on_ray)
         indexed = index_pool(
             source,
             out,
@@ -272,9 +271,7 @@ def verify(
         raise typer.Exit(1)
 
 
-def _backbone_runs(
-    device: str, workers: int | None, output: Output, *, on_ray: bool
-) -> tuple[torch.device, FeatureEngine | None]:
+def _backbone_runs(device: str, *, on_ray: bool) -> tuple[torch.device, FeatureEngine | None]:
     """The device that features are computed on, and what does it; None for this process."""
     if not on_ray:
         from ..compute.device import find_device
@@ -282,7 +279,7 @@ def _backbone_runs(
         return find_device(device), None
     from ..ray.features import RayFeatures
 
-    return engine_options.device_on_cluster(device), RayFeatures(output, workers=workers or 0)
+    return engine_options.device_on_cluster(device), RayFeatures()
 
 
 def _need_packages(name: str) -> None:

@@ -105,6 +105,7 @@ def order(
         )
         if not sources:
             raise Misuse("Say where the pool's images lie, or give a permutation with --apply.")
+        from ..compute.context import Compute
         from ..compute.device import find_device
         from ..labelling.scores import ScoreTable
         from ..order import worth
@@ -118,10 +119,7 @@ def order(
             how,
             out=out,
             features=features,
-            device=find_device(device),
-            batch_size=batch_size,
-            workers=workers,
-            output=output,
+            compute=Compute(find_device(device), workers, batch_size, output),
         )
         new = found.apply(old)
         new.write(out)

@@ -254,7 +254,7 @@ def _selected(
     evidence = evidence_of(table)
     if RANKINGS[rule.ranking].compares:
         seen, features, learned = asked.open(f"--by {rule.ranking}", output, table.pool.id)
-        evidence = evidence_of(table, features, seen.task(learned, output))
+        evidence = evidence_of(table, features, seen.target(learned))
     pruner = Pruner(table, rank(evidence, rule), metadata, named)
     if budget is None:
         keep = count_of(table.pool.size, keep_rate=keep_rate, count=count)
@@ -289,14 +289,14 @@ def _chosen(
     chooser = Chooser(
         table,
         features,
-        seen.task(rest, output),
-        seen.task(held, output),
+        seen.target(rest),
+        seen.target(held),
         dense=dense,
         named=named,
         metadata=metadata,
         seed=seed,
     )
-    choice = chooser.choose(budget, output=output, within=within)
+    choice = chooser.choose(budget, progress=output, within=within)
     show_choice(output, choice)
     return _Result(choice.rule.name, choice.pruned, choice.payload_bytes, choice=choice.to_json())
 

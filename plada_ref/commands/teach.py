@@ -61,6 +61,7 @@ def teach(
     --img-size 96 --via-size 32 --tune head -o teacher.safetensors`
     """
     options.prepare("plada teach")
+    from ..compute.context import Compute
     from ..compute.device import find_device
     from ..models.spec import ModelSpec
     from ..tasks.task import hold_out, load_task
@@ -70,7 +71,7 @@ def teach(
 
     output = Output(as_json=as_json)
     started = time.monotonic()
-    where = find_device(device)
+    compute = Compute(find_device(device), workers, batch_size, output)
     settings = recipe(
         tune,
         epochs=epochs,
@@ -93,17 +94,13 @@ def teach(
         learned,
         spec,
         settings,
-        device=where,
-        output=output,
-        workers=workers,
+        compute=compute,
         resume=out.with_name(f"{out.name}.training"),
     )
     teacher.write(out)
     accuracy = None
     if held is not None:
-        accuracy = evaluate(
-            teacher, held, device=where, output=output, batch_size=batch_size, workers=workers
-        ).accuracy
+        accuracy = evaluate(teacher, held, compute=compute).accuracy
         output.say(f"accuracy on the held-out images: {100 * accuracy:.1f} % of {len(held):,}")
     output.say(f"teacher of {teacher.class_count} classes from {len(learned):,} images: {out}")
     output.result(

@@ -74,8 +74,9 @@ def train(
     student.safetensors --task cifar10`
     """
     options.prepare("plada train")
+    from ..compute.context import Compute
     from ..compute.device import find_device
-    from ..compute.torchrun import Silent, decoders, first, joined
+    from ..compute.torchrun import decoders, first, joined
     from ..features.cache import FeatureCache
     from ..models.spec import ModelSpec
     from ..tasks.task import load_task
@@ -83,7 +84,7 @@ def train(
     from ..training.learn import train as train_model
     from ..training.recipe import Tune, recipe
 
-    output = Output(as_json=as_json) if first() else Silent()
+    output = Output(as_json=as_json, quiet=not first())
     started = time.monotonic()
     where = find_device(device)
     settings = recipe(
@@ -117,13 +118,9 @@ def train(
             images,
             spec,
             settings,
-            device=where,
-            output=output,
-            workers=decoders(workers),
+            compute=Compute(where, decoders(workers), batch_size, output),
             resume=out.with_name(f"{out.name}.training"),
-            cache=None
-            if cache is None
-            else FeatureCache(cache, name=images.ref.id.hex(), size=images.ref.size),
+            cache=None if cache is None else FeatureCache.of_pool(cache, images),
         )
     if not first():
         return
@@ -132,9 +129,8 @@ def train(
     output.say(f"student of {student.class_count} classes from {kept:,} images: {out}")
     accuracy = None
     if tested is not None:
-        accuracy = evaluate(
-            student, tested, device=where, output=output, batch_size=batch_size, workers=workers
-        ).accuracy
+        compute = Compute(where, workers, batch_size, output)
+        accuracy = evaluate(student, tested, compute=compute).accuracy
         output.say(f"accuracy: {100 * accuracy:.1f} % of {len(tested):,} images")
     output.result(
         {

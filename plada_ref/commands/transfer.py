@@ -113,6 +113,7 @@ def transfer(
     options.prepare("plada transfer")
     if leakage:
         need("imagehash", extra="ref", for_="plada transfer --leakage")
+    from ..compute.context import Compute
     from ..compute.device import find_device
     from ..models.spec import ModelSpec
     from ..runs.transfer import Plan
@@ -156,9 +157,7 @@ def transfer(
         load_task(task, test_split, download=download),
         options.open_whole_pool(manifest, pool),
         out,
-        device=find_device(device),
-        output=output,
-        workers=workers,
+        compute=Compute(find_device(device), workers, progress=output),
     )
     _show(output, outcome)
     output.result(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
+from PIL import Image
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from ..errors import PipelineError
 from ..images import ImageSet
-from ..models.preparation import Preparation
 from .device import default_workers
 
 FEW = 512
@@ -18,9 +18,16 @@ FEW = 512
 
 
 class PreparedImages(Dataset[torch.Tensor]):
-    """Each image of a set as uint8 of shape (channels, stored_size, stored_size)."""
+    """Each image of a set as a tensor.
 
-    def __init__(self, images: ImageSet, preparation: Preparation) -> None:
+    Args:
+        images: the set.
+        preparation: makes a tensor of an image, such as `plada_ref.models.preparation.Preparation`.
+    """
+
+    def __init__(
+        self, images: ImageSet, preparation: Callable[[Image.Image], torch.Tensor]
+    ) -> None:
         self.images = images
         self.preparation = preparation
 

@@ -16,12 +16,10 @@ from datetime import timedelta
 from typing import Any
 
 import torch
-from rich.console import Console
 from timm.layers import norm_act
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from ..output import Output
 from .device import default_workers
 
 _TIMEOUT = timedelta(days=1)
@@ -125,14 +123,3 @@ def decoders(workers: int | None) -> int | None:
     if workers is not None or not started_by_torchrun():
         return workers
     return default_workers() // int(os.environ["LOCAL_WORLD_SIZE"])
-
-
-class Silent(Output):
-    """For every process but the first."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.console = self._stderr = Console(quiet=True)
-
-    def result(self, value: dict[str, Any]) -> None:
-        """Leave the result to the first process."""

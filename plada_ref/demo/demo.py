@@ -18,6 +18,7 @@ import torch
 
 from pladafmt.files import write_whole
 
+from ..compute.context import Compute
 from ..errors import Misuse
 from ..labelling.label import label
 from ..labelling.scores import ScoreTable
@@ -46,7 +47,7 @@ SMALLEST_POOL = 500
 SHOWN = 14
 """Pool images per class in the picture."""
 
-_DEVICE = torch.device("cpu")  # The models are too small for a GPU to be worth starting.
+_CPU = torch.device("cpu")  # The models are too small for a GPU to be worth starting.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +83,7 @@ def run(out: Path, settings: Settings, output: Output) -> dict[str, Any]:
         seconds and facts about the run.
     """
     started = time.monotonic()
+    compute = Compute(_CPU, progress=output)
     how = recipe(
         Tune.ALL, lr=2e-3, augment="glyph", seed=settings.seed
     )  # A wrong seed is found here.
@@ -98,13 +100,12 @@ def run(out: Path, settings: Settings, output: Output) -> dict[str, Any]:
         learn,
         MODEL,
         replace(how, steps=settings.teacher_steps),
-        device=_DEVICE,
-        output=output,
+        compute=compute,
     )
     teacher.write(out / "teacher.safetensors")
 
     output.say("3. Label: which digit does each character look like most, says the teacher")
-    table = label(pool, teacher, device=_DEVICE, output=output)
+    table = label(pool, teacher, compute=compute)
     table.write(out / "scores.parquet")
 
     output.say("4. Prune, encode, decode, train: one payload and one student for each selection,")
@@ -116,11 +117,12 @@ def run(out: Path, settings: Settings, output: Output) -> dict[str, Any]:
         payloads,
         MODEL,
         replace(how, steps=settings.student_steps),
-        _DEVICE,
+        # A worker process would take longer to start than these few images take to decode.
+        replace(compute, workers=0),
     )
     trials = []
     for rule, keep_rate in selections(settings.seed):
-        trials.append(bench.trial(rule, keep_rate, output))
+        trials.append(bench.trial(rule, keep_rate))
         output.say(
             f"   {trials[-1].validation_accuracy:5.1f} %  {rule.name}, keep rate {keep_rate:g}"
         )
@@ -131,7 +133,7 @@ def run(out: Path, settings: Settings, output: Output) -> dict[str, Any]:
     # The choice has been made. From here on test images may be looked at.
     test = load_task(DIGITS, "test")
     output.say(f"5. Evaluate: {len(test)} test digits that nothing has seen so far")
-    teacher_accuracy = percent(teacher, test, device=_DEVICE, output=output)
+    teacher_accuracy = percent(teacher, test, bench.compute)
     rows: list[dict[str, Any]] = [
         {
             "name": trial.rule.name,
@@ -139,7 +141,7 @@ def run(out: Path, settings: Settings, output: Output) -> dict[str, Any]:
             "kept": trial.pruned.payload.kept,
             "payload_bytes": trial.payload_bytes,
             "validation_accuracy": trial.validation_accuracy,
-            "student_accuracy": percent(trial.student, test, device=_DEVICE, output=output),
+            "student_accuracy": percent(trial.student, test, bench.compute),
             "vanished": trial.pruned.vanished,
             "recommended": trial is best,
             "payload": str(trial.path),

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from pladafmt import dump, load
 
+from ..compute.context import Compute
 from ..labelling.scores import ScoreTable
 from ..models.checkpoint import Checkpoint
 from ..models.spec import ModelSpec
-from ..output import Output
 from ..pool import LocalPool
 from ..selection import SafetyNet, Selection, count_of
 from ..selection.prune import Pruned, prune
@@ -56,7 +54,7 @@ class Bench:
         folder: where payloads are written.
         student: the students' model.
         recipe: how students are trained.
-        device: where they are trained.
+        compute: where they are trained.
     """
 
     table: ScoreTable
@@ -65,25 +63,16 @@ class Bench:
     folder: Path
     student: ModelSpec
     recipe: Recipe
-    device: torch.device
+    compute: Compute
 
-    def trial(self, rule: Selection, keep_rate: float, output: Output) -> Trial:
+    def trial(self, rule: Selection, keep_rate: float) -> Trial:
         """Prune, encode and write the payload; read it back and train a student on it."""
         pruned = prune(self.table, rule, count_of(len(self.pool), keep_rate=keep_rate))
         path = self.folder / _file_name(rule, keep_rate)
         dump(pruned.payload, path)
-        # The student gets what a client gets: the file and the pool. A worker process would take
-        # longer to start than these few images take to decode.
-        student = train(
-            load(path),
-            self.pool,
-            self.student,
-            self.recipe,
-            device=self.device,
-            output=output,
-            workers=0,
-        )
-        accuracy = percent(student, self.validation, device=self.device, output=output)
+        # The student gets what a client gets: the file and the pool.
+        student = train(load(path), self.pool, self.student, self.recipe, compute=self.compute)
+        accuracy = percent(student, self.validation, self.compute)
         return Trial(rule, keep_rate, pruned, path, path.stat().st_size, student, accuracy)
 
 
@@ -109,10 +98,9 @@ def recommended(trials: list[Trial]) -> Trial:
     return max(trials, key=lambda trial: (trial.validation_accuracy, -trial.payload_bytes))
 
 
-def percent(model: Checkpoint, task: Task, *, device: torch.device, output: Output) -> float:
+def percent(model: Checkpoint, task: Task, compute: Compute) -> float:
     """The model's accuracy on a task, percent to two places."""
-    found = evaluate(model, task, device=device, output=output, workers=0)
-    return round(100 * found.accuracy, 2)
+    return round(100 * evaluate(model, task, compute=compute).accuracy, 2)
 
 
 def _file_name(rule: Selection, keep_rate: float) -> str:

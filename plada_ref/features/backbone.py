@@ -1,82 +1,206 @@
-"""What a frozen backbone sees: the features that rankings and proxy students compare."""
+"""A frozen backbone: the one place where features of images are computed."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 import torch
+from torch import nn
 
-from ..images import ImagePool
-from ..models.spec import ModelSpec, build
-from ..output import Output
-from ..selection import Features, Target
+from ..compute.batches import PreparedImages, in_order, loaded
+from ..compute.context import Compute
+from ..compute.progress import Advance
+from ..images import ImagePool, ImageRows, ImageSet
+from ..models.preparation import Preparation
+from ..models.spec import ModelSpec, build, features
 from ..tasks.task import Task
-from .cache import FeatureCache, features_of, fill
+from .cache import CachedView, FeatureCache
+from .target import Features, Target
 
-BATCH = 64
+STORED = 1024
+"""Images whose features are stored together: at most these are lost with an interrupted run."""
+
+POOL_CHUNK = 4096
+"""The same where a whole pool is seen, by this process or by others."""
+
+Rows = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Sight:
-    """A frozen backbone with its image preparation.
+class FeatureEngine(Protocol):
+    """Computes features in other processes, see `plada_ref.ray.features`."""
+
+    def __call__(
+        self, backbone: Backbone, images: ImageSet, chunks: Sequence[range], *, advance: Advance
+    ) -> Iterator[tuple[range, Features]]:
+        """Yield every chunk with its features, in any order; bit for bit those of `chunks_of`."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Backbone:
+    """A frozen network with its image preparation.
 
     Attributes:
-        spec: the model, with pre-trained weights.
-        folder: where the features of pools are kept; they are computed once.
-        device: where the backbone runs.
-        workers: processes that decode images; chosen when None.
+        network: as `plada_ref.models.spec.build` makes it; its classifier is not used.
+        preparation: how its input is made.
+        compute: where it runs.
     """
 
-    spec: ModelSpec
-    folder: Path
-    device: torch.device
-    workers: int | None = None
+    network: nn.Module
+    preparation: Preparation
+    compute: Compute
 
-    def pool(self, pool: ImagePool, output: Output) -> Features:
-        """The features of a whole pool, shape (N, D), as a memory map.
+    @classmethod
+    def of(cls, spec: ModelSpec, compute: Compute, *, seed: int = 0) -> Backbone:
+        """The backbone that a model begins with.
 
-        An interrupted call is taken up where it stopped.
-
-        Raises:
-            PipelineError: if an image has changed, is missing or unreadable.
-        """
-        cache = FeatureCache(self.folder, name=pool.ref.id.hex(), size=len(pool))
-        network = build(self.spec, 1, seed=0)
-        preparation = self.spec.preparation()
-        view = cache.view(network, preparation, flip=False)
-        positions = np.arange(len(pool))
-        fill(
-            view,
-            network,
-            pool.only(positions),
-            positions,
-            preparation,
-            flip=False,
-            batch_size=BATCH,
-            device=self.device,
-            workers=self.workers,
-            output=output,
-        )
-        return view.all()
-
-    def task(self, task: Task, output: Output) -> Target:
-        """The features and labels of a task's images.
+        Args:
+            seed: of weights that are drawn because `spec` names none.
 
         Raises:
-            PipelineError: if an image is unreadable.
+            Misuse, PipelineError: as `plada_ref.models.spec.build` does.
         """
-        found = features_of(
-            build(self.spec, 1, seed=0),
-            task.images,
-            np.arange(len(task)),
-            self.spec.preparation(),
-            flip=False,
-            cache=None,
-            batch_size=BATCH,
-            device=self.device,
-            workers=self.workers,
-            output=output,
-        )
-        return Target(found, task.labels)
+        return cls(build(spec, 1, seed=seed), spec.preparation(), compute)
+
+    def features(
+        self,
+        images: ImageSet,
+        rows: Rows | None = None,
+        *,
+        flip: bool = False,
+        cache: FeatureCache | None = None,
+    ) -> Features:
+        """The features of some images of a set, shape (n, D), float16.
+
+        Args:
+            rows: numbers of images in `images`, shape (n,); all of them when None.
+            flip: see the mirror images.
+            cache: of this very set; what it lacks is computed and stored. An interrupted call is
+                taken up by the next.
+
+        Raises:
+            PipelineError: if an image has changed, is missing or does not decode.
+        """
+        chosen = np.arange(len(images)) if rows is None else rows
+        if cache is not None:
+            view = cache.view(self.network, self.preparation, flip=flip)
+            self._fill(view, images, chosen, flip)
+            return view.get(chosen)
+        return np.concatenate(list(self._seen(ImageRows(images, chosen), flip, len(chosen))))
+
+    def views(
+        self,
+        images: ImageSet,
+        rows: Rows | None = None,
+        *,
+        mirrored: bool,
+        cache: FeatureCache | None = None,
+    ) -> list[Features]:
+        """What a head is fitted to: the features of images and, if `mirrored`, of their mirrors."""
+        flips = (False, True) if mirrored else (False,)
+        return [self.features(images, rows, flip=flip, cache=cache) for flip in flips]
+
+    def target(self, task: Task, cache: FeatureCache | None = None) -> Target:
+        """The features and labels of a task's images."""
+        return Target(self.features(task.images, cache=cache), task.labels)
+
+    def pool(
+        self, pool: ImagePool, cache: FeatureCache, *, engine: FeatureEngine | None = None
+    ) -> CachedView:
+        """The features of a whole pool in its cache, all of them present.
+
+        An interrupted call is taken up by the next.
+
+        Args:
+            engine: computes the features; this process when None.
+
+        Raises:
+            PipelineError: if an image has changed, is missing or does not decode.
+        """
+        view = cache.view(self.network, self.preparation, flip=False)
+        positions = np.arange(len(pool), dtype=np.int64)
+        starts = np.unique(view.missing(positions) // POOL_CHUNK) * POOL_CHUNK
+        chunks = [range(at, min(at + POOL_CHUNK, len(pool))) for at in starts.tolist()]
+        if not chunks:
+            return view
+        with self.compute.progress.track("Features", len(pool)) as advance:
+            advance(len(pool) - sum(map(len, chunks)))
+            images = pool.only(positions)
+            compute = self.chunks_of if engine is None else _elsewhere(engine, self)
+            for chunk, found in compute(images, chunks, advance=advance):
+                view.put(np.array(chunk), found)
+        return view
+
+    def chunks_of(
+        self,
+        images: ImageSet,
+        chunks: Sequence[range],
+        *,
+        flip: bool = False,
+        advance: Advance = lambda images: None,
+    ) -> Iterator[tuple[range, Features]]:
+        """Yield each chunk with the features of its images, float16 of shape (n, D), in order.
+
+        Batches have fixed borders within a chunk, so features do not depend on where a run was
+        interrupted: the last bit of a float may depend on what else is in the batch.
+
+        Raises:
+            PipelineError: if an image has changed, is missing or does not decode.
+        """
+        network = self.network.to(self.compute.device).eval()
+        size = self.compute.batch_size
+        batches = [
+            chunk[start : start + size] for chunk in chunks for start in range(0, len(chunk), size)
+        ]
+        dataset = PreparedImages(images, self.preparation)
+        incoming = loaded(dataset, batches, workers=self.compute.workers)
+        for chunk in chunks:
+            found: list[Features] = []
+            # Not around the yield: the caller is not to find itself in inference mode.
+            with torch.inference_mode():
+                for _ in range(0, len(chunk), size):
+                    pixels = next(incoming)
+                    x = self.preparation.batch(pixels.to(self.compute.device))
+                    x = x.flip(-1) if flip else x
+                    found.append(features(network, x).to("cpu", torch.float16).numpy())
+                    advance(len(pixels))
+            yield chunk, np.concatenate(found)
+
+    def _seen(self, images: ImageSet, flip: bool, stored: int) -> Iterator[Features]:
+        """The features of all images of a set in order, `stored` at a time."""
+        what = "Features of mirror images" if flip else "Features"
+        # A whole number of batches: borders between batches are the same, stored or not.
+        size = max(1, stored // self.compute.batch_size) * self.compute.batch_size
+        with self.compute.progress.track(what, len(images)) as advance:
+            chunks = in_order(len(images), size)
+            for _, found in self.chunks_of(images, chunks, flip=flip, advance=advance):
+                yield found
+
+    def _fill(self, view: CachedView, images: ImageSet, rows: Rows, flip: bool) -> None:
+        """Compute those of `rows` that `view` lacks."""
+        missing = view.missing(rows)
+        done = 0
+        if not len(missing):
+            return
+        for found in self._seen(ImageRows(images, missing), flip, STORED):
+            view.put(missing[done : done + len(found)], found)
+            done += len(found)
+
+
+class _Chunks(Protocol):
+    def __call__(
+        self, images: ImageSet, chunks: Sequence[range], *, advance: Advance
+    ) -> Iterator[tuple[range, Features]]: ...
+
+
+def _elsewhere(engine: FeatureEngine, backbone: Backbone) -> _Chunks:
+    def chunks_of(
+        images: ImageSet, chunks: Sequence[range], *, advance: Advance
+    ) -> Iterator[tuple[range, Features]]:
+        return engine(backbone, images, chunks, advance=advance)
+
+    return chunks_of

@@ -15,8 +15,9 @@ import torch
 from torch import nn
 
 from ..compute.batches import PreparedImages, loaded
+from ..compute.context import Compute
 from ..compute.progress import Advance
-from ..features.head import Features
+from ..features.target import Features
 from ..images import ImagePool
 from ..models.checkpoint import Checkpoint
 from ..models.preparation import Preparation
@@ -45,9 +46,7 @@ def label_chunks(
     teacher: Checkpoint,
     chunks: Sequence[range],
     *,
-    device: torch.device,
-    batch_size: int,
-    workers: int | None,
+    compute: Compute,
     temperature: float = 1.0,
     keep_features: bool = False,
     advance: Advance = lambda images: None,
@@ -56,7 +55,6 @@ def label_chunks(
 
     Args:
         chunks: pool positions.
-        workers: processes that decode and verify images; chosen when None.
         temperature: of the energy, see `score`.
         keep_features: needs a teacher that ends in a linear layer.
         advance: told about each batch.
@@ -65,10 +63,9 @@ def label_chunks(
         PipelineError: if an image has changed, is missing or unreadable, or the teacher gives
             numbers that are not finite.
     """
+    device, batch_size = compute.device, compute.batch_size
     network = teacher.network.to(device).eval()
-    incoming = _prepared(
-        pool, teacher.preparation, chunks, batch_size, workers=workers, pin=device.type == "cuda"
-    )
+    incoming = _prepared(pool, teacher.preparation, chunks, compute)
     for chunk in chunks:
         logits: list[torch.Tensor] = []
         seen: list[torch.Tensor] = []
@@ -91,10 +88,7 @@ def _prepared(
     pool: ImagePool,
     preparation: Preparation,
     chunks: Sequence[range],
-    batch_size: int,
-    *,
-    workers: int | None,
-    pin: bool,
+    compute: Compute,
 ) -> Iterator[torch.Tensor]:
     """Yield the batches of all chunks; what is known of the pool meanwhile is a stretch of it."""
     waiting = deque(chunks)
@@ -105,13 +99,15 @@ def _prepared(
             images += len(waiting[0])
             stretch.append(waiting.popleft())
         batches = [
-            chunk[start : start + batch_size]
+            chunk[start : start + compute.batch_size]
             for chunk in stretch
-            for start in range(0, len(chunk), batch_size)
+            for start in range(0, len(chunk), compute.batch_size)
         ]
         ascending = sorted(stretch, key=lambda chunk: chunk.start)
         known = pool.only(np.concatenate([np.array(chunk) for chunk in ascending]))
-        yield from loaded(PreparedImages(known, preparation), batches, workers=workers, pin=pin)
+        dataset = PreparedImages(known, preparation)
+        pin = compute.device.type == "cuda"
+        yield from loaded(dataset, batches, workers=compute.workers, pin=pin)
 
 
 def _forward(network: nn.Module, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

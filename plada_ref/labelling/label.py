@@ -16,13 +16,13 @@ import torch
 
 from pladafmt.files import replacing
 
+from ..compute.context import Compute
 from ..compute.progress import Advance
 from ..errors import PipelineError
 from ..features.cache import CachedView, FeatureCache
 from ..images import ImagePool
 from ..models.checkpoint import Checkpoint
 from ..models.spec import classifier
-from ..output import Output
 from ..training.recipe import Tune
 from .chunks import Chunk, label_chunks
 from .collapse import warnings
@@ -43,8 +43,7 @@ class Engine(Protocol):
         teacher: Checkpoint,
         chunks: Sequence[range],
         *,
-        device: torch.device,
-        batch_size: int,
+        compute: Compute,
         temperature: float,
         advance: Advance,
     ) -> Iterator[Chunk]:
@@ -59,11 +58,8 @@ def label(
     pool: ImagePool,
     teacher: Checkpoint,
     *,
-    device: torch.device,
-    output: Output,
+    compute: Compute | None = None,
     parts: Path | None = None,
-    batch_size: int = 64,
-    workers: int | None = None,
     cache: FeatureCache | None = None,
     engine: Engine | None = None,
     temperature: float = 1.0,
@@ -78,10 +74,7 @@ def label(
         parts: folder for finished chunks; a repeated call with the same pool, teacher and settings
             goes on with them, on whatever engine. The caller removes it (`forget_parts`) once the
             table is written.
-        batch_size: images per pass through the model; belongs to the settings, as does the number
-            of torch's threads.
-        workers: processes that decode and verify images; chosen when None. An `engine` has its
-            own.
+        compute: its batch size belongs to the settings, as does the number of torch's threads.
         cache: where to leave the features of a teacher with a frozen backbone (``--tune head``)
             for students with the same backbone; an `engine` leaves none.
         engine: what labels the chunks; this process when None.
@@ -92,7 +85,8 @@ def label(
             numbers that are not finite.
     """
     chunks = [range(start, min(start + CHUNK, len(pool))) for start in range(0, len(pool), CHUNK)]
-    store = _Parts(parts, _binding(pool, teacher, batch_size, device, temperature))
+    compute = compute or Compute()
+    store = _Parts(parts, _binding(pool, teacher, compute, temperature))
     columns = _empty(len(pool), teacher.class_count)
     missing = []
     for number, chunk in enumerate(chunks):
@@ -103,30 +97,22 @@ def label(
             _fill(columns, chunk, stored)
     labelled = len(pool) - sum(map(len, missing))
     if labelled:
-        output.say(f"{labelled:,} of {len(pool):,} images are labelled already")
+        compute.progress.say(f"{labelled:,} of {len(pool):,} images are labelled already")
     view = _view_for(teacher, cache)
-    with output.track("Labelling", len(pool) - labelled) as advance:
+    with compute.progress.track("Labelling", len(pool) - labelled) as advance:
         if engine is None:
             results = label_chunks(
                 pool,
                 teacher,
                 missing,
-                device=device,
-                batch_size=batch_size,
-                workers=workers,
+                compute=compute,
                 temperature=temperature,
                 keep_features=view is not None,
                 advance=advance,
             )
         else:
             results = engine(
-                pool,
-                teacher,
-                missing,
-                device=device,
-                batch_size=batch_size,
-                temperature=temperature,
-                advance=advance,
+                pool, teacher, missing, compute=compute, temperature=temperature, advance=advance
             )
         for found in results:
             if view is not None and found.features is not None:
@@ -137,7 +123,7 @@ def label(
         pool.ref, teacher.class_names, teacher.sha256, columns, temperature=temperature
     )
     for warning in warnings(table.histogram(), table.classes):
-        output.warn(warning)
+        compute.progress.warn(warning)
     return table
 
 
@@ -172,13 +158,7 @@ def _view_for(teacher: Checkpoint, cache: FeatureCache | None) -> CachedView | N
     return cache.view(teacher.network, teacher.preparation, flip=False)
 
 
-def _binding(
-    pool: ImagePool,
-    teacher: Checkpoint,
-    batch_size: int,
-    device: torch.device,
-    temperature: float,
-) -> str:
+def _binding(pool: ImagePool, teacher: Checkpoint, compute: Compute, temperature: float) -> str:
     """Everything that a score depends on."""
     about = [
         "plada-label-1",
@@ -186,9 +166,9 @@ def _binding(
         pool.ref.size,
         teacher.sha256,
         CHUNK,
-        batch_size,
+        compute.batch_size,
         temperature,
-        device.type,
+        compute.device.type,
         torch.get_num_threads(),
         torch.__version__,
     ]

@@ -17,7 +17,7 @@ from pladafmt import PladaError, PoolRef
 from pladafmt.files import replacing
 
 from ..errors import PipelineError
-from ..selection import count_labels
+from .histogram import count_labels
 
 _KEY = b"plada-scores"
 _LAYOUT = 2

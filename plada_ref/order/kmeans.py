@@ -30,7 +30,7 @@ def default_clusters(count: int) -> int:
     return max(1, min(_DEFAULT_MOST, max(root, count // 100)))
 
 
-def cluster(
+def kmeans(
     points: Projected, clusters: int, *, seed: int
 ) -> tuple[npt.NDArray[np.int32], Projected]:
     """(cluster of each point (N,), centroids (k, d)); k is the number of clusters with a point.

@@ -8,18 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from threadpoolctl import threadpool_limits
 
+from ..compute.context import Compute
 from ..errors import Misuse
+from ..features.backbone import Backbone, FeatureEngine
 from ..features.cache import FeatureCache
-from ..features.pool import FeatureEngine, pool_features
-from ..models.spec import ModelSpec, backbone_digest, build
-from ..output import Output
+from ..models.spec import ModelSpec, backbone_digest
 from ..pool import LocalPool
 from .chain import chain
 from .folders import folders_of
-from .kmeans import MOST, cluster, default_clusters
+from .kmeans import MOST, default_clusters, kmeans
 from .permutation import Permutation
 from .places import Places, places_of
 from .project import project
@@ -68,10 +67,7 @@ def semantic_permutation(
     settings: Settings,
     *,
     scratch: Path,
-    device: torch.device,
-    output: Output,
-    batch_size: int = 64,
-    workers: int | None = None,
+    compute: Compute | None = None,
     engine: FeatureEngine | None = None,
 ) -> Permutation:
     """The way from key order to the semantic order of a pool.
@@ -85,24 +81,21 @@ def semantic_permutation(
         pool: in key order.
         scratch: folder for features, made when needed. A later call with the same pool and backbone
             goes on with what is there.
-        batch_size: images per pass through the backbone.
-        workers: processes that decode and verify images; chosen when None. An `engine` has its
-            own.
         engine: what computes the features; this process when None.
 
     Raises:
         PipelineError: if an image has changed, is missing or unreadable, or weights cannot be read.
     """
     spec = settings.backbone
-    preparation = spec.preparation()
-    network = build(spec, 1, seed=settings.seed)
+    backbone = Backbone.of(spec, compute or Compute(), seed=settings.seed)
+    preparation = backbone.preparation
     count = len(pool)
     clusters = settings.clusters or default_clusters(count)
     slices = min(settings.slices, max(1, MOST // clusters))
     folders = folders_of(pool.manifest.keys) if settings.folder_weight else None
     made_by: dict[str, Any] = {
         "model": spec.model,
-        "backbone_sha256": backbone_digest(network),
+        "backbone_sha256": backbone_digest(backbone.network),
         "img_size": preparation.img_size,
         "via_size": preparation.via_size,
         "dimensions": settings.dimensions,
@@ -114,20 +107,10 @@ def semantic_permutation(
     }
     places: Places = np.zeros(count, np.uint16)
     if count > 1:
-        view = pool_features(
-            network,
-            pool,
-            preparation,
-            cache=FeatureCache(scratch, name=pool.ref.id.hex(), size=count),
-            batch_size=batch_size,
-            device=device,
-            workers=workers,
-            output=output,
-            engine=engine,
-        )
+        view = backbone.pool(pool, FeatureCache.of_pool(scratch, pool), engine=engine)
         # One thread: the order in which threads add up would change the last bits.
         with threadpool_limits(limits=1):
-            output.say(f"{clusters:,} clusters of {count:,} images")
+            backbone.compute.progress.say(f"{clusters:,} clusters of {count:,} images")
             points = project(
                 view,
                 count,
@@ -136,6 +119,6 @@ def semantic_permutation(
                 dimensions=settings.dimensions,
                 path=scratch / "projected.f32",
             )
-            member, centroids = cluster(points, clusters, seed=settings.seed)
+            member, centroids = kmeans(points, clusters, seed=settings.seed)
             places = places_of(points, member, centroids, chain(centroids), slices)
     return Permutation.of_places(pool.manifest, places, order=NAME, made_by=made_by)

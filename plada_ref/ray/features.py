@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import nn
 
 from ..compute.progress import Advance
-from ..features.head import Features
-from ..features.pool import feature_chunks
+from ..features.backbone import Backbone
+from ..features.target import Features
 from ..images import ImageSet
 from ..models.preparation import Preparation
 from .staff import Setting, Staff, processor
@@ -21,26 +20,18 @@ class RayFeatures(Staff):
     """Computes features with actors on the Ray cluster that this process is connected to."""
 
     def __call__(
-        self,
-        network: nn.Module,
-        images: ImageSet,
-        preparation: Preparation,
-        chunks: Sequence[range],
-        *,
-        device: torch.device,
-        batch_size: int,
-        advance: Advance,
+        self, backbone: Backbone, images: ImageSet, chunks: Sequence[range], *, advance: Advance
     ) -> Iterator[tuple[range, Features]]:
         """Yield the features of each chunk, in the order in which they are finished.
 
         Raises:
-            PipelineError: as `feature_chunks` does, or if actor after actor is lost.
+            PipelineError: as `Backbone.chunks_of` does, or if actor after actor is lost.
             Misuse: if no node has room for an actor.
         """
         job = _FeatureJob(
-            network.cpu(), images, preparation, Setting.here(device), batch_size, self.workers
+            backbone.network.cpu(), images, backbone.preparation, Setting.here(backbone.compute)
         )
-        for positions, found in self.work(job, chunks, device, made="features"):
+        for positions, found in self.work(job, chunks, backbone.compute, made="features"):
             advance(len(positions))
             yield positions, found
 
@@ -53,19 +44,10 @@ class _FeatureJob:
     images: ImageSet
     preparation: Preparation
     setting: Setting
-    batch_size: int
-    workers: int
 
     def start(self) -> str:
-        return processor(self.setting.enter())
+        return processor(self.setting.enter().device)
 
     def work(self, chunks: Sequence[range]) -> Iterator[tuple[range, Features]]:
-        yield from feature_chunks(
-            self.network,
-            self.images,
-            self.preparation,
-            chunks,
-            device=self.setting.enter(),
-            batch_size=self.batch_size,
-            workers=self.workers,
-        )
+        backbone = Backbone(self.network, self.preparation, self.setting.enter())
+        yield from backbone.chunks_of(self.images, chunks)

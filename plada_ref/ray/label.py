@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import torch
-
+from ..compute.context import Compute
 from ..compute.progress import Advance
 from ..images import ImagePool
 from ..labelling.chunks import Chunk, label_chunks
@@ -25,8 +24,7 @@ class RayEngine(Staff):
         teacher: Checkpoint,
         chunks: Sequence[range],
         *,
-        device: torch.device,
-        batch_size: int,
+        compute: Compute,
         temperature: float,
         advance: Advance,
     ) -> Iterator[Chunk]:
@@ -36,10 +34,8 @@ class RayEngine(Staff):
             PipelineError: as `label_chunks` does, or if actor after actor is lost.
             Misuse: if no node has room for an actor.
         """
-        job = _LabelJob(
-            pool, teacher.data, Setting.here(device), batch_size, temperature, self.workers
-        )
-        for positions, scores in self.work(job, chunks, device, made="scores"):
+        job = _LabelJob(pool, teacher.data, Setting.here(compute), temperature)
+        for positions, scores in self.work(job, chunks, compute, made="scores"):
             advance(len(positions))
             yield Chunk(positions, scores, None)
 
@@ -56,13 +52,11 @@ class _LabelJob:
     pool: ImagePool
     model: bytes
     setting: Setting
-    batch_size: int
     temperature: float
-    workers: int
     teacher: Checkpoint | None = None
 
     def start(self) -> str:
-        device = self.setting.enter()
+        device = self.setting.enter().device
         self.teacher = Checkpoint.from_bytes(self.model, name="the teacher")
         return processor(device)
 
@@ -72,9 +66,7 @@ class _LabelJob:
             self.pool,
             self.teacher,
             chunks,
-            device=self.setting.enter(),  # Once more: this is another thread than that of `start`.
-            batch_size=self.batch_size,
-            workers=self.workers,
+            compute=self.setting.enter(),  # Once more: this is another thread than `start`'s.
             temperature=self.temperature,
         ):
             yield chunk.positions, chunk.scores

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
+from ..compute.context import Compute
 from ..errors import PipelineError
-from ..output import Output
 from . import actors as crew
 from . import connection as cluster
 
@@ -19,47 +19,45 @@ class Staff:
     """Actors on the Ray cluster that this process is connected to.
 
     Attributes:
-        output: for warnings.
         actors: how many; as many as the cluster has room for when None.
-        workers: processes beside each actor that decode and verify images.
         gpus: what an actor reserves of a GPU, when it runs on one.
     """
 
-    output: Output
     actors: int | None = None
-    workers: int = 0
     gpus: float = 1.0
 
     def work(
-        self, job: crew.Job, chunks: Sequence[range], device: torch.device, *, made: str
+        self, job: crew.Job, chunks: Sequence[range], compute: Compute, *, made: str
     ) -> Iterator[Any]:
         """Yield the job's result for every chunk, in the order in which they are finished.
 
         Args:
             job: returns `processor` of its device from `start`.
-            device: what each actor computes on; its number of threads is that of torch here.
+            compute: what each actor computes on, with `workers` processes beside it (none when
+                None) and as many threads as torch has here; hears warnings.
             made: the word for the results, for warnings.
 
         Raises:
             PipelineError: the job's own, or if actor after actor is lost.
             Misuse: if no node has room for an actor.
         """
+        device = compute.device
         gpus = self.gpus if device.type == "cuda" else 0.0
         # On a GPU the actor's own threads have next to nothing to do.
-        cpus = float(self.workers + (1 if gpus else torch.get_num_threads()))
+        cpus = float((compute.workers or 0) + (1 if gpus else torch.get_num_threads()))
         room = cluster.room(cpus=cpus, gpus=gpus)
         seen = set() if device.type == "cuda" else {processor(device)}
 
         def on_start(kind: str) -> None:
             seen.add(kind)
             if len(seen) > 1:
-                self.output.warn(
+                compute.progress.warn(
                     f"the processors are not all alike ({', '.join(sorted(seen))}), so the last "
                     f"bits of the {made} depend on which of them had an image"
                 )
 
         terms = crew.Terms(self.actors or room, cpus, gpus)
-        yield from crew.work(job, chunks, terms, on_start=on_start, warn=self.output.warn)
+        yield from crew.work(job, chunks, terms, on_start=on_start, warn=compute.progress.warn)
 
 
 @dataclass(frozen=True)
@@ -67,16 +65,24 @@ class Setting:
     """What the last bits of a result depend on, besides the model: it travels with the job."""
 
     device: str
+    workers: int
+    batch_size: int
     threads: int
     torch_version: str
 
     @classmethod
-    def here(cls, device: torch.device) -> Setting:
+    def here(cls, compute: Compute) -> Setting:
         """The setting of this process."""
-        return cls(device.type, torch.get_num_threads(), torch.__version__)
+        return cls(
+            compute.device.type,
+            compute.workers or 0,
+            compute.batch_size,
+            torch.get_num_threads(),
+            torch.__version__,
+        )
 
-    def enter(self) -> torch.device:
-        """Compute in this setting from now on; returns the device.
+    def enter(self) -> Compute:
+        """Compute in this setting from now on.
 
         Raises:
             PipelineError: if this computer has another version of torch.
@@ -87,7 +93,7 @@ class Setting:
                 "install the same version on every node, or the results differ."
             )
         torch.set_num_threads(self.threads)
-        return torch.device(self.device)
+        return Compute(torch.device(self.device), self.workers, self.batch_size)
 
 
 def processor(device: torch.device) -> str:

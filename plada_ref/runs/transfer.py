@@ -14,19 +14,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from pladafmt import dump, load
 from pladafmt.files import write_whole
 
+from ..compute.context import Compute
+from ..compute.progress import Progress
 from ..errors import Misuse, PipelineError
-from ..features.backbone import Sight
+from ..features.backbone import Backbone
 from ..features.cache import FeatureCache
 from ..labelling.label import forget_parts, label, parts_folder
 from ..labelling.scores import ScoreTable
 from ..models.checkpoint import Checkpoint
 from ..models.spec import ModelSpec
-from ..output import Output
 from ..pool import LocalPool
 from ..selection import Selection
 from ..selection.producer import Made, Payloads, stem_of
@@ -129,9 +128,7 @@ def transfer(
     pool: LocalPool,
     folder: Path,
     *,
-    device: torch.device,
-    output: Output,
-    workers: int | None = None,
+    compute: Compute | None = None,
 ) -> Outcome:
     """Carry out `plan` and leave teacher, score table, payloads and students in `folder`.
 
@@ -144,46 +141,53 @@ def transfer(
         Misuse: if `folder` holds the results of another plan.
         PipelineError: if an image, the weights or the data cannot be used.
     """
+    compute = compute or Compute()
+    progress = compute.progress
     _claim(folder, plan, learn_from, test, pool)
     seconds: dict[str, float] = {}
 
     started = time.monotonic()
-    output.say(f"Teach {plan.teacher.model} on {len(learn_from):,} images of {learn_from.name}")
-    teacher = _teacher(plan, learn_from, folder, device, output, workers)
+    progress.say(f"Teach {plan.teacher.model} on {len(learn_from):,} images of {learn_from.name}")
+    teacher = _teacher(plan, learn_from, folder, compute)
     seconds["teach"] = _since(started)
 
     started = time.monotonic()
     teacher_accuracy = _remembered(
         folder / "teacher.json",
-        lambda: {
-            "accuracy": evaluate(
-                teacher, test, device=device, output=output, workers=workers
-            ).accuracy
-        },
+        lambda: {"accuracy": evaluate(teacher, test, compute=compute).accuracy},
     )["accuracy"]
-    output.say(f"Teacher: {100 * teacher_accuracy:.2f} % of {len(test):,} test images")
+    progress.say(f"Teacher: {100 * teacher_accuracy:.2f} % of {len(test):,} test images")
     seconds["evaluate teacher"] = _since(started)
 
     started = time.monotonic()
-    cache = FeatureCache(folder / "features", name=pool.ref.id.hex(), size=len(pool))
-    output.say(f"Label {len(pool):,} pool images")
-    table = _table(teacher, pool, folder, cache, device, output, workers)
+    cache = FeatureCache.of_pool(folder / "features", pool)
+    progress.say(f"Label {len(pool):,} pool images")
+    table = _table(teacher, pool, folder, cache, compute)
     seconds["label"] = _since(started)
 
     leaked = None
     if plan.leakage:
         started = time.monotonic()
-        leaked = _remembered(folder / "leakage.json", lambda: _leakage(test, pool, output))
-        output.say(
+        leaked = _remembered(folder / "leakage.json", lambda: _leakage(test, pool, progress))
+        progress.say(
             f"The pool holds {leaked['exact'] + leaked['near']:,} of the {len(test):,} test images "
             f"({100 * leaked['fraction']:.2f} %), {leaked['exact']:,} of them exactly"
         )
         seconds["leakage"] = _since(started)
 
     started = time.monotonic()
-    sight = Sight(plan.student, folder / "features", device, workers)
+    backbone = Backbone.of(plan.student, compute)
     payloads = Payloads(
-        table, pool, learn_from, sight, folder, output, plan.dense, plan.named, plan.seed
+        table,
+        pool,
+        learn_from,
+        backbone,
+        cache,
+        folder,
+        progress,
+        plan.dense,
+        plan.named,
+        plan.seed,
     )
     rows = []
     for size in (*plan.keep_rates, *plan.budgets):
@@ -201,15 +205,13 @@ def transfer(
                         test,
                         folder / name,
                         cache,
-                        device,
-                        output,
-                        workers,
+                        compute,
                     )
                 ),
             )
             rows.append(Row(**found))
             allowed = f"keep rate {size:g}" if isinstance(size, float) else f"{size:,} bytes"
-            output.say(
+            progress.say(
                 f"{rows[-1].selection}, {allowed}: {rows[-1].payload_bytes:,} bytes, student "
                 f"{100 * rows[-1].student_accuracy:.2f} %"
             )
@@ -224,9 +226,7 @@ def _student(
     test: Task,
     stem: Path,
     cache: FeatureCache,
-    device: torch.device,
-    output: Output,
-    workers: int | None,
+    compute: Compute,
 ) -> Row:
     started = time.monotonic()
     path = stem.with_name(f"{stem.name}.plada")
@@ -238,14 +238,12 @@ def _student(
         pool,
         plan.student,
         plan.train_recipe,
-        device=device,
-        output=output,
-        workers=workers,
+        compute=compute,
         resume=stem.with_name(f"{stem.name}.training"),
         cache=cache,
     )
     student.write(stem.with_name(f"{stem.name}.safetensors"))
-    accuracy = evaluate(student, test, device=device, output=output, workers=workers).accuracy
+    accuracy = evaluate(student, test, compute=compute).accuracy
     return Row(
         selection=made.name,
         keep_rate=made.keep_rate,
@@ -259,10 +257,10 @@ def _student(
     )
 
 
-def _leakage(test: Task, pool: LocalPool, output: Output) -> dict[str, Any]:
+def _leakage(test: Task, pool: LocalPool, progress: Progress) -> dict[str, Any]:
     found = compare(
-        fingerprints(test.images, what="Looking for test images", output=output),
-        fingerprints(pool, what="Looking for them in the pool", output=output),
+        fingerprints(test.images, what="Looking for test images", progress=progress),
+        fingerprints(pool, what="Looking for them in the pool", progress=progress),
     )
     return {
         "test_images": found.images,
@@ -277,9 +275,7 @@ def _teacher(
     plan: Plan,
     learn_from: Task,
     folder: Path,
-    device: torch.device,
-    output: Output,
-    workers: int | None,
+    compute: Compute,
 ) -> Checkpoint:
     path = folder / "teacher.safetensors"
     if not path.exists():
@@ -287,9 +283,7 @@ def _teacher(
             learn_from,
             plan.teacher,
             plan.teach_recipe,
-            device=device,
-            output=output,
-            workers=workers,
+            compute=compute,
             resume=folder / "teacher.training",
         ).write(path)
     return Checkpoint.read(path)
@@ -300,9 +294,7 @@ def _table(
     pool: LocalPool,
     folder: Path,
     cache: FeatureCache,
-    device: torch.device,
-    output: Output,
-    workers: int | None,
+    compute: Compute,
 ) -> ScoreTable:
     path = folder / "scores.parquet"
     if path.exists():
@@ -314,9 +306,7 @@ def _table(
             "have the pool labelled again."
         )
     parts = parts_folder(path)
-    table = label(
-        pool, teacher, device=device, output=output, parts=parts, workers=workers, cache=cache
-    )
+    table = label(pool, teacher, compute=compute, parts=parts, cache=cache)
     table.write(path)
     forget_parts(parts)
     return table

@@ -7,7 +7,7 @@ one. What the paper leaves open is decided here; `docs/selection.md` lists the d
 
 from __future__ import annotations
 
-from .evidence import Evidence, Features, Positions, Target, count_labels
+from .evidence import Evidence, Positions
 from .quotas import count_of, quotas
 from .ranked import Ranked, rank
 from .rankings.registry import RANKINGS, Ranking
@@ -17,14 +17,11 @@ from .rule import SafetyNet, Selection, parse
 __all__ = [
     "RANKINGS",
     "Evidence",
-    "Features",
     "Positions",
     "Ranked",
     "Ranking",
     "SafetyNet",
     "Selection",
-    "Target",
-    "count_labels",
     "count_of",
     "parse",
     "quotas",

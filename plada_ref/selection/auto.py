@@ -16,13 +16,12 @@ import numpy as np
 
 from pladafmt import dumps
 
+from ..compute.progress import Progress
 from ..errors import Misuse
-from ..features.head import Head
-from ..features.proxy import accuracy, proxy
+from ..features.head import Head, fit_default_head
+from ..features.target import Features, Target
 from ..labelling.scores import ScoreTable
-from ..output import Output
 from .budget import fit
-from .evidence import Features, Target
 from .prune import Pruned, Pruner, evidence_of
 from .ranked import rank
 from .rule import Selection, parse
@@ -203,14 +202,14 @@ class Chooser:
             return None
         # What a client gets: positions and labels, nothing else.
         seen = np.asarray(self.features[payload.positions])
-        return proxy(seen, payload.labels, len(self.table.classes))
+        return fit_default_head(seen, payload.labels, len(self.table.classes))
 
-    def choose(self, budget: int, *, output: Output, within: float | None = None) -> Choice:
+    def choose(self, budget: int, *, progress: Progress, within: float | None = None) -> Choice:
         """Try the candidates and choose one.
 
         Args:
             budget: most bytes of the whole file.
-            output: shows progress.
+            progress: hears of each candidate.
             within: seconds after which no further candidate is begun; at least one is tried.
 
         Raises:
@@ -220,7 +219,7 @@ class Chooser:
         tried: list[Candidate] = []
         best: tuple[Candidate, Selection, Pruned] | None = None
         jobs = [(text, part) for part in PARTS for text in self.candidates]
-        with output.track("Trying selections", len(jobs)) as advance:
+        with progress.track("Trying selections", len(jobs)) as advance:
             for text, part in jobs:
                 advance(1)
                 rule = parse(text, seed=self.seed)
@@ -238,7 +237,7 @@ class Chooser:
                     best = found, rule, pruned
         assert best is not None
         classes = len(self.table.classes)
-        ceiling = proxy(self.target.features, self.target.labels, classes)
+        ceiling = fit_default_head(self.target.features, self.target.labels, classes)
         return Choice(
             rule=best[1],
             pruned=best[2],
@@ -247,7 +246,7 @@ class Chooser:
             candidates=tuple(tried),
             held_out_images=len(self.held_out.labels),
             held_out_accuracy=best[0].held_out_accuracy,
-            held_out_teacher=accuracy(ceiling, self.held_out),
+            held_out_teacher=ceiling.accuracy(self.held_out),
             floor=float(np.bincount(self.held_out.labels).max() / len(self.held_out.labels)),
             seconds=_since(started),
         )
@@ -256,7 +255,7 @@ class Chooser:
         started = time.monotonic()
         pruned, size = self.largest(text, budget)
         student = self.student(pruned)
-        reached = 0.0 if student is None else accuracy(student, self.held_out)
+        reached = 0.0 if student is None else student.accuracy(self.held_out)
         kept = pruned.payload.kept
         return Candidate(rule.name, kept, size, reached, _since(started)), pruned
 

@@ -8,43 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..features.target import Features, Target
+
 Positions = npt.NDArray[np.int64]
 Labels = npt.NDArray[np.uint16]
-Features = npt.NDArray[np.float16]
-
-_STRETCH = 1 << 16
-"""Labels counted at a time: `numpy.bincount` copies them into eight bytes each."""
-
-
-def count_labels(labels: Labels, classes: int) -> npt.NDArray[np.int64]:
-    """The number of labels of each class, shape (C,)."""
-    counts = np.zeros(classes, np.int64)
-    for start in range(0, len(labels), _STRETCH):
-        counts += np.bincount(labels[start : start + _STRETCH], minlength=classes)
-    return counts
-
-
-@dataclass(frozen=True, eq=False)
-class Target:
-    """Labelled images of the target task, as a frozen backbone sees them.
-
-    Attributes:
-        features: shape (n, D).
-        labels: class numbers, shape (n,).
-    """
-
-    features: Features
-    labels: Labels
-
-    def means(self, values: npt.NDArray[np.float32], classes: int) -> npt.NDArray[np.float32]:
-        """The mean of `values` (n, d) over each class's images, shape (C, d).
-
-        A class without an image has the mean of all images.
-        """
-        found = np.repeat(values.mean(axis=0, keepdims=True), classes, axis=0)
-        for label in np.unique(self.labels):
-            found[label] = values[self.labels == label].mean(axis=0)
-        return found
 
 
 @dataclass(frozen=True, eq=False)

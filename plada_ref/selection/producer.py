@@ -10,14 +10,15 @@ from pathlib import Path
 from pladafmt import dumps
 from pladafmt.files import write_whole
 
-from ..features.backbone import Sight
+from ..compute.progress import Progress
+from ..features.backbone import Backbone
+from ..features.cache import FeatureCache
+from ..features.target import Features, Target
 from ..labelling.scores import ScoreTable
-from ..output import Output
 from ..pool import LocalPool
 from ..tasks.task import Task, hold_out
 from .auto import HELD_OUT, Chooser
 from .budget import fit
-from .evidence import Features, Target
 from .prune import Pruned, Pruner, evidence_of
 from .quotas import count_of
 from .ranked import rank
@@ -53,9 +54,10 @@ class Payloads:
         table: the pool's scores.
         pool: its images, for rankings that compare them.
         task: the server's target images, likewise.
-        sight: the backbone that compares.
+        backbone: what it sees is compared.
+        cache: the pool's features.
         folder: where reports on automatic choices are written.
-        output: the user's.
+        progress: hears how far the work is.
         dense, named: how payloads are encoded.
         seed: of held-out images and random candidates.
     """
@@ -63,9 +65,10 @@ class Payloads:
     table: ScoreTable
     pool: LocalPool
     task: Task
-    sight: Sight
+    backbone: Backbone
+    cache: FeatureCache
     folder: Path
-    output: Output
+    progress: Progress
     dense: bool
     named: bool
     seed: int
@@ -92,8 +95,8 @@ class Payloads:
         return Made(rule.name, pruner(found.keep), found.keep / len(self.table), size)
 
     def _chosen(self, budget: int) -> Made:
-        choice = self._chooser.choose(budget, output=self.output)
-        (self.output.say if choice.carried else self.output.warn)(choice.verdict)
+        choice = self._chooser.choose(budget, progress=self.progress)
+        (self.progress.say if choice.carried else self.progress.warn)(choice.verdict)
         report = json.dumps(choice.to_json(), indent=1)
         write_whole(self.folder / f"auto-{budget}.json", report.encode())
         kept = choice.pruned.payload.kept
@@ -104,11 +107,11 @@ class Payloads:
 
     @cached_property
     def _features(self) -> Features:
-        return self.sight.pool(self.pool, self.output)
+        return self.backbone.pool(self.pool, self.cache).all()
 
     @cached_property
     def _target(self) -> Target:
-        return self.sight.task(self.task, self.output)
+        return self.backbone.target(self.task)
 
     @cached_property
     def _chooser(self) -> Chooser:
@@ -116,8 +119,8 @@ class Payloads:
         return Chooser(
             self.table,
             self._features,
-            self.sight.task(rest, self.output),
-            self.sight.task(held, self.output),
+            self.backbone.target(rest),
+            self.backbone.target(held),
             dense=self.dense,
             named=self.named,
             seed=self.seed,

@@ -10,8 +10,10 @@ import numpy.typing as npt
 
 from pladafmt import Payload
 
+from ..features.target import Features, Target
+from ..labelling.histogram import count_labels
 from ..labelling.scores import ScoreTable
-from .evidence import Evidence, Features, Target, count_labels
+from .evidence import Evidence
 from .ranked import Ranked, rank
 from .rule import Selection
 

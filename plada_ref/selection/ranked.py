@@ -9,7 +9,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from .evidence import Evidence, Labels, Positions, count_labels
+from ..labelling.histogram import count_labels
+from .evidence import Evidence, Labels, Positions
 from .quotas import part_of, quotas
 from .rankings.registry import RANKINGS, Keys
 from .rule import SafetyNet, Selection

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from ..compute.progress import Progress
 from ..images import ImageSet
-from ..output import Output
 
 NEAR = 4
 """Bits by which the hashes of near duplicates differ at most, of 64."""
@@ -98,7 +98,7 @@ def fingerprint(image: Image.Image) -> tuple[bytes, int, bool]:
     return digest.digest(), value, bool(grey.std() < FLAT)
 
 
-def fingerprints(images: ImageSet, *, what: str, output: Output) -> Fingerprints:
+def fingerprints(images: ImageSet, *, what: str, progress: Progress) -> Fingerprints:
     """Return the fingerprints of all images of a set.
 
     Raises:
@@ -108,7 +108,7 @@ def fingerprints(images: ImageSet, *, what: str, output: Output) -> Fingerprints
     pixels = np.empty((count, 32), dtype=np.uint8)
     hashes = np.empty(count, dtype=np.uint64)
     flat = np.empty(count, dtype=np.bool_)
-    with output.track(what, count) as advance:
+    with progress.track(what, count) as advance:
         for number in range(count):
             digest, value, is_flat = fingerprint(images.open_image(number))
             pixels[number] = np.frombuffer(digest, dtype=np.uint8)

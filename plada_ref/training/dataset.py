@@ -24,6 +24,7 @@ class LabelledImages(Dataset[tuple[Any, int, float]]):
         rows: number of each item's image in `images`, shape (n,).
         labels: class numbers, shape (n,).
         weights: sample weights, shape (n,); all 1 when None.
+        classes: class names in label order, or only their number.
         transform: makes of a PIL image what the item holds; the PIL image itself when None.
     """
 
@@ -34,9 +35,11 @@ class LabelledImages(Dataset[tuple[Any, int, float]]):
         labels: npt.NDArray[np.integer[Any]],
         weights: npt.NDArray[np.floating[Any]] | None = None,
         *,
+        classes: tuple[str, ...] | int,
         transform: Callable[[Any], Any] | None = None,
     ) -> None:
         self.images = images
+        self.classes = classes
         self.rows = rows.astype(np.int64)
         self.labels = labels.astype(np.int64)
         self.weights = np.ones(len(rows)) if weights is None else weights.astype(np.float64)
@@ -54,12 +57,10 @@ class LabelledImages(Dataset[tuple[Any, int, float]]):
 
 def teacher_data(task: Task) -> LabelledImages:
     """The labelled images of a task."""
-    return LabelledImages(task.images, np.arange(len(task)), task.labels)
+    return LabelledImages(task.images, np.arange(len(task)), task.labels, classes=task.classes)
 
 
-def student_data(
-    payload: Payload, pool: ImagePool, *, transform: Callable[[Any], Any] | None = None
-) -> LabelledImages:
+def student_data(payload: Payload, pool: ImagePool) -> LabelledImages:
     """What a payload means on this client: the kept pool images with their pseudo-labels.
 
     An image is verified against the pool's manifest each time it is loaded.
@@ -74,7 +75,11 @@ def student_data(
             "The payload keeps no image, so there is nothing to learn from; prune with a higher "
             "keep rate."
         )
-    images = pool.only(payload.positions)
+    classes = payload.classes
     return LabelledImages(
-        images, payload.positions, payload.labels, payload.weights, transform=transform
+        pool.only(payload.positions),
+        payload.positions,
+        payload.labels,
+        payload.weights,
+        classes=classes if isinstance(classes, int) else tuple(classes),
     )

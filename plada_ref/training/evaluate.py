@@ -11,9 +11,10 @@ import torch
 from pladafmt.text import for_terminal
 
 from ..compute.batches import PreparedImages, in_order, loaded
+from ..compute.context import Compute
 from ..errors import Misuse
+from ..images import ImageSet
 from ..models.checkpoint import Checkpoint
-from ..output import Output
 from ..tasks.task import Task
 
 
@@ -53,10 +54,7 @@ def evaluate(
     model: Checkpoint,
     task: Task,
     *,
-    device: torch.device,
-    output: Output,
-    batch_size: int = 64,
-    workers: int | None = None,
+    compute: Compute | None = None,
 ) -> Evaluation:
     """Compare a model with the labels of a task.
 
@@ -67,30 +65,28 @@ def evaluate(
         PipelineError: if an image cannot be read.
     """
     number = _class_numbers(model, task)
-    predicted = predict(
-        model, task, device=device, output=output, batch_size=batch_size, workers=workers
-    )
+    predicted = predict(model, task.images, compute=compute)
     confusion = np.zeros((model.class_count, model.class_count), dtype=np.int64)
     np.add.at(confusion, (number[task.labels], predicted), 1)
     return Evaluation(model.class_names, confusion)
 
 
 def predict(
-    model: Checkpoint,
-    task: Task,
-    *,
-    device: torch.device,
-    output: Output,
-    batch_size: int = 64,
-    workers: int | None = None,
+    model: Checkpoint, images: ImageSet, *, compute: Compute | None = None
 ) -> npt.NDArray[np.int64]:
-    """The model's class number for each image of a task, shape (n,)."""
-    network = model.network.to(device).eval()
-    dataset = PreparedImages(task.images, model.preparation)
+    """The model's class number for each image of a set, shape (n,).
+
+    Raises:
+        PipelineError: if an image cannot be read.
+    """
+    compute = compute or Compute()
+    network = model.network.to(compute.device).eval()
+    dataset = PreparedImages(images, model.preparation)
     found: list[npt.NDArray[np.int64]] = []
-    with output.track("Evaluating", len(task)) as advance, torch.inference_mode():
-        for pixels in loaded(dataset, in_order(len(task), batch_size), workers=workers):
-            logits = network(model.preparation.batch(pixels.to(device)))
+    batches = in_order(len(images), compute.batch_size)
+    with compute.progress.track("Evaluating", len(images)) as advance, torch.inference_mode():
+        for pixels in loaded(dataset, batches, workers=compute.workers):
+            logits = network(model.preparation.batch(pixels.to(compute.device)))
             found.append(logits.argmax(dim=1).cpu().numpy())
             advance(len(pixels))
     return np.concatenate(found)

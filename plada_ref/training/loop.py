@@ -14,11 +14,11 @@ from torch import nn
 from torch.nn import functional
 
 from ..compute.batches import in_order, loaded
+from ..compute.context import Compute
 from ..compute.torchrun import ranks
 from ..errors import PipelineError
 from ..models.preparation import Preparation
 from ..models.spec import classifier
-from ..output import Output
 from .augment import augmentation
 from .dataset import LabelledImages
 from .recipe import Recipe, Tune
@@ -34,15 +34,13 @@ Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 """Pixels uint8 (B, C, H, W), labels int64 (B,), weights float64 (B,)."""
 
 
-def fit(
+def optimise(
     network: nn.Module,
     data: LabelledImages,
     preparation: Preparation,
     recipe: Recipe,
     *,
-    device: torch.device,
-    workers: int | None,
-    output: Output,
+    compute: Compute,
     resume: Path | None = None,
 ) -> None:
     """Train `network` in place; it is in evaluation mode afterwards.
@@ -61,7 +59,7 @@ def fit(
     Raises:
         PipelineError: if the loss is not a finite number.
     """
-    group = ranks()
+    group, device = ranks(), compute.device
     network.to(device)
     shared = group.wrap(network, device, frozen_bn=recipe.freeze_bn)
     optimiser = torch.optim.AdamW(_groups(network, recipe), lr=recipe.lr)
@@ -72,8 +70,8 @@ def fit(
     binding = _binding(data, preparation, recipe)
     state = TrainingState(resume, network, optimiser, schedule, binding)
     epoch = state.load(device)
-    source = _Source(data, preparation, workers, device)
-    with output.track("Training", total) as advance:
+    source = _Source(data, preparation, compute)
+    with compute.progress.track("Training", total) as advance:
         step = epoch * per_epoch
         advance(step)
         while step < total:
@@ -189,20 +187,14 @@ class _Source:
     computes.
     """
 
-    def __init__(
-        self,
-        data: LabelledImages,
-        preparation: Preparation,
-        workers: int | None,
-        device: torch.device,
-    ) -> None:
+    def __init__(self, data: LabelledImages, preparation: Preparation, compute: Compute) -> None:
         self._data = data
-        self._workers = workers
+        self._workers, device = compute.workers, compute.device
         self._pin = device.type == "cuda"
         size = len(data) * preparation.channels * preparation.stored_size**2
         self._held: Batch | None = None
         if size <= HELD_BYTES:
-            parts = list(loaded(data, in_order(len(data), 256), workers=workers))
+            parts = list(loaded(data, in_order(len(data), 256), workers=self._workers))
             pixels, labels, weights = (torch.cat(column) for column in zip(*parts, strict=True))
             self._held = pixels.to(device), labels.to(device), weights.to(device)
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from ..errors import Misuse
+from ..features.head import DECAY, PASSES
 
 
 class Tune(StrEnum):
@@ -109,7 +110,7 @@ def _number(name: str, value: float, least: float, most: float) -> None:
 
 
 _DEFAULTS = {
-    Tune.HEAD: Recipe(Tune.HEAD, 60, 0.0, 64, 0.0, 0.1, 0.0, "flip", True),
-    Tune.SLOW: Recipe(Tune.SLOW, 2, 1e-3, 64, 0.02, 0.1, 0.0, "light", True, min_steps=150),
-    Tune.ALL: Recipe(Tune.ALL, 20, 1e-3, 64, 0.05, 0.1, 0.0, "light", False),
+    Tune.HEAD: Recipe(Tune.HEAD, PASSES, 0.0, 64, 0.0, DECAY, 0.0, "flip", True),
+    Tune.SLOW: Recipe(Tune.SLOW, 2, 1e-3, 64, 0.02, DECAY, 0.0, "light", True, min_steps=150),
+    Tune.ALL: Recipe(Tune.ALL, 20, 1e-3, 64, 0.05, DECAY, 0.0, "light", False),
 }

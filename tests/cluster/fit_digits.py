@@ -13,11 +13,12 @@ import timm
 import torch
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from plada_ref.compute.torchrun import Silent, joined, ranks
+from plada_ref.compute.context import Compute
+from plada_ref.compute.torchrun import joined, ranks
 from plada_ref.models.spec import ModelSpec
 from plada_ref.tasks.task import load_task
 from plada_ref.training.dataset import LabelledImages
-from plada_ref.training.loop import fit
+from plada_ref.training.loop import optimise
 from plada_ref.training.recipe import recipe
 
 IMAGES, BATCH = 129, 32
@@ -32,7 +33,9 @@ def main(result: str) -> None:
     # Weights that differ: an average of the processes' own averages would be another.
     weights = np.random.default_rng(0).uniform(0.1, 10, IMAGES)
     labels = digits.labels[:IMAGES]
-    data = LabelledImages(digits.images, rows, labels, weights, transform=preparation)
+    data = LabelledImages(
+        digits.images, rows, labels, weights, classes=digits.classes, transform=preparation
+    )
     torch.manual_seed(0)
     network: Any = timm.create_model("plada_convnet_s", num_classes=10, drop_rate=0.0)
     # Small steps: AdamW divides by the gradient's size, which makes much of the rounding of a
@@ -47,7 +50,7 @@ def main(result: str) -> None:
     with joined(torch.device("cpu")) as device:
         if not ranks().first:
             torch.nn.init.zeros_(network.head.weight)  # What the first one has counts.
-        fit(network, data, preparation, how, device=device, workers=0, output=Silent())
+        optimise(network, data, preparation, how, compute=Compute(device, workers=0))
         if ranks().first:
             hook.remove()
             torch.save({"steps": steps, "weights": network.state_dict()}, result)

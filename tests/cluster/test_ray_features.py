@@ -13,16 +13,15 @@ import torch
 from typer.testing import CliRunner
 
 from plada_ref.cli import app
+from plada_ref.compute.context import Compute
 from plada_ref.errors import PipelineError
+from plada_ref.features.backbone import POOL_CHUNK, Backbone
 from plada_ref.features.cache import FeatureCache
-from plada_ref.features.head import Features
-from plada_ref.features.pool import CHUNK, pool_features
-from plada_ref.models.spec import build
-from plada_ref.output import Output
+from plada_ref.features.target import Features
 
 from .conftest import IMAGES, NET, Cluster, TinyPool, kill
 
-CPU = torch.device("cpu")
+ALONE = Compute(torch.device("cpu"), workers=0)
 WORKING = "ray::_Actor.work"
 Engine = Callable[..., Iterator[tuple[range, Features]]]
 
@@ -30,8 +29,6 @@ Engine = Callable[..., Iterator[tuple[range, Features]]]
 def _features(pool: TinyPool, folder: Path, engine: Engine | None) -> tuple[np.ndarray, int]:
     """All features, and how many images an engine was asked for."""
     images = pool.open()
-    network, output = build(NET, 1, seed=0), Output(as_json=True)
-    cache = FeatureCache(folder, name=images.ref.id.hex(), size=len(images))
     asked: list[range] = []
 
     def compute(*args: Any, **how: Any) -> Iterator[tuple[range, Features]]:
@@ -39,15 +36,9 @@ def _features(pool: TinyPool, folder: Path, engine: Engine | None) -> tuple[np.n
         assert engine is not None
         return engine(*args, **how)
 
-    view = pool_features(
-        network,
+    view = Backbone.of(NET, ALONE).pool(
         images,
-        NET.preparation(),
-        cache=cache,
-        batch_size=64,
-        device=CPU,
-        workers=0,
-        output=output,
+        FeatureCache.of_pool(folder, images),
         engine=None if engine is None else compute,
     )
     return np.array(view.get(np.arange(len(images)))), sum(map(len, asked))
@@ -63,12 +54,11 @@ def test_features_of_one_process(cluster: Cluster, tiny_pool: TinyPool, tmp_path
     try:
         local, _ = _features(tiny_pool, tmp_path / "local", None)
         with connected(cluster.address):
-            output = Output(as_json=True)
             lost = False
 
             def losing(*args: Any, **how: Any) -> Iterator[tuple[range, Features]]:
                 nonlocal lost
-                for found in RayFeatures(output)(*args, **how):
+                for found in RayFeatures()(*args, **how):
                     yield found
                     working = [found for node in cluster.nodes for found in node.processes(WORKING)]
                     if working and not lost:
@@ -77,21 +67,20 @@ def test_features_of_one_process(cluster: Cluster, tiny_pool: TinyPool, tmp_path
 
             there, asked = _features(tiny_pool, tmp_path / "ray", losing)
             assert asked == IMAGES
-            again, asked = _features(tiny_pool, tmp_path / "ray", RayFeatures(output))
+            again, asked = _features(tiny_pool, tmp_path / "ray", RayFeatures())
             assert asked == 0
     finally:
         torch.set_num_threads(threads)
-    assert lost and IMAGES > 2 * CHUNK
+    assert lost and IMAGES > 2 * POOL_CHUNK
     assert local.any() and there.tobytes() == again.tobytes() == local.tobytes()
 
 
 def test_an_engine_that_stops_half_way(tiny_pool: TinyPool, tmp_path: Path) -> None:
     """What it has delivered stays, whatever the order, and only the rest is asked for again."""
-    from plada_ref.features.pool import feature_chunks
 
     def backwards(*args: Any, **how: Any) -> Iterator[tuple[range, Features]]:
-        network, images, preparation, chunks = args
-        done = feature_chunks(network, images, preparation, chunks[::-1], workers=0, **how)
+        backbone, images, chunks = args
+        done = backbone.chunks_of(images, chunks[::-1], **how)
         yield next(done)
         if len(chunks) > 2:
             raise PipelineError("it stops")
@@ -100,7 +89,7 @@ def test_an_engine_that_stops_half_way(tiny_pool: TinyPool, tmp_path: Path) -> N
     with pytest.raises(PipelineError, match="it stops"):
         _features(tiny_pool, tmp_path, backwards)
     found, asked = _features(tiny_pool, tmp_path, backwards)
-    assert asked == 2 * CHUNK
+    assert asked == 2 * POOL_CHUNK
     assert found.tobytes() == _features(tiny_pool, tmp_path / "local", None)[0].tobytes()
 
 

@@ -18,6 +18,7 @@ import torch
 from typer.testing import CliRunner, Result
 
 from plada_ref.cli import app
+from plada_ref.compute.context import Compute
 from plada_ref.compute.progress import Advance
 from plada_ref.labelling.label import label, parts_folder
 from plada_ref.models.checkpoint import Checkpoint
@@ -77,7 +78,8 @@ def _label(pool: TinyPool, cluster: Cluster, output: _Watching, out: Path) -> by
 
     teacher = Checkpoint.read(pool.teacher)
     with connected(cluster.address):
-        table = label(pool.open(), teacher, device=CPU, output=output, engine=RayEngine(output))
+        compute = Compute(torch.device("cpu"), progress=output)
+        table = label(pool.open(), teacher, compute=compute, engine=RayEngine())
     table.write(out)
     return out.read_bytes()
 

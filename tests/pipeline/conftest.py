@@ -14,6 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
+from plada_ref.compute.context import Compute
 from plada_ref.models.checkpoint import Checkpoint
 from plada_ref.models.spec import ModelSpec
 from plada_ref.output import Output
@@ -22,7 +23,8 @@ from plada_ref.tasks.task import Task, load_task
 from plada_ref.training.learn import teach
 from plada_ref.training.recipe import recipe
 
-CPU = torch.device("cpu")
+CPU = Compute(torch.device("cpu"))
+ALONE = Compute(torch.device("cpu"), workers=0)
 NET = ModelSpec("plada_convnet_s")
 
 
@@ -94,7 +96,7 @@ def digit_pool(digits: Task, tmp_path_factory: pytest.TempPathFactory) -> DigitP
 @pytest.fixture(scope="session")
 def teacher(digits: Task, output: Output) -> Checkpoint:
     how = recipe("all", epochs=4, lr=4e-3, augment="glyph")
-    return teach(digits, NET, how, device=CPU, output=output)
+    return teach(digits, NET, how, compute=CPU)
 
 
 @pytest.fixture(scope="session")

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from plada_ref.errors import Misuse
-from plada_ref.features.proxy import accuracy
+from plada_ref.features.target import Target
 from plada_ref.labelling.scores import Scores, ScoreTable
 from plada_ref.output import Output
-from plada_ref.selection import Target, rank
 from plada_ref.selection import parse as parse_rule
+from plada_ref.selection import rank
 from plada_ref.selection.auto import CANDIDATES, PARTS, Chooser
 from plada_ref.tasks.task import load_task
 from pladafmt import PoolRef, dumps, load
@@ -39,7 +39,7 @@ def chooser(output: Output, **changes: object) -> tuple[Chooser, Target]:
 
 def test_it_tries_every_candidate_and_takes_the_best(output: Output) -> None:
     chooses, test = chooser(output)
-    choice = chooses.choose(260, output=output)
+    choice = chooses.choose(260, progress=output)
     assert len(choice.candidates) == len(CANDIDATES) * len(PARTS)
     best = max(choice.candidates, key=lambda one: (one.held_out_accuracy, -one.payload_bytes))
     assert choice.held_out_accuracy == best.held_out_accuracy
@@ -58,18 +58,18 @@ def test_it_tries_every_candidate_and_takes_the_best(output: Output) -> None:
         assert len(dumps(again)) == found.payload_bytes
         student = chooses.student(replace(choice.pruned, payload=again))
         assert student is not None
-        assert accuracy(student, chooses.held_out) == found.held_out_accuracy
+        assert student.accuracy(chooses.held_out) == found.held_out_accuracy
     # And it pays on images that did not choose.
     by_energy, _ = chooses.largest("low-energy", 260)
     plain, chosen = chooses.student(by_energy), chooses.student(choice.pruned)
     assert plain is not None and chosen is not None
-    assert accuracy(chosen, test) > accuracy(plain, test)
+    assert chosen.accuracy(test) > plain.accuracy(test)
 
 
 def test_a_pool_that_cannot_carry_the_task_is_called_so(output: Output) -> None:
     carried, _ = chooser(output)
     noise = np.random.default_rng(0).random(carried.features.shape).astype(np.float16)
-    lost = replace(carried, features=noise, _pruners={}).choose(260, output=output)
+    lost = replace(carried, features=noise, _pruners={}).choose(260, progress=output)
     assert not lost.carried
     assert lost.verdict.startswith("This pool cannot carry this task in 260 bytes.")
     assert f"{100 * lost.held_out_accuracy:.1f} %" in lost.verdict
@@ -77,7 +77,7 @@ def test_a_pool_that_cannot_carry_the_task_is_called_so(output: Output) -> None:
 
 def test_time_runs_out_after_the_first(output: Output) -> None:
     chooses, _ = chooser(output)
-    choice = chooses.choose(260, output=output, within=0.0)
+    choice = chooses.choose(260, progress=output, within=0.0)
     tried = [one for one in choice.candidates if not one.note]
     assert [one.selection for one in tried] == ["herding"]
     assert {one.note for one in choice.candidates[1:]} == {"no time left"}
@@ -87,9 +87,9 @@ def test_time_runs_out_after_the_first(output: Output) -> None:
 def test_a_budget_without_room_for_the_file(output: Output) -> None:
     chooses, _ = chooser(output)
     with pytest.raises(Misuse, match="too small"):
-        chooses.choose(40, output=output)
+        chooses.choose(40, progress=output)
     # A quarter has no room, the whole has.
-    assert len(chooses.choose(200, output=output).candidates) == len(CANDIDATES)
+    assert len(chooses.choose(200, progress=output).candidates) == len(CANDIDATES)
 
 
 def test_the_command_chooses_on_real_files(

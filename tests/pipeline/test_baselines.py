@@ -29,18 +29,19 @@ from plada_ref.baselines import (
     whole_pool,
 )
 from plada_ref.baselines.baseline import Labels
-from plada_ref.baselines.features import Backbone
 from plada_ref.baselines.frames import compress
 from plada_ref.baselines.head import decode_head, encode_best, encode_head
 from plada_ref.baselines.jpegs import decode_jpegs, encode_jpegs
 from plada_ref.baselines.material import LabelledPool, Material
 from plada_ref.baselines.quantise import quantise
 from plada_ref.baselines.student import decode_weights, encode_weights
-from plada_ref.baselines.study import Wanted, compute
+from plada_ref.baselines.study import Wanted
+from plada_ref.baselines.study import compute as compute_baselines
 from plada_ref.commands import baselines as command
 from plada_ref.errors import Misuse, PipelineError
-from plada_ref.features.cache import extract
-from plada_ref.features.head import Features, Head
+from plada_ref.features.backbone import Backbone
+from plada_ref.features.head import Head
+from plada_ref.features.target import Features, Target
 from plada_ref.images import ImageRows, ImageSet
 from plada_ref.labelling.label import label
 from plada_ref.models.checkpoint import Checkpoint
@@ -51,7 +52,7 @@ from plada_ref.training.evaluate import evaluate
 from plada_ref.training.recipe import recipe
 from pladafmt import Payload, dumps
 
-from .conftest import CPU, NET, DigitPool, Photos, png, write_tar
+from .conftest import ALONE, CPU, NET, DigitPool, Photos, png, write_tar
 
 finite = st.floats(-1e4, 1e4, width=32)
 wide = st.floats(-(2.0**100), 2.0**100, width=32)
@@ -139,13 +140,14 @@ class Seen:
     """Digits in the features of the teacher's backbone."""
 
     def __init__(self, teacher: Checkpoint, train: Task, test: Task, output: Output) -> None:
-        self.backbone = Backbone(teacher.network, teacher.preparation, False, 64, CPU, 0, output)
+        self.backbone = Backbone(teacher.network, teacher.preparation, ALONE)
         self.train, self.test = train, test
-        self.features = self.backbone.features(train.images)
-        self.students = HeadStudents(self.backbone.features(test.images), test.labels, 10)
+        self.target = self.backbone.target(train)
+        self.features = self.target.features
+        self.students = HeadStudents(self.backbone.target(test), 10)
 
     def learn(self, images: ImageSet, labels: Labels) -> float:
-        return self.students.learn(self.backbone.views(images), labels)
+        return self.students.learn([self.backbone.features(images)], labels)
 
 
 @pytest.fixture(scope="module")
@@ -154,17 +156,7 @@ def seen(teacher: Checkpoint, digits: Task, digits_test: Task, output: Output) -
 
 
 def test_fewer_bits_cost_fewer_bytes(seen: Seen) -> None:
-    found = {
-        bits: int8_head(
-            seen.features,
-            seen.train.labels,
-            seen.students.test_features,
-            seen.test.labels,
-            10,
-            bits,
-        )
-        for bits in (8, 4, 2)
-    }
+    found = {bits: int8_head(seen.target, seen.students.test, 10, bits) for bits in (8, 4, 2)}
     assert found[8].bytes > 1.3 * found[4].bytes > 1.3 * 1.3 * found[2].bytes
     assert found[8].bytes > seen.features.shape[1] * 10 * 0.7  # Codes hardly compress.
     exact = float(found[8].details["unquantised_accuracy"])
@@ -173,20 +165,20 @@ def test_fewer_bits_cost_fewer_bytes(seen: Seen) -> None:
     assert found[2].accuracy > exact - 0.2
     head = seen.students.fit([seen.features], seen.train.labels)
     for bits, row in found.items():
-        assert row.bytes == len(data := encode_best(head, bits, seen.features, seen.train.labels))
+        assert row.bytes == len(data := encode_best(head, bits, seen.target))
         assert row.accuracy == seen.students.accuracy(decode_head(data)) < 1
     assert [row.key for row in found.values()] == ["int8-head", "int4-head", "int2-head"]
 
 
 def test_a_weight_of_a_dead_feature_does_not_spoil_its_row(seen: Seen) -> None:
-    features, test_features = seen.features.copy(), seen.students.test_features.copy()
+    features, test_features = seen.features.copy(), seen.students.test.features.copy()
     features[:, 0] = test_features[:, 0] = 0
-    students = replace(seen.students, test_features=test_features)
+    students = replace(seen.students, test=Target(test_features, seen.test.labels))
     head = students.fit([features], seen.train.labels)
     head.weight[:, 0] = 1000
     exact = students.accuracy(head)
     spoiled = students.accuracy(decode_head(encode_head(head, 8)))
-    mended = encode_best(head, 8, features, seen.train.labels)
+    mended = encode_best(head, 8, Target(features, seen.train.labels))
     assert spoiled < 0.5 < exact - 0.03 < students.accuracy(decode_head(mended))
 
 
@@ -307,7 +299,7 @@ def test_an_int8_student_is_tested_as_it_arrives(
 
     def accuracy(model: Checkpoint) -> float:
         tested.append(model)
-        return evaluate(model, digits_test, device=CPU, output=output).accuracy
+        return evaluate(model, digits_test, compute=CPU).accuracy
 
     exact = accuracy(teacher)
     found = int8_student(teacher, accuracy=accuracy)
@@ -337,7 +329,7 @@ def test_the_command_goes_on_where_it_stopped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     scores = tmp_path / "scores.parquet"
-    label(digit_pool.open(), teacher, device=CPU, output=output).write(scores)
+    label(digit_pool.open(), teacher, compute=CPU).write(scores)
     small = ("--task", "sklearn:digits", "--model", "plada_convnet_s", "--workers", 0)
     net = (
         "--weights",
@@ -414,13 +406,13 @@ def test_heads_on_a_frozen_backbone_see_the_pool_once(
         how=recipe("head", augment="off"),
         target=digits,
         test=Task("some", digits.classes[3:], numbers, keys, images),
-        labelled=LabelledPool(label(pool, teacher, device=CPU, output=output), pool),
+        labelled=LabelledPool(label(pool, teacher, compute=CPU), pool),
         folder=tmp_path,
-        device=CPU,
-        workers=0,
-        output=output,
+        compute=ALONE,
     )
-    rows = compute(material, Wanted(keys=("full-target", "whole-pool", "random"), budgets=(600,)))
+    rows = compute_baselines(
+        material, Wanted(keys=("full-target", "whole-pool", "random"), budgets=(600,))
+    )
     accuracy = {row.found.key: row.found.accuracy for row in rows}
     assert 0.5 < accuracy["random"] <= accuracy["whole-pool"] + 0.02
     assert accuracy["full-target"] > 0.9
@@ -464,31 +456,17 @@ def test_baselines_of_photographs(photos: Photos, output: Output) -> None:
     learn = learn.rows(np.arange(0, len(learn), 20), "some")
     test = test.rows(np.arange(0, len(test), 12), "some")
     spec = ModelSpec("tf_efficientnet_lite0", photos.weights, img_size=64, via_size=32)
-    network, preparation = build(spec, 1, seed=0), spec.preparation()
-
-    def features(task: Task) -> Features:
-        return extract(
-            network,
-            task.images,
-            preparation,
-            flip=False,
-            batch_size=64,
-            device=CPU,
-            workers=0,
-            output=output,
-        )
-
-    seen_test = features(test)
-    head = int8_head(features(learn), learn.labels, seen_test, test.labels, 10, 2)
+    backbone = Backbone.of(spec, ALONE)
+    seen_test = backbone.target(test)
+    head = int8_head(backbone.target(learn), seen_test, 10, 2)
     assert head.accuracy > 0.45  # Chance is 0.1.
     assert head.bytes < 10 * 1280 / 4  # Less than two bits per weight.
-    students = HeadStudents(seen_test, test.labels, 10)
-    backbone = Backbone(network, preparation, False, 64, CPU, 0, output)
+    students = HeadStudents(seen_test, 10)
     few = target_images(
         learn.images,
         learn.labels,
         10,
-        learn=lambda images, labels: students.learn(backbone.views(images), labels),
+        learn=lambda images, labels: students.learn([backbone.features(images)], labels),
         budget=8000,
     )
     assert 30 < int(few.details["images"]) < 80

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ from plada_ref.tasks.task import Task
 from plada_ref.training.learn import teach
 from plada_ref.training.recipe import recipe
 
-from .conftest import CPU, NET, DigitPool
+from .conftest import ALONE, CPU, NET, DigitPool
 
 COLUMNS = [column.name for column in fields(Scores)]
 
@@ -87,7 +87,7 @@ def test_a_pool_known_stretch_by_stretch_gets_the_same_table(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    whole = label(digit_pool.open(), teacher, device=CPU, output=output, workers=0)
+    whole = label(digit_pool.open(), teacher, compute=ALONE)
     monkeypatch.setattr(labelling, "STRETCH", 2500)
     stored = StoredPool(ManifestFile(digit_pool.manifest), open_source([str(digit_pool.shard)]))
     asked: list[np.ndarray] = []
@@ -103,7 +103,7 @@ def test_a_pool_known_stretch_by_stretch_gets_the_same_table(
             asked.append(np.asarray(positions))
             return stored.only(positions)
 
-    table = label(Spy(), teacher, device=CPU, output=output, workers=0)
+    table = label(Spy(), teacher, compute=ALONE)
     assert _same(table, whole)
     assert [len(positions) for positions in asked] == [2048, 2048, len(whole) - 4096]
     assert (np.concatenate(asked) == np.arange(len(whole))).all()
@@ -119,7 +119,7 @@ def test_table_is_the_teachers_word_and_parts_are_bound_to_it(
     parts = tmp_path / "parts"
 
     def table(model: Checkpoint, parts: Path | None) -> ScoreTable:
-        return label(pool, model, device=CPU, output=output, parts=parts, workers=0)
+        return label(pool, model, compute=ALONE, parts=parts)
 
     first = table(teacher, parts)
     assert first.teacher == teacher.sha256
@@ -151,7 +151,7 @@ def test_table_is_the_teachers_word_and_parts_are_bound_to_it(
     assert again.energy[1024:2048].tobytes() == first.energy[1024:2048].tobytes()
 
     # Another temperature does not see them, and changes the energy alone.
-    warm = label(pool, teacher, device=CPU, output=output, parts=parts, workers=0, temperature=3.0)
+    warm = label(pool, teacher, compute=ALONE, parts=parts, temperature=3.0)
     with torch.inference_mode():
         logits = teacher.network(teacher.preparation.batch(pixels)).numpy()
     np.testing.assert_allclose(
@@ -159,7 +159,7 @@ def test_table_is_the_teachers_word_and_parts_are_bound_to_it(
     )
     assert warm.temperature == 3.0 and (warm.entropy == first.entropy).all()
     # Another teacher does not see the first one's parts.
-    other = teach(digits, NET, recipe("all", steps=20, seed=1), device=CPU, output=output)
+    other = teach(digits, NET, recipe("all", steps=20, seed=1), compute=CPU)
     assert _same(table(other, parts), table(other, None))
 
 
@@ -173,12 +173,12 @@ def test_chunks_of_an_engine_may_come_in_any_order(
     ) -> Iterator[Chunk]:
         asked.append(chunks)
         # Not through to the end: the run breaks off after four chunks.
-        yield from label_chunks(pool, model, chunks[::-1][:4], workers=0, **how)
+        yield from label_chunks(pool, model, chunks[::-1][:4], **how)
         if len(chunks) > 4:
             raise KeyboardInterrupt
 
     def table(**how: Any) -> ScoreTable:
-        return label(digit_pool.open(), teacher, device=CPU, output=output, workers=0, **how)
+        return label(digit_pool.open(), teacher, compute=ALONE, **how)
 
     parts = tmp_path / "parts"
     with pytest.raises(KeyboardInterrupt):
@@ -203,7 +203,8 @@ def test_a_teacher_that_sees_one_class_everywhere_is_warned_of(
     collapsed = Checkpoint.from_bytes(teacher.data, name="teacher")
     with torch.no_grad():
         collapsed.network.get_parameter("head.bias")[7] += 1000
-    label(digit_pool.open(), collapsed, device=CPU, output=Listening(as_json=True), workers=0)
+    compute = replace(ALONE, progress=Listening(as_json=True))
+    label(digit_pool.open(), collapsed, compute=compute)
     assert any("7 has 100 %" in text for text in said)
     assert any("9 of 10 classes" in text for text in said)
 

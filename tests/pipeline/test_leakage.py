@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from plada_ref.compute.progress import Silence
 from plada_ref.images import ImageArrays
-from plada_ref.output import Output
 from plada_ref.tasks.leakage import compare, fingerprints
 
 from ..commands.test_format_commands import last_json, plada
 from .conftest import png, write_tar
 
-QUIET = Output(as_json=True)
+QUIET = Silence()
 
 
 def picture(seed: int, side: int = 64) -> Image.Image:
@@ -54,8 +54,8 @@ def test_what_is_found() -> None:
     ]
     flat = Image.new("RGB", (64, 64), (90, 90, 90))
     found = compare(
-        fingerprints(Pictures(task), what="task", output=QUIET),
-        fingerprints(Pictures([*pool, flat]), what="pool", output=QUIET),
+        fingerprints(Pictures(task), what="task", progress=QUIET),
+        fingerprints(Pictures([*pool, flat]), what="pool", progress=QUIET),
     )
     assert [(match.row, match.position, match.exact) for match in found.matches] == [
         (0, 3, True), (1, 5, False), (2, 6, False), (3, 8, False)
@@ -66,14 +66,14 @@ def test_what_is_found() -> None:
 
 def test_flat_images_are_found_by_their_pixels() -> None:
     grey = np.full((3, 16, 16, 3), 77, np.uint8)
-    prints = fingerprints(ImageArrays(grey[:1]), what="x", output=QUIET)
-    found = compare(prints, fingerprints(ImageArrays(grey), what="x", output=QUIET))
+    prints = fingerprints(ImageArrays(grey[:1]), what="x", progress=QUIET)
+    found = compare(prints, fingerprints(ImageArrays(grey), what="x", progress=QUIET))
     assert [(match.position, match.exact) for match in found.matches] == [(0, True)]
 
 
 def test_strangers_stay_strangers() -> None:
-    pool = fingerprints(Pictures([picture(n) for n in range(300)]), what="p", output=QUIET)
-    task = fingerprints(Pictures([picture(n) for n in range(900, 1100)]), what="t", output=QUIET)
+    pool = fingerprints(Pictures([picture(n) for n in range(300)]), what="p", progress=QUIET)
+    task = fingerprints(Pictures([picture(n) for n in range(900, 1100)]), what="t", progress=QUIET)
     assert compare(task, pool).matches == ()
 
 

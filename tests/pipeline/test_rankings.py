@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
 from plada_ref.errors import Misuse
-from plada_ref.features.proxy import accuracy, proxy
+from plada_ref.features.head import fit_default_head
+from plada_ref.features.target import Target
 from plada_ref.labelling.scores import Scores, score
-from plada_ref.selection import RANKINGS, Evidence, Selection, Target, rank
+from plada_ref.selection import RANKINGS, Evidence, Selection, rank
 from plada_ref.selection.rankings import by_class, space
 from plada_ref.selection.rankings import gradient_matching as matching
 from plada_ref.selection.rankings.by_class import first_then_rest, shortlist
@@ -34,7 +35,7 @@ def of_digits(count: int = 1000) -> tuple[Evidence, Target]:
     target = Target(features[:300], labels[:300])
     test = Target(features[300:600], labels[300:600])
     pool = features[600 : 600 + count]
-    teacher = proxy(target.features, target.labels, 10)
+    teacher = fit_default_head(target.features, target.labels, 10)
     scores = score(pool.astype(np.float32) @ teacher.weight.numpy().T + teacher.bias.numpy())
     columns = {name: getattr(scores, name) for name in Scores.__dataclass_fields__}
     return Evidence(columns.pop("labels"), columns, 10, pool, target), test
@@ -160,7 +161,8 @@ def test_gradient_matching_teaches_more_than_chance_and_low_energy() -> None:
     def student(name: str, seed: int = 0) -> float:
         kept = rank(evidence, Selection(ranking=name, seed=seed)).keep(300)
         assert evidence.features is not None
-        return accuracy(proxy(evidence.features[kept], evidence.labels[kept], 10), test)
+        head = fit_default_head(evidence.features[kept], evidence.labels[kept], 10)
+        return head.accuracy(test)
 
     chance = fmean(student("random", seed) for seed in range(5))
     assert student("gradient-matching") > max(chance, student("low-energy"))

@@ -36,7 +36,7 @@ from plada_ref.training.recipe import recipe
 from pladafmt import Payload, PoolRef, dump, load
 from pladafmt.errors import Mismatch
 
-from .conftest import CPU, NET, DigitPool
+from .conftest import ALONE, NET, DigitPool
 
 BASELINES: list[dict[str, Any]] = [
     {
@@ -161,9 +161,7 @@ def made(
         digits_test,
         digit_pool.open(),
         folder,
-        device=CPU,
-        output=output,
-        workers=0,
+        compute=ALONE,
     )
     return Made(folder, outcome, digit_pool)
 

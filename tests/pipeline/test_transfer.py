@@ -17,7 +17,7 @@ from plada_ref.tasks.task import Task
 from plada_ref.training.recipe import recipe
 from pladafmt import load
 
-from .conftest import CPU, NET, DigitPool
+from .conftest import ALONE, NET, DigitPool
 
 
 def plan(**changes: Any) -> Plan:
@@ -48,9 +48,7 @@ def test_a_transfer_and_its_repetition(
             digits_test,
             digit_pool.open(),
             tmp_path / folder,
-            device=CPU,
-            output=output,
-            workers=0,
+            compute=ALONE,
         )
 
     first = run(plan())
@@ -106,9 +104,7 @@ def test_budgets_rankings_that_compare_and_the_choice(
         digits_test,
         digit_pool.open(),
         tmp_path,
-        device=CPU,
-        output=output,
-        workers=0,
+        compute=ALONE,
     )
     names = [(row.selection.partition(":")[0], row.budget) for row in outcome.rows]
     # The automatic choice is made within bytes only.

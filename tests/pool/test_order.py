@@ -14,24 +14,24 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from plada_ref.commands.pool import app
+from plada_ref.compute.context import Compute
 from plada_ref.errors import Misuse, PipelineError
-from plada_ref.features.cache import FeatureCache, extract
-from plada_ref.features.pool import pool_features
+from plada_ref.features.backbone import Backbone
+from plada_ref.features.cache import FeatureCache
 from plada_ref.labelling.scores import ScoreTable
-from plada_ref.models.spec import ModelSpec, build
+from plada_ref.models.spec import ModelSpec
 from plada_ref.order import Permutation, Worth, in_key_order, worth
 from plada_ref.order.chain import chain
 from plada_ref.order.folders import folders_of
-from plada_ref.order.kmeans import cluster, default_clusters
+from plada_ref.order.kmeans import default_clusters, kmeans
 from plada_ref.order.places import permutation_of, places_of
 from plada_ref.order.project import project
 from plada_ref.order.semantic import Settings, semantic_permutation
-from plada_ref.output import Output
 from plada_ref.pool import LocalPool, Manifest, index_pool, open_source
 from plada_ref.tasks.task import load_task
 from pladafmt import Payload, PladaError, PoolRef, dumps
 
-CPU = torch.device("cpu")
+ALONE = Compute(torch.device("cpu"), workers=0)
 NET = ModelSpec("plada_convnet_s")
 COUNT = 240
 
@@ -83,9 +83,7 @@ def ordered(pool: LocalPool, scratch: Path, **settings: Any) -> Permutation:
         pool,
         Settings(backbone=NET, **settings),
         scratch=scratch,
-        device=CPU,
-        output=Output(as_json=True),
-        workers=0,
+        compute=ALONE,
     )
 
 
@@ -111,7 +109,7 @@ def test_the_same_seed_gives_the_same_pool(
 def test_an_interrupted_run_goes_on(
     pool: LocalPool, permutation: Permutation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("plada_ref.features.pool.CHUNK", 96)
+    monkeypatch.setattr("plada_ref.features.backbone.POOL_CHUNK", 96)
     opened: list[int] = []
     original = LocalPool.open_image
 
@@ -132,17 +130,7 @@ def test_an_interrupted_run_goes_on(
 
 
 def test_neighbours_are_more_alike(pool: LocalPool, permutation: Permutation) -> None:
-    network = build(NET, 1, seed=0)
-    found = extract(
-        network,
-        pool,
-        NET.preparation(),
-        flip=False,
-        batch_size=64,
-        device=CPU,
-        workers=0,
-        output=Output(as_json=True),
-    ).astype(np.float64)
+    found = Backbone.of(NET, ALONE).features(pool).astype(np.float64)
 
     def step(rows: np.ndarray[Any, Any]) -> float:
         return float(np.linalg.norm(np.diff(found[rows], axis=0), axis=1).mean())
@@ -290,17 +278,8 @@ def test_projection_is_the_plain_formula(
     pool: LocalPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("plada_ref.order.project.CHUNK", 37)
-    network = build(NET, 1, seed=0)
-    view = pool_features(
-        network,
-        pool,
-        NET.preparation(),
-        cache=FeatureCache(tmp_path, name="x", size=COUNT),
-        batch_size=64,
-        device=CPU,
-        workers=0,
-        output=Output(as_json=True),
-    )
+    cache = FeatureCache(tmp_path, name="x", size=COUNT)
+    view = Backbone.of(NET, ALONE).pool(pool, cache)
     folders = (np.arange(COUNT) % 5).astype(np.int32)
     found = project(view, COUNT, folders, folder_weight=0.5, dimensions=9, path=tmp_path / "p")
     x = view.get(np.arange(COUNT)).astype(np.float64)
@@ -361,7 +340,7 @@ def test_default_clusters() -> None:
         8192,
     ]
     points = np.zeros((5, 2), np.float32)
-    member, centroids = cluster(points, 3, seed=0)
+    member, centroids = kmeans(points, 3, seed=0)
     assert (member.tolist(), len(centroids)) == ([0] * 5, 1)
 
 

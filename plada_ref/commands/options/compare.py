@@ -13,9 +13,9 @@ from ...optional import need
 from . import model as options
 
 if TYPE_CHECKING:
-    from ...features.backbone import Sight
+    from ...features.backbone import Backbone
+    from ...features.target import Features
     from ...output import Output
-    from ...selection import Features
     from ...tasks.task import Task
 
 TaskOption = Annotated[
@@ -71,7 +71,7 @@ class Asked:
     workers: int | None
     download: bool
 
-    def open(self, why: str, output: Output, pool_id: bytes) -> tuple[Sight, Features, Task]:
+    def open(self, why: str, output: Output, pool_id: bytes) -> tuple[Backbone, Features, Task]:
         """The backbone, the features of the pool, and the task's training images.
 
         Args:
@@ -88,15 +88,18 @@ class Asked:
             )
         for module in ("torch", "timm", "safetensors", "fsspec"):
             need(module, extra="ref", for_=why)
+        from ...compute.context import Compute
         from ...compute.device import find_device
-        from ...features.backbone import Sight
+        from ...features.backbone import Backbone
+        from ...features.cache import FeatureCache
         from ...models.spec import ModelSpec
         from ...tasks.task import load_task
 
         spec = ModelSpec(
             self.model, self.weights, self.pretrained, self.img_size, self.via_size, self.grey
         )
-        sight = Sight(spec, self.features, find_device(self.device), self.workers)
+        compute = Compute(find_device(self.device), self.workers, progress=output)
+        backbone = Backbone.of(spec, compute)
         opened = options.open_pool(self.manifest, self.pool)
         if opened.ref.id != pool_id:
             raise Misuse(
@@ -104,4 +107,5 @@ class Asked:
                 f"{pool_id.hex()[:16]}...; give the pool that was labelled."
             )
         task = load_task(self.task, "train", download=self.download)
-        return sight, sight.pool(opened, output), task
+        cache = FeatureCache.of_pool(self.features, opened)
+        return backbone, backbone.pool(opened, cache).all(), task

@@ -10,7 +10,6 @@ import typer
 
 from ...errors import Misuse
 from ...optional import need
-from ...output import Output
 
 if TYPE_CHECKING:
     import torch
@@ -62,12 +61,10 @@ ThreadsOption = Annotated[
 def labelling(
     engine: str,
     device: str,
-    output: Output,
     *,
     address: str | None,
     actors: int | None,
     gpus: float,
-    workers: int | None,
 ) -> Iterator[tuple[torch.device, Engine | None]]:
     """Yield the device to label on, and what does it; None for this process.
 
@@ -83,7 +80,7 @@ def labelling(
     from ...ray.label import RayEngine
 
     with connected(address):
-        yield device_on_cluster(device), RayEngine(output, actors, workers or 0, gpus)
+        yield device_on_cluster(device), RayEngine(actors, gpus)
 
 
 def device_on_cluster(device: str) -> torch.device:

@@ -10,13 +10,11 @@ import typer
 
 from ...errors import Misuse
 from ...optional import need
-from ...output import Output
 from . import model as model_options
 
 if TYPE_CHECKING:
-    import torch
-
-    from ...features.pool import FeatureEngine
+    from ...compute.context import Compute
+    from ...features.backbone import FeatureEngine
     from ...order import Permutation
     from ...order.semantic import Settings
     from ...pool import Manifest, Source
@@ -130,10 +128,7 @@ def make_permutation(
     *,
     out: Path,
     features: Path | None,
-    device: torch.device,
-    batch_size: int,
-    workers: int | None,
-    output: Output,
+    compute: Compute,
     engine: FeatureEngine | None = None,
 ) -> Permutation:
     """The semantic order of a pool.
@@ -155,10 +150,7 @@ def make_permutation(
         LocalPool(in_key_order(manifest), source),
         how,
         scratch=features or _scratch(out),
-        device=device,
-        output=output,
-        batch_size=batch_size,
-        workers=workers,
+        compute=compute,
         engine=engine,
     )
 

@@ -17,7 +17,7 @@ from ..evidence import Evidence, Labels, Positions
 from . import space
 from .by_class import first_then_rest, in_turn, rank_in_class, shortlist
 from .herding import herded
-from .space import HEAD_DECAY, Vectors
+from .space import Vectors
 
 if TYPE_CHECKING:
     from ...features.head import Head
@@ -95,7 +95,7 @@ def proxy_head(values: Vectors, labels: Labels, classes: int) -> Head:
 
     shares = np.ones(len(labels))
     numbers = labels.astype(np.int64)
-    return fit_head([values], numbers, shares, classes, decay=HEAD_DECAY, passes=_PASSES)
+    return fit_head([values], numbers, shares, classes, passes=_PASSES)
 
 
 def _errors(logits: Vectors, labels: Labels) -> Vectors:

@@ -8,14 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import Misuse
-from ..evidence import Evidence, Features, Positions, Target
+from ...features.target import Features, Target
+from ..evidence import Evidence, Positions
 
 COMPONENTS = 64
 """Dimensions of the principal space. 32 and 256 were measured and are no better."""
-
-HEAD_DECAY = 0.1
-HEAD_PASSES = 60
-"""As in the default recipe of a linear head."""
 
 _ROWS = 16_384
 
@@ -80,14 +77,7 @@ def principal(target: Target, components: int = COMPONENTS) -> Projection:
 
 def logits(target: Target, classes: int) -> Projection:
     """To the logits of a linear head that is fitted to the target; d = C."""
-    from ...features.head import fit_head  # torch: other rankings do without.
+    from ...features.head import fit_default_head  # torch: other rankings do without.
 
-    head = fit_head(
-        [target.features],
-        target.labels.astype(np.int64),
-        np.ones(len(target.labels)),
-        classes,
-        decay=HEAD_DECAY,
-        passes=HEAD_PASSES,
-    )
+    head = fit_default_head(target.features, target.labels, classes)
     return Projection(np.ascontiguousarray(head.weight.numpy().T), head.bias.numpy())
