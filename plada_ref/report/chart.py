@@ -26,7 +26,7 @@ SHAPES = (
     "M0 -6.5L6.2 -2L3.8 5.3H-3.8L-6.2 -2z",  # pentagon
     "M-6 -5H6L0 0L6 5H-6L0 0z",  # hourglass
 )
-"""Outlines of marks around (0, 0), about 12 pixels wide, so that no series is known by colour alone."""
+"""Outlines of marks around (0, 0), about 12 pixels wide: a series is known by more than colour."""
 
 
 Point = tuple[int, float, str]

@@ -128,7 +128,7 @@ def student_stem(selection: Selection | None, size: Size) -> str:
     It is the selection's spelling without the characters that some file systems refuse, and the
     size: ``low-energy+safety-net_alpha=-0.2_share=0.5-0.1`` or ``chosen-2000B``.
     """
-    # Not "auto": auto-2000.json is the report on the choice.
+    # Not "auto": auto-2000.json is what the automatic selection tried.
     name = "chosen" if selection is None else str(selection)
     name = name.replace(":", "_").replace(",", "_")
     if size.keep_rate is not None:
