@@ -10,24 +10,23 @@ import torch
 
 from ..compute.context import Compute
 from ..errors import PipelineError
-from . import actors as crew
-from . import connection as cluster
+from . import actors, connection
 
 
 @dataclass(frozen=True)
-class Staff:
-    """Actors on the Ray cluster that this process is connected to.
+class ModelActors:
+    """Actors that run a model on the Ray cluster that this process is connected to.
 
     Attributes:
-        actors: how many; as many as the cluster has room for when None.
+        count: how many actors; as many as the cluster has room for when None.
         gpus: what an actor reserves of a GPU, when it runs on one.
     """
 
-    actors: int | None = None
+    count: int | None = None
     gpus: float = 1.0
 
     def work(
-        self, job: crew.Job, chunks: Sequence[range], compute: Compute, *, made: str
+        self, job: actors.Job, chunks: Sequence[range], compute: Compute, *, made: str
     ) -> Iterator[Any]:
         """Yield the job's result for every chunk, in the order in which they are finished.
 
@@ -45,7 +44,7 @@ class Staff:
         gpus = self.gpus if device.type == "cuda" else 0.0
         # On a GPU the actor's own threads have next to nothing to do.
         cpus = float((compute.workers or 0) + (1 if gpus else torch.get_num_threads()))
-        room = cluster.room(cpus=cpus, gpus=gpus)
+        room = connection.room(cpus=cpus, gpus=gpus)
         seen = set() if device.type == "cuda" else {processor(device)}
 
         def on_start(kind: str) -> None:
@@ -56,8 +55,10 @@ class Staff:
                     f"bits of the {made} depend on which of them had an image"
                 )
 
-        terms = crew.Terms(self.actors or room, cpus, gpus)
-        yield from crew.work(job, chunks, terms, on_start=on_start, warn=compute.progress.warn)
+        reservation = actors.Reservation(self.count or room, cpus, gpus)
+        yield from actors.share_out(
+            job, chunks, reservation, on_start=on_start, warn=compute.progress.warn
+        )
 
 
 @dataclass(frozen=True)

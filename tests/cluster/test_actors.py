@@ -1,4 +1,4 @@
-"""Sharing out chunks: what a crew does when its actors keep dying."""
+"""Sharing out chunks: what happens when actors keep dying."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CHUNKS = [range(start, start + 10) for start in range(0, 2000, 10)]
 
 
 def test_every_chunk_once_and_a_deadly_one_stops_the_run(cluster: Cluster) -> None:
-    from plada_ref.ray.actors import Terms, work
+    from plada_ref.ray.actors import Reservation, share_out
     from plada_ref.ray.connection import connected
 
     # Defined here, so that Ray sends the class itself: no node can import this module.
@@ -40,8 +40,8 @@ def test_every_chunk_once_and_a_deadly_one_stops_the_run(cluster: Cluster) -> No
     warnings: list[str] = []
 
     def results(job: Sum) -> Iterator[int]:
-        yield from work(
-            job, CHUNKS, Terms(2, 1, 0), on_start=lambda kind: None, warn=warnings.append
+        yield from share_out(
+            job, CHUNKS, Reservation(2, 1, 0), on_start=lambda kind: None, warn=warnings.append
         )
 
     with connected(cluster.address):
