@@ -24,7 +24,7 @@ from plada_ref.output import Output
 from plada_ref.pool import ChangedImage, LocalPool, Manifest, open_source
 from plada_ref.tasks.task import Task
 from plada_ref.training.augment import AUGMENTATIONS
-from plada_ref.training.dataset import student_data
+from plada_ref.training.dataset import LabelledImages
 from plada_ref.training.evaluate import evaluate
 from plada_ref.training.learn import teach, train
 from plada_ref.training.recipe import recipe
@@ -186,7 +186,7 @@ def test_another_pool_is_a_mismatch(digit_pool: DigitPool, output: Output) -> No
     assert bytes(range(32)).hex() in str(caught.value)
     assert pool.ref.id.hex() in str(caught.value)
     with pytest.raises(PipelineError, match="keeps no image"):
-        student_data(Payload(pool.ref, 10, [], []), pool)
+        LabelledImages.of_payload(Payload(pool.ref, 10, [], []), pool)
 
 
 @pytest.mark.parametrize("workers", [0, 1])
