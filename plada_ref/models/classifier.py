@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 from torch import nn
 
@@ -38,3 +40,14 @@ class Classifier(nn.Module):
         """
         logits: torch.Tensor = self.network(x)
         return logits
+
+
+def load_model(path: str | os.PathLike[str]) -> Classifier:
+    """Read a teacher or student, as ``plada teach``, ``plada train`` or `Checkpoint.write` left it.
+
+    Nothing that is stored in the file is run.
+
+    Raises:
+        PipelineError: if the file is not there, is damaged or is not such a model.
+    """
+    return Classifier(Checkpoint.read(path))
