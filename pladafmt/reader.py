@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from construct import Struct
 
-from . import block, chunks, classmap, head, layout, metadata, signature_chunk
+from . import chunks, classmap, head, layout, metadata, signature_chunk
+from .blocks import read as block
+from .blocks.encodings import NAMES
 from .content import CHECK_BYTES, LabelHash, hash_content
-from .encodings import NAMES
 from .errors import Corrupt, Malformed, Noncanonical, Unsupported
 from .ledger import Ledger
 from .limits import Limits

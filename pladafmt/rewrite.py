@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import chunks, content, layout, varint, writer
-from .block_writer import Encoded
+from .blocks.write import Encoded
 from .errors import Unwritable
 from .limits import Limits
 from .reader import Reader

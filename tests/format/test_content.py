@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from pladafmt import Limits, Payload, PladaError, PoolRef, block, content, dumps, loads, threads
+from pladafmt import Limits, Payload, PladaError, PoolRef, content, dumps, loads, threads
+from pladafmt.blocks import read as block
 from pladafmt.testing import payloads
 
 VECTORS = Path(__file__).parents[2] / "conformance" / "vectors"

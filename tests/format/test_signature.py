@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from plada_conformance.build import Chunk, draft
+from plada_conformance.tables import EXAMPLE
 
 from pladafmt import (
     Limits,
@@ -32,7 +33,6 @@ from pladafmt import (
 )
 from pladafmt.keys import BadKey, PrivateKey, PublicKey
 from pladafmt.signature import Status, check, require, sign
-from pladafmt.tables import EXAMPLE
 from pladafmt.testing import damaged, payloads, repair
 
 _WORKED_EXAMPLE = draft()

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from . import dense, encodings, labels, layout, threads, weights
-from .errors import Malformed
-from .head import Head
-from .limits import most_bitmap_span
-from .streams import Stored
+from .. import layout, threads, weights
+from ..errors import Malformed
+from ..head import Head
+from ..limits import most_bitmap_span
+from ..streams import Stored
+from . import dense, encodings, labels
 
 Labels = npt.NDArray[np.uint16]
 

@@ -14,11 +14,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from . import content, layout, writer
-from .errors import Corrupt, PladaError
-from .gathering import LISTED, Gathering, IntactHead, Refused, find_head
-from .limits import Limits
-from .payload import Payload
+from .. import content, layout, writer
+from ..errors import Corrupt, PladaError
+from ..limits import Limits
+from ..payload import Payload
+from .gather import LISTED, Gathering, IntactHead, Refused, find_head
 from .search import Search
 
 MARK = "plada_salvage"

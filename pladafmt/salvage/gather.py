@@ -7,13 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from . import block, chunks, dense, encodings, head, labels, layout, varint
-from .errors import LimitExceeded, Malformed, Noncanonical, PladaError, Unsupported
-from .ledger import Ledger
-from .limits import Limits
-from .reader import Reader
+from .. import chunks, head, layout, varint
+from ..blocks import dense, encodings, labels
+from ..blocks import read as block
+from ..errors import LimitExceeded, Malformed, Noncanonical, PladaError, Unsupported
+from ..ledger import Ledger
+from ..limits import Limits
+from ..reader import Reader
+from ..streams import Stored
 from .search import Search
-from .streams import Stored
 
 LISTED = 100
 """How many ranges, and how many refused chunks, are listed; the rest are counted."""

@@ -5,9 +5,9 @@ whole chunks follow one another, whatever stands inside them is never looked at.
 whole chunk follows is every byte tried that could be the type of a known chunk; behind the first
 one that is whole, the walk goes on.
 
-All of this takes one pass to compute CRCs (`pladafmt.crc`) and one to try the bytes, however the
-file is made: a candidate costs the same for any length that it claims. Beside the file there is a
-table as large as the file, and arrays for a slice of it.
+All of this takes one pass to compute CRCs (`pladafmt.salvage.range_crc`) and one to try the bytes,
+however the file is made: a candidate costs the same for any length that it claims. Besides the file
+itself, memory holds a table as large as the file, and arrays for a slice of it.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from . import layout, varint
-from .chunks import Header
-from .crc import RESIDUE, RangeCrc
+from .. import layout, varint
+from ..chunks import Header
+from .range_crc import RESIDUE, RangeCrc
 
 _SLICE = 1 << 17
 """Bytes that are tried at a time."""

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from . import dense, encodings, labels, layout, weights
-from .errors import LimitExceeded, Unwritable
-from .limits import Limits, most_bitmap_span
-from .streams import Packed, pack
+from .. import layout, weights
+from ..errors import LimitExceeded, Unwritable
+from ..limits import Limits, most_bitmap_span
+from ..streams import Packed, pack
+from . import dense, encodings, labels
 
 
 @dataclass(frozen=True)
