@@ -152,9 +152,10 @@ def _critical(data: bytes) -> list[tuple[int, bytes]]:
 
 def _parts(reader: Reader) -> list[_Part]:
     """Return the chunks between HEAD and END of the file that `reader` has read."""
+    assert reader.contents is not None
     parts = []
     rank, position = 0, 0
-    ends = iter([each.end for each in reader.blocks])
+    ends = iter([each.end for each in reader.contents.blocks])
     for header in _headers(reader.data):
         side = _BEHIND
         if header.type in layout.CHUNK_NAMES:

@@ -82,8 +82,8 @@ def sign(data: bytes, private_key: PrivateKey, *, limits: Limits | None = None) 
     data = bytes(data)
     ed25519, _ = need_cryptography()
     reader, _ = _read(data, limits)
-    assert reader.head is not None
-    end = chunks.write(layout.END, b"", reader.head.crc)
+    assert reader.contents is not None
+    end = chunks.write(layout.END, b"", reader.contents.head.crc)
     covered = len(data) - len(end) if reader.signature is None else reader.signature.offset
     signature = ed25519.Ed25519PrivateKey.from_private_bytes(private_key.seed).sign(
         _message(data, covered)

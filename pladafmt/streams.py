@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from . import zstd
+from . import layout, zstd
 from .errors import Malformed, Noncanonical
 
 
@@ -38,6 +38,17 @@ class Stored:
                 field=self.field,
             )
         return size
+
+    def require_feature(self, feature: int, features: int) -> None:
+        """Refuse a stream that uses `feature` if it is not among the file's required `features`."""
+        if not features & feature:
+            raise Malformed(
+                "feature-undeclared",
+                f"A stream uses the feature {layout.FEATURE_NAMES[feature]}, which HEAD does not "
+                "require.",
+                offset=self.offset,
+                field=self.field,
+            )
 
     def require_size(self, low: int, high: int) -> None:
         """Refuse a decoded size outside `low` to `high`."""

@@ -144,13 +144,13 @@ def _streams(data: bytes) -> list[Stored]:
     """The streams of every block of a valid file."""
     reader = Reader(data, Limits())
     reader.read()
-    assert reader.head is not None
+    assert reader.contents is not None
     found: list[Stored] = []
     offset = int(layout.PREAMBLE.sizeof())
     while offset < len(data):
         header = chunks.read_header(data, offset)
         if header.type == layout.BLOCK:
             body = data[header.body : header.end]
-            found += block.read_fields(body, header.body, reader.head).streams
+            found += block.read_fields(body, header.body, reader.contents.head).streams
         offset = header.after
     return found

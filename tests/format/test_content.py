@@ -73,7 +73,7 @@ def _outcome(path: Path, way: str) -> tuple[Any, ...]:
 
 
 def test_work_beside_returns_or_raises() -> None:
-    assert threads.Beside(lambda: 5).result() == 5
-    failing = threads.Beside(lambda: 1 // 0)
+    assert threads.Background(lambda: 5).result() == 5
+    failing = threads.Background(lambda: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         failing.result()
