@@ -197,13 +197,14 @@ def fuzz_command(
 
     Example: `plada-conformance fuzz --count 50000 --seed 7 -- node client.js`
     """
-    from . import fuzz as fuzzing
+    from .fuzz.run import fuzz as run_fuzzer
+    from .fuzz.tally import table, write_findings
 
     def progress(done: int) -> None:
         typer.echo(f"{done} of {count}", err=True)
 
     try:
-        tally = fuzzing.fuzz(
+        tally = run_fuzzer(
             seed,
             count,
             command=command or (),
@@ -214,10 +215,10 @@ def fuzz_command(
     except NotScored as error:
         raise _stop(str(error), 2) from error
     try:
-        written = fuzzing.write_findings(tally, out)
+        written = write_findings(tally, out)
     except OSError as error:
         raise _stop(f"Cannot write to {out}: {error}.", 2) from error
-    typer.echo(fuzzing.table(tally))
+    typer.echo(table(tally))
     for path in written:
         typer.echo(f"Written: {path}")
     if as_json:

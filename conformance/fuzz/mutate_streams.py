@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from . import appendix_b as spec
-from . import fresh, mutate_text, mutate_zstd, zstd_frames
-from .build import BITMAP, CLASSES, DELTA, DENSE, META, RLE, Chunk, varint
+from .. import appendix_b as spec
+from .. import zstd_frames
+from ..build import BITMAP, CLASSES, DELTA, DENSE, META, RLE, Chunk, varint
+from . import fresh, mutate_text, mutate_zstd
 from .mutate_fields import Change, flipped
 from .sheet import STREAMS, Sheet, is_compressed, put_stream, value_of
 

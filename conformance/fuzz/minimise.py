@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from . import appendix_b as spec
-from .build import BITMAP, Chunk, varint
+from .. import appendix_b as spec
+from ..build import BITMAP, Chunk, varint
 from .mutate import repaired
 from .mutate_streams import decoded, relative_of, written
 from .sheet import STREAMS, Sheet, is_compressed, put_stream, take_apart, value_of

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from zlib import crc32
 
-from . import appendix_b as spec
-from .build import (
+from .. import appendix_b as spec
+from ..build import (
     BLOCK,
     CLASSES,
     DENSE,
