@@ -28,7 +28,7 @@ class Row:
         classes: C.
         sizes: bytes of positions and labels by encoding; no rival has a container.
         parts: for our own files, bytes by owner.
-        container: for our own files, bytes beside the streams: preamble, head, checksums, end.
+        container: for our own files, bytes that are not streams: preamble, head, checksums, end.
     """
 
     pool: str

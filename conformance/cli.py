@@ -120,7 +120,7 @@ def _read_ids(path: Path) -> frozenset[str]:
     found = frozenset(line.strip() for line in lines if line.strip() and line[0] != "#")
     unknown = sorted(found - {vector.id for vector in vectors()})
     if unknown:
-        raise _stop(f"{path} names {unknown[0]!r}, which is no vector.", 2)
+        raise _stop(f"{path} names {unknown[0]!r}, which is not a vector.", 2)
     return found
 
 
@@ -149,7 +149,7 @@ def certify(
             raise KeyError("report")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _stop(
-            f"{report} is no report of plada-conformance run --json: {error}.", 2
+            f"{report} is not a report of plada-conformance run --json: {error}.", 2
         ) from error
     _certify(found, out, date)
 

@@ -1,4 +1,4 @@
-"""Reading the chunks between HEAD and END, one at a time, and what they mean together.
+"""Read the chunks between HEAD and END, one at a time, and what they mean together.
 
 It is shared by strict reading (`pladafmt.reader`) and by salvage (`pladafmt.salvage`), which differ
 in which chunks they expect where, and in what they do about one that breaks a rule.
@@ -29,7 +29,7 @@ Codes = npt.NDArray[np.uint8]
 
 @dataclass
 class ChunkReader:
-    """Reads chunks that follow one HEAD and keeps what they say.
+    """Read chunks that follow one HEAD and keep what they say.
 
     Each method takes a chunk's header and body, checks the chunk by itself and a block against the
     blocks before it, and raises a `PladaError` for one that breaks a rule.
@@ -75,7 +75,7 @@ class ChunkReader:
         return f"BLOCK {len(self.blocks)}" if header.type == layout.BLOCK else header.name
 
     def check_limits(self, header: chunks.Header) -> None:
-        """Refuse by a chunk's number or size alone, before its CRC is computed."""
+        """Refuse a chunk for its number or size alone, before its CRC is computed."""
         size = header.end - header.body
         if header.type == layout.BLOCK and len(self.blocks) >= self.limits.blocks:
             raise over_limit("blocks", self.limits.blocks, header.offset)
@@ -86,7 +86,7 @@ class ChunkReader:
             raise over_limit("metadata", self.limits.metadata, header.offset)
 
     def read_classes(self, header: chunks.Header, body: bytes) -> None:
-        """Read a CLASSES chunk."""
+        """Read the CLASSES chunk into `names`, `identifiers` and `class_map`."""
         text, form = self._read_text(
             header,
             body,
@@ -103,7 +103,7 @@ class ChunkReader:
         self.class_map = text
 
     def read_metadata(self, header: chunks.Header, body: bytes) -> None:
-        """Read a META chunk."""
+        """Read the META chunk into `metadata`."""
         text, _ = self._read_text(
             header,
             body,
@@ -149,7 +149,7 @@ class ChunkReader:
         return stream.decode(size), form
 
     def read_block(self, header: chunks.Header, body: bytes) -> None:
-        """Read a BLOCK chunk, whose range begins where the one before ends, or later."""
+        """Read a BLOCK chunk, which must start at `end` or later, into `blocks`."""
         name = self.name_of(header)
         fields = block.read_fields(body, header.body, self.head)
         for key, (start, end) in fields.ranges.items():

@@ -1,4 +1,4 @@
-"""Streams: bytes that stand as they are, or as one Zstd frame (specification, section 7)."""
+"""Streams: bytes as they are, or as one Zstd frame (specification, section 7)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .errors import Malformed, Noncanonical
 
 @dataclass(frozen=True)
 class Stored:
-    """A stream as it stands in a file, before it is decoded.
+    """A stream as it is stored in a file, not yet decoded.
 
     Attributes:
         data: the stored bytes.
@@ -26,7 +26,7 @@ class Stored:
     field: str
 
     def decoded_size(self) -> int:
-        """Return the size after decoding, which nothing has been allocated for yet."""
+        """Return the size after decoding; nothing is allocated for it yet."""
         if not self.compressed:
             return len(self.data)
         size = zstd.content_size(self.data, offset=self.offset, field=self.field)
@@ -71,7 +71,7 @@ class Stored:
 
 @dataclass(frozen=True)
 class Packed:
-    """A stream that a writer has ready."""
+    """A stream that is ready to be written."""
 
     stored: bytes
     compressed: bool

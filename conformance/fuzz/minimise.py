@@ -71,7 +71,7 @@ def minimise(data: bytes, keep: Keep, *, tries: int = 3000, seconds: float = 60.
 
 
 def _exhaust(search: _Search, candidates: Callable[[Sheet], Iterator[Sheet]]) -> None:
-    """Offer candidates, made anew from each one that is taken."""
+    """Offer candidates, made again from each one that is taken."""
     found = True
     while found:
         found = any(search.offer_sheet(each) for each in candidates(take_apart(search.best)))

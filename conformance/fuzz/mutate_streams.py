@@ -255,7 +255,7 @@ def _integers(random: Random, sheet: Sheet, donor: Sheet) -> bool:
 
 
 def _labels(random: Random, sheet: Sheet, donor: Sheet) -> bool:
-    """Write the labels of a block anew, plain or dense, all of classes or one beyond."""
+    """Replace the labels of a block, plain or dense, all of classes or one beyond."""
     head = sheet.head
     if head is None or not sheet.blocks:
         return False

@@ -159,7 +159,7 @@ class _Client:
         if reply.answer is None:
             raise NotScored(f"The client does not answer the greeting: {reply.detail}")
         if "reader" not in reply.answer.get("roles", ()) and "client" not in reply.answer["roles"]:
-            raise NotScored("The client is no reader.")
+            raise NotScored("The client is not a reader.")
         return reply.answer
 
     def read(self, data: bytes, limits: Mapping[str, int]) -> Answer:

@@ -66,7 +66,7 @@ def decode_into(out: Integers, stream: bytes, *, offset: int, field: str) -> Non
     Args:
         out: int64 of shape (count,).
         stream: the three parts.
-        offset: where the stream stands in the file, for errors.
+        offset: where the stream starts in the file, for errors.
         field: the stream's name, for errors.
 
     Raises:

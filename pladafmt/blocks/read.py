@@ -1,4 +1,4 @@
-"""Reading a block: a range of pool positions that decodes alone (specification, section 8)."""
+"""Read a block: a range of pool positions that decodes alone (specification, section 8)."""
 
 from __future__ import annotations
 
@@ -235,7 +235,7 @@ def _weights_size(stream: Stored, fields: Fields, head: Head) -> int:
 
 
 def _decoded_size(stream: Stored, head: Head, bounds: tuple[int, int], *, is_dense: bool) -> int:
-    """Return the decoded size of a stream, after every check that needs no decoding.
+    """Return the decoded size of a stream, after every check that does not need it decoded.
 
     Args:
         bounds: the least and the most bytes that the stream may have.

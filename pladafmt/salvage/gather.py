@@ -212,7 +212,7 @@ class Gathering:
         if header.type in self._taken:
             raise Malformed("chunk-duplicate", f"A second {header.name} chunk.")
         if chunks.Order.RANK.get(header.type, self._rank) < self._rank:
-            raise Noncanonical("chunk-order", f"A {header.name} chunk stands too late.")
+            raise Noncanonical("chunk-order", f"A {header.name} chunk comes too late.")
 
     def _take_block(self, header: chunks.Header) -> None:
         body = self._body(header)
