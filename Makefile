@@ -32,7 +32,7 @@ format: install
 
 # What is generated from the specification's text, in the order in which each needs the one before.
 spec: install
-	$(BIN)/python -m pladafmt.tables spec/plada-1.md
+	$(BIN)/python -m plada_conformance.tables spec/plada-1.md
 	$(BIN)/python -m plada_conformance.requirements spec
 	$(BIN)/python -m plada_conformance.programs spec/plada-1.md
 

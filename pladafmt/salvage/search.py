@@ -1,13 +1,13 @@
-"""Finding the chunks that are whole in a damaged file, in time linear in its size.
+"""Find the chunks that are whole in a damaged file, in time linear in its size.
 
 A chunk is *whole* if its header is well formed, it lies within the file, and its CRC fits. Where
-whole chunks follow one another, whatever stands inside them is never looked at. Only where no
+whole chunks follow one another, what lies inside them is never looked at. Only where no
 whole chunk follows is every byte tried that could be the type of a known chunk; behind the first
 one that is whole, the walk goes on.
 
-All of this takes one pass to compute CRCs (`pladafmt.crc`) and one to try the bytes, however the
-file is made: a candidate costs the same for any length that it claims. Beside the file there is a
-table as large as the file, and arrays for a slice of it.
+All of this takes one pass to compute CRCs (`pladafmt.salvage.range_crc`) and one to try the bytes,
+however the file is made: a candidate costs the same for any length that it claims. Besides the file
+itself, memory holds a table as large as the file, and arrays for a slice of it.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from . import layout, varint
-from .chunks import Header
-from .crc import RESIDUE, RangeCrc
+from .. import layout, varint
+from ..chunks import Header
+from .range_crc import RESIDUE, RangeCrc
 
 _SLICE = 1 << 17
 """Bytes that are tried at a time."""
@@ -49,9 +49,9 @@ class Search:
         """Yield the whole chunks from `start` on, in file order; none overlaps another.
 
         Args:
-            start: where the first chunk should stand.
+            start: where the first chunk should be.
             head_crc: CRC of HEAD, which continues into that of critical chunks; None while there is
-                no HEAD, and then only HEAD and ancillary chunks can be told.
+                no HEAD, and then only HEAD and ancillary chunks can be recognised.
         """
         expected = at = start
         while at < len(self._data):
@@ -61,7 +61,7 @@ class Search:
                     continue  # Inside the one before.
                 kind = self._data[offset]
                 if offset > expected and kind not in layout.CHUNK_NAMES:
-                    continue  # An unknown chunk is believed only where a chunk must stand.
+                    continue  # An unknown chunk is believed only where a chunk must be.
                 yield Header(kind, offset, body, end)
                 expected = end + _CRC_BYTES
             at = max(stop, expected)
@@ -111,7 +111,7 @@ def _candidates(
 
 
 def _types(with_head: bool) -> npt.NDArray[np.bool_]:
-    """Return, for each byte, whether a chunk of that type can be told with or without a HEAD."""
+    """Return, for each byte, whether a chunk of that type can be recognised."""
     kinds = np.arange(256)
     ancillary = (kinds & layout.ANCILLARY) != 0
     good: npt.NDArray[np.bool_] = (kinds & layout.RESERVED_TYPE_BIT == 0) & (kinds & 0x1F != 0)

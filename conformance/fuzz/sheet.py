@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from zlib import crc32
 
-from . import appendix_b as spec
-from .build import (
+from .. import appendix_b as spec
+from ..build import (
     BLOCK,
     CLASSES,
     DENSE,
@@ -75,7 +75,7 @@ class Sheet:
 
     @property
     def head(self) -> Chunk | None:
-        """HEAD, if it stands first and its fields could be read."""
+        """HEAD, if it comes first and its fields could be read."""
         if self.chunks and self.chunks[0].kind == HEAD and "kept" in self.chunks[0].parts:
             return self.chunks[0]
         return None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from ...errors import Malformed
+from ...loops import backend
 from .. import integers
-from ..errors import Malformed
-from ..loops import paths
 
 FIELD = "BLOCK.positions"
 
@@ -41,9 +41,9 @@ def accumulate(relative: npt.NDArray[np.int64], span: int, offset: int) -> None:
     Raises:
         Malformed: ``distance-total`` if they do not lead to the end of the range.
     """
-    path = paths.loaded()
-    if path is not None:
-        fits = path.kernels.accumulate(relative, span - 1)
+    compiled = backend.loaded()
+    if compiled is not None:
+        fits = compiled.kernels.accumulate(relative, span - 1)
     else:
         np.cumsum(relative, out=relative)
         # A sum that wraps around is negative for a thousand distances at least, so one in 512 shows

@@ -1,6 +1,6 @@
-"""Two ways to run the loops: compiled by numba where it is installed, or plain.
+"""Two backends that run the loops: compiled by numba where it is installed, or plain Python.
 
-Both run the same source, `pladafmt.loops.kernels`, so they cannot disagree but by a fault of numba;
+Both run the same source, `pladafmt.loops.kernels`, so only a fault of numba can make them disagree;
 a test compares them all the same.
 """
 
@@ -21,8 +21,8 @@ from . import kernels
 
 
 @dataclass(frozen=True)
-class Path:
-    """The loops, and the containers that they run on.
+class Backend:
+    """The loops of one backend, and the containers that they run on.
 
     Attributes:
         kernels: the module, compiled or not.
@@ -33,7 +33,7 @@ class Path:
     compiled: bool
 
     def integers(self, values: Any) -> Any:
-        """Return `values` as the container of this path: int64."""
+        """Return `values` as the container of this backend: int64."""
         array = np.asarray(values, dtype=np.int64)
         return array if self.compiled else array.tolist()
 
@@ -51,7 +51,7 @@ class Path:
         return [32768] * size, [0] * size
 
     def octets(self, data: bytes | memoryview) -> Any:
-        """Return a stream as the container of this path."""
+        """Return a stream as the container of this backend."""
         # Signed bytes: numba makes floats of sums of signed and unsigned integers.
         return np.frombuffer(data, dtype=np.int8) if self.compiled else bytes(data)
 
@@ -60,13 +60,13 @@ class Path:
         return np.zeros(size, dtype=np.uint8) if self.compiled else bytearray(size)
 
     def array(self, values: Any) -> npt.NDArray[np.int64]:
-        """Return a container of this path as an array."""
+        """Return a container of this backend as an array."""
         return np.asarray(values, dtype=np.int64)
 
 
 _COMPILED = "pladafmt.loops.compiled"
 
-PLAIN = Path(kernels, compiled=False)
+PLAIN = Backend(kernels, compiled=False)
 
 MANY = 50_000
 """Images from which numba is worth importing: plain Python takes half a second for them."""
@@ -77,8 +77,8 @@ MANY_MODELS = 2048
 
 
 @cache
-def compiled() -> Path | None:
-    """Return the compiled path, or None without numba."""
+def compiled() -> Backend | None:
+    """Return the compiled backend, or None without numba."""
     try:
         import numba
     except ImportError:
@@ -91,7 +91,7 @@ def compiled() -> Path | None:
         return _compile(numba)
 
 
-def _compile(numba: ModuleType, **options: Any) -> Path:
+def _compile(numba: ModuleType, **options: Any) -> Backend:
     spec = importlib.util.spec_from_file_location(_COMPILED, kernels.__file__)
     assert spec is not None
     assert spec.loader is not None
@@ -102,11 +102,11 @@ def _compile(numba: ModuleType, **options: Any) -> Path:
     # numba looks functions of its cache up by their module's name.
     sys.modules[_COMPILED] = module
     spec.loader.exec_module(module)
-    return Path(module, compiled=True)
+    return Backend(module, compiled=True)
 
 
-def loaded() -> Path | None:
-    """Return the compiled path if numba is in use already, else None.
+def loaded() -> Backend | None:
+    """Return the compiled backend if numba is in use already, else None.
 
     For what NumPy does nearly as well: to import numba takes half a second, more than it would
     save on any one file.
@@ -114,6 +114,6 @@ def loaded() -> Path | None:
     return compiled() if "numba" in sys.modules else None
 
 
-def best(count: int) -> Path:
-    """Return the quicker path for `count` images, what it takes to import numba included."""
+def best(count: int) -> Backend:
+    """Return the faster backend for `count` images, counting the time to import numba."""
     return loaded() or (compiled() if count >= MANY else None) or PLAIN

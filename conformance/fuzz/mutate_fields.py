@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
+from ..build import BLOCK, CLASSES, END, HEAD, META, SIGN, Chunk, varint
 from . import fresh, mutate_text
-from .build import BLOCK, CLASSES, END, HEAD, META, SIGN, Chunk, varint
 from .sheet import Sheet, value_of
 
 Change = Callable[[Random, Sheet, Sheet], bool]

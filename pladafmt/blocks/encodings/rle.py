@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .. import integers, varint
-from ..errors import Malformed, PladaError
+from ... import varint
+from ...errors import Malformed, PladaError
+from .. import integers
 
 FIELD = "BLOCK.positions"
 

@@ -52,7 +52,7 @@ class RangeCrc:
     def _fill(self, start: int, end: int, register: int) -> int:
         """Fill the table for the bytes from `start`, before which the register is `register`.
 
-        The bytes are cut into lanes. Each is walked as if it were the first, and what stands before
+        The bytes are cut into lanes. Each is walked as if it were the first, and what comes before
         it is added afterwards.
         """
         count = -(-(end - start) // _WORD)
@@ -81,7 +81,7 @@ class RangeCrc:
         at = start // _WORD
         room = self._table[at : at + lanes * steps]
         room[:] = found.T.reshape(-1)[: room.size]
-        # Behind a piece without padding; what stands behind padding is never asked for.
+        # Behind a piece without padding; what comes after padding is never asked for.
         self._table[at + lanes * steps : at + lanes * steps + 1] = register
         return register
 

@@ -1,19 +1,18 @@
-"""Taking what is whole out of a damaged file, given an intact HEAD (specification, Salvage)."""
+"""Take what is whole out of a damaged file, given an intact HEAD (specification, Salvage)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from . import block, chunks, dense, encodings, head, labels, layout, varint
-from .errors import LimitExceeded, Malformed, Noncanonical, PladaError, Unsupported
-from .ledger import Ledger
-from .limits import Limits
-from .reader import Reader
+from .. import chunks, head, layout, varint
+from ..blocks import read as block
+from ..chunk_reader import ChunkReader
+from ..errors import LimitExceeded, Malformed, Noncanonical, PladaError, Unsupported
+from ..ledger import Ledger
+from ..limits import Limits
 from .search import Search
-from .streams import Stored
 
 LISTED = 100
 """How many ranges, and how many refused chunks, are listed; the rest are counted."""
@@ -33,7 +32,7 @@ class Refused:
 
     Attributes:
         name: the chunk's name.
-        offset: where it stands in the file.
+        offset: its first byte in the file.
         code: why, as a code.
         problem: why, as a sentence.
     """
@@ -67,7 +66,7 @@ class Ranges:
 
 
 def start_of_chunks(data: bytes) -> int:
-    """Return where the first chunk should stand: behind the preamble, or at 0 if that is gone."""
+    """Return where the first chunk should be: behind the preamble, or at 0 if that is gone."""
     return int(layout.PREAMBLE.sizeof()) if data.startswith(layout.MAGIC) else 0
 
 
@@ -86,10 +85,11 @@ def find_head(data: bytes, search: Search, limits: Limits) -> IntactHead | None:
     return None
 
 
-class Gathering(Reader):
+class Gathering:
     """One reading of a damaged file. Each chunk passes the checks that a reader makes of it.
 
     Attributes:
+        contents: what the chunks that were taken say.
         parts: type and body of what was taken, in file order: CLASSES, META, BLOCK and unknown
             chunks that are safe to copy.
         dropped: names of whole ancillary chunks that may not be copied.
@@ -99,12 +99,12 @@ class Gathering(Reader):
         broken_before: for each block taken, whether something may be missing before it: between it
             and the block before, or HEAD, there is more than whole chunks.
         broken_behind: the same for the last one and END.
-        disordered: whether a whole block was refused because it stands too late.
+        disordered: whether a whole block was refused because it comes too late.
         estimate: labels of damaged blocks that can still be decoded, images of each class.
     """
 
     def __init__(self, data: bytes, limits: Limits, search: Search, found: IntactHead) -> None:
-        super().__init__(data, limits, head=found.head)
+        self.contents = ChunkReader(found.head, limits)
         self.parts: list[tuple[int, bytes]] = []
         self.dropped: list[str] = []
         self.refused: list[Refused] = []
@@ -114,6 +114,8 @@ class Gathering(Reader):
         self.broken_behind = True
         self.disordered = False
         self.estimate = np.zeros(found.head.classes, dtype=np.int64)
+        self._data = data
+        self._limits = limits
         self._search = search
         self._head_chunk = found.chunk
         self._broken = True
@@ -132,11 +134,10 @@ class Gathering(Reader):
             LimitExceeded: if a chunk lies beyond the limits.
             Unsupported: if the file has a critical chunk that is not known.
         """
-        assert self.head is not None
-        at = start_of_chunks(self.data)
-        if 0 < at <= len(self.data) and self.data[at - 1] != layout.MAJOR:
+        at = start_of_chunks(self._data)
+        if 0 < at <= len(self._data) and self._data[at - 1] != layout.MAJOR:
             self.unread.add(at - 1, at)
-        for header in self._search.whole_chunks(at, self.head.crc):
+        for header in self._search.whole_chunks(at, self.contents.head.crc):
             if text_only and header.type == layout.BLOCK:
                 return
             if header.offset > at:
@@ -148,8 +149,8 @@ class Gathering(Reader):
             except PladaError as error:
                 self._refuse(header, error)
             at = header.after
-        if at < len(self.data):
-            self._pass_over(at, len(self.data))
+        if at < len(self._data):
+            self._pass_over(at, len(self._data))
 
     def _refuse(self, header: chunks.Header, error: PladaError) -> None:
         self.refused_count += 1
@@ -179,8 +180,9 @@ class Gathering(Reader):
         self._check_place(header)
         body = self._body(header)
         if kind in (layout.CLASSES, layout.METADATA):
-            self._check_chunk_limits(header)
-            read = self._read_classes if kind == layout.CLASSES else self._read_metadata
+            contents = self.contents
+            contents.check_limits(header)
+            read = contents.read_classes if kind == layout.CLASSES else contents.read_metadata
             read(header, body)
             self.parts.append((kind, body))
         elif kind == layout.END:
@@ -195,7 +197,7 @@ class Gathering(Reader):
         self._rank = chunks.Order.RANK.get(kind, self._rank)
 
     def _take_head(self, header: chunks.Header) -> None:
-        self._foreign = self.data[header.offset : header.after] != self._head_chunk
+        self._foreign = self._data[header.offset : header.after] != self._head_chunk
         if self._foreign:
             raise Malformed("head-foreign", "It is the HEAD of another payload.")
         if layout.HEAD in self._taken:
@@ -204,29 +206,28 @@ class Gathering(Reader):
         self._broken = False
 
     def _check_place(self, header: chunks.Header) -> None:
-        """Refuse a chunk other than BLOCK that stands where a reader would refuse it."""
+        """Refuse a chunk other than BLOCK in a place where a reader would refuse it."""
         if layout.END in self._taken:
             raise Malformed("trailing-bytes", "It follows the END chunk.")
         if header.type in self._taken:
             raise Malformed("chunk-duplicate", f"A second {header.name} chunk.")
         if chunks.Order.RANK.get(header.type, self._rank) < self._rank:
-            raise Noncanonical("chunk-order", f"A {header.name} chunk stands too late.")
+            raise Noncanonical("chunk-order", f"A {header.name} chunk comes too late.")
 
     def _take_block(self, header: chunks.Header) -> None:
-        assert self.head is not None
         body = self._body(header)
-        end = self.blocks[-1].end if self.blocks else 0
+        end = self.contents.end
         if varint.read(body, 0)[0] < end:  # Cheap, and all that many copies of a block cost.
             raise Malformed("block-order", f"It starts before position {end}, where another ends.")
-        if len(self.blocks) + self._failed >= self.limits.blocks:
-            raise head.over_limit("blocks", self.limits.blocks, header.offset)
+        if len(self.contents.blocks) + self._failed >= self._limits.blocks:
+            raise head.over_limit("blocks", self._limits.blocks, header.offset)
         self._failed += 1
-        fields = block.read_fields(body, header.body, self.head)
+        fields = block.read_fields(body, header.body, self.contents.head)
         # Whole blocks with bad contents must not cost more than the limits allow good ones.
         self._failed_images += fields.count
-        if self._failed_images > self.limits.kept:
-            raise head.over_limit("kept", self.limits.kept, header.offset)
-        self._read_block(header, body, f"BLOCK {len(self.blocks)}")
+        if self._failed_images > self._limits.kept:
+            raise head.over_limit("kept", self._limits.kept, header.offset)
+        self.contents.read_block(header, body)
         self._failed -= 1
         self._failed_images -= fields.count
         self.parts.append((layout.BLOCK, body))
@@ -237,7 +238,7 @@ class Gathering(Reader):
 
     def _body(self, header: chunks.Header) -> bytes:
         self._search.bytes_read += header.end - header.body
-        return self.data[header.body : header.end]
+        return self._data[header.body : header.end]
 
     def _pass_over(self, start: int, end: int) -> None:
         """Note that no whole chunk holds the bytes from `start` to `end`."""
@@ -246,8 +247,8 @@ class Gathering(Reader):
         damaged: list[chunks.Header] = []
         at = start
         try:
-            while at < end and self._damaged_seen < self.limits.blocks:
-                header = chunks.read_header(self.data, at)
+            while at < end and self._damaged_seen < self._limits.blocks:
+                header = chunks.read_header(self._data, at)
                 if header.type != layout.BLOCK or header.after > end:
                     return
                 self._damaged_seen += 1
@@ -261,51 +262,13 @@ class Gathering(Reader):
 
     def _estimate(self, header: chunks.Header) -> None:
         """Count the labels of a damaged block whose bounds fit, if they can still be decoded."""
-        assert self.head is not None
         body = self._body(header)
         try:
-            fields = block.read_fields(body, header.body, self.head)
+            fields = block.read_fields(body, header.body, self.contents.head)
             # Tries count, not successes: all of them together decode K labels at most.
             self._estimated += fields.count
-            if self._estimated <= self.head.kept:
-                found = _labels_of(fields, self.head)
+            if self._estimated <= self.contents.head.kept:
+                found = block.decode_labels(fields, self.contents.head)
                 self.estimate += np.bincount(found, minlength=self.estimate.size)
         except PladaError:
             return
-
-
-def _labels_of(fields: block.Fields, first: head.Head) -> npt.NDArray[np.uint16]:
-    """Return the labels of a block; its positions are decoded only if dense labels need them."""
-
-    def decode(stream: Stored, is_dense: bool, low: int, high: int) -> bytes:
-        if is_dense:
-            block.require(layout.FEATURE_DENSE, first.features, stream)
-        if stream.compressed:
-            block.require(layout.FEATURE_ZSTD, first.features, stream)
-        size = stream.decoded_size()
-        stream.require_size(low, min(high, first.max_stream))
-        return stream.decode(size)
-
-    bounds = labels.size_bounds(first.classes, fields.count, fields.shift)
-    stream = decode(fields.labels, fields.shift > 0, *bounds)
-    if not fields.shift:
-        return labels.decode(stream, first.classes, fields.count, fields.labels.offset)
-    encoding = encodings.MODULES[fields.encoding]
-    relative = encoding.decode(
-        decode(
-            fields.positions,
-            fields.encoding == encodings.DENSE,
-            *encoding.size_bounds(fields.span, fields.count),
-        ),
-        fields.span,
-        fields.count,
-        fields.positions.offset,
-    )
-    return dense.decode_labels(
-        stream,
-        dense.kinds_of(relative),
-        first.classes,
-        fields.shift,
-        offset=fields.labels.offset,
-        field=labels.FIELD,
-    )

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .errors import Malformed, Noncanonical
-from .loops import paths
+from ..errors import Malformed, Noncanonical
+from ..loops import backend
 
 WIDE = 15
 """Width nibble that says: 15 or more, see the byte in the second part."""
@@ -66,7 +66,7 @@ def decode_into(out: Integers, stream: bytes, *, offset: int, field: str) -> Non
     Args:
         out: int64 of shape (count,).
         stream: the three parts.
-        offset: where the stream stands in the file, for errors.
+        offset: where the stream starts in the file, for errors.
         field: the stream's name, for errors.
 
     Raises:
@@ -137,9 +137,9 @@ def _unpack_low(
     octets: npt.NDArray[np.uint8], widths: npt.NDArray[np.uint8], out: Integers
 ) -> None:
     """Write the values of these widths whose low bits `octets` holds."""
-    path = paths.loaded()
-    if path is not None:
-        path.kernels.unpack_low(path.octets(octets.data), widths.view(np.int8), out)
+    compiled = backend.loaded()
+    if compiled is not None:
+        compiled.kernels.unpack_low(compiled.octets(octets.data), widths.view(np.int8), out)
         return
     # A word from any byte holds the 7 bits before a value and all of its own: 4 bytes for values
     # of up to 25 bits, 8 for the longest of 52. The narrow words are much quicker.

@@ -39,7 +39,7 @@ class Encoding(Protocol):
 
 
 NUMBERS: dict[str, int] = {"bitmap": 0, "delta": 1, "rle": 2}
-"""Encoding numbers as they stand in BLOCK.form; among equally small ones `auto` takes the least."""
+"""Encoding numbers as in BLOCK.form; among equally small streams `auto` takes the least number."""
 
 DENSE = 3
 """Number of the dense encoding, which needs the required feature `dense`."""

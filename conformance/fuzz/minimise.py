@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from . import appendix_b as spec
-from .build import BITMAP, Chunk, varint
+from .. import appendix_b as spec
+from ..build import BITMAP, Chunk, varint
 from .mutate import repaired
 from .mutate_streams import decoded, relative_of, written
 from .sheet import STREAMS, Sheet, is_compressed, put_stream, take_apart, value_of
@@ -71,7 +71,7 @@ def minimise(data: bytes, keep: Keep, *, tries: int = 3000, seconds: float = 60.
 
 
 def _exhaust(search: _Search, candidates: Callable[[Sheet], Iterator[Sheet]]) -> None:
-    """Offer candidates, made anew from each one that is taken."""
+    """Offer candidates, made again from each one that is taken."""
     found = True
     while found:
         found = any(search.offer_sheet(each) for each in candidates(take_apart(search.best)))

@@ -7,7 +7,7 @@ from random import Random
 
 import zstandard
 
-from . import zstd_frames
+from .. import zstd_frames
 from .fresh import frame
 
 _MAGICS = (

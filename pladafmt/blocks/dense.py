@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .errors import Malformed, Noncanonical
+from ..errors import Malformed, Noncanonical
+from ..loops import kernels
+from ..loops.backend import Backend, best
 from .integers import widths_of
-from .loops import kernels
-from .loops.paths import Path, best
 
 SHIFTS = (2, 3, 4)
 """Decay shifts that a writer tries; a reader knows 1 to 7."""
@@ -33,32 +33,34 @@ def kinds_of(relative: Distances) -> Distances:
     return kinds
 
 
-def encode_distances(distances: Distances, room: int, path: Path | None = None) -> bytes | None:
+def encode_distances(
+    distances: Distances, room: int, backend: Backend | None = None
+) -> bytes | None:
     """Return the dense stream of `distances`, or None if it would not be smaller than `room`."""
-    path = path or best(distances.size)
-    out, state = path.buffer(room + 64), path.zeros(3)
-    chance, age = path.models(kernels.DISTANCE_MODELS)
-    values, widths = path.integers(distances), path.integers(widths_of(distances))
-    if path.kernels.put_distances(values, widths, state, chance, age, out) != kernels.GOOD:
+    backend = backend or best(distances.size)
+    out, state = backend.buffer(room + 64), backend.zeros(3)
+    chance, age = backend.models(kernels.DISTANCE_MODELS)
+    values, widths = backend.integers(distances), backend.integers(widths_of(distances))
+    if backend.kernels.put_distances(values, widths, state, chance, age, out) != kernels.GOOD:
         return None
     stream = _finish(state, out)
     return stream if len(stream) < room else None
 
 
 def decode_distances(
-    stream: bytes, count: int, *, offset: int, field: str, path: Path | None = None
+    stream: bytes, count: int, *, offset: int, field: str, backend: Backend | None = None
 ) -> Distances:
     """Return the `count` distances of a dense stream, int64 of shape (count,).
 
     Raises:
         PladaError: ``dense-corrupt``, ``dense-tail``.
     """
-    path = path or best(count)
-    state, out = path.zeros(3), path.zeros(count)
-    chance, age = path.models(kernels.DISTANCE_MODELS)
-    verdict = path.kernels.get_distances(path.octets(stream), count, state, chance, age, out)
+    backend = backend or best(count)
+    state, out = backend.zeros(3), backend.zeros(count)
+    chance, age = backend.models(kernels.DISTANCE_MODELS)
+    verdict = backend.kernels.get_distances(backend.octets(stream), count, state, chance, age, out)
     _check(verdict, state, stream, offset, field)
-    return path.array(out)
+    return backend.array(out)
 
 
 def encode_labels(
@@ -67,17 +69,17 @@ def encode_labels(
     classes: int,
     shift: int,
     room: int,
-    path: Path | None = None,
+    backend: Backend | None = None,
 ) -> bytes | None:
     """Return the dense stream of `labels`, or None if it would not be smaller than `room`."""
-    path = path or best(labels.size)
+    backend = backend or best(labels.size)
     bits = (classes - 1).bit_length()
-    out, state = path.buffer(room + 64), path.zeros(3)
-    chance, age = path.models(kernels.RANK_MODELS + (1 << bits))
-    queue, weights = path.zeros(kernels.QUEUE), path.zeros(kernels.QUEUE)
-    verdict = path.kernels.put_labels(
-        path.integers(labels),
-        path.integers(kinds),
+    out, state = backend.buffer(room + 64), backend.zeros(3)
+    chance, age = backend.models(kernels.RANK_MODELS + (1 << bits))
+    queue, weights = backend.zeros(kernels.QUEUE), backend.zeros(kernels.QUEUE)
+    verdict = backend.kernels.put_labels(
+        backend.integers(labels),
+        backend.integers(kinds),
         bits,
         shift,
         state,
@@ -101,21 +103,21 @@ def decode_labels(
     *,
     offset: int,
     field: str,
-    path: Path | None = None,
+    backend: Backend | None = None,
 ) -> npt.NDArray[np.uint16]:
     """Return the label of each image, uint16 of the shape of `kinds`.
 
     Raises:
         PladaError: ``dense-corrupt``, ``dense-tail``.
     """
-    path = path or best(kinds.size)
+    backend = backend or best(kinds.size)
     bits = (classes - 1).bit_length()
-    state, out = path.zeros(3), path.zeros(kinds.size)
-    chance, age = path.models(kernels.RANK_MODELS + (1 << bits))
-    queue, weights = path.zeros(kernels.QUEUE), path.zeros(kernels.QUEUE)
-    verdict = path.kernels.get_labels(
-        path.octets(stream),
-        path.integers(kinds),
+    state, out = backend.zeros(3), backend.zeros(kinds.size)
+    chance, age = backend.models(kernels.RANK_MODELS + (1 << bits))
+    queue, weights = backend.zeros(kernels.QUEUE), backend.zeros(kernels.QUEUE)
+    verdict = backend.kernels.get_labels(
+        backend.octets(stream),
+        backend.integers(kinds),
         classes,
         bits,
         shift,
@@ -127,7 +129,7 @@ def decode_labels(
         out,
     )
     _check(verdict, state, stream, offset, field)
-    return path.array(out).astype(np.uint16)
+    return backend.array(out).astype(np.uint16)
 
 
 def _tail(low: int, span: int) -> int:

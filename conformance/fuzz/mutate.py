@@ -12,16 +12,15 @@ from functools import lru_cache
 from itertools import accumulate
 from random import Random
 
-from pladafmt import Limits, PladaError
-from pladafmt.reader import Reader
+from pladafmt import Limits, validate
 
-from . import appendix_b as spec
+from .. import appendix_b as spec
+from ..build import BLOCK, CLASSES, META
+from ..vectors_on_disk import ROOT, vectors
 from . import fresh, mutate_fields, mutate_streams, watch
-from .build import BLOCK, CLASSES, META
 from .mutate_fields import flipped
 from .mutate_zstd import content_of
 from .sheet import Sheet, is_compressed, settle, take_apart, value_of
-from .vectors_on_disk import ROOT, vectors
 
 MUTANTS_PER_BASE = 24
 MANY = 20_000
@@ -200,17 +199,15 @@ def repaired(sheet: Sheet) -> bytes:
 
 def _content_id(data: bytes) -> bytes | None:
     """Return the content id of a file whose check alone may be wrong, else None."""
-    reader = Reader(data, Limits(kept=MANY))
     try:
         with watch.alarm():
-            reader.read()
-    except PladaError:
-        # What it has found out stays there.
-        return reader.content_id
+            report = validate(data, limits=Limits(kept=MANY))
     except (Exception, watch.Late):
         # The readers' business, who are asked about the same bytes afterwards.
         return None
-    return None
+    if report.ok or "content_id" not in report.facts:
+        return None
+    return bytes.fromhex(report.facts["content_id"])
 
 
 # ---------------------------------------------------------------- Changes

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .errors import Malformed
-from .limits import MAX_POSITION
+from ..errors import Malformed
+from ..limits import MAX_POSITION
 
 FIELD = "BLOCK.labels"
 

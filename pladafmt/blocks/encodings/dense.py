@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from ...limits import MAX_POSITION
 from .. import dense
-from ..limits import MAX_POSITION
 from .delta import FIELD, accumulate
 
 

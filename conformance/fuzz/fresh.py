@@ -8,8 +8,8 @@ from typing import Any
 
 import zstandard
 
-from . import zstd_frames
-from .build import (
+from .. import zstd_frames
+from ..build import (
     BITMAP,
     DELTA,
     DENSE,

@@ -1,4 +1,4 @@
-"""Writing a block: each stream in its smallest allowed form."""
+"""Write a block, with each stream in its smallest allowed form."""
 
 from __future__ import annotations
 
@@ -7,15 +7,22 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from . import dense, encodings, labels, layout, weights
-from .errors import LimitExceeded, Unwritable
-from .limits import Limits, most_bitmap_span
-from .streams import Packed, pack
+from .. import layout, weights
+from ..errors import LimitExceeded, Unwritable
+from ..limits import Limits, most_bitmap_span
+from ..streams import Packed, pack
+from . import dense, encodings, labels
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """A block that a writer has ready: its body, and what HEAD must say about it."""
+    """A block that is ready to be written.
+
+    Attributes:
+        body: the body of its chunk.
+        used: required features that it uses.
+        largest: its largest decoded stream, in bytes.
+    """
 
     body: bytes
     used: int
@@ -89,7 +96,7 @@ def encode(
 def _encode_positions(
     relative: npt.NDArray[np.int64], span: int, encoding: str, use_dense: bool, limits: Limits
 ) -> tuple[int, Packed]:
-    """Return the encoding's number and its stream: the one asked for, or for auto the smallest."""
+    """Return the encoding's number and its stream: `encoding`, or the smallest for auto."""
     best: tuple[int, Packed] | None = None
     wanted = encodings.NUMBERS if encoding == "auto" else {encoding: encodings.NUMBERS[encoding]}
     for name, number in wanted.items():

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from . import appendix_b as spec
-from . import fresh, mutate_text, mutate_zstd, zstd_frames
-from .build import BITMAP, CLASSES, DELTA, DENSE, META, RLE, Chunk, varint
+from .. import appendix_b as spec
+from .. import zstd_frames
+from ..build import BITMAP, CLASSES, DELTA, DENSE, META, RLE, Chunk, varint
+from . import fresh, mutate_text, mutate_zstd
 from .mutate_fields import Change, flipped
 from .sheet import STREAMS, Sheet, is_compressed, put_stream, value_of
 
@@ -254,7 +255,7 @@ def _integers(random: Random, sheet: Sheet, donor: Sheet) -> bool:
 
 
 def _labels(random: Random, sheet: Sheet, donor: Sheet) -> bool:
-    """Write the labels of a block anew, plain or dense, all of classes or one beyond."""
+    """Replace the labels of a block, plain or dense, all of classes or one beyond."""
     head = sheet.head
     if head is None or not sheet.blocks:
         return False

@@ -1,7 +1,7 @@
 """The generated parts of the specification: byte tables and the worked example.
 
-``python -m pladafmt.tables spec/plada-1.md`` rewrites them in place; a test fails when the text
-and the declarations in `pladafmt.layout` differ.
+``python -m plada_conformance.tables spec/plada-1.md`` rewrites them in place. Fields are declared
+once, in `pladafmt.layout`; a test fails when the text differs from them.
 """
 
 from __future__ import annotations
@@ -13,11 +13,8 @@ from typing import Any
 
 from construct import Bytes, Construct, FormatField, IfThenElse, Renamed
 
-from . import layout
-from .files import write_whole
-from .payload import Payload, PoolRef
-from .report import validate
-from .writer import dumps
+from pladafmt import Payload, PoolRef, dumps, layout, validate
+from pladafmt.files import write_whole
 
 _FIXED = {"B": "u8", "H": "u16", "h": "i16", "L": "u32", "I": "u32", "Q": "u64"}
 _MARKER = re.compile(
@@ -77,7 +74,7 @@ def example() -> str:
 
 
 def generate(text: str) -> str:
-    """Return `text` with everything between markers made anew."""
+    """Return `text` with everything between markers replaced."""
 
     def fill(match: re.Match[str]) -> str:
         name = match["table"]

@@ -1,4 +1,4 @@
-"""Reading a block: a range of pool positions that decodes alone (specification, section 8)."""
+"""Read a block: a range of pool positions that decodes alone (specification, section 8)."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from . import dense, encodings, labels, layout, threads, weights
-from .errors import Malformed
-from .head import Head
-from .limits import most_bitmap_span
-from .streams import Stored
+from .. import layout, threads, weights
+from ..errors import Malformed
+from ..head import Head
+from ..limits import most_bitmap_span
+from ..streams import Stored
+from . import dense, encodings, labels
 
 Labels = npt.NDArray[np.uint16]
 
 MANY = 1 << 16
-"""Images of a block whose labels are worth a thread."""
+"""Minimum size of a block, in images, for decoding its labels in a second thread."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,16 @@ class Fields:
         """The streams in file order."""
         found = [self.positions, self.labels]
         return found if self.weights is None else [*found, self.weights]
+
+    @property
+    def used(self) -> int:
+        """Required features that the block uses."""
+        used = 0 if self.weights is None else layout.FEATURE_WEIGHTS
+        if self.encoding == encodings.DENSE or self.shift:
+            used |= layout.FEATURE_DENSE
+        if any(stream.compressed for stream in self.streams):
+            used |= layout.FEATURE_ZSTD
+        return used
 
 
 def read_fields(body: bytes, offset: int, head: Head) -> Fields:
@@ -156,59 +167,26 @@ def decode(
     Raises:
         PladaError: for a stream that breaks a rule.
     """
-    used = layout.FEATURE_WEIGHTS if head.weight_bits else 0
-    encoding = encodings.MODULES[fields.encoding]
-    coded = (fields.encoding == encodings.DENSE, fields.shift > 0, False)
-    bounds = (
-        encoding.size_bounds(fields.span, fields.count),
-        labels.size_bounds(head.classes, fields.count, fields.shift),
-        (weights.packed_size(fields.count, head.weight_bits or 8),) * 2,
-    )
-    sizes = []
-    for stream, is_dense, (low, high) in zip(fields.streams, coded, bounds, strict=False):
-        if is_dense:
-            require(layout.FEATURE_DENSE, head.features, stream)
-            used |= layout.FEATURE_DENSE
-        if stream.compressed:
-            require(layout.FEATURE_ZSTD, head.features, stream)
-            used |= layout.FEATURE_ZSTD
-        size = stream.decoded_size()
-        if size > head.max_stream:
-            raise Malformed(
-                "stream-over-declared",
-                f"A stream of {size} bytes in a file whose largest is declared as "
-                f"{head.max_stream}.",
-                offset=stream.offset,
-                field=stream.field,
-            )
-        stream.require_size(low, high)
-        sizes.append(size)
+    positions_size, labels_size = _positions_size(fields, head), _labels_size(fields, head)
+    sizes = [positions_size, labels_size]
+    if fields.weights is not None:
+        sizes.append(_weights_size(fields.weights, fields, head))
 
     def plain_labels() -> Labels:
-        stream = fields.labels.decode(sizes[1])
-        found = labels.decode(stream, head.classes, fields.count, fields.labels.offset)
+        found = _plain_labels(fields, head, labels_size)
         on_labels(found)
         return found
 
-    beside = None
+    background = None
     if not fields.shift and fields.count >= MANY and threads.cores() > 1:
-        beside = threads.Beside(plain_labels)
+        background = threads.Background(plain_labels)
     # If both streams break a rule, the error is that of the positions.
-    relative = encoding.decode(
-        fields.positions.decode(sizes[0]), fields.span, fields.count, fields.positions.offset
-    )
+    relative = _positions(fields, positions_size)
     if fields.shift:
-        found = dense.decode_labels(
-            fields.labels.decode(sizes[1]),
-            dense.kinds_of(relative),
-            head.classes,
-            fields.shift,
-            offset=fields.labels.offset,
-            field=labels.FIELD,
-        )
+        found = _dense_labels(fields, head, labels_size, relative)
         on_labels(found)
     else:
-        found = plain_labels() if beside is None else beside.result()
+        found = plain_labels() if background is None else background.result()
     codes = None
     if fields.weights is not None:
         codes = weights.unpack(
@@ -223,18 +201,80 @@ def decode(
         labels=found,
         codes=codes,
         end=fields.first + fields.span,
-        used=used,
+        used=fields.used,
         largest=max(sizes),
     )
 
 
-def require(feature: int, features: int, stream: Stored) -> None:
-    """Refuse a stream that uses a feature which the file does not require."""
-    if not features & feature:
+def decode_labels(fields: Fields, head: Head) -> Labels:
+    """Decode only the labels of a block; its positions as well if dense labels need them.
+
+    Raises:
+        PladaError: for a stream that breaks a rule.
+    """
+    size = _labels_size(fields, head)
+    if not fields.shift:
+        return _plain_labels(fields, head, size)
+    return _dense_labels(fields, head, size, _positions(fields, _positions_size(fields, head)))
+
+
+def _positions_size(fields: Fields, head: Head) -> int:
+    bounds = encodings.MODULES[fields.encoding].size_bounds(fields.span, fields.count)
+    is_dense = fields.encoding == encodings.DENSE
+    return _decoded_size(fields.positions, head, bounds, is_dense=is_dense)
+
+
+def _labels_size(fields: Fields, head: Head) -> int:
+    bounds = labels.size_bounds(head.classes, fields.count, fields.shift)
+    return _decoded_size(fields.labels, head, bounds, is_dense=fields.shift > 0)
+
+
+def _weights_size(stream: Stored, fields: Fields, head: Head) -> int:
+    size = weights.packed_size(fields.count, head.weight_bits)
+    return _decoded_size(stream, head, (size, size), is_dense=False)
+
+
+def _decoded_size(stream: Stored, head: Head, bounds: tuple[int, int], *, is_dense: bool) -> int:
+    """Return the decoded size of a stream, after every check that does not need it decoded.
+
+    Args:
+        bounds: the least and the most bytes that the stream may have.
+        is_dense: whether it is coded by the dense encoding.
+    """
+    if is_dense:
+        stream.require_feature(layout.FEATURE_DENSE, head.features)
+    if stream.compressed:
+        stream.require_feature(layout.FEATURE_ZSTD, head.features)
+    size = stream.decoded_size()
+    if size > head.max_stream:
         raise Malformed(
-            "feature-undeclared",
-            f"A stream uses the feature {layout.FEATURE_NAMES[feature]}, which HEAD does not "
-            "require.",
+            "stream-over-declared",
+            f"A stream of {size} bytes in a file whose largest is declared as {head.max_stream}.",
             offset=stream.offset,
             field=stream.field,
         )
+    stream.require_size(*bounds)
+    return size
+
+
+def _positions(fields: Fields, size: int) -> npt.NDArray[np.int64]:
+    """Return positions relative to the block's first, int64, shape (count,)."""
+    stream = fields.positions.decode(size)
+    encoding = encodings.MODULES[fields.encoding]
+    return encoding.decode(stream, fields.span, fields.count, fields.positions.offset)
+
+
+def _plain_labels(fields: Fields, head: Head, size: int) -> Labels:
+    stream = fields.labels.decode(size)
+    return labels.decode(stream, head.classes, fields.count, fields.labels.offset)
+
+
+def _dense_labels(fields: Fields, head: Head, size: int, relative: npt.NDArray[np.int64]) -> Labels:
+    return dense.decode_labels(
+        fields.labels.decode(size),
+        dense.kinds_of(relative),
+        head.classes,
+        fields.shift,
+        offset=fields.labels.offset,
+        field=labels.FIELD,
+    )
