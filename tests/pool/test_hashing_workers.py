@@ -19,7 +19,7 @@ from plada_ref.errors import PipelineError
 from plada_ref.pool import hashing, open_source
 from plada_ref.pool.hashing import hash_images, hash_to_parts
 from plada_ref.pool.processes import in_processes
-from plada_ref.pool.shard import Entry, Run
+from plada_ref.pool.shard import Entry, Shard
 
 _ROOT = Path(__file__).parents[2]
 
@@ -53,11 +53,11 @@ def test_others_help_once_there_is_much_to_read(
     """The first two shards are read here, and the rest by two processes."""
     source = open_source(_shards(tmp_path, make_tar, 7))
     alone = hash_images(source, workers=1)
-    sizes = [run.size for run in source.runs()]
+    sizes = [shard.size for shard in source.shards()]
     shared_out: list[int] = []
 
-    def noted(runs: Any, work: Any, workers: int, on_progress: Any) -> Any:
-        given = list(runs)
+    def noted(shards: Any, work: Any, workers: int, on_progress: Any) -> Any:
+        given = list(shards)
         shared_out.append(len(given))
         return in_processes(given, work, workers, on_progress)
 
@@ -103,10 +103,10 @@ def test_nothing_is_left_behind(killed: str) -> None:
 
 
 def wait_for_ever() -> None:
-    """Two workers, each with a run that does not end."""
-    runs = [Run(f"{i}.tar", "", 0, _nothing) for i in range(3)]
+    """Two workers, each with a shard that does not end."""
+    shards = [Shard(f"{i}.tar", "", 0, _nothing) for i in range(3)]
     try:
-        list(in_processes(runs, _sleep, 2, None))
+        list(in_processes(shards, _sleep, 2, None))
     except PipelineError as exc:
         sys.exit(str(exc))
 
@@ -115,7 +115,7 @@ def _nothing(_: Counter[str]) -> Iterator[Entry]:
     return iter(())
 
 
-def _sleep(run: Run, tell: Any) -> None:
+def _sleep(shard: Shard, report: Any) -> None:
     time.sleep(600)
 
 

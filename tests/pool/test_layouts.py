@@ -144,7 +144,7 @@ def test_damage_inside_a_tar_of_tars(
     }
     for words, data in damaged.items():
         path.write_bytes(data)
-        with pytest.raises(PipelineError, match=rf"img_train\.tar' is no readable .*{words}"):
+        with pytest.raises(PipelineError, match=rf"img_train\.tar' is not a readable .*{words}"):
             list(open_source([str(path)]).scan())
 
     # An inner shard without its end marker must not go on into what follows it.
@@ -154,9 +154,9 @@ def test_damage_inside_a_tar_of_tars(
         for number, (offset, length) in enumerate(places):
             parts[f"{SYNSETS[number]}.tar"] = whole[offset : offset + (length, cut)[number == 1]]
         make_tar(path, parts)
-        with pytest.raises(PipelineError, match=r"img_train\.tar' is no readable tar file"):
+        with pytest.raises(PipelineError, match=r"img_train\.tar' is not a readable tar file"):
             list(open_source([str(path)]).scan())
-        with pytest.raises(PipelineError, match=r"img_train\.tar' is no readable tar file"):
+        with pytest.raises(PipelineError, match=r"img_train\.tar' is not a readable tar file"):
             open_source([str(path)]).prepare()
     make_tar(path, {"n00000001.tar": whole[start : start + inner + 512]})
     assert len(list(open_source([str(path)]).scan())) == 4
