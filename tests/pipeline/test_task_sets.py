@@ -11,7 +11,7 @@ import pytest
 from plada_ref.errors import Misuse, PipelineError
 from plada_ref.tasks import known
 from plada_ref.tasks.known import SETS
-from plada_ref.tasks.task import load_task
+from plada_ref.tasks.load import load_task
 
 from .image_sets import BUILDERS, idx, number_shown
 

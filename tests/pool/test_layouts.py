@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from plada_ref.errors import PipelineError
-from plada_ref.pool import LocalPool, Manifest, index_pool, open_source
+from plada_ref.pool import Manifest, MemoryPool, index_pool, open_source
 from plada_ref.pool.keys import clean_key, shard_key
 
 SYNSETS = ("n00004475", "n01440764", "n02119789")
@@ -84,7 +84,7 @@ def test_one_pool_in_every_layout(
         assert skipped[kind] == {}, kind
     # A manifest of one layout serves a client that stores another.
     for kind in KINDS:
-        pool = LocalPool(
+        pool = MemoryPool(
             Manifest.read(tmp_path / "tar of tars.parquet"), open_source([specs[kind]])
         )
         assert [pool.read(row) for row in range(len(pool))] == [keyed[key] for key in sorted(keyed)]
