@@ -458,7 +458,7 @@ def test_unusable_metadata(pool: MemoryPool, tmp_path: Path) -> None:
     path = tmp_path / "pool.parquet"
     for wrong in ([1], "text", 5):
         replace(pool.manifest, order="x", order_made_by=wrong).write(path)  # type: ignore[arg-type]
-        with pytest.raises(PipelineError, match="no JSON object"):
+        with pytest.raises(PipelineError, match="not a JSON object"):
             Manifest.read(path)
     replace(pool.manifest, order="x", order_made_by={"by": "hand"}).write(path)
     assert Manifest.read(path).order_made_by == {"by": "hand"}

@@ -163,9 +163,9 @@ def open_pool(manifest: Path, sources: list[str]) -> DiskPool:
     Raises:
         PipelineError, Misuse: if the manifest or a source cannot be opened.
     """
-    from ...pool import DiskPool, ManifestFile, open_source
+    from ...pool import open_pool
 
-    return DiskPool(ManifestFile(manifest), open_source(sources))
+    return open_pool(manifest, *sources)
 
 
 def open_whole_pool(manifest: Path, sources: list[str]) -> MemoryPool:
@@ -174,6 +174,6 @@ def open_whole_pool(manifest: Path, sources: list[str]) -> MemoryPool:
     Raises:
         PipelineError, Misuse: if the manifest or a source cannot be opened.
     """
-    from ...pool import Manifest, MemoryPool, open_source
+    from ...pool import open_pool
 
-    return MemoryPool(Manifest.read(manifest), open_source(sources))
+    return open_pool(manifest, *sources, in_memory=True)
