@@ -1,4 +1,4 @@
-"""A pool whose manifest stays on disk: memory for the images that are asked for, and no others."""
+"""A pool whose manifest stays on disk: only images that are asked for take memory."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ class Folder:
             for info in sorted(_list(fs, folder), key=lambda info: str(info["name"])):
                 path = str(info["name"]).rstrip("/")
                 if path == folder.rstrip("/"):
-                    continue  # Object stores list a folder's own placeholder.
+                    continue  # Object stores list a placeholder for the folder itself.
                 name = path[len(base) :].lstrip("/") if path.startswith(base) else path
                 if info["type"] == "directory":
                     if name.rsplit("/", 1)[-1].startswith("."):

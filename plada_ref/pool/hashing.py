@@ -61,7 +61,7 @@ class HashedParts:
     skipped: dict[str, int]
 
     def collected(self) -> HashedImages:
-        """All images in memory.
+        """Read all images into memory.
 
         Raises:
             PipelineError: if a key is stored twice, or a part was removed.

@@ -41,7 +41,7 @@ class IndexedPool(NamedTuple):
 
 
 _NAMED = 3
-"""How many keys an error message quotes."""
+"""Keys that an error message quotes at most."""
 
 
 def index_pool(

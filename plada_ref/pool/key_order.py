@@ -1,4 +1,4 @@
-"""Check that a manifest in key order keeps its word, some keys at a time."""
+"""Check that the keys of a manifest in key order ascend, some keys at a time."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class Rows(NamedTuple):
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a manifest says in addition to its rows.
+    """Facts about the whole pool that a manifest's file states.
 
     Attributes:
         pool: the pool's id, as stated, and size.
@@ -72,7 +72,7 @@ class Metadata:
 
 
 def encode_metadata(metadata: Metadata) -> dict[str, str]:
-    """Encode the file metadata; see the head of this file."""
+    """Encode the file metadata, as the docstring of this file lists it."""
     encoded = {
         "plada.manifest": VERSION,
         "plada.pool_id": metadata.pool.id.hex(),

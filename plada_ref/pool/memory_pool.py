@@ -1,4 +1,4 @@
-"""A pool whose manifest is in memory: every image at hand, for many visits in any order."""
+"""A pool whose manifest is in memory: for opening many images, in any order."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class VerifiedImages:
 
     Args:
         manifest: key and digest of every image that is read.
-        source: where they lie.
+        source: where the images lie.
     """
 
     def __init__(self, manifest: Manifest | SelectedRows, source: Source) -> None:

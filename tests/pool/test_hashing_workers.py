@@ -38,13 +38,13 @@ def _shards(folder: Path, make_tar: Any, count: int) -> list[str]:
 
 def test_workers_change_nothing(tmp_path: Path, make_tar: Any) -> None:
     source = open_source(_shards(tmp_path, make_tar, 7))
-    told: list[int] = []
+    reported: list[int] = []
     one = hash_images(source)
-    three = hash_images(source, workers=3, on_progress=told.append)
+    three = hash_images(source, workers=3, on_progress=reported.append)
     assert one.keys.equals(three.keys)
     assert np.array_equal(one.digests, three.digests)
     assert np.array_equal(one.sizes, three.sizes)
-    assert sum(told) == source.size()
+    assert sum(reported) == source.size()
 
 
 def test_others_help_once_there_is_much_to_read(
@@ -64,9 +64,9 @@ def test_others_help_once_there_is_much_to_read(
     monkeypatch.setattr(hashing, "in_processes", noted)
     monkeypatch.setattr(hashing, "_SMALL", sum(sizes[:2]))
     monkeypatch.setattr(hashing, "default_workers", lambda: 2)
-    told: list[int] = []
-    found = hash_images(source, on_progress=told.append)
-    assert shared_out == [5] and sum(told) == sum(sizes)
+    reported: list[int] = []
+    found = hash_images(source, on_progress=reported.append)
+    assert shared_out == [5] and sum(reported) == sum(sizes)
     assert found.keys.equals(alone.keys) and np.array_equal(found.digests, alone.digests)
     monkeypatch.setattr(hashing, "default_workers", lambda: 1)
     hash_images(source)
@@ -83,8 +83,8 @@ def test_a_damaged_shard_ends_all_workers(tmp_path: Path, make_tar: Any) -> None
     done = len(list(parts.iterdir()))
     assert 1 <= done <= 9, "what was finished is kept, and the rest is not given out"
     make_tar(Path(shards[1]), {"again.png": b"1"})
-    told: list[int] = []
-    again = hash_to_parts(source, parts, workers=2, on_progress=told.append)
+    reported: list[int] = []
+    again = hash_to_parts(source, parts, workers=2, on_progress=reported.append)
     assert sum(part.images for part in again.parts) == 761
 
 
@@ -125,7 +125,7 @@ def _children(pid: int) -> list[int]:
 
 
 def _runs(pid: int) -> bool:
-    """Whether a process has not ended; that of a killed parent may wait for ever to be reaped."""
+    """Whether a process has not ended; that of a killed parent may wait forever to be reaped."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:

@@ -45,11 +45,11 @@ def test_a_resumed_index_reads_unchanged_shards_once(
     shards[2].write_bytes(whole)
     changed = dict(items[1::3]) | {items[1][0]: b"changed while the work was interrupted"}
     make_tar(shards[1], changed)
-    told: list[int] = []
+    reported: list[int] = []
     source = open_source([str(tmp_path / "*.tar")])
-    manifest = Manifest.read(index_pool(source, out, on_progress=told.append).manifest.path)
+    manifest = Manifest.read(index_pool(source, out, on_progress=reported.append).manifest.path)
     assert walked == ["1.tar", "2.tar"]
-    assert sum(told) == source.size()
+    assert sum(reported) == source.size()
     assert not (tmp_path / "pool.parquet.parts").exists()
     fresh = Manifest.read(
         index_pool(open_source([str(tmp_path / "*.tar")]), tmp_path / "fresh.parquet").manifest.path

@@ -120,9 +120,9 @@ def test_progress_adds_up(tmp_path: Path, make_tar: Any, make_folder: Any, image
     shard = make_tar(tmp_path / "pool.tar", images)
     folder = make_folder(tmp_path / "images", {"other.gif": b"123"})
     source = open_source([str(shard), str(folder)])
-    told: list[int] = []
-    assert len(list(source.scan(told.append))) == len(images) + 1
-    assert sum(told) == source.size() == shard.stat().st_size + 3
+    reported: list[int] = []
+    assert len(list(source.scan(reported.append))) == len(images) + 1
+    assert sum(reported) == source.size() == shard.stat().st_size + 3
 
 
 def test_a_key_in_two_shards_names_both(tmp_path: Path, make_tar: Any) -> None:
