@@ -177,7 +177,7 @@ def index(
             on_progress=reading.enter_context(_reading(output, source)),
         )
     manifest = indexed.manifest
-    about_order: dict[str, Any] = {"order": manifest.facts.order}
+    about_order: dict[str, Any] = {"order": manifest.metadata.order}
     if made:
         written = made[0].write(permutation) if permutation is not None else None
         order_options.forget_features(out)

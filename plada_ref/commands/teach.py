@@ -64,7 +64,8 @@ def teach(
     from ..compute.context import Compute
     from ..compute.device import find_device
     from ..models.spec import ModelSpec
-    from ..tasks.task import hold_out, load_task
+    from ..tasks.load import load_task
+    from ..tasks.task import hold_out
     from ..training.evaluate import evaluate
     from ..training.learn import teach as teach_model
     from ..training.recipe import recipe

@@ -79,7 +79,7 @@ def train(
     from ..compute.torchrun import decoders, first, joined
     from ..features.cache import FeatureCache
     from ..models.spec import ModelSpec
-    from ..tasks.task import load_task
+    from ..tasks.load import load_task
     from ..training.evaluate import evaluate
     from ..training.learn import train as train_model
     from ..training.recipe import Tune, recipe

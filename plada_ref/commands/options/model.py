@@ -11,7 +11,7 @@ from ...compute.process import suit_torch
 from ...optional import need
 
 if TYPE_CHECKING:
-    from ...pool import LocalPool, StoredPool
+    from ...pool import DiskPool, MemoryPool
 
 TaskOption = Annotated[
     str,
@@ -157,23 +157,23 @@ def prepare(name: str) -> None:
         need(module, extra="ref", for_=name)
 
 
-def open_pool(manifest: Path, sources: list[str]) -> StoredPool:
+def open_pool(manifest: Path, sources: list[str]) -> DiskPool:
     """The client's pool, for images that are asked for once or in large stretches.
 
     Raises:
         PipelineError, Misuse: if the manifest or a source cannot be opened.
     """
-    from ...pool import ManifestFile, StoredPool, open_source
+    from ...pool import open_pool
 
-    return StoredPool(ManifestFile(manifest), open_source(sources))
+    return open_pool(manifest, *sources)
 
 
-def open_whole_pool(manifest: Path, sources: list[str]) -> LocalPool:
+def open_whole_pool(manifest: Path, sources: list[str]) -> MemoryPool:
     """The client's pool with the whole manifest in memory.
 
     Raises:
         PipelineError, Misuse: if the manifest or a source cannot be opened.
     """
-    from ...pool import LocalPool, Manifest, open_source
+    from ...pool import open_pool
 
-    return LocalPool(Manifest.read(manifest), open_source(sources))
+    return open_pool(manifest, *sources, in_memory=True)

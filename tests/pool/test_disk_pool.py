@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from plada_ref.errors import PipelineError
 from plada_ref.pool import (
     ChangedImage,
-    LocalPool,
+    DiskPool,
     Manifest,
     ManifestFile,
+    MemoryPool,
     MissingImage,
-    StoredPool,
     index_pool,
     offsets,
     open_source,
@@ -53,18 +53,18 @@ def stored_as(kind: str, folder: Path, images: dict[str, bytes], make: Any) -> l
 @pytest.fixture(params=KINDS, scope="module")
 def stored(
     request: Any, tmp_path_factory: Any, make_tar: Any, make_folder: Any, images: dict[str, bytes]
-) -> tuple[StoredPool, list[bytes]]:
+) -> tuple[DiskPool, list[bytes]]:
     folder = tmp_path_factory.mktemp("stored")
     specs = stored_as(request.param, folder, images, (make_tar, make_folder))
     index_pool(open_source(specs), folder / "manifest")
-    pool = StoredPool(ManifestFile(folder / "manifest"), open_source(specs))
+    pool = DiskPool(ManifestFile(folder / "manifest"), open_source(specs))
     return pool, [images[key] for key in sorted(images)]
 
 
 @settings(deadline=None, max_examples=30)
 @given(positions=st.sets(st.integers(0, 29)).map(sorted), data=st.data())
 def test_some_images(
-    stored: tuple[StoredPool, list[bytes]], positions: list[int], data: st.DataObject
+    stored: tuple[DiskPool, list[bytes]], positions: list[int], data: st.DataObject
 ) -> None:
     pool, expected = stored
     with pytest.MonkeyPatch.context() as patch:
@@ -84,7 +84,7 @@ def test_shards_that_hold_none_of_the_images_are_not_read_again(
 ) -> None:
     specs = stored_as("shards in order", tmp_path, images, (make_tar, None))
     index_pool(open_source(specs), tmp_path / "manifest")
-    pool = StoredPool(ManifestFile(tmp_path / "manifest"), open_source(specs))
+    pool = DiskPool(ManifestFile(tmp_path / "manifest"), open_source(specs))
     read: list[str] = []
     table_of = offsets._shard_table
 
@@ -108,8 +108,8 @@ def test_faults_are_those_of_the_whole_pool(
     shards = [make_tar(tmp_path / f"{n}.tar", dict(items[15 * n :][:15])) for n in range(2)]
     index_pool(open_source(list(map(str, shards))), tmp_path / "manifest")
 
-    def pool() -> StoredPool:
-        return StoredPool(ManifestFile(tmp_path / "manifest"), open_source(list(map(str, shards))))
+    def pool() -> DiskPool:
+        return DiskPool(ManifestFile(tmp_path / "manifest"), open_source(list(map(str, shards))))
 
     make_tar(shards[0], dict(items[1:15]) | {items[3][0]: b"other bytes"})
     some = pool().only([0, 3, 4])
@@ -138,9 +138,9 @@ def test_the_manifest_is_checked_at_the_first_use(
     Manifest(swapped, good.digests, good.sizes, good.pool, generations=(30,)).write(
         tmp_path / "bad"
     )
-    pool = StoredPool(ManifestFile(tmp_path / "bad"), open_source([root]))
+    pool = DiskPool(ManifestFile(tmp_path / "bad"), open_source([root]))
     for _ in range(2):
         with pytest.raises(PipelineError, match="key order"):
             pool.only([0])
     with pytest.raises(PipelineError, match="key order"):
-        LocalPool(Manifest.read(tmp_path / "bad"), open_source([root]))
+        MemoryPool(Manifest.read(tmp_path / "bad"), open_source([root]))

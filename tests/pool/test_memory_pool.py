@@ -11,8 +11,8 @@ import pytest
 
 from plada_ref.pool import (
     ChangedImage,
-    LocalPool,
     Manifest,
+    MemoryPool,
     MissingImage,
     UnreadableImage,
     index_pool,
@@ -29,13 +29,13 @@ def shards(tmp_path: Path, make_tar: Any, images: dict[str, bytes]) -> list[str]
 
 
 @pytest.fixture
-def pool(tmp_path: Path, shards: list[str]) -> LocalPool:
+def pool(tmp_path: Path, shards: list[str]) -> MemoryPool:
     source = open_source(shards)
     index_pool(source, tmp_path / "pool.parquet")
-    return LocalPool(Manifest.read(tmp_path / "pool.parquet"), source)
+    return MemoryPool(Manifest.read(tmp_path / "pool.parquet"), source)
 
 
-def test_images_by_position(pool: LocalPool, images: dict[str, bytes]) -> None:
+def test_images_by_position(pool: MemoryPool, images: dict[str, bytes]) -> None:
     keys = sorted(images)
     assert len(pool) == pool.ref.size == len(images)
     assert [pool.read(position) for position in range(len(pool))] == [images[key] for key in keys]
@@ -49,7 +49,7 @@ def test_images_by_position(pool: LocalPool, images: dict[str, bytes]) -> None:
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_worker_processes(pool: LocalPool, images: dict[str, bytes], method: str) -> None:
+def test_worker_processes(pool: MemoryPool, images: dict[str, bytes], method: str) -> None:
     pool.read(0)
     with multiprocessing.get_context(method).Pool(2) as workers:
         read = workers.map(pool.read, range(len(pool)))
@@ -59,7 +59,7 @@ def test_worker_processes(pool: LocalPool, images: dict[str, bytes], method: str
 
 
 def test_a_changed_byte_is_found_at_load(
-    pool: LocalPool, shards: list[str], images: dict[str, bytes]
+    pool: MemoryPool, shards: list[str], images: dict[str, bytes]
 ) -> None:
     key = sorted(images)[7]
     assert pool.read(7) == images[key]
@@ -84,7 +84,7 @@ def test_missing_and_undecodable_images(
     root = make_folder(tmp_path / "images", stored)
     source = open_source([str(root)])
     manifest = Manifest.read(index_pool(source, tmp_path / "pool.parquet").manifest.path)
-    pool = LocalPool(manifest, source)
+    pool = MemoryPool(manifest, source)
     assert pool.read(0) == b"no image at all"
     with pytest.raises(UnreadableImage, match=r"'a\.png' at position 0"):
         pool.open_image(0)
@@ -93,7 +93,7 @@ def test_missing_and_undecodable_images(
         pool.read(0)
 
 
-def test_which_payloads_a_pool_serves(pool: LocalPool) -> None:
+def test_which_payloads_a_pool_serves(pool: MemoryPool) -> None:
     pool.serve(pool.ref)
     for size in (0, 1, 20):
         pool.serve(PoolRef(pool.manifest.prefix_id(size), size))
@@ -116,7 +116,7 @@ def test_real_photographs(tmp_path: Path, real_pool: str) -> None:
     manifest, _, skipped = index_pool(source, tmp_path / "pool.parquet")
     assert len(manifest) >= 50_000
     assert not skipped
-    pool = LocalPool(Manifest.read(tmp_path / "pool.parquet"), source)
+    pool = MemoryPool(Manifest.read(tmp_path / "pool.parquet"), source)
     pool.serve(PoolRef(manifest.prefix_id(len(pool) // 2), len(pool) // 2))
     for position in range(0, len(pool), len(pool) // 50):
         assert min(pool.open_image(position).size) >= 32
