@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .models.spec import ModelSpec
     from .pool import index_pool, open_pool, open_source
     from .selection import Selection
-    from .selection.producer import prune
+    from .selection.producer import prune  # type: ignore[attr-defined]
     from .tasks.load import load_task
     from .tasks.task import Task, hold_out
     from .training.evaluate import Evaluation, evaluate, predict
