@@ -62,3 +62,17 @@ def test_importing_needs_no_extra_package() -> None:
         cwd=ROOT,
     ).stdout.split()
     assert {"cryptography", "numba", "hypothesis", "torch", "plada_ref"} & {*found} == set()
+
+
+def test_every_folder_of_modules_is_distributed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    folders = {"pladafmt": "pladafmt", "plada_ref": "plada_ref", "conformance": "plada_conformance"}
+    found = {
+        ".".join([package, *path.parent.relative_to(ROOT / folder).parts])
+        for folder, package in folders.items()
+        for path in (ROOT / folder).rglob("*.py")
+        if "node_modules" not in path.parts
+    }
+    # Its one script is run from where it lies.
+    found.remove("plada_conformance.clients.c")
+    assert set(project["tool"]["setuptools"]["packages"]) == found
