@@ -14,7 +14,7 @@ from ..features.target import Features, Target
 from ..training.recipe import Recipe, recipe
 from .baseline import Labels, LearnPayload
 
-HEAD = recipe("head")
+HEAD_RECIPE = recipe("head")
 """The default recipe of a linear head."""
 
 
@@ -30,7 +30,7 @@ class HeadStudents:
 
     test: Target
     classes: int
-    how: Recipe = HEAD
+    how: Recipe = HEAD_RECIPE
 
     def fit(self, views: Sequence[Features], labels: Labels) -> Head:
         """Fit a head to features of shape (n, D), one or several views of each image.

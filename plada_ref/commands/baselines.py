@@ -17,7 +17,7 @@ from .options import model as options
 from .options.common import AsJson, Seed
 
 if TYPE_CHECKING:
-    from ..baselines.record import Row
+    from ..baselines import Baseline
 
 _IMAGES = (100, 500)
 """As in the paper."""
@@ -112,8 +112,8 @@ def baselines(
     lite0.safetensors --img-size 96 --via-size 32 --budget 2KB --budget 8KB -o run`
     """
     options.prepare("plada baselines")
-    from ..baselines.material import LabelledPool, Material
-    from ..baselines.study import Wanted, allowed, compute
+    from ..baselines.experiment import Experiment, LabelledPool
+    from ..baselines.study import Request, allowed, compute
     from ..compute.context import Compute
     from ..compute.device import find_device
     from ..labelling.scores import ScoreTable
@@ -136,13 +136,13 @@ def baselines(
     counts = tuple(images or ())
     if not counts and not budgets:
         counts = tuple(count for count in _IMAGES if count <= len(target))
-    wanted = Wanted(
+    request = Request(
         keys=tuple(baseline or allowed(labelled is not None, budgets, counts)),
         budgets=budgets,
         images=counts,
         student=None if student is None else Checkpoint.read(student),
     )
-    material = Material(
+    experiment = Experiment(
         spec=ModelSpec(model, weights, pretrained, img_size, via_size, grey),
         how=recipe(
             tune,
@@ -159,7 +159,7 @@ def baselines(
         folder=out,
         compute=Compute(find_device(device), workers, batch_size, output),
     )
-    rows = compute(material, wanted)
+    rows = compute(experiment, request)
     _show(output, rows)
     output.result(
         {
@@ -170,18 +170,18 @@ def baselines(
     )
 
 
-def _show(output: Output, rows: list[Row]) -> None:
+def _show(output: Output, rows: list[Baseline]) -> None:
     table = Table(title="Baselines", title_justify="left")
     table.add_column("baseline")
     for heading in ("bytes", "accuracy", "images", "seconds"):
         table.add_column(heading, justify="right")
     for row in rows:
-        sent: Any = row.found.details.get("images", "")
+        sent: Any = row.details.get("images", "")
         table.add_row(
-            Text(row.found.name),
-            f"{row.found.bytes:,}",
-            f"{100 * row.found.accuracy:.2f} %",
+            Text(row.name),
+            f"{row.bytes:,}",
+            f"{100 * row.accuracy:.2f} %",
             f"{sent:,}" if isinstance(sent, int) else "",
-            f"{row.seconds:.1f}",
+            "" if row.seconds is None else f"{row.seconds:.1f}",
         )
     output.show(table)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +17,6 @@ from ..output import Output
 from .exit_codes import command, resumes
 from .options import model as options
 from .options.common import AsJson, Seed
-from .prune import AUTO
 
 if TYPE_CHECKING:
     from ..runs.transfer import Outcome
@@ -116,9 +114,10 @@ def transfer(
     from ..compute.context import Compute
     from ..compute.device import find_device
     from ..models.spec import ModelSpec
-    from ..runs.transfer import Plan
+    from ..runs.plan import Plan
     from ..runs.transfer import transfer as carry_out
     from ..selection import parse
+    from ..selection.auto import AUTO
     from ..selection.budget import parse_bytes
     from ..tasks.load import load_task
     from ..training.recipe import recipe
@@ -165,14 +164,14 @@ def transfer(
             "teacher_accuracy": _percent(outcome.teacher_accuracy),
             "pseudo_labels_per_class": outcome.pseudo_labels,
             "selections": [
-                asdict(row)
+                student.to_json()
                 | {
-                    "student_accuracy": _percent(row.student_accuracy),
-                    "of_teacher": _percent(row.student_accuracy / outcome.teacher_accuracy),
+                    "student_accuracy": _percent(student.accuracy),
+                    "of_teacher": _percent(student.accuracy / outcome.teacher_accuracy),
                 }
-                for row in outcome.rows
+                for student in outcome.students
             ],
-            "leakage": outcome.leakage,
+            "leakage": None if outcome.leakage is None else outcome.leakage.to_json(),
             "stages": outcome.seconds,
             "out": str(out),
             "seconds": round(time.monotonic() - started, 1),
@@ -190,14 +189,14 @@ def _show(output: Output, outcome: Outcome) -> None:
     for heading in ("keep rate", "kept", "payload bytes", "accuracy", "of the teacher's"):
         table.add_column(heading, justify="right")
     table.add_column("vanished classes")
-    for row in outcome.rows:
+    for student in outcome.students:
         table.add_row(
-            Text(row.selection),
-            f"{100 * row.keep_rate:g} %",
-            f"{row.kept:,}",
-            f"{row.payload_bytes:,}",
-            f"{100 * row.student_accuracy:.2f} %",
-            f"{100 * row.student_accuracy / outcome.teacher_accuracy:.1f} %",
-            Text(for_terminal(", ".join(row.vanished))),
+            Text(student.selection),
+            f"{100 * student.keep_rate:g} %",
+            f"{student.kept:,}",
+            f"{student.payload_bytes:,}",
+            f"{100 * student.accuracy:.2f} %",
+            f"{100 * student.accuracy / outcome.teacher_accuracy:.1f} %",
+            Text(for_terminal(", ".join(student.vanished))),
         )
     output.show(table)

@@ -13,7 +13,7 @@ from pladafmt import Payload, PoolRef, dumps
 from ..errors import PipelineError
 from ..labelling.scores import ScoreTable
 from ..pool import Manifest
-from ..selection import Evidence, Selection, count_of, rank
+from ..selection import Evidence, Selection, count_of, rank_images
 from .permutation import Permutation, rows_in_key_order
 from .places import permutation_of
 
@@ -73,7 +73,7 @@ def worth(
     labels, energy = scores.labels[rows], scores.energy[rows]
     keep = count_of(len(labels), keep_rate=keep_rate)
     evidence = Evidence(labels, {"energy": energy}, len(scores.classes))
-    kept = rank(evidence, Selection()).keep(keep)
+    kept = rank_images(evidence, Selection()).keep(keep)
     new_position = np.empty(len(labels), np.int64)
     new_position[permutation_of(permutation.places)] = np.arange(len(labels))
     moved = new_position[kept]

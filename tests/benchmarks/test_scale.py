@@ -16,7 +16,7 @@ from benchmarks.scale import __main__ as scale
 from benchmarks.scale import child, material
 from benchmarks.scale.claim import Claim, Part, table
 from benchmarks.scale.settings import IMAGES
-from plada_ref.selection import Evidence, SafetyNet, Selection, quotas, rank
+from plada_ref.selection import Evidence, SafetyNet, Selection, quotas, rank_images
 from plada_ref.selection.quotas import part_of
 
 ROOT = Path(__file__).parents[2]
@@ -81,7 +81,7 @@ def test_quotas_are_filled_from_the_whole_pool_where_they_must_be() -> None:
     order = np.argsort(energy, kind="stable")
     for share, alpha in ((0.5, 0.5), (0.9, -0.2), (1.0, 0.0)):
         net = SafetyNet(share=share, alpha=alpha)
-        ranked = rank(Evidence(labels, {"energy": energy}, 40), Selection(safety_net=net))
+        ranked = rank_images(Evidence(labels, {"energy": energy}, 40), Selection(safety_net=net))
         for count in (200, 2000, 19_999):
             quota = quotas(np.bincount(labels), part_of(count, share), alpha)
             first = [order[labels[order] == c][: quota[c]] for c in range(40)]

@@ -1,4 +1,4 @@
-"""Options of the rankings that compare images, and of the automatic choice."""
+"""Options of the rankings that compare images, and of the automatic selection."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ from ...optional import need
 from . import model as options
 
 if TYPE_CHECKING:
-    from ...features.backbone import Backbone
-    from ...features.target import Features
     from ...output import Output
-    from ...tasks.task import Task
+    from ...selection.comparison import Comparison
 
 TaskOption = Annotated[
     str | None,
@@ -41,20 +39,20 @@ FeaturesOption = Annotated[
     Path | None,
     typer.Option(
         metavar="DIR",
-        help="Where the pool's features are kept for the next call. Default: beside the scores.",
+        help="Where the pool's features are kept for the next call. Default: SCORES.features.",
     ),
 ]
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What the options say about seeing images; `task` and the others may be missing.
+class CompareOptions:
+    """The options that say which images to compare, and how; the first four may be missing.
 
     Attributes:
         task, manifest, pool, model: as given.
         weights, pretrained, img_size, via_size, grey: of the model.
         features: folder of the cache.
-        device, workers, download: as everywhere.
+        device, workers, download: as for other commands.
     """
 
     task: str | None
@@ -71,11 +69,11 @@ class Asked:
     workers: int | None
     download: bool
 
-    def open(self, why: str, output: Output, pool_id: bytes) -> tuple[Backbone, Features, Task]:
-        """The backbone, the features of the pool, and the task's training images.
+    def open(self, purpose: str, output: Output, pool_id: bytes) -> Comparison:
+        """Open the pool, the task's training images and the model.
 
         Args:
-            why: what needs them, for the error.
+            purpose: what needs them, for the error.
             pool_id: of the score table.
 
         Raises:
@@ -83,16 +81,17 @@ class Asked:
         """
         if self.task is None or self.manifest is None or not self.pool or self.model is None:
             raise Misuse(
-                f"{why} compares pool images with images of the task: give --task, --manifest, "
+                f"{purpose} compares pool images with images of the task: give --task, --manifest, "
                 "--pool and --model (with --weights or --pretrained)."
             )
         for module in ("torch", "timm", "safetensors", "fsspec"):
-            need(module, extra="ref", for_=why)
+            need(module, extra="ref", for_=purpose)
         from ...compute.context import Compute
         from ...compute.device import find_device
         from ...features.backbone import Backbone
         from ...features.cache import FeatureCache
         from ...models.spec import ModelSpec
+        from ...selection.comparison import Comparison
         from ...tasks.load import load_task
 
         spec = ModelSpec(
@@ -107,5 +106,4 @@ class Asked:
                 f"{pool_id.hex()[:16]}...; give the pool that was labelled."
             )
         task = load_task(self.task, "train", download=self.download)
-        cache = FeatureCache.of_pool(self.features, opened)
-        return backbone, backbone.pool(opened, cache).all(), task
+        return Comparison(backbone, opened, task, FeatureCache.of_pool(self.features, opened))
