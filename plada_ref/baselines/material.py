@@ -23,7 +23,7 @@ from ..images import ImageSet
 from ..labelling.scores import ScoreTable
 from ..models.checkpoint import Checkpoint
 from ..models.spec import ModelSpec
-from ..pool import LocalPool
+from ..pool import MemoryPool
 from ..tasks.task import Task
 from ..training.augment import augmentation
 from ..training.recipe import Recipe, Tune, recipe
@@ -41,7 +41,7 @@ class LabelledPool:
     """
 
     table: ScoreTable
-    pool: LocalPool
+    pool: MemoryPool
 
     def __post_init__(self) -> None:
         if self.table.pool != self.pool.ref:

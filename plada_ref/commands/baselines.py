@@ -120,7 +120,7 @@ def baselines(
     from ..models.checkpoint import Checkpoint
     from ..models.spec import ModelSpec
     from ..selection.budget import parse_bytes
-    from ..tasks.task import load_task
+    from ..tasks.load import load_task
     from ..training.recipe import recipe
 
     output = Output(as_json=as_json)

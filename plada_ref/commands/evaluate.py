@@ -51,7 +51,7 @@ def evaluate(
     from ..compute.context import Compute
     from ..compute.device import find_device
     from ..models.checkpoint import Checkpoint
-    from ..tasks.task import load_task
+    from ..tasks.load import load_task
     from ..training.evaluate import evaluate as evaluate_model
 
     output = Output(as_json=as_json)

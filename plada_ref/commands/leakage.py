@@ -46,7 +46,7 @@ def leakage(
     need("imagehash", extra="ref", for_="plada leakage")
     need("pyarrow", extra="ref", for_="plada leakage")
     from ..tasks.leakage import compare, fingerprints
-    from ..tasks.task import load_task
+    from ..tasks.load import load_task
 
     output = Output(as_json=as_json)
     started = time.monotonic()

@@ -177,7 +177,7 @@ def index(
             on_progress=reading.enter_context(_reading(output, source)),
         )
     manifest = indexed.manifest
-    about_order: dict[str, Any] = {"order": manifest.facts.order}
+    about_order: dict[str, Any] = {"order": manifest.metadata.order}
     if made:
         written = made[0].write(permutation) if permutation is not None else None
         order_options.forget_features(out)
@@ -277,9 +277,9 @@ def _backbone_runs(device: str, *, on_ray: bool) -> tuple[torch.device, FeatureE
         from ..compute.device import find_device
 
         return find_device(device), None
-    from ..ray.features import RayFeatures
+    from ..ray.features import FeatureActors
 
-    return engine_options.device_on_cluster(device), RayFeatures()
+    return engine_options.device_on_cluster(device), FeatureActors()
 
 
 def _need_packages(name: str) -> None:

@@ -10,8 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pladafmt.files import write_whole
-from pladafmt.gathering import LISTED
-from pladafmt.salvage import Salvaged
+from pladafmt.salvage import LISTED, Salvaged
 from pladafmt.salvage import salvage as salvage_bytes
 from pladafmt.text import for_terminal, printable
 

@@ -22,7 +22,7 @@ from .options.training import TrainingOptions
 
 if TYPE_CHECKING:
     from ..features.cache import FeatureCache
-    from ..pool import StoredPool
+    from ..pool import DiskPool
     from ..tasks.task import Task
 
 
@@ -39,7 +39,7 @@ class CachedPoolOptions(PoolOptions):
         ),
     ] = None
 
-    def cache_of(self, pool: StoredPool) -> FeatureCache | None:
+    def cache_of(self, pool: DiskPool) -> FeatureCache | None:
         """Return the cache of this pool's features, None if they are not kept."""
         from ..features.cache import FeatureCache
 
@@ -63,7 +63,7 @@ class EvaluationOptions(OptionGroup):
         Raises:
             PipelineError, Misuse: if they cannot be found or read.
         """
-        from ..tasks.task import load_task
+        from ..tasks.load import load_task
 
         if self.task is None:
             return None

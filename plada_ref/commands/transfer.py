@@ -120,7 +120,7 @@ def transfer(
     from ..runs.transfer import transfer as carry_out
     from ..selection import parse
     from ..selection.budget import parse_bytes
-    from ..tasks.task import load_task
+    from ..tasks.load import load_task
     from ..training.recipe import recipe
 
     output = Output(as_json=as_json)

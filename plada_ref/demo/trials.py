@@ -11,7 +11,7 @@ from ..compute.context import Compute
 from ..labelling.scores import ScoreTable
 from ..models.checkpoint import Checkpoint
 from ..models.spec import ModelSpec
-from ..pool import LocalPool
+from ..pool import MemoryPool
 from ..selection import SafetyNet, Selection, count_of
 from ..selection.prune import Pruned, prune
 from ..tasks.task import Task
@@ -58,7 +58,7 @@ class Bench:
     """
 
     table: ScoreTable
-    pool: LocalPool
+    pool: MemoryPool
     validation: Task
     folder: Path
     student: ModelSpec

@@ -26,7 +26,7 @@ from ..labelling.label import forget_parts, label, parts_folder
 from ..labelling.scores import ScoreTable
 from ..models.checkpoint import Checkpoint
 from ..models.spec import ModelSpec
-from ..pool import LocalPool
+from ..pool import MemoryPool
 from ..selection import Selection
 from ..selection.producer import Made, Payloads, stem_of
 from ..tasks.leakage import compare, fingerprints
@@ -125,7 +125,7 @@ def transfer(
     plan: Plan,
     learn_from: Task,
     test: Task,
-    pool: LocalPool,
+    pool: MemoryPool,
     folder: Path,
     *,
     compute: Compute | None = None,
@@ -222,7 +222,7 @@ def transfer(
 def _student(
     made: Made,
     plan: Plan,
-    pool: LocalPool,
+    pool: MemoryPool,
     test: Task,
     stem: Path,
     cache: FeatureCache,
@@ -257,7 +257,7 @@ def _student(
     )
 
 
-def _leakage(test: Task, pool: LocalPool, progress: Progress) -> dict[str, Any]:
+def _leakage(test: Task, pool: MemoryPool, progress: Progress) -> dict[str, Any]:
     found = compare(
         fingerprints(test.images, what="Looking for test images", progress=progress),
         fingerprints(pool, what="Looking for them in the pool", progress=progress),
@@ -291,7 +291,7 @@ def _teacher(
 
 def _table(
     teacher: Checkpoint,
-    pool: LocalPool,
+    pool: MemoryPool,
     folder: Path,
     cache: FeatureCache,
     compute: Compute,
@@ -312,7 +312,7 @@ def _table(
     return table
 
 
-def _claim(folder: Path, plan: Plan, learn_from: Task, test: Task, pool: LocalPool) -> None:
+def _claim(folder: Path, plan: Plan, learn_from: Task, test: Task, pool: MemoryPool) -> None:
     """Mark `folder` as this plan's, or refuse it if it is another's."""
     about = json.dumps(
         {

@@ -15,7 +15,7 @@ from ..features.backbone import Backbone
 from ..features.cache import FeatureCache
 from ..features.target import Features, Target
 from ..labelling.scores import ScoreTable
-from ..pool import LocalPool
+from ..pool import MemoryPool
 from ..tasks.task import Task, hold_out
 from .auto import HELD_OUT, Chooser
 from .budget import fit
@@ -63,7 +63,7 @@ class Payloads:
     """
 
     table: ScoreTable
-    pool: LocalPool
+    pool: MemoryPool
     task: Task
     backbone: Backbone
     cache: FeatureCache

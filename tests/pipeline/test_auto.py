@@ -16,7 +16,7 @@ from plada_ref.output import Output
 from plada_ref.selection import parse as parse_rule
 from plada_ref.selection import rank
 from plada_ref.selection.auto import CANDIDATES, PARTS, Chooser
-from plada_ref.tasks.task import load_task
+from plada_ref.tasks.load import load_task
 from pladafmt import PoolRef, dumps, load
 
 from ..commands.test_format_commands import last_json, plada

@@ -93,7 +93,7 @@ class Asked:
         from ...features.backbone import Backbone
         from ...features.cache import FeatureCache
         from ...models.spec import ModelSpec
-        from ...tasks.task import load_task
+        from ...tasks.load import load_task
 
         spec = ModelSpec(
             self.model, self.weights, self.pretrained, self.img_size, self.via_size, self.grey

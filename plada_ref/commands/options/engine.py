@@ -77,10 +77,10 @@ def labelling(
         yield find_device(device), None
         return
     from ...ray.connection import connected
-    from ...ray.label import RayEngine
+    from ...ray.label import LabelActors
 
     with connected(address):
-        yield device_on_cluster(device), RayEngine(actors, gpus)
+        yield device_on_cluster(device), LabelActors(actors, gpus)
 
 
 def device_on_cluster(device: str) -> torch.device:

@@ -14,8 +14,6 @@ from .compute import prepare as prepare
 from .group import OptionGroup
 from .pool import ManifestOption as ManifestOption
 from .pool import PoolOption as PoolOption
-from .pool import open_pool as open_pool
-from .pool import open_whole_pool as open_whole_pool
 from .recipe import AugmentOption as AugmentOption
 from .recipe import BatchSizeOption as BatchSizeOption
 from .recipe import EpochsOption as EpochsOption
@@ -27,6 +25,7 @@ from .task import TaskOption as TaskOption
 
 if TYPE_CHECKING:
     from ...models.spec import ModelSpec
+    from ...pool import DiskPool, MemoryPool
 
 ModelOption = Annotated[
     str,
@@ -99,3 +98,25 @@ class ModelOptions(BackboneOptions):
     def spec(self) -> ModelSpec:
         """Return what to train."""
         return self.spec_of(self.model, self.weights)
+
+
+def open_pool(manifest: Path, sources: list[str]) -> DiskPool:
+    """Return a pool, for images that are asked for once or in large stretches.
+
+    Raises:
+        PipelineError, Misuse: if the manifest or a source cannot be opened.
+    """
+    from ...pool import open_pool
+
+    return open_pool(manifest, *sources)
+
+
+def open_whole_pool(manifest: Path, sources: list[str]) -> MemoryPool:
+    """Return a pool with the whole manifest in memory.
+
+    Raises:
+        PipelineError, Misuse: if the manifest or a source cannot be opened.
+    """
+    from ...pool import open_pool
+
+    return open_pool(manifest, *sources, in_memory=True)

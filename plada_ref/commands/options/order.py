@@ -144,10 +144,10 @@ def make_permutation(
     """
     from ...order import in_key_order
     from ...order.semantic import semantic_permutation
-    from ...pool import LocalPool
+    from ...pool import MemoryPool
 
     return semantic_permutation(
-        LocalPool(in_key_order(manifest), source),
+        MemoryPool(in_key_order(manifest), source),
         how,
         scratch=features or _scratch(out),
         compute=compute,

@@ -11,7 +11,7 @@ import typer
 from .group import OptionGroup
 
 if TYPE_CHECKING:
-    from ...pool import LocalPool, StoredPool
+    from ...pool import DiskPool, MemoryPool
 
 ManifestOption = Annotated[
     Path,
@@ -42,40 +42,22 @@ class PoolOptions(OptionGroup):
     manifest: ManifestOption
     pool: PoolOption
 
-    def open(self) -> StoredPool:
+    def open(self) -> DiskPool:
         """Return the pool, for images that are asked for once or in large stretches.
 
         Raises:
             PipelineError, Misuse: if the manifest or a source cannot be opened.
         """
-        return open_pool(self.manifest, self.pool)
+        from ...pool import open_pool
 
-    def open_whole(self) -> LocalPool:
+        return open_pool(self.manifest, *self.pool)
+
+    def open_whole(self) -> MemoryPool:
         """Return the pool with the whole manifest in memory.
 
         Raises:
             PipelineError, Misuse: if the manifest or a source cannot be opened.
         """
-        return open_whole_pool(self.manifest, self.pool)
+        from ...pool import open_pool
 
-
-def open_pool(manifest: Path, sources: list[str]) -> StoredPool:
-    """Return a pool, for images that are asked for once or in large stretches.
-
-    Raises:
-        PipelineError, Misuse: if the manifest or a source cannot be opened.
-    """
-    from ...pool import ManifestFile, StoredPool, open_source
-
-    return StoredPool(ManifestFile(manifest), open_source(sources))
-
-
-def open_whole_pool(manifest: Path, sources: list[str]) -> LocalPool:
-    """Return a pool with the whole manifest in memory.
-
-    Raises:
-        PipelineError, Misuse: if the manifest or a source cannot be opened.
-    """
-    from ...pool import LocalPool, Manifest, open_source
-
-    return LocalPool(Manifest.read(manifest), open_source(sources))
+        return open_pool(self.manifest, *self.pool, in_memory=True)

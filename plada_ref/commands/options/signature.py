@@ -80,8 +80,8 @@ def load_required(
     """
     if not signed_by:
         return load(payload, limits=limits)
-    from pladafmt.signature import require
+    from pladafmt.signature import verify
 
     keys = public_keys(signed_by, for_=f"{for_} --require-signed-by")
     # Read once: what is used is what was checked, whatever happens to the file meanwhile.
-    return require(payload.read_bytes(), list(keys), limits=limits)
+    return verify(payload.read_bytes(), list(keys), limits=limits)

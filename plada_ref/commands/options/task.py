@@ -43,7 +43,7 @@ class TaskOptions(OptionGroup):
         Raises:
             PipelineError, Misuse: if they cannot be found or read.
         """
-        from ...tasks.task import load_task
+        from ...tasks.load import load_task
 
         return load_task(self.task, split, download=self.download)
 
