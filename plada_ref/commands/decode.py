@@ -22,7 +22,6 @@ from .options.payload import ReceivedOptions
 @command
 def decode(
     *,
-    received: ReceivedOptions,
     manifest: Annotated[
         Path | None,
         typer.Option(help="The pool's manifest; turns positions into the keys of images."),
@@ -30,6 +29,7 @@ def decode(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Write a CSV file instead of printing.")
     ] = None,
+    received: ReceivedOptions,
     as_json: AsJson = False,
 ) -> None:
     """Print which images a payload keeps and the class of each.

@@ -74,11 +74,11 @@ class EvaluationOptions(OptionGroup):
 @resumes
 def train(
     *,
-    received: ReceivedOptions,
     local: CachedPoolOptions,
     training: TrainingOptions,
     out: Annotated[Path, typer.Option("--out", "-o", help="Where to write the student.")],
     test: EvaluationOptions,
+    received: ReceivedOptions,
     machine: ComputeOptions,
     as_json: AsJson = False,
 ) -> None:
