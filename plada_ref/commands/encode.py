@@ -37,7 +37,7 @@ class BlockOptions(EncodingOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class ContentOptions(OptionGroup):
-    """What goes into a file beside positions and labels."""
+    """What goes into a file in addition to positions and labels."""
 
     unnamed: Annotated[
         bool, typer.Option("--unnamed", help="Leave the class names out; they cost bytes.")

@@ -30,7 +30,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-BEGINS_ANEW = "no file was left half written, and the same command begins anew"
+STARTS_OVER = "no file was left half written, and the same command starts over"
 GOES_ON = "the same command goes on where it stopped"
 
 
@@ -68,7 +68,7 @@ def command(function: Callable[..., R]) -> Callable[..., R]:
 
 def _sentence(exc: BaseException, resumable: bool) -> str:
     if isinstance(exc, KeyboardInterrupt):
-        return f"interrupted; {GOES_ON if resumable else BEGINS_ANEW}"
+        return f"interrupted; {GOES_ON if resumable else STARTS_OVER}"
     if isinstance(exc, OSError) and exc.strerror:
         return f"{exc.filename}: {exc.strerror}" if exc.filename is not None else exc.strerror
     return str(exc)

@@ -58,7 +58,7 @@ def label(
     the table is the same. Nothing here is random; --seed is accepted and changes nothing.
 
     With --engine ray the pass runs on a cluster, each of whose nodes sees the pool's images under
-    the same path or URL. --workers is then the number beside each actor, 0 by default.
+    the same path or URL. --workers is then the number for each actor, 0 by default.
 
     Example: `plada label teacher.safetensors -m pool.parquet --pool 'shards/*.tar' -o
     scores.parquet`

@@ -71,7 +71,7 @@ def order(
     sources: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Where the pool's images lie, as for plada pool index. Not with --apply.",
+            help="Where the pool's images are, as for plada pool index. Not with --apply.",
             show_default=False,
         ),
     ] = None,
@@ -80,11 +80,11 @@ def order(
     machine: BatchedComputeOptions,
     as_json: AsJson = False,
 ) -> None:
-    """Put a pool in semantic order: images that look alike stand together.
+    """Put a pool in semantic order: images that look alike get positions near each other.
 
     The order is part of the pool's identity: the new manifest has a new pool id, and payloads are
     made for one or the other. Payloads for a pool in semantic order are smaller, since kept images
-    and equal labels stand together. Clients do not compute the order again (floats differ between
+    and equal labels come in runs. Clients do not compute the order again (floats differ between
     machines); they get the manifest, or the permutation.
 
     An interrupted run goes on where it stopped when it is called again.
@@ -108,7 +108,7 @@ def order(
         prepare("plada pool order")
         semantic.settings()  # Refuses what cannot be made before anything is opened.
         if not sources:
-            raise Misuse("Say where the pool's images lie, or give a permutation with --apply.")
+            raise Misuse("Say where the pool's images are, or give a permutation with --apply.")
         from ..labelling.scores import ScoreTable
         from ..order import worth
         from ..pool import Manifest, open_source

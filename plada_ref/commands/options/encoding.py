@@ -55,5 +55,5 @@ def read_metadata(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise Misuse(f"{path} is not a JSON file: {error}.") from error
     if not isinstance(value, dict):
-        raise Misuse(f'{path} holds no JSON object; metadata is one, such as {{"licence": ...}}.')
+        raise Misuse(f'{path} does not hold a JSON object, such as {{"licence": ...}}.')
     return value

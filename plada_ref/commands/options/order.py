@@ -84,8 +84,8 @@ class OrderOptions(OptionGroup):
             "--features",
             metavar="DIR",
             help="Semantic order: keep the features in this folder, for another order. By default "
-            "they lie beside the manifest until it is written, so that an interrupted run can go "
-            "on.",
+            "they are kept next to the manifest until it is written, so that an interrupted run "
+            "can go on.",
         ),
     ] = None
     seed: Seed = 0
@@ -126,8 +126,8 @@ class OrderOptions(OptionGroup):
         Args:
             manifest: of the pool in any order.
             source: the pool's images.
-            out: the manifest to be written; unless ``--features`` names a folder, features lie
-                beside it until `forget_features` removes them.
+            out: the manifest to be written; unless ``--features`` names a folder, features are
+                kept next to it until `forget_features` removes them.
             compute: what the features are computed on.
             engine: what computes the features; this process when None.
 
@@ -161,7 +161,7 @@ def prepare(name: str) -> None:
 
 
 def forget_features(out: Path) -> None:
-    """Remove the features that lay beside a manifest, which is written now."""
+    """Remove the features that were kept next to a manifest until it was written."""
     shutil.rmtree(_scratch(out), ignore_errors=True)
 
 

@@ -1,46 +1,39 @@
-"""Options that name a payload, and what is accepted of it."""
+"""Options of a command that uses a payload from somebody else."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pladafmt import Limits, Payload
+from pladafmt import Payload, load
 
 from .common import LimitOptions, PayloadFile, limits_from
 from .group import OptionGroup
-from .signature import SignedByOption, load_required
+from .signature import SignedByOption, public_keys
 
 
 @dataclass(frozen=True, kw_only=True)
 class PayloadOptions(OptionGroup):
-    """A payload's file and the limits on what it may ask for."""
+    """A payload's file, what it may cost to read, and who must have signed it."""
 
     payload: PayloadFile
     limit: LimitOptions = None
-
-    def limits(self) -> Limits:
-        """Return the limits.
-
-        Raises:
-            Misuse: if ``--limit`` cannot be understood.
-        """
-        return limits_from(self.limit)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReceivedOptions(PayloadOptions):
-    """A payload from somebody else, who may have to be one of these signers."""
-
     require_signed_by: SignedByOption = None
 
     def load(self, *, for_: str) -> Payload:
-        """Return the payload.
+        """Return the payload, which must be signed by one of the given keys if there is any.
 
         Args:
             for_: the command that needs it, such as ``"plada decode"``.
 
         Raises:
             PladaError: if the file is refused: `Untrusted` if it is valid but not signed so.
-            Misuse, OSError: if a limit cannot be understood, or a key or the file be read.
+            Misuse, OSError: if a limit cannot be understood, or a key or the file cannot be read.
         """
-        return load_required(self.payload, self.require_signed_by, limits=self.limits(), for_=for_)
+        limits = limits_from(self.limit)
+        if not self.require_signed_by:
+            return load(self.payload, limits=limits)
+        from pladafmt.signature import verify
+
+        keys = public_keys(self.require_signed_by, for_=f"{for_} --require-signed-by")
+        # Read once: what is used is what was checked, whatever happens to the file meanwhile.
+        return verify(self.payload.read_bytes(), list(keys), limits=limits)

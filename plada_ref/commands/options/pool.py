@@ -1,4 +1,4 @@
-"""Options that name a pool: its manifest, and where its images lie."""
+"""Options that name a pool: its manifest, and where its images are."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PoolOption = Annotated[
     typer.Option(
         "--pool",
         metavar="SOURCE",
-        help="Where the pool's images lie: an image folder, .tar shards or .parquet files; a path, "
+        help="Where the pool's images are: an image folder, .tar shards or .parquet files; a path, "
         "a quoted glob or a URL. May be repeated.",
         show_default=False,
     ),
