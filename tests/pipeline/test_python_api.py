@@ -154,8 +154,8 @@ def test_a_model_is_a_plain_module(
     some = digits_test.rows(np.arange(50), "some")
     assert (said == plada_ref.predict(teacher, some.images, compute=ALONE)).all()
     assert model.classes == [str(digit) for digit in range(10)]
-    script = torch.jit.trace(model, model.preparation.batch(pixels[:2]))  # type: ignore[no-untyped-call]
-    assert script(model.preparation.batch(pixels)).shape == (50, 10)
+    parameters = [name for name, value in model.named_parameters() if value.requires_grad]
+    assert len(parameters) > 10, "it can be trained further"
 
 
 def test_a_library_caller_needs_no_compute(digits: plada_ref.Task, capfd: Any) -> None:
