@@ -25,6 +25,7 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 
 format: install
 	$(BIN)/ruff check --fix .
@@ -32,7 +33,7 @@ format: install
 
 # What is generated from the specification's text, in the order in which each needs the one before.
 spec: install
-	$(BIN)/python -m pladafmt.tables spec/plada-1.md
+	$(BIN)/python -m plada_conformance.tables spec/plada-1.md
 	$(BIN)/python -m plada_conformance.requirements spec
 	$(BIN)/python -m plada_conformance.programs spec/plada-1.md
 

@@ -21,7 +21,7 @@ from plada_ref.compute.context import Compute
 from plada_ref.features.backbone import Backbone
 from plada_ref.features.cache import FeatureCache
 from plada_ref.output import Output
-from plada_ref.pool import LocalPool, Manifest, open_source
+from plada_ref.pool import Manifest, MemoryPool, open_source
 
 from .accuracy.grid import measure
 from .accuracy.rows import Rows
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     seeds = options.seeds[:1] if options.quick else options.seeds
     compute = Compute(torch.device("cpu"), progress=Output(as_json=True))
     rows = Rows(options.results)
-    pool = LocalPool(Manifest.read(options.manifest), open_source(options.pool))
+    pool = MemoryPool(Manifest.read(options.manifest), open_source(options.pool))
     for name, source in options.task:
         spec = spec_for(name, options.weights)
         backbone = Backbone.of(spec, compute)

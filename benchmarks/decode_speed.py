@@ -24,7 +24,7 @@ import numpy as np
 import zstandard
 
 from pladafmt import Payload, PoolRef, dumps, loads
-from pladafmt.loops import paths
+from pladafmt.loops import backend
 
 from . import serialised, simulated
 from .scored_pool import Kept
@@ -70,11 +70,11 @@ def measure(*, rounds: int, plain_rounds: int, seed: int) -> dict[str, Any]:
     auto, dense = dumps(payload), dumps(payload, dense=True)
     rival, rival_size = _rival(kept)
     decoders = {"Roaring + Zstd-19": rival, "auto": lambda: loads(auto)}
-    if paths.compiled() is not None:
+    if backend.compiled() is not None:
         decoders["dense, compiled"] = lambda: loads(dense)
     taken = _time(decoders, rounds)
 
-    with _only(paths.PLAIN):
+    with _only(backend.PLAIN):
         taken |= _time({"dense, plain": lambda: loads(dense)}, plain_rounds)
     assert np.array_equal(loads(dense).positions, kept.positions.astype(np.uint64))
     base = taken["Roaring + Zstd-19"]
@@ -93,9 +93,9 @@ def measure(*, rounds: int, plain_rounds: int, seed: int) -> dict[str, Any]:
 
 
 @contextmanager
-def _only(path: paths.Path) -> Iterator[None]:
-    """Have the dense encoding run on `path` alone."""
-    with patch("pladafmt.dense.best", lambda count: path):
+def _only(only: backend.Backend) -> Iterator[None]:
+    """Have the dense encoding run on this backend alone."""
+    with patch("pladafmt.blocks.dense.best", lambda count: only):
         yield
 
 

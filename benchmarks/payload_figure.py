@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
 from . import own
-
-if TYPE_CHECKING:
-    from .payload_size import Result
+from .payload_result import Result
 
 WORTH_DRAWING = 2.0
 """Encodings of more than this multiple of the paper's bytes would squeeze the others together."""

@@ -13,142 +13,20 @@ same images.
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
-import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
 
 import numpy as np
 
 from . import own, simulated
+from .payload_result import RANDOM, SEMANTIC, Result, Row, arranged_name
 from .rivals import RIVALS, YARDSTICK, LeftOut
 from .scored_pool import Kept, ScoredPool, read
 
 RATES = (0.001, 0.01, 0.05, 0.1)
 REAL_RATES = (0.01, 0.05, 0.1, 0.25)
-
-KEY = "key order"
-RANDOM = "random order"
-SEMANTIC = "semantic order"
-
-
-@dataclass(frozen=True)
-class Row:
-    """The sizes of one set of kept images.
-
-    Attributes:
-        pool: what the pool and task are called.
-        rate: keep rate.
-        kept: K.
-        pool_size: N.
-        classes: C.
-        sizes: bytes of positions and labels by encoding; no rival has a container.
-        parts: for our own files, bytes by owner.
-        container: for our own files, bytes beside the streams: preamble, head, checksums, end.
-    """
-
-    pool: str
-    rate: float
-    kept: int
-    pool_size: int
-    classes: int
-    sizes: dict[str, int]
-    parts: dict[str, dict[str, int]] = field(default_factory=dict)
-    container: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def yardstick(self) -> int:
-        """The better of the paper's Zstd-19 encodings, in bytes."""
-        return min(self.sizes[name] for name in YARDSTICK)
-
-    def ratio(self, encoding: str) -> float:
-        """Return the size of an encoding over the yardstick."""
-        return self.sizes[encoding] / self.yardstick
-
-
-@dataclass
-class Result:
-    """Everything that was measured.
-
-    Attributes:
-        rows: one for each pool and rate.
-        notes: what was left out, and why.
-        seed: of the simulated pools, or None.
-    """
-
-    rows: list[Row]
-    notes: list[str]
-    seed: int | None
-
-    @property
-    def encodings(self) -> list[str]:
-        """What was measured on every row, rivals first."""
-        names = [*RIVALS, *own.FORMS]
-        return [name for name in names if all(name in row.sizes for row in self.rows)]
-
-    @property
-    def rates(self) -> list[float]:
-        """The keep rates, in the order of measuring."""
-        return list(dict.fromkeys(row.rate for row in self.rows))
-
-    def mean_ratio(self, encoding: str, rate: float) -> float:
-        """Return the geometric mean of an encoding's ratios over the pools, at one rate."""
-        logs = [math.log(row.ratio(encoding)) for row in self.rows if row.rate == rate]
-        return _geometric(logs)
-
-    def across_orders(self) -> dict[str, float]:
-        """Return our dense sizes in one order over the yardstick's in another.
-
-        Geometric means over the keep rates, one for each pair of orders that was measured.
-        """
-        rows = {(row.pool, row.rate): row for row in self.rows}
-        means: dict[str, float] = {}
-        for pool, ours, base in itertools.product(
-            {pool for pool, _ in rows}, (KEY, SEMANTIC, RANDOM), (KEY, RANDOM)
-        ):
-            pairs = [
-                (rows.get((_arranged(pool, ours), rate)), rows.get((_arranged(pool, base), rate)))
-                for rate in self.rates
-            ]
-            logs = [
-                math.log(mine.sizes[own.DENSE] / theirs.yardstick)
-                for mine, theirs in pairs
-                if mine is not None and theirs is not None
-            ]
-            arranged = (_arranged(pool, RANDOM), self.rates[0]) in rows
-            if arranged and len(logs) == len(self.rates):
-                means[f"{pool}: dense, {ours} / {base}"] = round(_geometric(logs), 4)
-        return means
-
-    def as_json(self) -> dict[str, Any]:
-        """Return everything as a JSON object."""
-        return {
-            "benchmark": "payload_size",
-            "unit": "bytes",
-            "seed": self.seed,
-            "rows": [
-                {**asdict(row), "ratios": {name: round(row.ratio(name), 4) for name in row.sizes}}
-                for row in self.rows
-            ],
-            "mean_ratios": {
-                str(rate): {name: round(self.mean_ratio(name, rate), 4) for name in self.encodings}
-                for rate in self.rates
-            },
-            "across_orders": self.across_orders(),
-            "notes": self.notes,
-        }
-
-
-def _arranged(pool: str, order: str) -> str:
-    return pool if order == KEY else f"{pool}, {order}"
-
-
-def _geometric(logs: Sequence[float]) -> float:
-    return math.exp(sum(logs) / len(logs))
 
 
 def measure(
@@ -238,7 +116,8 @@ def _pools(scores: Sequence[str] | None, order: str | None, seed: int) -> Iterat
     for pool in map(read, scores):
         yield pool
         yield pool.arranged(
-            np.random.default_rng(seed).permutation(len(pool.labels)), _arranged(pool.name, RANDOM)
+            np.random.default_rng(seed).permutation(len(pool.labels)),
+            arranged_name(pool.name, RANDOM),
         )
         if order is not None:
             # Imported here: only this branch needs the extra `ref`.
@@ -246,7 +125,7 @@ def _pools(scores: Sequence[str] | None, order: str | None, seed: int) -> Iterat
             from plada_ref.order.places import permutation_of
 
             places = Permutation.read(order, images=len(pool.labels)).places
-            yield pool.arranged(permutation_of(places), _arranged(pool.name, SEMANTIC))
+            yield pool.arranged(permutation_of(places), arranged_name(pool.name, SEMANTIC))
 
 
 def _keep_rate(text: str) -> float:

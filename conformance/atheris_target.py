@@ -6,14 +6,14 @@ Needs ``pip install 'plada[fuzz]'``. Options and folders are libFuzzer's::
 
 The first folder, `plada-corpus` if none is named, is where inputs go that reach something new; if
 it is empty, the valid vectors go there first. The run stops at the first input on which pladafmt
-raises anything but a `PladaError` or says something else than the plain decoder, and leaves it in
+raises anything but a `PladaError` or disagrees with the plain decoder, and leaves it in
 a file ``crash-...``; to see it again::
 
     python -m plada_conformance.atheris_target crash-...
 
-A third of the mutants have one of the changes of `plada_conformance.mutate` instead of libFuzzer's.
-Half of the others have their checksums made right, and half of all what HEAD says of the rest: no
-search guided by coverage guesses a CRC.
+A third of the mutants have one of the changes of `plada_conformance.fuzz.mutate` instead of
+libFuzzer's. Half of the others have their checksums made right, and half of all what HEAD says of
+the rest: no search guided by coverage guesses a CRC.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def _instrumented() -> Any:
 
 def _mutator(atheris: Any) -> Callable[[bytes, int, int], bytes]:
     """Return libFuzzer's mutator with repairs behind it."""
-    from .mutate import change, repaired
-    from .sheet import take_apart
+    from .fuzz.mutate import change, repaired
+    from .fuzz.sheet import take_apart
 
     def mutate(data: bytes, max_size: int, seed: int) -> bytes:
         random = Random(seed)
@@ -60,7 +60,7 @@ def _mutator(atheris: Any) -> Callable[[bytes, int, int], bytes]:
 
 def _target() -> Callable[[bytes], None]:
     """Return the function that reads one input both ways."""
-    from .fuzz import LIBRARY, PLAIN, read_library, read_plain
+    from .fuzz.readers import LIBRARY, PLAIN, read_library, read_plain
     from .vector import LIMITS
 
     limits = {**LIMITS, "kept": SLOW_IMAGES}

@@ -1,4 +1,4 @@
-"""Valid files and damaged copies of them, made anew for each run.
+"""Valid files and damaged copies of them, made afresh for each run.
 
 They are in no list that a client could know by heart. A client that says the same of a good file
 and of its damaged copy has not looked, and is not scored.

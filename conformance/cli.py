@@ -120,7 +120,7 @@ def _read_ids(path: Path) -> frozenset[str]:
     found = frozenset(line.strip() for line in lines if line.strip() and line[0] != "#")
     unknown = sorted(found - {vector.id for vector in vectors()})
     if unknown:
-        raise _stop(f"{path} names {unknown[0]!r}, which is no vector.", 2)
+        raise _stop(f"{path} names {unknown[0]!r}, which is not a vector.", 2)
     return found
 
 
@@ -149,7 +149,7 @@ def certify(
             raise KeyError("report")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _stop(
-            f"{report} is no report of plada-conformance run --json: {error}.", 2
+            f"{report} is not a report of plada-conformance run --json: {error}.", 2
         ) from error
     _certify(found, out, date)
 
@@ -197,13 +197,14 @@ def fuzz_command(
 
     Example: `plada-conformance fuzz --count 50000 --seed 7 -- node client.js`
     """
-    from . import fuzz as fuzzing
+    from .fuzz.run import fuzz as run_fuzzer
+    from .fuzz.tally import table, write_findings
 
     def progress(done: int) -> None:
         typer.echo(f"{done} of {count}", err=True)
 
     try:
-        tally = fuzzing.fuzz(
+        tally = run_fuzzer(
             seed,
             count,
             command=command or (),
@@ -214,10 +215,10 @@ def fuzz_command(
     except NotScored as error:
         raise _stop(str(error), 2) from error
     try:
-        written = fuzzing.write_findings(tally, out)
+        written = write_findings(tally, out)
     except OSError as error:
         raise _stop(f"Cannot write to {out}: {error}.", 2) from error
-    typer.echo(fuzzing.table(tally))
+    typer.echo(table(tally))
     for path in written:
         typer.echo(f"Written: {path}")
     if as_json:

@@ -14,7 +14,7 @@ _MANIFEST = "It is about a manifest, which is no .plada file; shown by tests/poo
 
 UNTESTABLE = {
     "PLADA-POOL-004": "It is about images that a client loads, not about a file; shown by "
-    "tests/pool/test_local_pool.py, which changes a byte of an image.",
+    "tests/pool/test_memory_pool.py, which changes a byte of an image.",
     "PLADA-POOL-005": _MANIFEST,
     "PLADA-POOL-006": _MANIFEST,
     "PLADA-POOL-007": _MANIFEST,

@@ -38,7 +38,7 @@ class Outcome:
         found: what the client answered, in a few words.
         trouble: crash, hang, memory, flood or garbage, or None.
         seconds: time until the answer.
-        memory: largest resident memory meanwhile, in bytes; 0 where it cannot be told.
+        memory: largest resident memory meanwhile, in bytes; 0 where it is not known.
         requirements: what the vector shows.
     """
 
@@ -68,7 +68,7 @@ class Expected:
 
     @property
     def words(self) -> str:
-        """It in a few words."""
+        """The expectation in a few words."""
         return "valid" if self.verdict == "valid" else f"{self.verdict} ({self.code})"
 
 

@@ -1,8 +1,8 @@
 """A plain decoder of `.plada` files: the specification, section by section, as one program.
 
-It is written to be read beside `spec/plada-1.md` by whoever writes a client, and depends on the
-standard library and `zstandard` alone. The comments name the sections. What a section says only in
-passing, and section 14 puts in order, is checked in that order.
+It is written for whoever writes a client, to be read together with `spec/plada-1.md`, and depends
+on the standard library and `zstandard` alone. The comments name the sections. What a section says
+only in passing, and section 14 puts in order, is checked in that order.
 
     python conformance/plain_decoder.py FILE [--pool DIGESTS.txt] [--limit name=n]
 """

@@ -58,7 +58,7 @@ def _encode(point: _Point) -> bytes:
 
 
 def _decode(encoded: bytes) -> _Point | None:
-    """Return the point of an encoding (section 5.1.3), or None if it is no canonical one."""
+    """Return the point of an encoding (section 5.1.3), or None if it is not a canonical one."""
     number = int.from_bytes(encoded, "little")
     sign, y = number >> 255, number & (2**255 - 1)
     if y >= _P:
@@ -134,7 +134,7 @@ def answer(
     content = plain_decoder.decode(data, limits=limits or plain_decoder.Limits())
     if content.key_id is None:
         return "unsigned", "signature-missing"
-    # In a valid file SIGN stands just before END, and both have one size.
+    # In a valid file SIGN comes just before END, and both have one size.
     start = len(data) - _END_SIZE - _SIGN_SIZE
     signature = data[start + 10 : start + 74]
     message = b"plada-1-sig\0" + hashlib.sha256(data[:start]).digest()

@@ -54,7 +54,7 @@ class Reply:
         trouble: what went wrong, or None.
         detail: a sentence about it.
         seconds: time until the answer.
-        memory: largest resident memory meanwhile, in bytes; 0 where it cannot be told.
+        memory: largest resident memory meanwhile, in bytes; 0 where it is not known.
         status: exit status, if the client has ended.
     """
 

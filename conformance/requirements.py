@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 FILE = "requirements.json"
-"""Name of the file of requirements, beside the specification and among the vectors."""
+"""Name of the file of requirements, in the specification's folder and in that of the vectors."""
 
 ROLES = ("reader", "writer", "client", "rewriter", "verifier", "salvager", "publisher")
 """The roles of the specification's section 1."""
@@ -34,7 +34,7 @@ class Requirement:
         roles: whom it binds. A sentence about a file binds readers and writers.
         code: error code with which a reader refuses a file that breaks it, or None.
         error_class: class of that code, or None.
-        section: where it stands.
+        section: where it is.
         sentence: its words, in one line, without id and code.
     """
 
@@ -131,7 +131,7 @@ def as_json(requirements: list[Requirement]) -> str:
 
 
 def with_index(text: str) -> str:
-    """Return the specification with its index made anew."""
+    """Return the specification with its index replaced."""
     table = index(extract(text))
     return _INDEX.sub(lambda match: match[1] + table + match[2], text)
 

@@ -79,7 +79,7 @@ def _register(
         name = function.__name__
         sentence = " ".join((function.__doc__ or "").split())
         if not sentence or name in REGISTRY:
-            raise ValueError(f"the generator {name} lacks a sentence, or stands twice")
+            raise ValueError(f"the generator {name} lacks a sentence, or is registered twice")
         where = area or function.__module__.rpartition(".")[2].removesuffix("_")
         REGISTRY[name] = Vector(name, kind, where, role, code, requirements, sentence, function)
         if kind != "valid" and twin and code is not None:
@@ -129,7 +129,7 @@ def limit(
 
 
 def sidecar(vector: Vector, case: Case, made: Made, classes: dict[str, str]) -> str:
-    """Return the JSON text beside a vector's file.
+    """Return the JSON text of a vector's sidecar.
 
     Args:
         vector: the vector.

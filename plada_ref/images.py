@@ -1,4 +1,4 @@
-"""What the pipeline asks of images: they have a number, and one opens by its number."""
+"""Images as the pipeline sees them: a numbered set, or a pool that is opened by position."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pladafmt import PoolRef
 
 
 class ImageSet(Protocol):
-    """Images numbered 0..n-1. Worker processes get a pickled copy."""
+    """Images numbered 0..n-1. It can be pickled, for worker processes."""
 
     def __len__(self) -> int: ...
 
     def open_image(self, position: int, /) -> Image.Image:
-        """The decoded image of this number.
+        """Decode the image with this number.
 
         Raises:
             PipelineError: if it cannot be read.
@@ -27,7 +27,7 @@ class ImageSet(Protocol):
 
 
 class ImagePool(Protocol):
-    """A pool's images by position, such as `plada_ref.pool.StoredPool`."""
+    """A pool's images by position, such as `plada_ref.pool.DiskPool`."""
 
     def __len__(self) -> int: ...
 
@@ -45,7 +45,7 @@ class ImagePool(Protocol):
         ...
 
     def only(self, positions: npt.ArrayLike, /) -> ImageSet:
-        """The images at some pool positions, ascending, ready to be opened by these positions.
+        """Prepare the images at some pool positions, ascending, to be opened by these positions.
 
         Raises:
             PipelineError: if the pool cannot be read.
@@ -54,7 +54,7 @@ class ImagePool(Protocol):
 
 
 class ImageRows:
-    """Some images of a set, numbered anew in the order of `rows`."""
+    """Some images of a set, renumbered in the order of `rows`."""
 
     def __init__(self, images: ImageSet, rows: npt.NDArray[np.int64]) -> None:
         self.images = images
@@ -64,15 +64,16 @@ class ImageRows:
         return len(self.rows)
 
     def open_image(self, position: int, /) -> Image.Image:
-        """The image of the row at `position`."""
+        """Decode the image of row `rows[position]`."""
         return self.images.open_image(int(self.rows[position]))
 
 
 class ImageArrays:
-    """Images that are in memory already: an array (n, height, width) or (n, height, width, 3).
+    """Images in memory.
 
     Args:
-        arrays: uint8, grey or RGB.
+        arrays: uint8; shape (n, height, width) for grey, (n, height, width, 3) for RGB, or a
+            sequence of n such images of any size.
     """
 
     def __init__(self, arrays: npt.NDArray[np.uint8] | Sequence[npt.NDArray[np.uint8]]) -> None:
@@ -82,5 +83,5 @@ class ImageArrays:
         return len(self.arrays)
 
     def open_image(self, position: int, /) -> Image.Image:
-        """The image, grey or RGB."""
+        """Return the image with this number, grey or RGB."""
         return Image.fromarray(self.arrays[position])

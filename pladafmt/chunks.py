@@ -99,7 +99,7 @@ def write(kind: int, body: bytes, head_crc: int = 0) -> bytes:
 class Order:
     """The order of chunks: HEAD, CLASSES, META, BLOCK..., SIGN, END.
 
-    Other ancillary ones stand in between, but not after SIGN.
+    Other ancillary chunks may come in between, but not after SIGN.
     """
 
     RANK: ClassVar = {
@@ -117,7 +117,7 @@ class Order:
         self._signed = False
 
     def check(self, header: Header) -> None:
-        """Refuse a chunk that may not stand here; called for each chunk in turn."""
+        """Refuse a chunk that may not come here; called for each chunk in turn."""
         if self._rank < 0 and header.type != layout.HEAD:
             raise Malformed(
                 "head-missing",
@@ -144,7 +144,7 @@ class Order:
             raise Malformed(
                 "signature-place",
                 f"A {header.name} chunk follows the SIGN chunk, so no signature covers it; only "
-                "END may stand there.",
+                "END may follow it.",
                 offset=header.offset,
                 field=header.name,
             )
@@ -153,7 +153,7 @@ class Order:
         if rank < self._rank:
             raise Noncanonical(
                 "chunk-order",
-                f"A {header.name} chunk stands too late; the order is HEAD, CLASSES, META, "
+                f"A {header.name} chunk comes too late; the order is HEAD, CLASSES, META, "
                 "BLOCKs, SIGN, END.",
                 offset=header.offset,
                 field=header.name,

@@ -59,7 +59,7 @@ def decode(
 
 
 def _cut(text: Text, lengths: bytes, wanted: int) -> list[Text] | None:
-    """The `wanted` pieces of `text`, each behind its length; None if they do not fill it."""
+    """Return the `wanted` pieces of `text`, each behind its length; None if they do not fill it."""
     pieces = []
     end, size = 0, len(lengths)
     for _ in range(wanted):

@@ -15,7 +15,7 @@ from .weights import WeightScale
 
 TAG = b"plada-1-content\0"
 CHECK_BYTES = 4
-"""How many bytes of the content id stand in HEAD."""
+"""How many bytes of the content id HEAD holds."""
 
 BATCH = 1 << 16
 """Images that are hashed at a time: what is converted for it stays in the processor's cache."""
@@ -79,11 +79,11 @@ class LabelHash:
         self._hash = hashlib.sha256()
 
     def update(self, labels: npt.NDArray[np.uint16]) -> None:
-        """Hash what comes next."""
+        """Hash the labels of the next block, uint16, shape (count,)."""
         _update(self._hash, labels, _LABEL)
 
     def digest(self) -> bytes:
-        """The hash of all labels, 32 bytes."""
+        """Return the hash of all labels so far, 32 bytes."""
         return self._hash.digest()
 
 
@@ -91,7 +91,7 @@ _LABEL = "<u2"
 
 
 def _hashed(values: npt.NDArray[Any] | None, kind: str) -> bytes:
-    """SHA-256 of a column whose values are written as `kind`."""
+    """Return the SHA-256 of a column whose values are written as `kind`."""
     column = hashlib.sha256()
     if values is not None:
         _update(column, values, kind)

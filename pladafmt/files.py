@@ -1,4 +1,4 @@
-"""Files are written whole or not at all."""
+"""Write files whole or not at all."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: str | os.PathLike[str], *, private: bool = False) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; move it there when the block succeeds.
+    """Yield a temporary path in the folder of `path`; move it there when the block succeeds.
 
     The file appears under its final name complete and flushed to disk, or an older file of that
     name stays as it was. After an exception the temporary file is gone. A `private` file can be

@@ -1,8 +1,8 @@
 """The fixed byte layouts of the format, declared once.
 
-Parsing, building and the specification's byte tables (`pladafmt.tables`) all come from these
-declarations. Chunk bodies that are mostly streams (class map, block) declare their leading fields
-here; what follows the fields is described with each stream.
+Parsing, building and the specification's byte tables (`plada_conformance.tables`) all come from
+these declarations. Chunk bodies that are mostly streams (class map, block) declare their leading
+fields here; what follows the fields is described with each stream.
 """
 
 from __future__ import annotations

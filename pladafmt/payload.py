@@ -106,7 +106,7 @@ class Payload:
     def of_checked(cls, **parts: Any) -> Payload:
         """Return a payload of parts that a reader has checked already, in their kept types.
 
-        Checking them again would take a tenth of the time of reading. For `pladafmt.reader` only.
+        Checking them again would take a tenth of the time of reading. For `pladafmt` only.
         """
         payload = object.__new__(cls)
         for name, value in parts.items():

@@ -110,16 +110,17 @@ def validate(source: str | os.PathLike[str] | bytes, *, limits: Limits | None = 
 
 
 def _facts(reader: Reader) -> dict[str, Any]:
-    if reader.head is None:
+    contents = reader.contents
+    if contents is None:
         return {}
     facts: dict[str, Any] = {
-        "pool_id": reader.head.pool.id.hex(),
-        "pool_size": reader.head.pool.size,
-        "kept": reader.head.kept,
-        "classes": reader.head.classes,
-        "features": feature_names(reader.head.features),
-        "blocks": len(reader.blocks),
-        "named": reader.names is not None,
+        "pool_id": contents.head.pool.id.hex(),
+        "pool_size": contents.head.pool.size,
+        "kept": contents.head.kept,
+        "classes": contents.head.classes,
+        "features": feature_names(contents.head.features),
+        "blocks": len(contents.blocks),
+        "named": contents.names is not None,
         "signed_by": reader.signature.key_id.hex() if reader.signature else None,
     }
     if reader.content_id is not None:

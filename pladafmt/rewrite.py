@@ -1,4 +1,4 @@
-"""Rewriting: another file with the same meaning (specification, Rewriting)."""
+"""Write another file with the same meaning (specification, Rewriting)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import chunks, content, layout, varint, writer
-from .block_writer import Encoded
+from .blocks.write import Encoded
 from .errors import Unwritable
 from .limits import Limits
 from .reader import Reader
@@ -37,7 +37,7 @@ class Rewritten:
 
 @dataclass(frozen=True)
 class _Part:
-    """A chunk between HEAD and END, and where it stands among the others."""
+    """A chunk between HEAD and END, and its place among the others."""
 
     name: str
     type: int
@@ -56,7 +56,7 @@ def rewrite(
     drop_metadata: bool = False,
     limits: Limits | None = None,
 ) -> Rewritten:
-    """Return the file in `data`, encoded anew. What it means, and its `content_id`, stay.
+    """Return the file in `data` in another encoding, with the same meaning and `content_id`.
 
     Class map and metadata stay as they are, unless the class map can be made smaller. Unknown
     ancillary chunks stay in their place if they may: those that are not safe to copy only where no
@@ -152,9 +152,10 @@ def _critical(data: bytes) -> list[tuple[int, bytes]]:
 
 def _parts(reader: Reader) -> list[_Part]:
     """Return the chunks between HEAD and END of the file that `reader` has read."""
+    assert reader.contents is not None
     parts = []
     rank, position = 0, 0
-    ends = iter([each.end for each in reader.blocks])
+    ends = iter([each.end for each in reader.contents.blocks])
     for header in _headers(reader.data):
         side = _BEHIND
         if header.type in layout.CHUNK_NAMES:

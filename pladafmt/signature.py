@@ -1,4 +1,4 @@
-"""Signing payloads, and finding out who signed one (specification, section 10).
+"""Sign files, and find out who signed one (specification, section 10).
 
 A signature says that the holder of a private key has signed these bytes. The key that it is
 checked with always comes from the caller, never from the file.
@@ -82,8 +82,8 @@ def sign(data: bytes, private_key: PrivateKey, *, limits: Limits | None = None) 
     data = bytes(data)
     ed25519, _ = need_cryptography()
     reader, _ = _read(data, limits)
-    assert reader.head is not None
-    end = chunks.write(layout.END, b"", reader.head.crc)
+    assert reader.contents is not None
+    end = chunks.write(layout.END, b"", reader.contents.head.crc)
     covered = len(data) - len(end) if reader.signature is None else reader.signature.offset
     signature = ed25519.Ed25519PrivateKey.from_private_bytes(private_key.seed).sign(
         _message(data, covered)
@@ -94,7 +94,7 @@ def sign(data: bytes, private_key: PrivateKey, *, limits: Limits | None = None) 
 def check(
     data: bytes, public_keys: Sequence[PublicKey], *, limits: Limits | None = None
 ) -> Verdict:
-    """Return whether `data`, a valid file, is signed by one of `public_keys`.
+    """Return what is known of who signed `data`, a valid file; see `verify` for a policy.
 
     Args:
         data: the bytes of a `.plada` file.
@@ -108,10 +108,18 @@ def check(
     return _check(bytes(data), public_keys, limits)[0]
 
 
-def require(
+def verify(
     data: bytes, public_keys: Sequence[PublicKey], *, limits: Limits | None = None
 ) -> Payload:
     """Return the payload in `data`, which must be signed by one of `public_keys`.
+
+    It raises rather than returns a verdict, so that a caller cannot forget to look at one; `check`
+    is for a caller who wants to know.
+
+    Args:
+        data: the bytes of a `.plada` file.
+        public_keys: the keys that the caller trusts, any of them; with none, every file is refused.
+        limits: bounds that the file is read with; the specification's defaults when None.
 
     Raises:
         Untrusted: ``signature-missing``, ``signature-key`` or ``signature-bad``, unless the

@@ -1,17 +1,17 @@
-"""Streams: bytes that stand as they are, or as one Zstd frame (specification, section 7)."""
+"""Streams: bytes as they are, or as one Zstd frame (specification, section 7)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from . import zstd
+from . import layout, zstd
 from .errors import Malformed, Noncanonical
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A stream as it stands in a file, before it is decoded.
+    """A stream as it is stored in a file, not yet decoded.
 
     Attributes:
         data: the stored bytes.
@@ -26,7 +26,7 @@ class Stored:
     field: str
 
     def decoded_size(self) -> int:
-        """Return the size after decoding, which nothing has been allocated for yet."""
+        """Return the size after decoding; nothing is allocated for it yet."""
         if not self.compressed:
             return len(self.data)
         size = zstd.content_size(self.data, offset=self.offset, field=self.field)
@@ -38,6 +38,17 @@ class Stored:
                 field=self.field,
             )
         return size
+
+    def require_feature(self, feature: int, features: int) -> None:
+        """Refuse a stream that uses `feature` if it is not among the file's required `features`."""
+        if not features & feature:
+            raise Malformed(
+                "feature-undeclared",
+                f"A stream uses the feature {layout.FEATURE_NAMES[feature]}, which HEAD does not "
+                "require.",
+                offset=self.offset,
+                field=self.field,
+            )
 
     def require_size(self, low: int, high: int) -> None:
         """Refuse a decoded size outside `low` to `high`."""
@@ -60,7 +71,7 @@ class Stored:
 
 @dataclass(frozen=True)
 class Packed:
-    """A stream that a writer has ready."""
+    """A stream that is ready to be written."""
 
     stored: bytes
     compressed: bool

@@ -1,4 +1,4 @@
-"""Large independent pieces of reading and writing, shared out among threads."""
+"""Do large independent pieces of reading and writing in several threads."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def share_out(function: Callable[[Item], Result], items: Iterable[Item]) -> list
         return list(pool.map(function, items))
 
 
-class Beside(Generic[Result]):
-    """Work that begins in a thread of its own at once, while the caller does something else.
+class Background(Generic[Result]):
+    """Start work at once in a thread of its own, while the caller does something else.
 
-    Not `threading.Thread`, which waits until the thread runs: that takes a tenth of a millisecond.
+    `threading.Thread` is not used, as it waits until the thread runs, a tenth of a millisecond.
 
     Args:
         work: what to do; it is done by `result` where there are no threads.
@@ -76,7 +76,7 @@ class Beside(Generic[Result]):
 
 
 def cores() -> int:
-    """The number of cores that this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -11,7 +11,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from . import block_writer, chunks, classmap, content, encodings, head, layout, metadata
+from . import chunks, classmap, content, head, layout, metadata
+from .blocks import encodings, write
 from .errors import LimitExceeded, Unwritable
 from .files import write_whole
 from .limits import Limits
@@ -132,7 +133,7 @@ def encode_blocks(
     block_span: int | None,
     dense: bool,
     limits: Limits,
-) -> list[block_writer.Encoded]:
+) -> list[write.Encoded]:
     """Return the blocks of `payload`; see `dumps` for the settings.
 
     Raises:
@@ -145,8 +146,8 @@ def encode_blocks(
     if block_span is not None and block_span < 1:
         raise Unwritable("block-span", f"A block spans 1 position or more, not {block_span}.")
 
-    def encode(part: slice) -> block_writer.Encoded:
-        return block_writer.encode(
+    def encode(part: slice) -> write.Encoded:
+        return write.encode(
             payload.positions[part],
             payload.labels[part],
             None if codes is None else codes[part],

@@ -11,7 +11,8 @@ import numpy as np
 from plada_ref.features.backbone import Backbone
 from plada_ref.features.target import Target
 from plada_ref.models.spec import ModelSpec
-from plada_ref.tasks.task import Task, hold_out, load_task
+from plada_ref.tasks.load import load_task
+from plada_ref.tasks.task import Task, hold_out
 
 TRAIN, TEST = 8_000, 3_000
 """Images of a task that are used at most, chosen by hash in equal parts of each class."""

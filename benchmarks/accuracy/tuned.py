@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from plada_ref.compute.context import Compute
 from plada_ref.features.cache import FeatureCache
 from plada_ref.features.target import Features
-from plada_ref.pool import LocalPool
+from plada_ref.pool import MemoryPool
 from plada_ref.selection import Size, parse
 from plada_ref.selection.prune import Pruned
 from plada_ref.training.evaluate import evaluate
@@ -28,7 +28,7 @@ STEPS = 100
 def tune(
     seen: Seen,
     features: Features,
-    pool: LocalPool,
+    pool: MemoryPool,
     seed: int,
     budgets: Iterable[int],
     rows: Rows,

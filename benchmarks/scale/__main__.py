@@ -1,4 +1,4 @@
-"""What do the tools take with a pool of 14,197,122 images? Each figure beside its limit.
+"""What do the tools take with a pool of 14,197,122 images? Each figure with its limit.
 
     python -m benchmarks.scale --json
     python -m benchmarks.scale --part prune encode index

@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Claim:
-    """A measured figure beside its limit.
+    """A measured figure with its limit.
 
     Attributes:
         what: what was measured, for people.

@@ -9,8 +9,9 @@ from typing import Any
 
 import zstandard
 
-from pladafmt import Limits, block, chunks, dump, layout, load, loads
-from pladafmt.loops import paths
+from pladafmt import Limits, chunks, dump, layout, load, loads
+from pladafmt.blocks import read as block
+from pladafmt.loops import backend
 from pladafmt.reader import Reader
 from pladafmt.streams import Stored
 
@@ -74,7 +75,7 @@ def _at(part: Part, settings: Settings, rate: float) -> dict[str, Any]:
         )
     limit = ARRAYS * read.value["array_bytes"] + BESIDE
     part.claims.append(Claim(f"decode {what}: peak memory", read.peak / 1e6, limit / 1e6, "MB"))
-    for path in ["numpy", *(["numba"] if paths.compiled() is not None else [])]:
+    for path in ["numpy", *(["numba"] if backend.compiled() is not None else [])]:
         timed = child.run(
             time_decoding, file=file, rounds=3 * settings.rounds, compiled=path == "numba"
         ).value
@@ -118,7 +119,7 @@ def decode(file: str) -> dict[str, Any]:
 def time_decoding(file: str, rounds: int, compiled: bool) -> dict[str, Any]:
     """Time reading in turn with Zstandard alone."""
     if compiled:
-        paths.compiled()
+        backend.compiled()
     data = Path(file).read_bytes()
     streams = [stream for stream in _streams(data) if stream.compressed]
     rival: Callable[[], Any] = partial(_decompress, streams)
@@ -143,13 +144,13 @@ def _streams(data: bytes) -> list[Stored]:
     """The streams of every block of a valid file."""
     reader = Reader(data, Limits())
     reader.read()
-    assert reader.head is not None
+    assert reader.contents is not None
     found: list[Stored] = []
     offset = int(layout.PREAMBLE.sizeof())
     while offset < len(data):
         header = chunks.read_header(data, offset)
         if header.type == layout.BLOCK:
             body = data[header.body : header.end]
-            found += block.read_fields(body, header.body, reader.head).streams
+            found += block.read_fields(body, header.body, reader.contents.head).streams
         offset = header.after
     return found

@@ -88,13 +88,13 @@ class _Ready:
         from plada_ref.compute.batches import PreparedImages
         from plada_ref.models.checkpoint import Checkpoint
         from plada_ref.models.spec import ModelSpec, build
-        from plada_ref.pool import LocalPool, Manifest, open_source
+        from plada_ref.pool import Manifest, MemoryPool, open_source
         from plada_ref.pool.hashing import hash_images
 
         torch.set_num_threads(1)
         source = open_source([shard])
         found = hash_images(source)
-        self.pool = LocalPool(Manifest.of_images(found.keys, found.digests, found.sizes), source)
+        self.pool = MemoryPool(Manifest.of_images(found.keys, found.digests, found.sizes), source)
         spec = ModelSpec(MODEL, None if weights is None else Path(weights), img_size=img_size)
         self.network = build(spec, CLASSES, seed=0).eval()
         self.teacher = Checkpoint(MODEL, CLASSES, spec.preparation(), self.network, {})

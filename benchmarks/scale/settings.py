@@ -1,4 +1,4 @@
-"""What every part is told."""
+"""The settings that every part gets."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 Patch = tuple[str, str]
-"""What stands in the text, exactly once, and what takes its place."""
+"""A piece of the program's text, which must occur exactly once, and its replacement."""
 
 OMITTED = "pass"
 """What takes the place of a check that is left out."""
@@ -51,8 +51,8 @@ class Fault:
             count = text.count(old)
             if count != 1:
                 raise ValueError(
-                    f"{self.name}: {old!r} should stand once in {self.program}.py, "
-                    f"and stands {count} times."
+                    f"{self.name}: {old!r} should occur once in {self.program}.py, "
+                    f"and occurs {count} times."
                 )
             text = text.replace(old, new)
         return text

@@ -94,7 +94,7 @@ FAULTS = (
     Fault(
         "max-stream-of-the-last-block",
         "PLADA-HEAD-008",
-        "Starts its maximum anew with each block.",
+        "Starts its maximum again with each block.",
         (
             (
                 "    # All streams are examined",

@@ -23,7 +23,7 @@ from ..images import ImageSet
 from ..labelling.scores import ScoreTable
 from ..models.checkpoint import Checkpoint
 from ..models.spec import ModelSpec
-from ..pool import LocalPool
+from ..pool import MemoryPool
 from ..runs.folder import RunFolder
 from ..tasks.task import Task
 from ..training.augment import augmentation
@@ -42,7 +42,7 @@ class LabelledPool:
     """
 
     table: ScoreTable
-    pool: LocalPool
+    pool: MemoryPool
 
     def __post_init__(self) -> None:
         if self.table.pool != self.pool.ref:

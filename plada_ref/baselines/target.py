@@ -42,7 +42,7 @@ def stored_size(images: ImageSet, row: int) -> int:
     if isinstance(images, ImageRows):
         return stored_size(images.images, int(images.rows[row]))
     if isinstance(images, StoredImages):
-        url, offset, size = images.places[row]
+        url, offset, size = images.locations[row]
         if offset is not None:
             return size
         fs, path = filesystem(url)

@@ -12,7 +12,7 @@ from ..features.cache import FeatureCache
 from ..images import ImageSet
 from ..models.checkpoint import Checkpoint
 from ..models.spec import ModelSpec
-from ..pool import LocalPool
+from ..pool import MemoryPool
 from ..tasks.task import Task
 from ..training.evaluate import evaluate
 from ..training.learn import teach, train
@@ -38,7 +38,7 @@ class TrainedStudents:
     how: Recipe
     target: Task
     test: Task
-    pool: LocalPool | None
+    pool: MemoryPool | None
     cache: FeatureCache | None
     resume: Path
     compute: Compute

@@ -119,7 +119,7 @@ def transfer(
     from ..selection import parse
     from ..selection.auto import AUTO
     from ..selection.budget import parse_bytes
-    from ..tasks.task import load_task
+    from ..tasks.load import load_task
     from ..training.recipe import recipe
 
     output = Output(as_json=as_json)

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from ..errors import PipelineError
 from ..images import ImageSet
-from .device import default_workers
+from .workers import default_workers
 
 FEW = 512
 """Images that are decoded sooner than worker processes have started."""
@@ -57,7 +57,7 @@ def loaded(
         PipelineError: the error of an item, with its own type and words.
     """
     if workers is None:
-        workers = default_workers() if sum(map(len, batches)) > FEW else 0
+        workers = default_workers(reserved=1) if sum(map(len, batches)) > FEW else 0
     loader = DataLoader(
         _Guarded(dataset),
         batch_sampler=batches,  # type: ignore[arg-type]  # Any iterable with a length will do.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import torch
 
 from ..errors import Misuse
@@ -24,12 +22,3 @@ def find_device(name: str = "auto") -> torch.device:
         reason = str(exc).strip().splitlines()[0]
         raise Misuse(f"--device {name} cannot be used here ({reason}); try cpu.") from exc
     return chosen
-
-
-def default_workers() -> int:
-    """Processes that decode images: one core is left to the model."""
-    return max(1, min(8, len(os.sched_getaffinity(0)) - 1)) if _has_affinity() else 1
-
-
-def _has_affinity() -> bool:
-    return hasattr(os, "sched_getaffinity")

@@ -20,7 +20,7 @@ from timm.layers import norm_act
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from .device import default_workers
+from .workers import default_workers
 
 _TIMEOUT = timedelta(days=1)
 """The other processes wait while the first one reads a large pool or writes its state."""
@@ -122,4 +122,4 @@ def decoders(workers: int | None) -> int | None:
     """Processes that decode for this one, when the computer's cores are shared with others."""
     if workers is not None or not started_by_torchrun():
         return workers
-    return default_workers() // int(os.environ["LOCAL_WORLD_SIZE"])
+    return default_workers(reserved=1) // int(os.environ["LOCAL_WORLD_SIZE"])

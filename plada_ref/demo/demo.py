@@ -24,10 +24,11 @@ from ..labelling.label import label
 from ..labelling.scores import ScoreTable
 from ..models.spec import ModelSpec
 from ..output import Output
-from ..pool import LocalPool, Manifest, index_pool, open_source
+from ..pool import Manifest, MemoryPool, index_pool, open_source
 from ..runs.folder import RunFolder
 from ..runs.records import StudentRecord, TeacherRecord
-from ..tasks.task import hold_out, load_task
+from ..tasks.load import load_task
+from ..tasks.task import hold_out
 from ..training.learn import teach
 from ..training.recipe import Tune, recipe
 from .figure import Point, draw
@@ -217,17 +218,17 @@ def _write_records(
         write_whole(trial.files.record, json.dumps(record.to_json()).encode("utf-8"))
 
 
-def _make_pool(out: Path, settings: Settings, output: Output) -> LocalPool:
+def _make_pool(out: Path, settings: Settings, output: Output) -> MemoryPool:
     shard = out / "pool.tar"
     with output.track("Rendering", settings.pool_size) as advance:
         write_pool(shard, size=settings.pool_size, seed=settings.seed, advance=advance)
     source = open_source([str(shard)])
     with output.track("Indexing", source.size()) as advance:
         index_pool(source, out / "pool.parquet", on_progress=advance)
-    return LocalPool(Manifest.read(out / "pool.parquet"), source)
+    return MemoryPool(Manifest.read(out / "pool.parquet"), source)
 
 
-def _best_images(table: ScoreTable, pool: LocalPool) -> list[list[npt.NDArray[np.uint8]]]:
+def _best_images(table: ScoreTable, pool: MemoryPool) -> list[list[npt.NDArray[np.uint8]]]:
     """For each class the pool images of lowest energy, greyscale, the lowest first."""
     order = np.argsort(table.energy, kind="stable")
     return [

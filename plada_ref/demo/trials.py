@@ -10,7 +10,7 @@ from ..compute.context import Compute
 from ..labelling.scores import ScoreTable
 from ..models.checkpoint import Checkpoint
 from ..models.spec import ModelSpec
-from ..pool import LocalPool
+from ..pool import MemoryPool
 from ..runs.folder import ModelFiles, RunFolder, student_stem
 from ..selection import SafetyNet, Selection, Size
 from ..selection.producer import Producer
@@ -62,7 +62,7 @@ class Bench:
     """
 
     table: ScoreTable
-    pool: LocalPool
+    pool: MemoryPool
     validation: Task
     folder: RunFolder
     student: ModelSpec

@@ -2,7 +2,7 @@
 
 ::
 
-    LocalPool (key order) + backbone -> features -> projected -> clusters -> chained -> places
+    MemoryPool (key order) + backbone -> features -> projected -> clusters -> chained -> places
     places -> Permutation (what a publisher ships) -> Manifest in semantic order
 
 An image's *place* is a number; the order is by place, and by key among images of one place. The

@@ -15,7 +15,7 @@ from ..errors import Misuse
 from ..features.backbone import Backbone, FeatureEngine
 from ..features.cache import FeatureCache
 from ..models.spec import ModelSpec, backbone_digest
-from ..pool import LocalPool
+from ..pool import MemoryPool
 from .chain import chain
 from .folders import folders_of
 from .kmeans import MOST, default_clusters, kmeans
@@ -63,7 +63,7 @@ class Settings:
 
 
 def semantic_permutation(
-    pool: LocalPool,
+    pool: MemoryPool,
     settings: Settings,
     *,
     scratch: Path,

@@ -3,41 +3,39 @@
 ::
 
     source (folders, tar or Parquet shards) -> index_pool -> Manifest
-    Manifest + source -> LocalPool -> verified images by position
-    ManifestFile + source -> StoredPool -> the same for some positions, without the rest in memory
+    Manifest + source -> MemoryPool -> verified images by position
+    ManifestFile + source -> DiskPool -> the same, with some images at a time in memory
 """
 
 from pladafmt.merkle import TreeHasher
 
-from .index import index_pool
-from .local import (
-    BadImage,
-    ChangedImage,
-    LocalPool,
-    MissingImage,
-    StoredPool,
-    UnreadableImage,
-    VerifiedImages,
-)
+from .disk_pool import DiskPool
+from .image_errors import BadImage, ChangedImage, MissingImage, UnreadableImage
+from .index import IndexedPool, index_pool
 from .manifest import Manifest
 from .manifest_file import ManifestFile
+from .memory_pool import MemoryPool
+from .open import open_pool
 from .source import Source, open_source
+from .verified import VerifiedImages
 from .verify import Verdict, verify_all, verify_sample
 
 __all__ = [
     "BadImage",
     "ChangedImage",
-    "LocalPool",
+    "DiskPool",
+    "IndexedPool",
     "Manifest",
     "ManifestFile",
+    "MemoryPool",
     "MissingImage",
     "Source",
-    "StoredPool",
     "TreeHasher",
     "UnreadableImage",
     "Verdict",
     "VerifiedImages",
     "index_pool",
+    "open_pool",
     "open_source",
     "verify_all",
     "verify_sample",

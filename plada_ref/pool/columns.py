@@ -1,4 +1,4 @@
-"""Arrow columns of digests and keys as whole arrays, with few copies."""
+"""Convert Arrow columns of digests and keys to whole arrays and back, with few copies."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import pyarrow as pa
 
 
 def whole(column: pa.ChunkedArray) -> Any:
-    """One array with all values of a column."""
+    """Return all values of a column as one array."""
     combined = column.combine_chunks()
     return combined.chunk(0) if isinstance(combined, pa.ChunkedArray) else combined
 
 
 def digest_rows(array: Any) -> npt.NDArray[np.uint8]:
-    """A fixed-size binary array of n digests as shape (n, 32) uint8, without a copy."""
+    """View a fixed-size binary array of n digests as shape (n, 32) uint8, without a copy."""
     if not len(array):
         return np.empty((0, 32), np.uint8)
     start = 32 * array.offset
@@ -25,13 +25,13 @@ def digest_rows(array: Any) -> npt.NDArray[np.uint8]:
 
 
 def digest_array(rows: npt.NDArray[np.uint8]) -> Any:
-    """Digests of shape (n, 32) uint8 as a fixed-size binary array."""
+    """Convert digests of shape (n, 32) uint8 to a fixed-size binary array."""
     data = pa.py_buffer(np.ascontiguousarray(rows).reshape(-1))
     return pa.Array.from_buffers(pa.binary(32), len(rows), [None, data])
 
 
 class GrowingStrings:
-    """Strings that are collected piece by piece into one Arrow array: only a piece is held twice.
+    """Collects strings piece by piece into one Arrow array; only a piece is held twice.
 
     `pyarrow.concat_arrays` needs all pieces and the result at the same time.
     """
@@ -41,7 +41,7 @@ class GrowingStrings:
         self._ends = np.zeros(1, np.int64)
 
     def extend(self, strings: Any) -> None:
-        """Append the values of a string or large string array; nothing stands for a null.
+        """Append the values of a string or large string array; without any nulls.
 
         Raises:
             pyarrow.ArrowInvalid: if they are not UTF-8, or the array is damaged.
@@ -60,6 +60,6 @@ class GrowingStrings:
         self._ends[count:] = bounds[1:] - bounds[0] + start
 
     def array(self) -> pa.LargeStringArray:
-        """All strings; nothing can be added any more."""
+        """Return all strings; nothing can be added after this."""
         buffers = [None, pa.py_buffer(self._ends), pa.py_buffer(self._data)]
         return pa.Array.from_buffers(pa.large_string(), len(self._ends) - 1, buffers)

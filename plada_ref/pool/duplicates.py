@@ -1,4 +1,4 @@
-"""A key names one image: two of them in one pool are an error that says where both lie."""
+"""Check that no two images of a pool have the same key."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import pyarrow.compute as pc
 from ..errors import PipelineError
 
 
-def refuse_duplicates(keys: pa.LargeStringArray, place: Callable[[int], str]) -> None:
+def refuse_duplicates(keys: pa.LargeStringArray, where: Callable[[int], str]) -> None:
     """Check that `keys`, which are in bytewise order, are unique.
 
     Args:
         keys: sorted keys.
-        place: where the image of a row lies, for the message.
+        where: names the file or folder of a row's image, for the message.
 
     Raises:
-        PipelineError: naming the first key that comes twice, and both places.
+        PipelineError: if a key occurs twice; names the first one and where both images are.
     """
     if len(keys) < 2:
         return
@@ -26,9 +26,9 @@ def refuse_duplicates(keys: pa.LargeStringArray, place: Callable[[int], str]) ->
     first = pc.index(same, True).as_py()
     if first < 0:
         return
-    one, other = place(first), place(first + 1)
-    where = f"twice in {one!r}" if one == other else f"in {one!r} and in {other!r}"
+    one, other = where(first), where(first + 1)
+    stored = f"twice in {one!r}" if one == other else f"in {one!r} and in {other!r}"
     raise PipelineError(
-        f"The key {keys[first].as_py()!r} is stored {where}; a key names one image of a pool, "
+        f"The key {keys[first].as_py()!r} is stored {stored}; a key names one image of a pool, "
         "so leave one of them out or rename it."
     )

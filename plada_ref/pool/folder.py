@@ -1,4 +1,4 @@
-"""An image folder: every image file below a directory, its key the path relative to it."""
+"""Read an image folder: every image file below it, with its relative path as key."""
 
 from __future__ import annotations
 
@@ -13,15 +13,21 @@ import pyarrow as pa
 from ..errors import PipelineError
 from .keys import clean_key, reason_to_skip
 from .location import filesystem, fingerprint
-from .shard import Entry, Run
+from .shard import Entry, Shard
 
-RUN_FILES = 10_000
-"""Files per run: what an interrupted `plada pool index` has to read again at most."""
+SHARD_FILES = 10_000
+"""Files in a shard: the most that an interrupted `plada pool index` has to read again."""
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """An image file: its key, size in bytes, and what changes when the file does."""
+    """An image file.
+
+    Attributes:
+        key: its path relative to the folder.
+        size: in bytes.
+        state: changes when the file does.
+    """
 
     key: str
     size: int
@@ -34,8 +40,8 @@ class Folder:
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def runs(self) -> Iterator[Run]:
-        """Stretches of `RUN_FILES` image files in the order of the walk."""
+    def shards(self) -> Iterator[Shard]:
+        """Yield stretches of `SHARD_FILES` image files, in the order of the walk."""
         skipped: Counter[str] = Counter()
         files: list[File] = []
         number = 0
@@ -44,20 +50,20 @@ class Folder:
                 skipped[found] += 1
                 continue
             files.append(found)
-            if len(files) == RUN_FILES:
-                yield self._run(number, files, skipped)
+            if len(files) == SHARD_FILES:
+                yield self._shard(number, files, skipped)
                 number, files, skipped = number + 1, [], Counter()
-        yield self._run(number, files, skipped)
+        yield self._shard(number, files, skipped)
 
     def prepare(self) -> None:
-        """Nothing to build: a key is a path."""
+        """Do nothing: a key is a path."""
 
     def only(self, keys: pa.LargeStringArray) -> Folder:
-        """The folder itself."""
+        """Return the folder itself."""
         return self
 
     def read(self, key: str) -> bytes:
-        """The bytes of one file, straight from the file system."""
+        """Read one file."""
         if key not in self:
             raise KeyError(key)
         fs, base = filesystem(self.url)
@@ -71,9 +77,9 @@ class Folder:
         fs, base = filesystem(self.url)
         return bool(fs.isfile(_join(base, key)))
 
-    def _run(self, number: int, files: list[File], skipped: Counter[str]) -> Run:
-        return Run(
-            name=f"{self.url} (files from {number * RUN_FILES})",
+    def _shard(self, number: int, files: list[File], skipped: Counter[str]) -> Shard:
+        return Shard(
+            name=f"{self.url} (files from {number * SHARD_FILES})",
             fingerprint=fingerprint(sorted(skipped.items()), *files),
             size=sum(file.size for file in files),
             entries=partial(_entries, self.url, [file.key for file in files]),
@@ -81,7 +87,7 @@ class Folder:
         )
 
     def _walk(self) -> Iterator[File | str]:
-        """Yield image files, and for others the reason to skip; follows no directory links."""
+        """Yield image files, and for others the reason to skip; follow no directory links."""
         fs, base = filesystem(self.url)
         # Not fs.walk: it leaves out folders that it may not list, and images with them.
         waiting = [base]
@@ -91,7 +97,7 @@ class Folder:
             for info in sorted(_list(fs, folder), key=lambda info: str(info["name"])):
                 path = str(info["name"]).rstrip("/")
                 if path == folder.rstrip("/"):
-                    continue  # Object stores list a folder's own placeholder.
+                    continue  # Object stores list a placeholder for the folder itself.
                 name = path[len(base) :].lstrip("/") if path.startswith(base) else path
                 if info["type"] == "directory":
                     if name.rsplit("/", 1)[-1].startswith("."):

@@ -1,4 +1,4 @@
-"""Hash every image of a source, in pieces that an interrupted run need not repeat."""
+"""Hash every image of a source, shard by shard: after an interruption, finished shards are kept."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..compute.workers import default_workers
 from . import parts
 from .columns import digest_rows, whole
 from .duplicates import refuse_duplicates
 from .parts import SCHEMA, Part
-from .processes import default_workers, in_processes
-from .shard import OnProgress, Run
+from .processes import in_processes
+from .shard import OnProgress, Shard
 from .source import Source
 
 Result = TypeVar("Result")
 
 _SMALL = 256_000_000
-"""Bytes that one process has hashed before others would be of help."""
+"""Bytes that one process hashes before it is worth starting others."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class HashedParts:
     """All images of a source, as tables in a folder.
 
     Attributes:
-        parts: one for each run, in the order of the runs.
+        parts: one for each shard, in the order of the shards.
         skipped: number of files left out, by reason.
     """
 
@@ -60,13 +61,13 @@ class HashedParts:
     skipped: dict[str, int]
 
     def collected(self) -> HashedImages:
-        """All images in memory.
+        """Read all images into memory.
 
         Raises:
-            PipelineError: if a key is stored twice, or a part is not there any more.
+            PipelineError: if a key is stored twice, or a part was removed.
         """
         tables = [part.read() for part in self.parts]
-        return HashedImages(*_sorted(tables, [part.run for part in self.parts]), self.skipped)
+        return HashedImages(*_sorted(tables, [part.shard for part in self.parts]), self.skipped)
 
 
 def hash_images(
@@ -80,10 +81,10 @@ def hash_images(
     tables: list[pa.Table] = []
     names: list[str] = []
     skipped: Counter[str] = Counter()
-    for run, table in _worked(source, hash_run, workers, on_progress):
+    for shard, table in _each_shard(source, hash_shard, workers, on_progress):
         tables.append(table)
-        names.append(run.name)
-        skipped.update(run.skipped)
+        names.append(shard.name)
+        skipped.update(shard.skipped)
     return HashedImages(*_sorted(tables, names), dict(sorted(skipped.items())))
 
 
@@ -94,14 +95,14 @@ def hash_to_parts(
     workers: int | None = None,
     on_progress: OnProgress | None = None,
 ) -> HashedParts:
-    """Read all of `source` once; what is in memory is one run for each worker.
+    """Read all of `source` once; one shard for each worker is in memory.
 
     Args:
         source: the images.
-        folder: for partial results, made when needed. A run whose files have not changed since an
+        folder: for partial results, made when needed. A shard that has not changed since an
             interrupted call is not read again.
-        workers: processes that read a run each, at a time; chosen when None, and 1 is this process
-            alone.
+        workers: processes, each of which reads one shard at a time; chosen when None, and 1 reads
+            in this process.
         on_progress: called with the number of bytes just done, ``source.size()`` in all.
 
     Raises:
@@ -109,52 +110,54 @@ def hash_to_parts(
     """
     found: list[Part] = []
     skipped: Counter[str] = Counter()
-    for run, part in _worked(source, partial(part_of, folder=folder), workers, on_progress):
+    for shard, part in _each_shard(
+        source, partial(hash_to_part, folder=folder), workers, on_progress
+    ):
         found.append(part)
-        skipped.update(run.skipped)
+        skipped.update(shard.skipped)
     return HashedParts(found, dict(sorted(skipped.items())))
 
 
-def _worked(
+def _each_shard(
     source: Source,
-    work: Callable[[Run, OnProgress | None], Result],
+    work: Callable[[Shard, OnProgress | None], Result],
     workers: int | None,
     on_progress: OnProgress | None,
-) -> Iterator[tuple[Run, Result]]:
-    """Yield every run with what `work` makes of it, in order."""
-    runs = source.runs()
+) -> Iterator[tuple[Shard, Result]]:
+    """Yield every shard with the result of `work` on it, in order."""
+    shards = source.shards()
     if workers is None or workers < 2:
         others, read = default_workers() if workers is None else 1, 0
-        for run in runs:
+        for shard in shards:
             # Not by the size of the source: a folder would be walked once more for that.
-            read += run.size
+            read += shard.size
             if others > 1 and read > _SMALL:
-                workers, runs = others, chain([run], runs)
+                workers, shards = others, chain([shard], shards)
                 break
-            yield run, work(run, on_progress)
+            yield shard, work(shard, on_progress)
         else:
             return
     assert workers is not None
-    yield from in_processes(runs, work, workers, on_progress)
+    yield from in_processes(shards, work, workers, on_progress)
 
 
-def part_of(run: Run, on_progress: OnProgress | None, *, folder: Path) -> Part:
-    """The part of a run: the one that is in `folder`, or made and stored there."""
-    table = parts.load(run, folder)
+def hash_to_part(shard: Shard, on_progress: OnProgress | None, *, folder: Path) -> Part:
+    """Return the part of a shard in `folder`, after hashing the shard if it is not there."""
+    table = parts.load(shard, folder)
     if table is None:
-        table = hash_run(run, on_progress)
-        parts.store(run, table, folder)
+        table = hash_shard(shard, on_progress)
+        parts.store(shard, table, folder)
     elif on_progress is not None:
-        on_progress(run.size)
-    return Part.of(run, table, folder)
+        on_progress(shard.size)
+    return Part.of(shard, table, folder)
 
 
-def hash_run(run: Run, on_progress: OnProgress | None) -> pa.Table:
-    """Read a run: its table of key, digest and size, one row per image, in order of the key."""
+def hash_shard(shard: Shard, on_progress: OnProgress | None) -> pa.Table:
+    """Read a shard; return a table of key, digest and size, one row per image, sorted by key."""
     keys: list[str] = []
     digests: list[bytes] = []
     sizes: list[int] = []
-    for key, data in run.scan(on_progress):
+    for key, data in shard.scan(on_progress):
         keys.append(key)
         digests.append(hashlib.sha256(data).digest())
         sizes.append(len(data))
@@ -167,7 +170,7 @@ def _sorted(
 ) -> tuple[pa.LargeStringArray, npt.NDArray[np.uint8], npt.NDArray[np.uint64]]:
     ends = np.cumsum([len(table) for table in tables])
     table = pa.concat_tables([SCHEMA.empty_table(), *tables])
-    tables.clear()  # Whoever collected them does not need them any more.
+    tables.clear()  # The caller does not need them any more.
     order = pc.sort_indices(table.column("key")).to_numpy()
     in_order = bool((order == np.arange(len(order))).all())
     columns: list[Any] = []
@@ -178,8 +181,8 @@ def _sorted(
         columns.append(whole(column if in_order else column.take(order)))
     keys, digests, sizes = columns
 
-    def place(row: int) -> str:
+    def shard_of(row: int) -> str:
         return names[int(np.searchsorted(ends, order[row], side="right"))]
 
-    refuse_duplicates(keys, place)
+    refuse_duplicates(keys, shard_of)
     return keys, digest_rows(digests), sizes.to_numpy()

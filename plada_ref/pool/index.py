@@ -14,23 +14,24 @@ import pyarrow.compute as pc
 from pladafmt import PoolRef
 
 from ..errors import PipelineError
-from . import manifest_file
 from .columns import digest_rows, whole
 from .hashing import HashedImages, hash_to_parts
 from .known_ids import Digests, pool_id_of
 from .manifest import Manifest
-from .manifest_file import Facts, ManifestFile, Rows
+from .manifest_file import ManifestFile
+from .manifest_layout import Metadata, Rows
+from .manifest_writer import write_manifest
 from .parts import Part, in_key_order
 from .shard import OnProgress
 from .source import Source
 
 
-class Indexed(NamedTuple):
-    """What `index_pool` has made.
+class IndexedPool(NamedTuple):
+    """The result of `index_pool`.
 
     Attributes:
         manifest: the manifest that was written.
-        bytes: size of all its images.
+        bytes: size of all its images together.
         skipped: number of files left out, by reason.
     """
 
@@ -40,7 +41,7 @@ class Indexed(NamedTuple):
 
 
 _NAMED = 3
-"""How many keys an error message quotes."""
+"""Keys that an error message quotes at most."""
 
 
 def index_pool(
@@ -52,12 +53,12 @@ def index_pool(
     hash_elsewhere: Callable[[Source, Path, OnProgress | None], None] | None = None,
     workers: int | None = None,
     on_progress: OnProgress | None = None,
-) -> Indexed:
+) -> IndexedPool:
     """Hash all images of `source` and write their manifest to `out`.
 
     Partial results lie in ``<out>.parts`` until the manifest is written: called again after an
-    interruption, the work goes on where it stopped. They are all in memory only when images have to
-    be sorted: where the keys of one shard or stretch of files do not all lie before those of the
+    interruption, the work continues where it stopped. They are all in memory only when images have
+    to be sorted: where the keys of one shard or stretch of files do not all lie before those of the
     next, and with `extend` or `arrange`.
 
     Args:
@@ -65,14 +66,14 @@ def index_pool(
         out: path of the manifest to write.
         extend: keep this manifest's order and append the images that it lacks, in key order.
         arrange: makes the manifest to write from the one in key order; not used with `extend`.
-        hash_elsewhere: puts partial results into a folder before this process looks for what is
-            left to do, see `plada_ref.ray.index`; reports the progress in its place.
+        hash_elsewhere: puts partial results into a folder before this process does what is left,
+            see `plada_ref.ray.index`; also reports the progress.
         workers: processes that read and hash, see `hash_to_parts`.
         on_progress: called with the number of bytes just done, ``source.size()`` in all.
 
     Raises:
-        PipelineError: if a shard is damaged, a key comes twice, there is no image, or the old
-            manifest's images are not all there unchanged.
+        PipelineError: if a shard is damaged, a key occurs twice, there are no images, or not all
+            images of the old manifest are there unchanged.
     """
     target = Path(out)
     if not target.resolve().parent.is_dir():
@@ -80,10 +81,10 @@ def index_pool(
     parts = target.with_name(target.name + ".parts")
     if hash_elsewhere is not None:
         hash_elsewhere(source, parts, on_progress)
-        on_progress, workers = None, 1  # What is left is to collect the results.
+        on_progress, workers = None, 1  # All that is left is to collect the results.
     found = hash_to_parts(source, parts, workers=workers, on_progress=on_progress)
     if not any(part.images for part in found.parts):
-        _remove(parts)
+        _remove_parts(parts)
         reasons = ", ".join(f"{count} {reason}" for reason, count in found.skipped.items())
         raise PipelineError(
             f"The source holds no image (skipped: {reasons or 'nothing'}). A folder counts image "
@@ -91,20 +92,20 @@ def index_pool(
         )
     ordered = in_key_order(found.parts) if extend is None and arrange is None else None
     if ordered is not None:
-        _write(target, ordered)
+        _write_in_order(target, ordered)
     elif extend is not None:
         grown(extend, found.collected()).write(target)
     else:
         images = found.collected()
         manifest = Manifest.of_images(images.keys, images.digests, images.sizes)
         (manifest if arrange is None else arrange(manifest)).write(target)
-    _remove(parts)
+    _remove_parts(parts)
     size = sum(part.bytes for part in found.parts)
-    return Indexed(ManifestFile(target), size, found.skipped)
+    return IndexedPool(ManifestFile(target), size, found.skipped)
 
 
-def _write(target: Path, ordered: list[Part]) -> None:
-    """Write the manifest of parts whose keys ascend from one to the next, read one at a time."""
+def _write_in_order(target: Path, ordered: list[Part]) -> None:
+    """Write the manifest of parts whose keys ascend from part to part; reads one at a time."""
 
     def digests() -> Iterator[Digests]:
         for part in ordered:
@@ -116,24 +117,24 @@ def _write(target: Path, ordered: list[Part]) -> None:
             yield Rows(keys, digest_rows(sha256), sizes.to_numpy())
 
     count = sum(part.images for part in ordered)
-    facts = Facts(PoolRef(pool_id_of(digests, count), count), "key", (count,), None)
-    manifest_file.write(target, rows(), facts)
+    pool = PoolRef(pool_id_of(digests, count), count)
+    write_manifest(target, rows(), Metadata(pool, "key", (count,), None))
 
 
 def grown(old: Manifest, found: HashedImages) -> Manifest:
-    """`old` with the images of `found` that it lacks, appended in key order.
+    """Make a manifest of `old` and the images that it lacks, appended in key order.
 
     Raises:
         PipelineError: if an image of `old` is missing from `found` or has other bytes.
     """
-    old.check()  # What follows is built on its digests.
+    old.check()  # The rest relies on its digests.
     row = pc.index_in(old.keys, value_set=found.keys).fill_null(-1).to_numpy()
     missing = np.flatnonzero(row < 0)
     if len(missing):
-        raise PipelineError(_no_growth(old, missing, "missing from the source"))
+        raise PipelineError(_cannot_grow(old, missing, "missing from the source"))
     changed = np.flatnonzero((found.digests[row] != old.digests).any(axis=1))
     if len(changed):
-        raise PipelineError(_no_growth(old, changed, "stored with other bytes"))
+        raise PipelineError(_cannot_grow(old, changed, "stored with other bytes"))
     new = np.ones(len(found.keys), bool)
     new[row] = False
     count = len(old) + int(new.sum())
@@ -147,7 +148,7 @@ def grown(old: Manifest, found: HashedImages) -> Manifest:
     )
 
 
-def _no_growth(old: Manifest, positions: np.ndarray, what: str) -> str:
+def _cannot_grow(old: Manifest, positions: np.ndarray, what: str) -> str:
     named = ", ".join(repr(old.key(int(position))) for position in positions[:_NAMED])
     more = ", ..." if len(positions) > _NAMED else ""
     return (
@@ -156,8 +157,8 @@ def _no_growth(old: Manifest, positions: np.ndarray, what: str) -> str:
     )
 
 
-def _remove(parts: Path) -> None:
-    """Remove the partial results, and nothing that someone else put there."""
+def _remove_parts(parts: Path) -> None:
+    """Remove the partial results, and nothing else in their folder."""
     for pattern in ("*.parquet", ".*.part"):
         for file in parts.glob(pattern):
             file.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Keys: how an image is called inside a source, the same in a folder and in a shard."""
+"""Keys: the name of an image in a source, the same in a folder and in a shard."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _SYNSET_IMAGE = re.compile(rf"({_SYNSET})_(\d+)(?:_\1)?(\.\w+)")
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 
 KEY_RULES = "keys-2"
-"""Another word whenever a stored name gets another key: what was kept before is not used then."""
+"""Changes whenever the keys of stored names change, so that older caches are not used."""
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 """File name endings that make a file an image (compared in lower case)."""
 
 
 def clean_key(name: str) -> str | None:
-    """The key for a stored name, or None when the name must not become one.
+    """Return the key for a stored name, or None when the name must not become one.
 
     ``./a//b.jpg`` becomes ``a/b.jpg``. Absolute names, ``..``, control characters and names that
     are not UTF-8 have no key: a key is joined to a folder's path and printed on terminals.
@@ -37,7 +37,7 @@ def clean_key(name: str) -> str | None:
 
 
 def shard_key(name: str) -> str | None:
-    """The key of a member or row of a shard that is stored as `name`; see `clean_key`.
+    """Return the key of a member or row of a shard that is stored as `name`; see `clean_key`.
 
     ImageNet's archives lack the class folders that its extracted images lie in, and its Parquet
     shards name the class twice. ``n01440764_10026.JPEG`` and ``n01440764_10026_n01440764.JPEG``
@@ -58,9 +58,9 @@ def is_synset_tar(name: str) -> bool:
 
 
 def reason_to_skip(name: str) -> str | None:
-    """Why a stored file is no image of the pool, or None when it is one.
+    """Return why a stored file is not an image of the pool, or None if it is one.
 
-    Hidden names are skipped since ``._photo.jpg`` (a macOS resource fork) is no photograph.
+    Hidden names are skipped since ``._photo.jpg`` (a macOS resource fork) is not a photograph.
     """
     if posixpath.splitext(name)[1].lower() not in IMAGE_SUFFIXES:
         return "not-an-image"

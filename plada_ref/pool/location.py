@@ -1,4 +1,4 @@
-"""Where bytes lie: local paths and every URL that fsspec knows, safe to use after a fork."""
+"""Open local paths and every URL that fsspec knows, safely after a fork."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MAGIC = frozenset("*?[")
 
 
 def filesystem(url: str) -> tuple[Any, str]:
-    """The fsspec file system of `url` and the path in it.
+    """Return the fsspec file system of `url` and the path in it.
 
     File systems hold sockets and file offsets, so a forked process gets its own.
 
@@ -36,7 +36,7 @@ def _filesystem(url: str, _pid: int) -> tuple[Any, str]:
 
 
 def expand(spec: str) -> list[str]:
-    """The URLs that a path, URL or glob stands for, sorted.
+    """Return the URLs that a path, URL or glob matches, sorted.
 
     Raises:
         Misuse: if nothing is there.
@@ -51,7 +51,7 @@ def expand(spec: str) -> list[str]:
 
 
 def _with_protocol(spec: str, fs: Any, path: str) -> str:
-    """An absolute URL for `path`; a chained URL keeps what follows its first link."""
+    """Return an absolute URL for `path`; a chained URL keeps what follows its first link."""
     _, link, rest = spec.partition("::")
     if link:
         return f"{spec.split('://', 1)[0]}://{path.lstrip('/')}::{rest}"
@@ -61,7 +61,7 @@ def _with_protocol(spec: str, fs: Any, path: str) -> str:
 
 
 def fingerprint(*infos: object) -> str:
-    """A hex digest that changes when a file's size, time or other listed property changes."""
+    """Return a hex digest that changes when a file's size, time or another property changes."""
     state = hashlib.sha256()
     for info in infos:
         state.update(repr(info).encode("utf-8", "surrogatepass") + b"\0")

@@ -1,4 +1,4 @@
-"""The manifest: which images a pool has, and in which order; see `manifest_file` for its file."""
+"""The manifest: which images a pool has, and in which order; see `manifest_layout` for its file."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from pladafmt import PoolRef
 from pladafmt.pool import check_prefixes
 
 from ..errors import PipelineError
-from . import manifest_file
 from .columns import GrowingStrings
 from .known_ids import pool_id
-from .manifest_file import Facts, ManifestFile, Rows
+from .manifest_file import ManifestFile
+from .manifest_layout import Metadata, Rows
+from .manifest_writer import ROWS_PER_GROUP, write_manifest
 
 
 @dataclass(frozen=True, eq=False)
 class Manifest:
     """The ordered images of a pool of N images.
 
-    Make one with `of_images` or `read`. `ManifestFile` is one that stays on disk.
+    Make one with `of_images` or `read`. A `ManifestFile` stays on disk.
 
     Attributes:
         keys: N keys in pool order, an Arrow array: Python strings would take gigabytes.
@@ -56,9 +57,9 @@ class Manifest:
         generations: tuple[int, ...] = (),
         order_made_by: Mapping[str, Any] | None = None,
     ) -> Manifest:
-        """The manifest of images that are in pool order already; computes the pool id.
+        """Make the manifest of images that are in pool order already; computes the pool id.
 
-        The caller sees to it that keys are unique and, with ``order="key"``, sorted.
+        The caller must make sure that keys are unique and, with ``order="key"``, sorted.
         """
         count = len(keys)
         pool = PoolRef(pool_id(digests), count)
@@ -76,7 +77,7 @@ class Manifest:
         return bytes(self.digests[position])
 
     def prefix_id(self, n: int) -> bytes:
-        """The id of the pool made of the first `n` images: an earlier state of a grown pool.
+        """Compute the id of the pool of the first `n` images: an earlier state of a grown pool.
 
         Raises:
             ValueError: if `n` is not in 0..N.
@@ -88,9 +89,9 @@ class Manifest:
     def serve(self, ref: PoolRef) -> None:
         """Check that this pool has the images that a payload for `ref` refers to.
 
-        A pool that has grown serves the payloads of its earlier states. The manifest's statement
-        is not believed: ids follow from its digests, computed once on a machine (1.3 seconds per
-        million images) and then known by the digests' hash, see `known_ids`.
+        A pool that has grown serves the payloads of its earlier states. Ids are computed
+        from the digests, whatever the manifest states: once on a machine (1.3 seconds per million
+        images), and then looked up by the digests' hash, see `known_ids`.
 
         Raises:
             Mismatch: if the first ``ref.size`` images are not the pool `ref`.
@@ -98,10 +99,10 @@ class Manifest:
         check_prefixes(ref, len(self), self.prefix_id)
 
     def check(self) -> None:
-        """Compare the pool id that follows from the digests with the one that the file states.
+        """Check that the pool id that the file states is the one that follows from the digests.
 
         Raises:
-            PipelineError: if it is not the one that the file states.
+            PipelineError: if it is not.
         """
         found = self.prefix_id(len(self))
         if found != self.pool.id:
@@ -117,12 +118,12 @@ class Manifest:
         *,
         made_by: Mapping[str, Any] | None = None,
     ) -> Manifest:
-        """The manifest of another pool: these images in the order `positions`, named `order`.
+        """Make the manifest of another pool: these images in the order `positions`, named `order`.
 
         Args:
             positions: a permutation of 0..N-1, shape (N,).
-            order: what the manifest says about how its order was chosen.
-            made_by: more about that, an object that JSON can hold.
+            order: name of the new order.
+            made_by: how the order was made, a JSON object.
         """
         return Manifest.of_images(
             self.keys.take(pa.array(positions)),
@@ -134,7 +135,7 @@ class Manifest:
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the Parquet file, whole or not at all."""
-        step = manifest_file.ROWS_PER_GROUP
+        step = ROWS_PER_GROUP
         pieces = (
             Rows(
                 self.keys.slice(start, step),
@@ -143,15 +144,15 @@ class Manifest:
             )
             for start in range(0, len(self), step)
         )
-        facts = Facts(self.pool, self.order, self.generations, self.order_made_by)
-        manifest_file.write(path, pieces, facts)
+        metadata = Metadata(self.pool, self.order, self.generations, self.order_made_by)
+        write_manifest(path, pieces, metadata)
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Manifest:
         """Read a manifest and check its layout, order and counts, but not the pool id.
 
         Raises:
-            PipelineError: if the file is not there, damaged, or no manifest.
+            PipelineError: if the file is missing, damaged, or not a manifest.
         """
         file = ManifestFile(path)
         keys = GrowingStrings()
@@ -164,13 +165,13 @@ class Manifest:
             digests[start:] = rows.digests
             sizes.resize(start + len(rows.keys), refcheck=False)
             sizes[start:] = rows.sizes
-        facts = file.facts
+        metadata = file.metadata
         return cls(
             keys=keys.array(),
             digests=digests,
             sizes=sizes,
-            pool=facts.pool,
-            order=facts.order,
-            generations=facts.generations,
-            order_made_by=facts.order_made_by,
+            pool=metadata.pool,
+            order=metadata.order,
+            generations=metadata.generations,
+            order_made_by=metadata.order_made_by,
         )

@@ -1,91 +1,34 @@
-"""A manifest's file: its layout, and reading and writing it some rows at a time.
-
-A manifest is a Parquet file with the columns ``key`` (string), ``sha256`` (fixed-size binary of
-32 bytes, the digest of the stored image bytes) and ``size`` (uint64, bytes), one row per pool
-position, and with this file metadata:
-
-==================== =============================================================================
-plada.manifest       version of this layout: ``1``
-plada.pool_id        the pool id in hexadecimal
-plada.order          ``key`` (bytewise order of the UTF-8 key) or another order's name
-plada.generations    pool sizes before each growth and now, ascending: ``50000,60000``
-plada.order_made_by  how the order was made, a JSON object; absent with the order ``key``
-==================== =============================================================================
-"""
+"""Read a manifest's file, some rows at a time; see `manifest_layout` for what it holds."""
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pladafmt import PladaError, PoolRef
-from pladafmt.files import replacing
+from pladafmt import PoolRef
 from pladafmt.pool import check_prefixes
 
 from ..errors import PipelineError
-from .columns import GrowingStrings, digest_array, digest_rows
+from .columns import GrowingStrings, digest_rows
+from .key_order import KeyOrder
 from .known_ids import Digests, pool_id_of
-
-VERSION = "1"
-
-_SCHEMA = pa.schema(
-    [
-        pa.field("key", pa.string(), nullable=False),
-        pa.field("sha256", pa.binary(32), nullable=False),
-        pa.field("size", pa.uint64(), nullable=False),
-    ]
-)
-ROWS_PER_GROUP = 1 << 17
-"""Rows that are written, or passed over in reading, together."""
+from .manifest_layout import SCHEMA, Rows, check_layout, decode_metadata
 
 _ROWS_AT_A_TIME = 1 << 14
 _BUFFER = 1 << 20
 """Bytes read at a time; without it, Arrow holds the stored columns of a whole row group."""
 
 
-class Rows(NamedTuple):
-    """Some images of a manifest, in pool order.
-
-    Attributes:
-        keys: n keys, an Arrow array of strings.
-        digests: SHA-256 of the stored image bytes, shape (n, 32), uint8.
-        sizes: stored size of each image in bytes, shape (n,), uint64.
-    """
-
-    keys: Any
-    digests: Digests
-    sizes: npt.NDArray[np.uint64]
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What a manifest says beside its rows.
-
-    Attributes:
-        pool: the pool's id, as stated, and size.
-        order: name of the order, ``"key"`` by default.
-        generations: pool sizes before each growth and now; the last is the pool's size.
-        order_made_by: what the publisher says about how the order was made, a JSON object, or None.
-    """
-
-    pool: PoolRef
-    order: str
-    generations: tuple[int, ...]
-    order_made_by: Mapping[str, Any] | None
-
-
 @dataclass(frozen=True, eq=False)
-class ManifestRows:
+class SelectedRows:
     """The images of a manifest at some pool positions.
 
     Attributes:
@@ -116,16 +59,16 @@ class ManifestRows:
 
 
 class ManifestFile:
-    """A manifest that stays on disk: what is read from it takes memory, and nothing else.
+    """A manifest that stays on disk: only what is read from it takes memory.
 
-    `Manifest` is one in memory. A file may be pickled and used after a fork; it is opened anew for
-    each reading, which stops with an error if it has been replaced in between.
+    `Manifest` is one in memory. A file may be pickled and used after a fork; each reading
+    opens it again, and fails if it has been replaced in between.
 
     Args:
-        path: where it lies.
+        path: the Parquet file.
 
     Raises:
-        PipelineError: if the file is not there, damaged, or no manifest. The rows are not read.
+        PipelineError: if the file is missing, damaged, or not a manifest. The rows are not read.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -133,20 +76,20 @@ class ManifestFile:
         with _readable(self.path):
             self._state = self._look()
             with self._opened() as file:
-                metadata = file.metadata.metadata or {}
-                _check_layout(file.schema_arrow, metadata, self.path)
+                encoded = file.metadata.metadata or {}
+                check_layout(file.schema_arrow, encoded, self.path)
                 # Not the file's own count, which may be another: rows are found by their groups.
                 rows = int(_group_bounds(file)[-1])
-        self.facts = _facts(metadata, self.path)
+        self.metadata = decode_metadata(encoded, self.path)
         self._check_count(rows)
 
     def __len__(self) -> int:
-        return self.facts.pool.size
+        return self.metadata.pool.size
 
     @property
     def pool(self) -> PoolRef:
         """The pool's id and size. The id is what the file says; see `prefix_id`."""
-        return self.facts.pool
+        return self.metadata.pool
 
     def rows(self, start: int = 0, stop: int | None = None) -> Iterator[Rows]:
         """Yield the images at the positions from `start` to before `stop`, some at a time.
@@ -154,7 +97,7 @@ class ManifestFile:
         Raises:
             PipelineError: if the file is damaged or has been replaced.
         """
-        for batch in self._batches(_SCHEMA.names, start, len(self) if stop is None else stop):
+        for batch in self._batches(SCHEMA.names, start, len(self) if stop is None else stop):
             keys, digests, sizes = batch.columns
             yield Rows(keys, digest_rows(digests), sizes.to_numpy(zero_copy_only=False))
 
@@ -164,7 +107,8 @@ class ManifestFile:
         Raises:
             PipelineError: if the file is damaged, has been replaced, or contradicts itself.
         """
-        order = _KeyOrder(self) if self.facts.order == "key" else None
+        facts = self.metadata
+        order = KeyOrder(facts.generations, self.path) if facts.order == "key" else None
         count = 0
         for rows in self.rows():
             count += len(rows.keys)
@@ -173,12 +117,12 @@ class ManifestFile:
             yield rows
         self._check_count(count)
 
-    def select(self, positions: npt.ArrayLike, *, check: bool = True) -> ManifestRows:
-        """The images at some pool positions.
+    def select(self, positions: npt.ArrayLike, *, check: bool = True) -> SelectedRows:
+        """Select the images at some pool positions.
 
         Args:
             positions: ascending, none twice, shape (n,), any integers from 0 to N - 1.
-            check: read the whole manifest, as `checked` does, and not only what is asked for.
+            check: read and check the whole manifest, as `checked` does, and not only these rows.
 
         Raises:
             PipelineError: as `rows` or `checked` does.
@@ -195,12 +139,12 @@ class ManifestFile:
                 keys.extend(rows.keys.take(pa.array(here)))
                 digests.append(rows.digests[here])
             start = behind
-        return ManifestRows(self.pool, wanted, keys.array(), np.concatenate(digests))
+        return SelectedRows(self.pool, wanted, keys.array(), np.concatenate(digests))
 
     def prefix_id(self, n: int) -> bytes:
-        """The id of the pool made of the first `n` images: an earlier state of a grown pool.
+        """Compute the id of the pool of the first `n` images: an earlier state of a grown pool.
 
-        Computed from the digests, or known on this machine, see `known_ids`.
+        It follows from the digests, and may be known on this machine, see `known_ids`.
 
         Raises:
             ValueError: if `n` is not in 0..N.
@@ -213,8 +157,8 @@ class ManifestFile:
     def serve(self, ref: PoolRef) -> None:
         """Check that this pool has the images that a payload for `ref` refers to.
 
-        A pool that has grown serves the payloads of its earlier states. The manifest's statement
-        is not believed: ids follow from its digests.
+        A pool that has grown serves the payloads of its earlier states. Ids are computed
+        from the digests, whatever the manifest states.
 
         Raises:
             pladafmt.errors.Mismatch: if the first ``ref.size`` images are not the pool `ref`.
@@ -227,7 +171,7 @@ class ManifestFile:
             yield digest_rows(batch.column(0))
 
     def _batches(self, columns: list[str], start: int, stop: int) -> Iterator[Any]:
-        """Record batches with no empty cell, of exactly the rows from `start` to before `stop`."""
+        """Yield record batches without empty cells of exactly the rows `start` to before `stop`."""
         if stop <= start:
             return
         with _readable(self.path), self._opened() as file:
@@ -267,60 +211,15 @@ class ManifestFile:
         if rows != len(self):
             raise PipelineError(
                 f"The manifest {self.path!r} has {rows} rows, but its metadata speaks of pool "
-                f"sizes {', '.join(map(str, self.facts.generations))}; it is damaged."
+                f"sizes {', '.join(map(str, self.metadata.generations))}; it is damaged."
             )
 
 
-def write(path: str | os.PathLike[str], pieces: Iterable[Rows], facts: Facts) -> None:
-    """Write a manifest whose rows need not all be in memory, whole or not at all."""
-    metadata = {
-        "plada.manifest": VERSION,
-        "plada.pool_id": facts.pool.id.hex(),
-        "plada.order": facts.order,
-        "plada.generations": ",".join(map(str, facts.generations)),
-    }
-    if facts.order_made_by is not None:
-        metadata["plada.order_made_by"] = json.dumps(facts.order_made_by, sort_keys=True)
-    with (
-        replacing(path) as temporary,
-        # Digests are noise: no dictionary and no compression for them.
-        pq.ParquetWriter(
-            temporary,
-            _SCHEMA,
-            compression={"key": "zstd", "sha256": "none", "size": "zstd"},
-            use_dictionary=False,
-            column_encoding={"key": "DELTA_BYTE_ARRAY"},
-            store_schema=False,
-        ) as writer,
-    ):
-        for group in _groups(pieces):
-            writer.write_table(group)
-        writer.add_key_value_metadata(metadata)
-
-
-def _groups(pieces: Iterable[Rows]) -> Iterator[pa.Table]:
-    """The same rows in tables of `ROWS_PER_GROUP`, the last one shorter; not one of no rows."""
-    waiting = _SCHEMA.empty_table()
-    for piece in pieces:
-        columns = [
-            piece.keys.cast(pa.string()),
-            digest_array(piece.digests),
-            pa.array(piece.sizes, pa.uint64()),
-        ]
-        waiting = pa.concat_tables([waiting, pa.Table.from_arrays(columns, schema=_SCHEMA)])
-        while len(waiting) >= ROWS_PER_GROUP:
-            # Combined, so that the file does not show in which pieces its rows came.
-            yield waiting.slice(0, ROWS_PER_GROUP).combine_chunks()
-            waiting = waiting.slice(ROWS_PER_GROUP)
-    if len(waiting):
-        yield waiting.combine_chunks()
-
-
 def _group_bounds(file: pq.ParquetFile) -> npt.NDArray[np.int64]:
-    """The row before which each row group begins, and the number of all rows."""
+    """Return the first row of each row group, and then the number of all rows."""
     sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
     if min(sizes, default=0) < 0:
-        raise pa.ArrowInvalid("a row group has less than no rows")
+        raise pa.ArrowInvalid("a row group has a negative number of rows")
     return np.cumsum([0, *sizes], dtype=np.int64)
 
 
@@ -334,86 +233,6 @@ def _readable(name: str) -> Iterator[None]:
         ) from exc
     except (OSError, pa.ArrowException, UnicodeDecodeError) as exc:
         raise PipelineError(
-            f"{name!r} is no readable Parquet file ({exc}), so no manifest; it is damaged or "
-            "another file."
+            f"{name!r} is not a readable Parquet file ({exc}), so it is not a manifest; it is "
+            "damaged, or another file."
         ) from exc
-
-
-def _check_layout(schema: pa.Schema, metadata: dict[bytes, bytes], name: str) -> None:
-    version = metadata.get(b"plada.manifest")
-    if version is None:
-        raise PipelineError(
-            f"{name!r} is a Parquet file but no pool manifest: it has no plada.manifest metadata. "
-            "Manifests are made by: plada pool index"
-        )
-    if version != VERSION.encode():
-        raise PipelineError(
-            f"{name!r} is a manifest of layout version {version!r}; this program knows version "
-            f"{VERSION}. Update the program."
-        )
-    types = {field.name: field.type for field in schema}
-    # A writer that stores Arrow's own schema may call strings large strings.
-    if pa.types.is_large_string(types.get("key", pa.null())):
-        types["key"] = pa.string()
-    if types != {field.name: field.type for field in _SCHEMA}:
-        raise PipelineError(
-            f"The manifest {name!r} has the columns "
-            f"{', '.join(f'{column.name} ({column.type})' for column in schema)}; it needs key "
-            "(string), sha256 (32 bytes) and size (uint64)."
-        )
-
-
-def _facts(metadata: dict[bytes, bytes], name: str) -> Facts:
-    try:
-        pool_id = bytes.fromhex(metadata[b"plada.pool_id"].decode("ascii"))
-        order = metadata[b"plada.order"].decode("utf-8")
-        generations = tuple(map(int, metadata[b"plada.generations"].decode("ascii").split(",")))
-        if len(pool_id) != 32:
-            raise ValueError(f"a pool id has 32 bytes, not {len(pool_id)}")
-        if not all(a < b for a, b in zip((-1, *generations), generations, strict=False)):
-            raise ValueError(f"pool sizes {', '.join(map(str, generations))} do not ascend")
-        made_by = json.loads(metadata.get(b"plada.order_made_by", b"null"))
-        if made_by is not None and not isinstance(made_by, dict):
-            raise ValueError("plada.order_made_by is no JSON object")
-        return Facts(PoolRef(pool_id, generations[-1]), order, generations, made_by)
-    except (KeyError, ValueError, RecursionError, PladaError) as exc:
-        raise PipelineError(
-            f"The manifest {name!r} has unusable metadata ({exc}); it is damaged."
-        ) from exc
-
-
-class _KeyOrder:
-    """Each generation's keys ascend strictly, which also makes them unique within it."""
-
-    def __init__(self, file: ManifestFile) -> None:
-        self._name = file.path
-        self._ends = list(file.facts.generations)
-        self._at = 0
-        self._previous: Any = None
-
-    def follow(self, keys: Any) -> None:
-        """Check the keys that come next.
-
-        Raises:
-            PipelineError: if one does not ascend.
-        """
-        while len(keys):
-            while self._at == self._ends[0]:  # Several: the first generation may be empty.
-                self._ends.pop(0)
-                self._previous = None
-            here = keys.slice(0, self._ends[0] - self._at)
-            keys = keys.slice(len(here))
-            if self._previous is not None and here[0].as_py() <= self._previous.as_py():
-                self._refuse(here[0], self._previous)
-            unordered = pc.less_equal(here.slice(1), here.slice(0, len(here) - 1))
-            row = pc.index(unordered, True).as_py()
-            if row >= 0:
-                self._refuse(here[row + 1], here[row])
-            self._at += len(here)
-            self._previous = here[-1]
-
-    def _refuse(self, key: Any, previous: Any) -> None:
-        raise PipelineError(
-            f"The manifest {self._name!r} says that its images are in key order, but the key "
-            f"{key.as_py()!r} stands after {previous.as_py()!r}; it was edited or damaged."
-        )

@@ -1,8 +1,8 @@
-"""Which bytes of which shard an image is: the index for random access to tar shards.
+"""The index for random access to tar shards: in which bytes of which shard an image lies.
 
 The index of a shard is kept in a cache folder ($PLADA_CACHE, else $XDG_CACHE_HOME/plada, else
 ~/.cache/plada) under a name made from the shard's URL, size and time, so that walking the headers
-of a large pool happens once. A stale entry can do no harm: every image read is hashed.
+of a large pool happens once. A stale entry does no harm, since every image read is hashed.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from .keys import KEY_RULES
 from .location import filesystem, fingerprint
 
 _SCHEMA = pa.schema([("key", pa.large_string()), ("offset", pa.uint64()), ("size", pa.uint64())])
-_PLACED = _SCHEMA.append(pa.field("shard", pa.uint32()))
+_WITH_SHARD = _SCHEMA.append(pa.field("shard", pa.uint32()))
 
 _ROWS_AT_A_TIME = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Where one image lies in a shard: its key, byte offset and size in bytes."""
+    """An image in a shard: its key, byte offset and size in bytes."""
 
     key: str
     offset: int
@@ -61,7 +61,7 @@ class OffsetIndex:
         self._sizes = sizes
 
     def find(self, key: str) -> tuple[int, int, int] | None:
-        """(shard number, byte offset, byte size) of an image, or None."""
+        """Return (shard number, byte offset, byte size) of an image, or None."""
         # Python compares code points, Arrow UTF-8 bytes: the same order.
         keys = self._keys
         row = bisect.bisect_left(range(len(keys)), key, key=lambda row: keys[row].as_py())
@@ -71,11 +71,11 @@ class OffsetIndex:
 
 
 class ShardIndexes:
-    """The indexes of some shards, put together to one for all images or for those asked for.
+    """Makes one index of several shards, for all images or for some.
 
     Args:
         urls: the shards.
-        locate: walks a shard that the cache does not know.
+        locate: lists the images of a shard that is not in the cache.
     """
 
     def __init__(self, urls: list[str], locate: Callable[[str], Iterable[Member]]) -> None:
@@ -85,13 +85,13 @@ class ShardIndexes:
         self._ranges: dict[int, tuple[str, str] | None] = {}
 
     def index(self, keys: pa.LargeStringArray | None = None) -> OffsetIndex:
-        """The index of all images, or of those with these keys.
+        """Make the index of all images, or of those with these keys.
 
         Raises:
             PipelineError: if a shard is damaged, or a key is stored twice.
         """
-        tables = self._tables() if keys is None else self._with(keys)
-        table = pa.concat_tables([_PLACED.empty_table(), *tables])
+        tables = self._tables() if keys is None else self._tables_of(keys)
+        table = pa.concat_tables([_WITH_SHARD.empty_table(), *tables])
         table = table.sort_by("key").combine_chunks()
         found = whole(table.column("key"))
         shards = whole(table.column("shard")).to_numpy()
@@ -103,44 +103,44 @@ class ShardIndexes:
             whole(table.column("size")).to_numpy(),
         )
 
-    def _with(self, keys: pa.LargeStringArray) -> Iterator[pa.Table]:
-        """The rows of these keys."""
+    def _tables_of(self, keys: pa.LargeStringArray) -> Iterator[pa.Table]:
+        """Yield the rows of these keys."""
         if not len(keys):
             return
-        # Arrow builds a hash table of the keys for each search: not one for each small shard.
+        # Arrow builds a hash table of the keys for each search: too much for each small shard.
         enough = max(_ROWS_AT_A_TIME, 4 * len(keys))
         waiting: list[pa.Table] = []
         rows = 0
-        for table in self._tables(_ends(keys)):
+        for table in self._tables(_min_max(keys)):
             waiting.append(table)
             rows += len(table)
             if rows >= enough:
-                yield _filtered(waiting, keys)
+                yield _rows_of(waiting, keys)
                 waiting, rows = [], 0
         if waiting:
-            yield _filtered(waiting, keys)
+            yield _rows_of(waiting, keys)
 
     def _tables(self, between: tuple[str, str] | None = None) -> Iterator[pa.Table]:
-        """The images of each shard, but of those that have no key in this range."""
+        """Yield the images of each shard, except of those known to have no key in this range."""
         for number, url in enumerate(self._urls):
             if between is not None and number in self._ranges:
                 known = self._ranges[number]
                 if known is None or known[1] < between[0] or between[1] < known[0]:
                     continue
             table = _shard_table(url, self._locate)
-            self._ranges[number] = _ends(table.column("key")) if len(table) else None
+            self._ranges[number] = _min_max(table.column("key")) if len(table) else None
             yield table.append_column("shard", pa.array(np.full(len(table), number, np.uint32)))
 
 
-def _ends(keys: Any) -> tuple[str, str]:
-    """The lowest and the highest of some keys, by their UTF-8 bytes."""
+def _min_max(keys: Any) -> tuple[str, str]:
+    """Return the lowest and the highest of some keys, by their UTF-8 bytes."""
     ends = pc.min_max(keys).as_py()
     return ends["min"], ends["max"]
 
 
-def _filtered(tables: list[pa.Table], keys: pa.LargeStringArray) -> pa.Table:
+def _rows_of(tables: list[pa.Table], keys: pa.LargeStringArray) -> pa.Table:
     table = pa.concat_tables(tables)
-    # A copy: a filtered table may hold on to all of what it was taken from.
+    # A copy: a filtered table may keep the whole original in memory.
     return table.filter(pc.is_in(table.column("key"), value_set=keys)).combine_chunks()
 
 

@@ -1,4 +1,4 @@
-"""Parquet shards in the Hugging Face layout: a struct column of image bytes and path.
+"""Read Parquet shards in the Hugging Face layout: a struct column of image bytes and path.
 
 Reading one image means reading its row group, so for training, tar shards are the better store.
 """
@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from ..errors import PipelineError
 from .keys import KEY_RULES, shard_key
 from .location import filesystem, fingerprint
-from .shard import Entry, Run
+from .shard import Entry, Shard
 
 _BATCH_ROWS = 64
 
@@ -31,30 +31,30 @@ class ParquetShards:
         self.urls = urls
         self._rows: dict[str, tuple[int, int]] | None = None
 
-    def runs(self) -> Iterator[Run]:
-        """One run per shard."""
+    def shards(self) -> Iterator[Shard]:
+        """Yield a shard for each file."""
         for url in self.urls:
-            yield _run(url)
+            yield _shard(url)
 
     def prepare(self) -> None:
         """Read the paths of all shards."""
         if self._rows is None:
-            self._rows = self._places(None)
+            self._rows = self._locate(None)
 
     def only(self, keys: pa.LargeStringArray) -> ParquetShards:
-        """These shards, knowing the rows of these keys alone."""
+        """Return the same shards with the rows of these keys only."""
         narrowed = ParquetShards(self.urls)
-        narrowed._rows = self._places(set(keys.to_pylist()))
+        narrowed._rows = self._locate(set(keys.to_pylist()))
         return narrowed
 
-    def _places(self, wanted: set[str] | None) -> dict[str, tuple[int, int]]:
-        """Shard and row of the wanted keys, or of all.
+    def _locate(self, wanted: set[str] | None) -> dict[str, tuple[int, int]]:
+        """Find shard number and row of the wanted keys, or of all.
 
         Raises:
             PipelineError: if a shard is damaged, or one of these keys is stored twice.
         """
         rows: dict[str, tuple[int, int]] = {}
-        for shard, url in enumerate(self.urls):
+        for number, url in enumerate(self.urls):
             for row, key in enumerate(_keys(url)):
                 if wanted is not None and key not in wanted:
                     continue
@@ -64,15 +64,15 @@ class ParquetShards:
                         f"The key {key!r} is stored in {other!r} and in {url!r}; a key names one "
                         "image of a pool, so leave one of them out or rename it."
                     )
-                rows[key] = (shard, row)
+                rows[key] = (number, row)
         return rows
 
     def read(self, key: str) -> bytes:
-        """The bytes of one image."""
+        """Read the stored bytes of one image."""
         self.prepare()
         assert self._rows is not None
-        shard, row = self._rows[key]
-        url = self.urls[shard]
+        number, row = self._rows[key]
+        url = self.urls[number]
         with _opened(url) as (file, _column):
             group = 0
             while row >= file.metadata.row_group(group).num_rows:
@@ -91,17 +91,17 @@ class ParquetShards:
 
 @functools.lru_cache(maxsize=2)
 def _row_group(url: str, group: int, _pid: int) -> Any:
-    """The image bytes of a row group; kept since neighbours are often read together."""
+    """Read the image bytes of a row group; cached, since neighbours are often read together."""
     with _opened(url) as (file, column):
         images = file.read_row_group(group, columns=[f"{column}.bytes"]).column(column)
         return images.combine_chunks().field("bytes")
 
 
-def _run(url: str) -> Run:
+def _shard(url: str) -> Shard:
     fs, path = filesystem(url)
     info = fs.info(path)
     state = fingerprint(KEY_RULES, sorted(info.items(), key=str))
-    return Run(url, state, int(info["size"]), functools.partial(_entries, url))
+    return Shard(url, state, int(info["size"]), functools.partial(_entries, url))
 
 
 def _entries(url: str, skipped: Counter[str]) -> Iterator[Entry]:
@@ -117,7 +117,7 @@ def _entries(url: str, skipped: Counter[str]) -> Iterator[Entry]:
 
 
 def _keys(url: str) -> Iterator[str]:
-    """The key of every row: its path, or the shard's name and the row number without one."""
+    """Yield the key of every row: its path, or without one the shard's name and the row number."""
     stem = posixpath.splitext(posixpath.basename(filesystem(url)[1]))[0]
     row = 0
     with _opened(url) as (file, column):
@@ -129,14 +129,14 @@ def _keys(url: str) -> Iterator[str]:
 
 @contextmanager
 def _opened(url: str) -> Iterator[tuple[Any, str]]:
-    """The open file and the name of its image column."""
+    """Open a file; yields it and the name of its image column."""
     fs, path = filesystem(url)
     try:
         with fs.open(path, "rb") as stream, pq.ParquetFile(stream) as file:
             yield file, _image_column(file.schema_arrow, url)
     except pa.ArrowException as exc:
         raise PipelineError(
-            f"The shard {url!r} is no readable Parquet file ({exc}); fetch it again."
+            f"The shard {url!r} is not a readable Parquet file ({exc}); fetch it again."
         ) from exc
 
 

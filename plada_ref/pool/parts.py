@@ -1,6 +1,6 @@
-"""The tables of hashed runs in a folder, until the manifest is made of them.
+"""Keep the tables of hashed shards in a folder, until the manifest is made of them.
 
-With them an interrupted run need not begin anew, and not all of them need be in memory.
+So an interrupted command does not start from the beginning, and not all tables need be in memory.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from pladafmt.files import replacing
 
 from ..errors import PipelineError
 from .location import fingerprint
-from .shard import Run
+from .shard import Shard
 
 SCHEMA = pa.schema([("key", pa.large_string()), ("sha256", pa.binary(32)), ("size", pa.uint64())])
-"""One row for each image of a run, in bytewise order of the key."""
+"""One row for each image of a shard, in bytewise order of the key."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Part:
 
     Attributes:
         path: its file.
-        run: name of the run.
+        shard: name of the shard.
         images: rows of the table.
         bytes: of all its images.
         first, last: its lowest and its highest key; "" without images.
@@ -39,7 +39,7 @@ class Part:
     """
 
     path: Path
-    run: str
+    shard: str
     images: int
     bytes: int
     first: str
@@ -47,12 +47,12 @@ class Part:
     ascends: bool
 
     @classmethod
-    def of(cls, run: Run, table: pa.Table, folder: Path) -> Part:
-        """What `store` has stored, or `load` has loaded."""
+    def of(cls, shard: Shard, table: pa.Table, folder: Path) -> Part:
+        """Describe the table that `store` has stored, or `load` has loaded."""
         keys, count = table.column("key"), len(table)
         return cls(
-            _path(run, folder),
-            run.name,
+            _path(shard, folder),
+            shard.name,
             count,
             pc.sum(table.column("size"), min_count=0).as_py(),
             keys[0].as_py() if count else "",
@@ -61,10 +61,10 @@ class Part:
         )
 
     def read(self, columns: list[str] | None = None) -> pa.Table:
-        """The table, or these columns of it.
+        """Read the table, or these columns of it.
 
         Raises:
-            PipelineError: if the file is not there any more.
+            PipelineError: if the file was removed or damaged.
         """
         try:
             with pq.ParquetFile(self.path) as file:
@@ -76,39 +76,39 @@ class Part:
             ) from exc
 
 
-def load(run: Run, folder: Path) -> pa.Table | None:
-    """The stored table of an unchanged run; its skipped files are put into `run.skipped`."""
+def load(shard: Shard, folder: Path) -> pa.Table | None:
+    """Return the stored table of an unchanged shard, and set `shard.skipped`; else None."""
     try:
-        with pq.ParquetFile(_path(run, folder)) as file:
+        with pq.ParquetFile(_path(shard, folder)) as file:
             table = file.read()
         table.validate(full=True)
         stored = table.schema.metadata or {}
-        if stored.get(b"plada.fingerprint") != run.fingerprint.encode():
+        if stored.get(b"plada.fingerprint") != shard.fingerprint.encode():
             return None
         table = table.replace_schema_metadata(None).cast(SCHEMA)
         skipped = Counter[str](json.loads(stored[b"plada.skipped"]))
     except (OSError, pa.ArrowException, KeyError, ValueError, TypeError):
-        return None  # Not there, or damaged: hash the run again.
-    run.skipped.clear()
-    run.skipped.update(skipped)
+        return None  # Not there, or damaged: hash the shard again.
+    shard.skipped.clear()
+    shard.skipped.update(skipped)
     return table
 
 
-def store(run: Run, table: pa.Table, folder: Path) -> None:
-    """Keep the table of a run in the folder, whole or not at all."""
+def store(shard: Shard, table: pa.Table, folder: Path) -> None:
+    """Store the table of a shard in the folder, whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     metadata = {
-        "plada.fingerprint": run.fingerprint,
-        "plada.skipped": json.dumps(run.skipped),
+        "plada.fingerprint": shard.fingerprint,
+        "plada.skipped": json.dumps(shard.skipped),
     }
-    with replacing(_path(run, folder)) as temporary:
+    with replacing(_path(shard, folder)) as temporary:
         pq.write_table(table.replace_schema_metadata(metadata), temporary, compression="none")
 
 
 def in_key_order(parts: list[Part]) -> list[Part] | None:
-    """The parts that have images, so that all keys ascend from one to the next; None if some don't.
+    """Order the parts that have images so that all keys ascend; None if no order does that.
 
-    Without that, images have to be sorted, or some key comes twice.
+    Then the images have to be sorted, or a key occurs twice.
     """
     ordered = sorted((part for part in parts if part.images), key=lambda part: part.first)
     apart = all(one.last < other.first for one, other in pairwise(ordered))
@@ -117,5 +117,5 @@ def in_key_order(parts: list[Part]) -> list[Part] | None:
     return None
 
 
-def _path(run: Run, folder: Path) -> Path:
-    return folder / f"{fingerprint(run.name)[:32]}.parquet"
+def _path(shard: Shard, folder: Path) -> Path:
+    return folder / f"{fingerprint(shard.name)[:32]}.parquet"

@@ -1,7 +1,7 @@
-"""Runs that are read in worker processes, each of which reads one at a time.
+"""Read shards in worker processes, each of which reads one at a time.
 
 Not threads: Python's own work on an image takes a tenth of the time that hashing 100 kB does, and
-more than hashing a thumbnail, and only one thread of a process can do it at a time.
+longer than hashing a thumbnail, and only one thread of a process can do it at a time.
 """
 
 from __future__ import annotations
@@ -17,73 +17,67 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
-from pladafmt.threads import cores
-
 from ..errors import PipelineError
-from .shard import OnProgress, Run
+from .shard import OnProgress, Shard
 
 Result = TypeVar("Result")
 
 _AHEAD = 4
-"""Runs for each worker that are given out before the first of them is waited for."""
+"""Shards for each worker that are handed out before the first result is awaited."""
 
 _SECONDS = 0.2
-"""Between two looks at how far the workers are."""
+"""Seconds between two checks of the workers' progress."""
 
 _STEP = 1 << 20
-"""Bytes after which a worker says how far it is, and looks whether it shall stop."""
-
-
-def default_workers() -> int:
-    """One for each core that this process may use, up to eight: then storage is the limit."""
-    return min(8, cores())
+"""Bytes after which a worker reports its progress and checks whether to stop."""
 
 
 def in_processes(
-    runs: Iterable[Run],
-    work: Callable[[Run, OnProgress], Result],
+    shards: Iterable[Shard],
+    work: Callable[[Shard, OnProgress], Result],
     workers: int,
     on_progress: OnProgress | None,
-) -> Iterator[tuple[Run, Result]]:
-    """Yield every run with what `work` makes of it, in order.
+) -> Iterator[tuple[Shard, Result]]:
+    """Yield every shard with the result of `work` on it, in order.
 
-    When the caller stops, or this process ends in whatever way, the workers end.
+    The workers end when the caller stops or this process ends, even if it is killed.
 
     Args:
-        work: can be pickled, as can its result.
+        work: a function that can be pickled, as can its result.
 
     Raises:
         PipelineError: if `work` does, or a worker process is killed.
     """
     context = multiprocessing.get_context()
     done, stop = context.Value("q", 0), context.Value("b", 0)
-    under_way: deque[tuple[Run, Future[tuple[Result, Counter[str]]]]] = deque()
-    told = 0
+    under_way: deque[tuple[Shard, Future[tuple[Result, Counter[str]]]]] = deque()
+    reported = 0
 
-    def finished(run: Run, future: Future[tuple[Result, Counter[str]]]) -> tuple[Run, Result]:
-        nonlocal told
+    def finished(shard: Shard, future: Future[tuple[Result, Counter[str]]]) -> tuple[Shard, Result]:
+        nonlocal reported
         waiting = True
         while waiting:
             waiting = bool(wait([future], timeout=_SECONDS).not_done)
             if on_progress is not None:
-                new = done.value - told
-                told += new
+                new = done.value - reported
+                reported += new
                 on_progress(new)
         try:
             result, skipped = future.result()
         except BrokenProcessPool as exc:
             raise PipelineError(
-                f"A process that read {run.name!r}, or a shard beside it, was killed, perhaps for "
-                "lack of memory; run the same command again with fewer --workers, and it goes on."
+                f"A process that read {shard.name!r}, or a neighbouring shard, was killed, perhaps "
+                "for lack of memory; run the same command again with fewer --workers, and it goes "
+                "on."
             ) from exc
-        run.skipped.clear()
-        run.skipped.update(skipped)
-        return run, result
+        shard.skipped.clear()
+        shard.skipped.update(skipped)
+        return shard, result
 
-    pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(done, stop))
+    pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(done, stop))
     try:
-        for run in runs:
-            under_way.append((run, pool.submit(_work, work, run)))
+        for shard in shards:
+            under_way.append((shard, pool.submit(_read_shard, work, shard)))
             if len(under_way) > _AHEAD * workers:
                 yield finished(*under_way.popleft())
         while under_way:
@@ -94,47 +88,49 @@ def in_processes(
 
 
 class _Stopped(Exception):
-    """Ends a run whose result nobody waits for any more."""
+    """Ends the reading of a shard whose result is no longer wanted."""
 
 
 _done: Any = None
 _stop: Any = None
 
 
-def _begin(done: Any, stop: Any) -> None:
-    """Prepare a worker process."""
+def _start_worker(done: Any, stop: Any) -> None:
+    """Set up a worker process."""
     global _done, _stop
     _done, _stop = done, stop
     # Ctrl-C goes to all processes of a terminal: the parent says when to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=_exit_after, args=(parent,), daemon=True).start()
 
 
-def _end_with(parent: BaseProcess) -> None:
-    """End when the parent was killed: an idle worker would wait for its work for ever."""
+def _exit_after(parent: BaseProcess) -> None:
+    """Exit when the parent was killed: an idle worker would wait for work forever."""
     parent.join()
     os._exit(1)
 
 
-def _work(work: Callable[[Run, OnProgress], Result], run: Run) -> tuple[Result, Counter[str]]:
-    untold = 0
+def _read_shard(
+    work: Callable[[Shard, OnProgress], Result], shard: Shard
+) -> tuple[Result, Counter[str]]:
+    unreported = 0
 
-    def tell(count: int) -> None:
-        nonlocal untold
-        untold += count
-        if untold >= _STEP:
+    def report(count: int) -> None:
+        nonlocal unreported
+        unreported += count
+        if unreported >= _STEP:
             flush()
 
     def flush() -> None:
-        nonlocal untold
+        nonlocal unreported
         if _stop.value:
             raise _Stopped
         with _done.get_lock():
-            _done.value += untold
-        untold = 0
+            _done.value += unreported
+        unreported = 0
 
-    result = work(run, tell)
+    result = work(shard, report)
     flush()
-    return result, run.skipped
+    return result, shard.skipped

@@ -1,4 +1,4 @@
-"""A run: a piece of a source that is read in one go, and not read again while it is unchanged."""
+"""A shard: the piece of a source that is read in one go, and not again while it is unchanged."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ OnProgress = Callable[[int], None]
 
 
 @dataclass
-class Run:
-    """One shard, or a stretch of files of a folder. It can be pickled: any process can read it.
+class Shard:
+    """A tar file, a Parquet file, or a stretch of a folder's files.
+
+    It can be pickled, so any process can read it.
 
     Attributes:
         name: where it lies, for people and as the name of its partial result.
         fingerprint: changes when the stored files change.
         size: bytes to read, for progress.
-        entries: opens the run; given a counter of skipped files by reason, it yields the images.
-        skipped: files left out by reason; complete when `scan` is through.
+        entries: opens the shard; given a counter of skipped files by reason, it yields the images.
+        skipped: number of files left out, by reason; complete when `scan` has ended.
     """
 
     name: str
@@ -36,22 +38,22 @@ class Run:
 
     def scan(self, on_progress: OnProgress | None = None) -> Iterator[Entry]:
         """Yield (key, image bytes) in stored order; progress adds up to `size`."""
-        told = 0
+        reported = 0
         for key, data in self.entries(self.skipped):
             yield key, data
-            step = min(len(data), self.size - told)
-            told += step
+            step = min(len(data), self.size - reported)
+            reported += step
             if on_progress is not None:
                 on_progress(step)
         if on_progress is not None:
-            on_progress(self.size - told)
+            on_progress(self.size - reported)
 
 
 class Container(Protocol):
-    """A kind of place that holds images: a folder, tar shards, Parquet shards."""
+    """Stored images of one kind: a folder, tar files or Parquet files."""
 
-    def runs(self) -> Iterator[Run]:
-        """The pieces of this container, in a fixed order."""
+    def shards(self) -> Iterator[Shard]:
+        """Yield the pieces to read, in a fixed order."""
         ...
 
     def prepare(self) -> None:
@@ -59,11 +61,15 @@ class Container(Protocol):
         ...
 
     def only(self, keys: pa.LargeStringArray) -> Container:
-        """The same place, ready to `read` the images with these keys, and perhaps no others."""
+        """Return the same container, ready to `read` the images with these keys."""
         ...
 
     def read(self, key: str) -> bytes:
-        """The stored bytes of one image; KeyError when it is not here."""
+        """Read the stored bytes of one image.
+
+        Raises:
+            KeyError: if it is not here.
+        """
         ...
 
     def __contains__(self, key: object) -> bool: ...

@@ -1,4 +1,4 @@
-"""Where a pool's images lie: folders, tar shards and Parquet shards, seen as one source."""
+"""Where a pool's images lie: folders, tar and Parquet files, read as one source."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..errors import Misuse
 from .folder import Folder
 from .location import expand, filesystem
 from .parquet import ParquetShards
-from .shard import Container, Entry, OnProgress, Run
+from .shard import Container, Entry, OnProgress, Shard
 from .tar import TarShards
 
 
@@ -23,17 +23,17 @@ class Source:
     def __init__(self, containers: Sequence[Container]) -> None:
         self.containers = tuple(containers)
 
-    def runs(self) -> Iterator[Run]:
-        """The pieces to read, in a fixed order."""
+    def shards(self) -> Iterator[Shard]:
+        """Yield the pieces to read, in a fixed order."""
         for container in self.containers:
-            yield from container.runs()
+            yield from container.shards()
 
     def size(self) -> int:
-        """Bytes that a scan reads. Walks folders, but opens no file."""
-        return sum(run.size for run in self.runs())
+        """Count the bytes that a scan reads. Walks folders, but opens no file."""
+        return sum(shard.size for shard in self.shards())
 
     def scan(self, on_progress: OnProgress | None = None) -> Iterator[Entry]:
-        """Yield (key, image bytes) of every image in stored order, which is no sorted order.
+        """Yield (key, image bytes) of every image in stored order, which need not be sorted.
 
         Args:
             on_progress: called with the number of bytes just read, `size` in all.
@@ -41,8 +41,8 @@ class Source:
         Raises:
             PipelineError: if a shard is damaged.
         """
-        for run in self.runs():
-            yield from run.scan(on_progress)
+        for shard in self.shards():
+            yield from shard.scan(on_progress)
 
     def prepare(self) -> None:
         """Build what `read` needs now rather than at the first read.
@@ -56,9 +56,9 @@ class Source:
             container.prepare()
 
     def only(self, keys: pa.LargeStringArray) -> Source:
-        """The same source, ready to `read` the images with these keys, and perhaps no others.
+        """Return the same source, ready to `read` the images with these keys.
 
-        What `prepare` would have to build for all images is built for these alone.
+        What `prepare` builds for all images is built for these only; it may not know others.
 
         Raises:
             PipelineError: if a shard is damaged, or two hold one of these keys.
@@ -66,7 +66,7 @@ class Source:
         return Source([container.only(keys) for container in self.containers])
 
     def read(self, key: str) -> bytes:
-        """The stored bytes of one image.
+        """Read the stored bytes of one image.
 
         Raises:
             KeyError: if no image has this key.
@@ -83,7 +83,7 @@ class Source:
 
 
 def open_source(specs: Sequence[str]) -> Source:
-    """The source made of folders, ``.tar`` and ``.parquet`` files.
+    """Open folders, ``.tar`` and ``.parquet`` files as one source.
 
     Args:
         specs: local paths, globs, or URLs that fsspec knows, such as ``s3://bucket/pool-*.tar``.
@@ -94,7 +94,7 @@ def open_source(specs: Sequence[str]) -> Source:
     containers: list[Container] = []
     tars: list[str] = []
     parquets: list[str] = []
-    # A list in place of a set keeps the order; a glob and a name may both give a shard.
+    # A glob and a name may both give a shard; a dict drops the second and keeps the order.
     urls = list(dict.fromkeys(url for spec in specs for url in expand(spec)))
     for url in urls:
         fs, path = filesystem(url)
@@ -106,7 +106,7 @@ def open_source(specs: Sequence[str]) -> Source:
             parquets.append(url)
         else:
             raise Misuse(
-                f"{url!r} is no source of images; give image folders, uncompressed .tar shards "
+                f"{url!r} is not a source of images; give image folders, uncompressed .tar shards "
                 "or .parquet files."
             )
     if tars:

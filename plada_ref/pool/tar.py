@@ -22,40 +22,40 @@ from ..errors import PipelineError
 from .keys import KEY_RULES, is_synset_tar, reason_to_skip, shard_key
 from .location import filesystem, fingerprint
 from .offsets import Member, OffsetIndex, ShardIndexes
-from .shard import Entry, Run
+from .shard import Entry, Shard
 
 
 class TarShards:
     """Images in the members of uncompressed tar files."""
 
-    def __init__(self, urls: list[str], shards: ShardIndexes | None = None) -> None:
+    def __init__(self, urls: list[str], indexes: ShardIndexes | None = None) -> None:
         self.urls = urls
-        self._shards = shards or ShardIndexes(urls, locate)
+        self._indexes = indexes or ShardIndexes(urls, locate)
         self._index: OffsetIndex | None = None
 
-    def runs(self) -> Iterator[Run]:
-        """One run per shard."""
+    def shards(self) -> Iterator[Shard]:
+        """Yield a shard for each file."""
         for url in self.urls:
-            yield _run(url)
+            yield _shard(url)
 
     def prepare(self) -> None:
         """Build the offset index of all shards, or load it from the cache."""
         if self._index is None:
-            self._index = self._shards.index()
+            self._index = self._indexes.index()
 
     def only(self, keys: pa.LargeStringArray) -> TarShards:
-        """These shards, knowing the offsets of these keys alone."""
-        narrowed = TarShards(self.urls, self._shards)
-        narrowed._index = self._shards.index(keys)
+        """Return the same shards with the offsets of these keys only."""
+        narrowed = TarShards(self.urls, self._indexes)
+        narrowed._index = self._indexes.index(keys)
         return narrowed
 
     def read(self, key: str) -> bytes:
-        """The bytes of one member; a shard is opened anew each time, so forks do not matter."""
-        place = self._find(key)
-        if place is None:
+        """Read one member; opens the shard each time, so it works after a fork."""
+        found = self._find(key)
+        if found is None:
             raise KeyError(key)
-        shard, offset, size = place
-        fs, path = filesystem(self.urls[shard])
+        number, offset, size = found
+        fs, path = filesystem(self.urls[number])
         data: bytes = fs.cat_file(path, start=offset, end=offset + size) if size else b""
         return data
 
@@ -68,11 +68,11 @@ class TarShards:
         return self._index.find(key)
 
 
-def _run(url: str) -> Run:
+def _shard(url: str) -> Shard:
     fs, path = filesystem(url)
     info = fs.info(path)
     state = fingerprint(KEY_RULES, sorted(info.items(), key=str))
-    return Run(url, state, int(info["size"]), partial(_entries, url))
+    return Shard(url, state, int(info["size"]), partial(_entries, url))
 
 
 def _entries(url: str, skipped: Counter[str]) -> Iterator[Entry]:
@@ -84,7 +84,7 @@ def _entries(url: str, skipped: Counter[str]) -> Iterator[Entry]:
 
 
 def locate(url: str) -> Iterator[Member]:
-    """The image members of a shard; reads headers only."""
+    """Yield the image members of a shard; reads headers only."""
     fs, path = filesystem(url)
     with fs.open(path, "rb") as file:
         yield from members(file, int(fs.info(path)["size"]), url, Counter())
@@ -100,7 +100,7 @@ def members(file: IO[bytes], length: int, url: str, skipped: Counter[str]) -> It
         yield from _members(file, 0, length, skipped, outer=True)
     except (tarfile.TarError, ValueError, OverflowError, RecursionError, EOFError) as exc:
         raise PipelineError(
-            f"The shard {url!r} is no readable tar file ({exc}); fetch it again. "
+            f"The shard {url!r} is not a readable tar file ({exc}); fetch it again. "
             "Shards are uncompressed .tar files."
         ) from exc
 
@@ -108,13 +108,13 @@ def members(file: IO[bytes], length: int, url: str, skipped: Counter[str]) -> It
 def _members(
     file: IO[bytes], start: int, end: int, skipped: Counter[str], *, outer: bool
 ) -> Iterator[Member]:
-    """The images of the tar file in the bytes from `start` to `end` of `file`.
+    """Yield the images of the tar file in the bytes from `start` to `end` of `file`.
 
     tarfile counts offsets from the beginning of `file`, wherever it starts to read.
     """
     file.seek(start)
     with tarfile.open(fileobj=file, mode="r:", encoding="utf-8") as archive:
-        for stored in _stored(archive, file):
+        for stored in _all_members(archive, file):
             behind = stored.offset + stored.size
             if behind > end:
                 raise tarfile.ReadError(
@@ -130,13 +130,13 @@ def _members(
                 skipped[reason] += 1
                 continue
             key = shard_key(stored.name)
-            assert key is not None  # reason_to_skip has looked at it.
+            assert key is not None  # reason_to_skip has checked it.
             yield Member(key, stored.offset, stored.size)
         _check_end(archive.offset, end, file)
 
 
-class _Stored(NamedTuple):
-    """A member of any kind: where its header and its `size` bytes begin."""
+class _TarMember(NamedTuple):
+    """A member of any kind, whose header begins at `header` and its `size` bytes at `offset`."""
 
     name: str
     header: int
@@ -146,7 +146,7 @@ class _Stored(NamedTuple):
     is_folder: bool = False
 
 
-def _stored(archive: tarfile.TarFile, file: IO[bytes]) -> Iterator[_Stored]:
+def _all_members(archive: tarfile.TarFile, file: IO[bytes]) -> Iterator[_TarMember]:
     """Yield every member of `archive`, which reads `file`, in stored order.
 
     tarfile takes 15 us for a header, most of it for owner, mode and time, which do not matter here;
@@ -159,17 +159,17 @@ def _stored(archive: tarfile.TarFile, file: IO[bytes]) -> Iterator[_Stored]:
         if info.size < 0 or archive.offset <= last:
             raise tarfile.ReadError(f"the header at byte {info.offset} points backwards")
         is_file = info.isreg() and not info.issparse()
-        yield _Stored(info.name, info.offset, info.offset_data, info.size, is_file, info.isdir())
+        yield _TarMember(info.name, info.offset, info.offset_data, info.size, is_file, info.isdir())
         last = archive.offset
-        # A global header speaks of all members behind it: tarfile knows what it says.
+        # A global header applies to all members behind it, and tarfile knows how.
         while not archive.pax_headers and (plain := _plain_at(file, last)) is not None:
             yield plain
             last = plain.offset + -(-plain.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
         archive.offset = last
 
 
-def _plain_at(file: IO[bytes], offset: int) -> _Stored | None:
-    """The member whose header is at `offset`, if that is a plain one, else None."""
+def _plain_at(file: IO[bytes], offset: int) -> _TarMember | None:
+    """Return the member whose header is at `offset` if the header is plain, else None."""
     file.seek(offset)
     block = file.read(tarfile.BLOCKSIZE)
     found = _PLAIN.fullmatch(block)
@@ -182,7 +182,7 @@ def _plain_at(file: IO[bytes], offset: int) -> _Stored | None:
     if total != int(checksum, 8):
         return None
     text = name.decode("utf-8", "surrogateescape")
-    return _Stored(text, offset, offset + tarfile.BLOCKSIZE, int(size, 8))
+    return _TarMember(text, offset, offset + tarfile.BLOCKSIZE, int(size, 8))
 
 
 _PLAIN = re.compile(

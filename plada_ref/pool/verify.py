@@ -17,10 +17,10 @@ from .source import Source
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a comparison found.
+    """The result of comparing a source with a manifest.
 
     Attributes:
-        checked: number of the manifest's images that were looked for.
+        checked: number of the manifest's images that were compared.
         changed: keys whose stored bytes have another digest, in pool order.
         missing: keys that the source does not hold, in pool order.
         extra: keys that the manifest does not list; None when only a sample was checked.
@@ -33,7 +33,7 @@ class Verdict:
 
     @property
     def good(self) -> bool:
-        """Whether the source can serve every checked image. Extra images do no harm."""
+        """Whether the source can serve every checked image. Extra images do not matter."""
         return not self.changed and not self.missing
 
 
@@ -68,7 +68,7 @@ def verify_sample(
     seed: int | None = None,
     on_progress: OnProgress | None = None,
 ) -> Verdict:
-    """Hash `count` images drawn at random, others every time unless `seed` is given.
+    """Hash `count` images drawn at random; different ones each time unless `seed` is given.
 
     Progress counts images.
 

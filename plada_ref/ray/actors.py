@@ -1,4 +1,4 @@
-"""Ray actors that share out chunks; the loss of one costs the chunk in its hands.
+"""Ray actors that share out the chunks of a pool; with an actor only its current chunk is lost.
 
 Ray Data would be the obvious engine. It is not used, because a table may not depend on it: see
 docs/cluster.md.
@@ -41,7 +41,7 @@ class Job(Protocol):
 
 
 @dataclass(frozen=True)
-class Terms:
+class Reservation:
     """How many actors there are, and what one reserves."""
 
     actors: int
@@ -49,10 +49,10 @@ class Terms:
     gpus: float
 
 
-def work(
+def share_out(
     job: Job,
     chunks: Sequence[range],
-    terms: Terms,
+    reservation: Reservation,
     *,
     on_start: Callable[[str], None],
     warn: Callable[[str], None],
@@ -64,17 +64,17 @@ def work(
     and results are taken as they come, so the memory needed does not grow with the pool.
 
     Args:
-        on_start: told what `Job.start` returned, for each actor.
-        warn: told in a sentence about lost actors and a cluster that has no room.
+        on_start: called with what `Job.start` returned, for each actor.
+        warn: called with a sentence about a lost actor, or a cluster that has no room.
 
     Raises:
         PipelineError: the job's own, or if a chunk, or starting, ends one actor after another.
     """
-    crew = _Crew(job, chunks, terms)
+    team = _Team(job, chunks, reservation)
     try:
-        yield from crew.results(on_start, warn)
+        yield from team.results(on_start, warn)
     finally:
-        crew.dismiss()
+        team.dismiss()
 
 
 class _Actor:
@@ -107,14 +107,14 @@ class _Shift:
     left: deque[range]
 
 
-class _Crew:
-    def __init__(self, job: Job, chunks: Sequence[range], terms: Terms) -> None:
+class _Team:
+    def __init__(self, job: Job, chunks: Sequence[range], reservation: Reservation) -> None:
         # In a list: Ray would unpickle a bare reference before the actor has set anything up.
         self._box = [ray.put(job)]
-        self._hire = ray.remote(_Actor).options(
-            num_cpus=terms.cpus, num_gpus=terms.gpus, max_restarts=0
+        self._actor_class = ray.remote(_Actor).options(
+            num_cpus=reservation.cpus, num_gpus=reservation.gpus, max_restarts=0
         )
-        self._size = terms.actors
+        self._size = reservation.actors
         self._waiting = deque(chunks)
         self._unfinished = len(chunks)
         self._losses: Counter[int] = Counter()
@@ -165,7 +165,7 @@ class _Crew:
             return _SHIFT_OVER
 
     def _start(self) -> None:
-        actor = self._hire.remote(self._box)
+        actor = self._actor_class.remote(self._box)
         self._running[actor.start.remote()] = _Shift(actor, deque())
 
     def _give_shift(self, event: Any) -> None:

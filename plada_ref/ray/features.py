@@ -12,11 +12,11 @@ from ..features.backbone import Backbone
 from ..features.target import Features
 from ..images import ImageSet
 from ..models.preparation import Preparation
-from .staff import Setting, Staff, processor
+from .model_actors import ModelActors, Setting, processor
 
 
 @dataclass(frozen=True)
-class RayFeatures(Staff):
+class FeatureActors(ModelActors):
     """Computes features with actors on the Ray cluster that this process is connected to."""
 
     def __call__(
@@ -38,7 +38,7 @@ class RayFeatures(Staff):
 
 @dataclass
 class _FeatureJob:
-    """See `crew.Job`. The network and the pool travel whole, as in `ray_label`."""
+    """See `actors.Job`. The network and the pool travel whole, as in `plada_ref.ray.label`."""
 
     network: nn.Module
     images: ImageSet

@@ -17,17 +17,17 @@ from ray.exceptions import RayError, RayTaskError
 from ..errors import PipelineError
 from ..pool import hashing
 from ..pool import parts as stored
-from ..pool.shard import OnProgress, Run
+from ..pool.shard import OnProgress, Shard
 from ..pool.source import Source
 
 _RETRIES = 3
 
 
 def hash_on_ray(source: Source, parts: Path, on_progress: OnProgress | None = None) -> None:
-    """Hash every run of `source` that `parts` lacks, on the cluster this process is connected to.
+    """Hash every shard of `source` that `parts` lacks, on the cluster this process is connected to.
 
     What `hash_to_parts` finds in `parts` afterwards is what it would have made itself. At most two
-    runs for each processor of the cluster are under way at a time, whatever the pool's size.
+    shards for each processor of the cluster are under way at a time, whatever the pool's size.
 
     Args:
         source: its files must be reachable from every node, under the same path or URL.
@@ -36,53 +36,53 @@ def hash_on_ray(source: Source, parts: Path, on_progress: OnProgress | None = No
     Raises:
         PipelineError: if a shard is damaged, or hashing it ends one worker after another.
     """
-    running: dict[Any, Run] = {}
+    running: dict[Any, Shard] = {}
     hash_there = ray.remote(num_cpus=1, max_retries=_RETRIES)(_hash)
     waiting = _missing(source, parts, on_progress)
     window = 2 * max(1, int(ray.cluster_resources().get("CPU", 1)))
     try:
         while True:
-            for run in islice(waiting, window - len(running)):
-                running[hash_there.remote(run)] = run
+            for shard in islice(waiting, window - len(running)):
+                running[hash_there.remote(shard)] = shard
             if not running:
                 return
             done, _ = ray.wait(list(running), num_returns=1)
             for reference in done:
-                run = running.pop(reference)
-                table, skipped = _result(reference, run)
-                run.skipped.clear()
-                run.skipped.update(skipped)
-                stored.store(run, table, parts)
+                shard = running.pop(reference)
+                table, skipped = _result(reference, shard)
+                shard.skipped.clear()
+                shard.skipped.update(skipped)
+                stored.store(shard, table, parts)
                 if on_progress is not None:
-                    on_progress(run.size)
+                    on_progress(shard.size)
     finally:
         for reference in running:
             ray.cancel(reference, force=True)
 
 
-def _hash(run: Run) -> tuple[Any, Counter[str]] | PipelineError:
+def _hash(shard: Shard) -> tuple[Any, Counter[str]] | PipelineError:
     try:
-        return hashing.hash_run(run, None), run.skipped
+        return hashing.hash_shard(shard, None), shard.skipped
     except PipelineError as exc:
         return exc  # As a value: Ray would bury the sentence in a traceback.
 
 
-def _missing(source: Source, parts: Path, on_progress: OnProgress | None) -> Iterator[Run]:
-    for run in source.runs():
-        if stored.load(run, parts) is None:
-            yield run
+def _missing(source: Source, parts: Path, on_progress: OnProgress | None) -> Iterator[Shard]:
+    for shard in source.shards():
+        if stored.load(shard, parts) is None:
+            yield shard
         elif on_progress is not None:
-            on_progress(run.size)
+            on_progress(shard.size)
 
 
-def _result(reference: Any, run: Run) -> tuple[Any, Counter[str]]:
+def _result(reference: Any, shard: Shard) -> tuple[Any, Counter[str]]:
     try:
         result = ray.get(reference)
     except RayTaskError:
         raise  # An error of the program, with its traceback.
     except RayError as exc:
         raise PipelineError(
-            f"Hashing {run.name!r} has ended {_RETRIES + 1} workers one after another "
+            f"Hashing {shard.name!r} has ended {_RETRIES + 1} workers one after another "
             f"({' '.join(str(exc).split())}); look for the reason in the logs of Ray."
         ) from exc
     if isinstance(result, PipelineError):

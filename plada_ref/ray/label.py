@@ -11,11 +11,11 @@ from ..images import ImagePool
 from ..labelling.chunks import Chunk, label_chunks
 from ..labelling.scores import Scores
 from ..models.checkpoint import Checkpoint
-from .staff import Setting, Staff, processor
+from .model_actors import ModelActors, Setting, processor
 
 
 @dataclass(frozen=True)
-class RayEngine(Staff):
+class LabelActors(ModelActors):
     """Labels chunks with actors on the Ray cluster that this process is connected to."""
 
     def __call__(
@@ -42,7 +42,7 @@ class RayEngine(Staff):
 
 @dataclass
 class _LabelJob:
-    """See `crew.Job`.
+    """See `actors.Job`.
 
     The pool travels whole, with its manifest and the index of its shards: Ray keeps one copy on
     each node, which all actors there share, and no actor walks the shards again. What has to be

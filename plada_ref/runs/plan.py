@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import Misuse, PipelineError
 from ..models.spec import ModelSpec
-from ..pool import LocalPool
+from ..pool import MemoryPool
 from ..selection import Selection, Size, parse, spell
 from ..selection.auto import AUTO
 from ..tasks.task import Task
@@ -128,7 +128,7 @@ class PlanRecord:
     layout: int = LAYOUT
 
     @classmethod
-    def about(cls, plan: Plan, learn_from: Task, test: Task, pool: LocalPool) -> PlanRecord:
+    def about(cls, plan: Plan, learn_from: Task, test: Task, pool: MemoryPool) -> PlanRecord:
         """The record of a transfer."""
         settings = Settings(**{one.name: getattr(plan, one.name) for one in fields(Settings)})
         return cls(

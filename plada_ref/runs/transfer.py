@@ -25,7 +25,7 @@ from ..features.cache import FeatureCache
 from ..labelling.label import forget_parts, label, parts_folder
 from ..labelling.scores import ScoreTable
 from ..models.checkpoint import Checkpoint
-from ..pool import LocalPool
+from ..pool import MemoryPool
 from ..selection import Selection, Size
 from ..selection.auto_record import AutoSelection
 from ..selection.comparison import Comparison
@@ -65,7 +65,7 @@ def transfer(
     plan: Plan,
     learn_from: Task,
     test: Task,
-    pool: LocalPool,
+    pool: MemoryPool,
     out: Path,
     *,
     compute: Compute | None = None,
@@ -139,7 +139,7 @@ class _Clients:
     """Trains a student on each payload and tests it."""
 
     plan: Plan
-    pool: LocalPool
+    pool: MemoryPool
     test: Task
     folder: RunFolder
     cache: FeatureCache
@@ -192,7 +192,7 @@ class _Clients:
         write_whole(self.folder.auto(auto.budget), report.encode("utf-8"))
 
 
-def _leakage(test: Task, pool: LocalPool, progress: Progress) -> Leakage:
+def _leakage(test: Task, pool: MemoryPool, progress: Progress) -> Leakage:
     found = compare(
         fingerprints(test.images, what="Looking for test images", progress=progress),
         fingerprints(pool, what="Looking for them in the pool", progress=progress),
@@ -221,7 +221,7 @@ def _teacher(plan: Plan, learn_from: Task, folder: RunFolder, compute: Compute) 
 
 def _table(
     teacher: Checkpoint,
-    pool: LocalPool,
+    pool: MemoryPool,
     folder: RunFolder,
     cache: FeatureCache,
     compute: Compute,

@@ -1,1 +1,1 @@
-"""Labelled images: what they are called, where they lie, and how they are divided."""
+"""Tasks: labelled images, found by name or in files, and divided into splits."""

@@ -1,4 +1,4 @@
-"""Tasks in plain files: class folders, and tar shards with class folders in them."""
+"""Read a task from plain files: class folders, or tar shards with class folders in them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 from collections.abc import Sequence
 from fnmatch import fnmatch
 from itertools import pairwise
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -17,29 +18,31 @@ from ..pool.tar import locate
 from .task import ALL, Task, from_names
 
 
-def load_files(spec: str, split: str) -> Task:
-    """The task in a directory or a shard; see `plada_ref.tasks.task.load_task`.
+def holds_files(spec: str) -> bool:
+    """Whether `spec` is a directory or a tar shard, by path or URL.
 
     Raises:
-        Misuse: if nothing is there, or it has no such split.
+        Misuse: if the protocol of a URL is unknown.
+    """
+    fs, path = filesystem(spec)
+    return bool(fs.isdir(path)) or _is_shard(spec)
+
+
+def load_files(spec: str, split: str) -> Task:
+    """Load a task from a directory or a shard; see `plada_ref.tasks.load.load_task`.
+
+    Raises:
+        Misuse: if it has no such split.
         PipelineError: if it holds no image, or images outside class folders.
     """
     name = f"{spec} {split}"
     fs, path = filesystem(spec)
-    if path.lower().endswith(".tar") and fs.isfile(path):
+    if _is_shard(spec):
         return _undivided(spec, split, _of_shards(name, [spec]))
-    if not fs.isdir(path):
-        from .known import SETS
-
-        raise Misuse(
-            f"There is no task at {spec!r}: give NAME:ROOT with one of the names "
-            f"{', '.join(SETS)}; a directory with class folders or with SPLIT.tar files; a .tar "
-            "file; torchvision:NAME:ROOT or medmnist:FLAG:ROOT."
-        )
     entries = fs.ls(path, detail=True)
     listed = {entry["name"].rstrip("/").rsplit("/", 1)[-1]: entry for entry in entries}
     if listed.get(split, {}).get("type") == "directory":
-        return of_folders(name, f"{spec.rstrip('/')}/{split}")
+        return load_class_folders(name, f"{spec.rstrip('/')}/{split}")
     shards = sorted(
         entry for entry in listed if entry == f"{split}.tar" or fnmatch(entry, f"{split}-*.tar")
     )
@@ -47,13 +50,18 @@ def load_files(spec: str, split: str) -> Task:
         return _of_shards(name, [f"{spec.rstrip('/')}/{shard}" for shard in shards])
     divided = any(entry in ("train", "test", "val") or fnmatch(entry, "*.tar") for entry in listed)
     if divided:
-        there = ", ".join(sorted(listed)[:8])
-        raise Misuse(f"The task {spec!r} has no split {split!r}; there are {there}.")
-    return _undivided(spec, split, of_folders(name, spec))
+        names = ", ".join(sorted(listed)[:8])
+        raise Misuse(f"The task {spec!r} has no split {split!r}; there are {names}.")
+    return _undivided(spec, split, load_class_folders(name, spec))
+
+
+def _is_shard(spec: str) -> bool:
+    fs, path = filesystem(spec)
+    return path.lower().endswith(".tar") and bool(fs.isfile(path))
 
 
 def _undivided(spec: str, split: str, task: Task) -> Task:
-    # Evaluating on the images one has trained on must not happen by a default.
+    # No default may lead to evaluating on the images that a model has learned from.
     if split not in ("train", ALL):
         raise Misuse(
             f"The task {spec!r} is not divided into splits, so it has no {split!r}; to use all of "
@@ -62,11 +70,11 @@ def _undivided(spec: str, split: str, task: Task) -> Task:
     return task
 
 
-def of_folders(name: str, url: str) -> Task:
-    """The images in class folders: ``CLASS/image`` below `url`.
+def load_class_folders(name: str, url: str) -> Task:
+    """Load the images in class folders, ``CLASS/image`` below `url`, as a task called `name`.
 
     Raises:
-        PipelineError: if an image lies outside any class folder, or there is none.
+        PipelineError: if an image lies outside any class folder, or there are no images.
     """
     fs, base = filesystem(url)
     found: list[tuple[str, str]] = []
@@ -76,8 +84,8 @@ def of_folders(name: str, url: str) -> Task:
             found.append((key, path))
     found.sort(key=lambda entry: entry[0].encode())
     prefix = "" if "://" not in url else url.split("://", 1)[0] + "://"
-    places = [(prefix + path, None, 0) for _, path in found]
-    return _by_folder(name, [key for key, _ in found], StoredImages(places))
+    images = StoredImages([Location(prefix + path) for _, path in found])
+    return _by_folder(name, [key for key, _ in found], images)
 
 
 def _of_shards(name: str, urls: list[str]) -> Task:
@@ -85,44 +93,59 @@ def _of_shards(name: str, urls: list[str]) -> Task:
         ((member, url) for url in urls for member in locate(url)),
         key=lambda entry: entry[0].key.encode(),
     )
-    places = [(url, member.offset, member.size) for member, url in members]
-    return _by_folder(name, [member.key for member, _ in members], StoredImages(places))
+    locations = [Location(url, member.offset, member.size) for member, url in members]
+    return _by_folder(name, [member.key for member, _ in members], StoredImages(locations))
 
 
 def _by_folder(name: str, keys: list[str], images: ImageSet) -> Task:
     for key in keys:
         if "/" not in key:
             raise PipelineError(
-                f"The task {name!r} holds the image {key!r} outside any class folder; images lie "
-                "in CLASS/image."
+                f"The task {name!r} holds the image {key!r} outside any class folder; put every "
+                "image into a folder with the name of its class, as CLASS/image."
             )
     for one, other in pairwise(keys):
         if one == other:
             raise PipelineError(f"The task {name!r} holds the image {one!r} twice.")
     if not keys:
-        raise PipelineError(f"The task {name!r} holds no image; images lie in CLASS/image.")
+        raise PipelineError(f"The task {name!r} holds no image; put images into CLASS/image.")
     return from_names(name, keys, [key.split("/", 1)[0] for key in keys], images)
 
 
-class StoredImages:
-    """Images in files and in members of tar shards: (url, byte offset, byte size) each.
+class Location(NamedTuple):
+    """The bytes of an image: a whole file, or a range of bytes in one.
 
-    An offset of None stands for the whole file.
+    Attributes:
+        url: path or URL of the file.
+        offset: first byte of the range, None for the whole file.
+        size: bytes in the range; not used without an offset.
     """
 
-    def __init__(self, places: Sequence[tuple[str, int | None, int]]) -> None:
-        self.places = places
+    url: str
+    offset: int | None = None
+    size: int = 0
+
+
+class StoredImages:
+    """Images in files and in members of tar shards, by number.
+
+    Args:
+        locations: the bytes of each image.
+    """
+
+    def __init__(self, locations: Sequence[Location]) -> None:
+        self.locations = locations
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.locations)
 
     def open_image(self, position: int, /) -> Image.Image:
-        """The decoded image, in its own mode.
+        """Decode the image with this number, in its own mode.
 
         Raises:
             PipelineError: if the bytes do not decode.
         """
-        url, offset, size = self.places[position]
+        url, offset, size = self.locations[position]
         fs, path = filesystem(url)
         if offset is None:
             data = fs.cat_file(path)

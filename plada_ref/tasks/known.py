@@ -1,4 +1,4 @@
-"""Image sets that plada knows by name: where each lies below its root, and how it is divided.
+"""The image sets that plada knows by name: where each lies below its root, and its splits.
 
 docs/tasks.md says where the splits come from.
 """
@@ -16,7 +16,7 @@ from .idx import load_idx, markers
 from .medmnist import SIZES, load_medmnist
 from .readers import (
     CUB,
-    ELPV_PLACES,
+    ELPV_FOLDERS,
     NCT,
     RESISC45,
     divided,
@@ -29,17 +29,20 @@ from .readers import (
 from .task import ALL, Task
 from .torchvision import load_parts, load_torchvision
 
+_TRAIN_TEST = ("train", "test")
+_TRAIN_TEST_ALL = ("train", "test", ALL)
+
 
 @dataclass(frozen=True)
 class KnownSet:
-    """A set by name.
+    """An image set that has a name.
 
     Attributes:
         markers: paths below the root, any of which shows that the set is there; empty when it
             needs no root.
-        splits: what can be asked for.
-        load: reads a split: called with the root, if it needs one, the split, and `download`, if
-            a library fetches it.
+        splits: names of its splits.
+        load: loads a split; called with the root if the set has markers, with the split, and with
+            the keyword `download` if a library can fetch the set.
         fetched_by: the library that can download the set, or None.
     """
 
@@ -57,7 +60,7 @@ def _torchvision(
     def load(root: Path, split: str, *, download: bool) -> Task:
         return load_parts(dataset, root, parts[split], download=download)
 
-    return KnownSet((marker,), ("train", "test"), load, "torchvision")
+    return KnownSet((marker,), _TRAIN_TEST, load, "torchvision")
 
 
 def _medmnist(flag: str) -> KnownSet:
@@ -66,35 +69,29 @@ def _medmnist(flag: str) -> KnownSet:
 
 
 def _idx(name: str, dataset: str) -> KnownSet:
-    found_by = markers(name)
+    paths = markers(name)
 
     def load(root: Path, split: str, *, download: bool) -> Task:
-        if download and not any((root / marker).exists() for marker in found_by):
+        if download and not any((root / marker).exists() for marker in paths):
             load_torchvision(dataset, root, split, download=True)
         return load_idx(name, root, split)
 
-    return KnownSet(found_by, ("train", "test"), load, "torchvision")
+    return KnownSet(paths, _TRAIN_TEST, load, "torchvision")
 
 
 def _caltech101(root: Path, split: str, *, download: bool) -> Task:
     return divided(load_torchvision("Caltech101", root, ALL, download=download), 0.2, split)
 
 
-def _own(load: Callable[..., Task], *found_by: str, splits: tuple[str, ...]) -> KnownSet:
-    return KnownSet(found_by, splits, load)
-
-
-_HALVES = ("train", "test")
-_WHOLE = ("train", "test", ALL)
-_ELPV = tuple(f"{place}/labels.csv" for place in ELPV_PLACES)
+_ELPV = tuple(f"{folder}/labels.csv" for folder in ELPV_FOLDERS)
 _MEDMNIST = ("bloodmnist", "dermamnist", "retinamnist")
 
 SETS: dict[str, KnownSet] = {
     "cifar10": _torchvision("CIFAR10", "cifar-10-batches-py"),
     "caltech101": KnownSet(
-        ("caltech101/101_ObjectCategories",), _WHOLE, _caltech101, "torchvision"
+        ("caltech101/101_ObjectCategories",), _TRAIN_TEST_ALL, _caltech101, "torchvision"
     ),
-    "cub200": _own(load_cub, CUB, splits=(*_WHOLE, "paper-train", "paper-test")),
+    "cub200": KnownSet((CUB,), (*_TRAIN_TEST_ALL, "paper-train", "paper-test"), load_cub),
     "dtd": _torchvision("DTD", "dtd/dtd", train=("train", "val")),
     "fgvc-aircraft": _torchvision("FGVCAircraft", "fgvc-aircraft-2013b", train=("trainval",)),
     "food101": _torchvision("Food101", "food-101"),
@@ -103,43 +100,46 @@ SETS: dict[str, KnownSet] = {
     "places365": _torchvision(
         "Places365", "categories_places365.txt", train=("train-standard",), test="val"
     ),
-    "resisc45": _own(load_resisc45, RESISC45, splits=_WHOLE),
+    "resisc45": KnownSet((RESISC45,), _TRAIN_TEST_ALL, load_resisc45),
     **{flag: _medmnist(flag) for flag in _MEDMNIST},
-    "nct-crc-he": _own(load_nct, *NCT.values(), splits=_HALVES),
+    "nct-crc-he": KnownSet(tuple(NCT.values()), _TRAIN_TEST, load_nct),
     "stanford-cars": _torchvision("StanfordCars", "stanford_cars/devkit"),
     "mnist": _idx("mnist", "MNIST"),
     "fashion-mnist": _idx("fashion-mnist", "FashionMNIST"),
-    "elpv": _own(partial(load_elpv, defect=False), *_ELPV, splits=_WHOLE),
-    "elpv-defect": _own(partial(load_elpv, defect=True), *_ELPV, splits=_WHOLE),
-    "digits": _own(load_digits, splits=_WHOLE),
+    "elpv": KnownSet(_ELPV, _TRAIN_TEST_ALL, partial(load_elpv, defect=False)),
+    "elpv-defect": KnownSet(_ELPV, _TRAIN_TEST_ALL, partial(load_elpv, defect=True)),
+    "digits": KnownSet((), _TRAIN_TEST_ALL, load_digits),
 }
-"""Sets by name. MedMNIST's other sizes, such as ``bloodmnist_224``, are known beside them."""
+"""Sets by name, without MedMNIST's other sizes, such as ``bloodmnist_224``."""
 
-_SIZED = {f"{flag}_{size}": _medmnist(f"{flag}_{size}") for flag in _MEDMNIST for size in SIZES[1:]}
+_OTHER_SIZES = {
+    f"{flag}_{size}": _medmnist(f"{flag}_{size}") for flag in _MEDMNIST for size in SIZES[1:]
+}
 
 
 def is_known(name: str) -> bool:
-    """Whether `name` is that of a set."""
-    return name in SETS or name in _SIZED
+    """Whether a set is called `name`."""
+    return name in SETS or name in _OTHER_SIZES
 
 
 def splits_of(name: str) -> tuple[str, ...]:
-    """What can be asked for of the set called `name`."""
-    return (SETS.get(name) or _SIZED[name]).splits
+    """The names of the splits of the set called `name`."""
+    return (SETS.get(name) or _OTHER_SIZES[name]).splits
 
 
-def load(name: str, root: Path | None, split: str, *, download: bool = False) -> Task:
-    """A split of the set called `name`.
+def load_known(name: str, root: Path | None, split: str, *, download: bool = False) -> Task:
+    """Load a split of the set called `name`.
 
     Args:
         root: the folder that holds the set's own folder, or holds a folder called `name` that
-            does, or is the set's own folder; None for what $PLADA_DATA says.
+            does, or is the set's own folder; None for the folder that $PLADA_DATA names.
+        download: let a library fetch the set if it is missing.
 
     Raises:
         Misuse: if the split does not exist, the root is missing, or the set is not there.
         PipelineError: if the set is damaged.
     """
-    known = SETS.get(name) or _SIZED[name]
+    known = SETS.get(name) or _OTHER_SIZES[name]
     if split not in known.splits:
         *most, last = known.splits
         raise Misuse(f"{name} has the splits {', '.join(most)} and {last}, not {split!r}.")
@@ -148,13 +148,13 @@ def load(name: str, root: Path | None, split: str, *, download: bool = False) ->
             raise Misuse(f"{name} is part of a package and has no folder; write {name} alone.")
         task = known.load(split)
     else:
-        home = _home(name, known, root or _data(name), download=download)
-        more = {"download": download} if known.fetched_by else {}
-        task = known.load(home, split, **more)
+        base = _folder_of(name, known, root or _data_folder(name), download=download)
+        options = {"download": download} if known.fetched_by else {}
+        task = known.load(base, split, **options)
     return replace(task, name=f"{name} {split}")
 
 
-def _data(name: str) -> Path:
+def _data_folder(name: str) -> Path:
     data = os.environ.get("PLADA_DATA")
     if not data:
         raise Misuse(
@@ -164,22 +164,22 @@ def _data(name: str) -> Path:
     return Path(data)
 
 
-def _home(name: str, known: KnownSet, root: Path, *, download: bool) -> Path:
-    """The folder below which `known.markers` are; the given root if the set is to be fetched."""
+def _folder_of(name: str, known: KnownSet, root: Path, *, download: bool) -> Path:
+    """Find the folder that `known.markers` are below, or `root` if the set is to be fetched."""
     root = root.expanduser()
-    for place in (root, root / name):
-        if any((place / marker).exists() for marker in known.markers):
-            return place
-    whole = root.resolve()
-    for marker in known.markers:
-        if Path(marker).parts[:1] == (whole.name,) and (whole.parent / marker).exists():
-            return whole.parent
+    for folder in (root, root / name):
+        if any((folder / marker).exists() for marker in known.markers):
+            return folder
+    resolved = root.resolve()
+    for marker in known.markers:  # The root may be the set's own folder.
+        if Path(marker).parts[:1] == (resolved.name,) and (resolved.parent / marker).exists():
+            return resolved.parent
     if download and known.fetched_by is not None:
         return root
     lacking = f"neither {str(root)!r} nor {str(root / name)!r} holds {known.markers[0]}"
-    help_ = "docs/tasks.md shows how it lies on disk"
+    remedy = "docs/tasks.md shows how it lies on disk"
     if known.fetched_by is not None:
-        help_ += f", and --download lets {known.fetched_by} fetch it"
+        remedy += f", and --download lets {known.fetched_by} fetch it"
     if not root.is_dir():
-        lacking = f"{str(root)!r} is no folder"
-    raise Misuse(f"The task {name} is not there: {lacking}; {help_}.")
+        lacking = f"{str(root)!r} is not a folder"
+    raise Misuse(f"The task {name} is not there: {lacking}; {remedy}.")

@@ -1,8 +1,9 @@
-"""Which images of a task the pool holds as well: test images that a student may have learned from.
+"""Find the images of a task that the pool holds too, which a student may have learned from.
 
 Two images are *exact* duplicates if their pixels are equal, and *near* duplicates if their
 perceptual hashes (the DCT hash of the package imagehash, 64 bits) differ in few bits. The hash
-sees through scaling, small crops of grey level and JPEG artefacts, not through crops and turns.
+recognises an image after scaling, small changes of grey levels and JPEG compression, but not after
+cropping or rotation.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ FLAT = 4.0
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """What images are compared by.
+    """What two sets of images are compared by.
 
     Attributes:
         pixels: SHA-256 of size and RGB pixels, shape (n, 32), uint8.
@@ -44,7 +45,7 @@ class Fingerprints:
 
 @dataclass(frozen=True)
 class Match:
-    """An image of the task and the pool image that is most like it.
+    """An image of the task and the pool image that is most similar to it.
 
     Attributes:
         row: the image's number in the task.
@@ -61,12 +62,12 @@ class Match:
 
 @dataclass(frozen=True)
 class Leakage:
-    """What a pool holds of a task.
+    """The images of a task that a pool holds too.
 
     Attributes:
         images: images of the task that were looked for.
         pool_size: images of the pool.
-        flat: images of the task too flat to be looked for but by their pixels.
+        flat: images of the task that are too flat for their hash, and compared by pixels only.
         matches: a match for each image that the pool holds, exactly or nearly, by row.
     """
 
@@ -118,10 +119,10 @@ def fingerprints(images: ImageSet, *, what: str, progress: Progress) -> Fingerpr
 
 
 def compare(task: Fingerprints, pool: Fingerprints, *, near: int = NEAR) -> Leakage:
-    """Return which images of a task the pool holds; among equals the lowest position."""
-    where: dict[bytes, int] = {}
+    """Find the images of a task in the pool; among equal pool images the lowest position counts."""
+    position_of: dict[bytes, int] = {}
     for position in range(len(pool.hashes) - 1, -1, -1):
-        where[pool.pixels[position].tobytes()] = position
+        position_of[pool.pixels[position].tobytes()] = position
     candidates = np.flatnonzero(~pool.flat)
     hashes = pool.hashes[candidates]
     matches = []
@@ -130,7 +131,7 @@ def compare(task: Fingerprints, pool: Fingerprints, *, near: int = NEAR) -> Leak
         distances = np.bitwise_count(part[:, None] ^ hashes[None, :]) if candidates.size else None
         for offset in range(len(part)):
             row = start + offset
-            same = where.get(task.pixels[row].tobytes())
+            same = position_of.get(task.pixels[row].tobytes())
             if same is not None:
                 matches.append(Match(row, same, True, 0))
             elif distances is not None and not task.flat[row]:

@@ -1,4 +1,4 @@
-"""What tasks by torchvision and by medmnist have in common: items of (image, label)."""
+"""Make a task of a library's dataset, whose items are (image, label): torchvision, medmnist."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class LibraryImages:
         return len(self.dataset)
 
     def open_image(self, position: int, /) -> Image.Image:
-        """The image of an item.
+        """Return the image of an item.
 
         Raises:
             PipelineError: if the library cannot read it.
@@ -41,11 +41,11 @@ class LibraryImages:
 def library_task(
     name: str, dataset: Any, labels: Any, classes: Sequence[str], keys: Sequence[str] | None = None
 ) -> Task:
-    """The task of a library's dataset.
+    """Make a task of a library's dataset.
 
     Args:
         labels: class numbers, shape (n,).
-        keys: a name of each image; its number in the dataset when None.
+        keys: a name for each image; its number in the dataset when None.
 
     Raises:
         PipelineError: if a label lies beyond the classes.
@@ -64,5 +64,5 @@ def library_task(
 
 
 def first_line(exc: BaseException) -> str:
-    """The first line of what an exception says, or its type when it says nothing."""
+    """Return the first line of an exception's message, or its type if the message is empty."""
     return (str(exc).strip().splitlines() or [type(exc).__name__])[0]

@@ -1,4 +1,4 @@
-"""Tasks that the package medmnist loads from its .npz files."""
+"""Load the sets of MedMNIST from their .npz files, through the package medmnist."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ from .library import first_line, library_task
 from .task import Task
 
 SIZES = (28, 64, 128, 224)
-"""Heights and widths that the sets come in, in pixels; 28 is the one without a suffix."""
+"""Heights and widths of the sets' images, in pixels; names without a suffix mean 28."""
 
 
 def load_medmnist(flag: str, root: Path, split: str, *, download: bool = False) -> Task:
-    """A single-label set of MedMNIST, in the file ``FLAG.npz`` in the folder `root`.
+    """Load a single-label set of MedMNIST from the file ``FLAG.npz`` in the folder `root`.
 
     Args:
         flag: the file's name: ``bloodmnist`` is of 28 px, ``bloodmnist_224`` of 224 px.
 
     Raises:
-        Misuse: if medmnist has no such set or split, or it is no single-label classification.
-        PipelineError: if it is not there or damaged.
+        Misuse: if medmnist has no such set or split, or the set is not a single-label
+            classification.
+        PipelineError: if the set is missing or damaged.
     """
-    dataset_module, known = _library(f"the task medmnist:{flag}")
+    dataset_module, known = _import_medmnist(f"the task medmnist:{flag}")
     base, _, suffix = flag.lower().partition("_")
     about = known.get(base)
     if about is None:
@@ -50,7 +51,7 @@ def load_medmnist(flag: str, root: Path, split: str, *, download: bool = False) 
         dataset = factory(
             split=split, root=str(root), download=download, size=int(suffix) if suffix else None
         )
-        len(dataset)  # medmnist compares the number of images with its list here.
+        len(dataset)  # Here medmnist compares the number of images with its list.
     except AssertionError as exc:
         raise PipelineError(
             f"medmnist's {flag} in {str(root)!r} does not hold the {about['n_samples'][split]:,} "
@@ -66,11 +67,11 @@ def load_medmnist(flag: str, root: Path, split: str, *, download: bool = False) 
     return library_task(f"medmnist:{flag} {split}", dataset, labels, names)
 
 
-def _library(for_: str) -> tuple[Any, Any]:
-    """The datasets of medmnist, and its list of sets.
+def _import_medmnist(for_: str) -> tuple[Any, Any]:
+    """Import the datasets of medmnist and its list of sets.
 
     Without pandas and scikit-image, which only its evaluator needs, the package prints advice and
-    hides its datasets; they can still be imported from their own module.
+    hides its datasets, but they can be imported from their own module.
     """
     with redirect_stdout(io.StringIO()):
         need("medmnist", extra="medmnist", for_=for_)

@@ -1,4 +1,4 @@
-"""Readers for sets that no library reads: CUB-200-2011, NWPU-RESISC45, NCT-CRC-HE, ELPV."""
+"""Read the sets that plada divides or no library reads: digits, CUB-200, RESISC45, NCT, ELPV."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy as np
 
 from ..errors import PipelineError
 from ..images import ImageArrays
-from .files import StoredImages, of_folders
+from .files import Location, StoredImages, load_class_folders
 from .task import ALL, Task, hold_out
 
 CUB = "CUB_200_2011"
 RESISC45 = "NWPU-RESISC45"
 NCT = {"train": "NCT-CRC-HE-100K", "test": "CRC-VAL-HE-7K"}
-ELPV_PLACES = ("elpv_dataset/data", "src/elpv_dataset/data", "data", ".")
+ELPV_FOLDERS = ("elpv_dataset/data", "src/elpv_dataset/data", "data", ".")
 """Where the package elpv_dataset keeps labels.csv: installed, in its sources, inside it."""
 
 ELPV_TYPES = ("mono", "poly")
@@ -22,7 +22,7 @@ ELPV_DEFECT = ("functional", "defective")
 
 
 def divided(whole: Task, fraction: float, split: str) -> Task:
-    """A split of an undivided set: ``test`` is `fraction` of every class, chosen by hash."""
+    """Take a split of an undivided set; ``test`` is `fraction` of every class, chosen by hash."""
     if split == ALL:
         return whole
     train, test = hold_out(whole, fraction)
@@ -30,7 +30,7 @@ def divided(whole: Task, fraction: float, split: str) -> Task:
 
 
 def load_digits(split: str) -> Task:
-    """scikit-learn's 8 px digits; ``test`` is every fifth of each class."""
+    """Load scikit-learn's 8 px digits; ``test`` is a fifth of every class, chosen by hash."""
     from sklearn.datasets import load_digits as load
 
     stored = load()
@@ -47,10 +47,10 @@ def load_digits(split: str) -> Task:
 
 
 def load_cub(root: Path, split: str) -> Task:
-    """CUB-200-2011: images and text tables in ``CUB_200_2011``.
+    """Load CUB-200-2011 from the images and text tables in ``CUB_200_2011``.
 
     ``train`` and ``test`` are those of its train_test_split.txt. ``paper-train`` and
-    ``paper-test`` ignore it: a fifth of every class is test.
+    ``paper-test`` ignore it: a fifth of every class is test, chosen by hash.
 
     Raises:
         PipelineError: if a table is missing or contradicts another.
@@ -58,46 +58,46 @@ def load_cub(root: Path, split: str) -> Task:
     folder = root / CUB
     paths = _table(folder / "images.txt")
     labels = _table(folder / "image_class_labels.txt")
-    first = _table(folder / "train_test_split.txt")
+    is_train = _table(folder / "train_test_split.txt")
     names = _table(folder / "classes.txt")
     try:
         # "001.Black_footed_Albatross": the number is the label, and every byte is paid for.
         classes = [name.partition(".")[2].replace("_", " ") for name in names.values()]
         number = {class_id: index for index, class_id in enumerate(names)}
-        rows = np.array([number[labels[image]] for image in paths], dtype=np.uint16)
-        learned = np.array([first[image] == "1" for image in paths])
+        image_labels = np.array([number[labels[image]] for image in paths], dtype=np.uint16)
+        train = np.array([is_train[image] == "1" for image in paths])
     except KeyError as exc:
         raise PipelineError(
             f"The tables in {str(folder)!r} do not fit together: {exc} is in one of them only; "
             "fetch the set again."
         ) from exc
-    places = [(str(folder / "images" / path), None, 0) for path in paths.values()]
-    whole = Task("cub200", tuple(classes), rows, tuple(paths.values()), StoredImages(places))
+    images = StoredImages([Location(str(folder / "images" / path)) for path in paths.values()])
+    whole = Task("cub200", tuple(classes), image_labels, tuple(paths.values()), images)
     if split in ("train", "test"):
-        return whole.rows(np.flatnonzero(learned == (split == "train")), whole.name)
+        return whole.rows(np.flatnonzero(train == (split == "train")), whole.name)
     return divided(whole, 0.2, split.removeprefix("paper-"))
 
 
 def load_resisc45(root: Path, split: str) -> Task:
-    """NWPU-RESISC45: class folders of 700 images each in ``NWPU-RESISC45``; a fifth is test.
+    """Load NWPU-RESISC45 from its class folders of 700 images; a fifth of every class is test.
 
     Raises:
-        PipelineError: if there is no image, or one lies outside a class folder.
+        PipelineError: if there are no images, or one lies outside a class folder.
     """
     return divided(_of_class_folders(root / RESISC45), 0.2, split)
 
 
 def load_nct(root: Path, split: str) -> Task:
-    """NCT-CRC-HE: class folders of 100,000 training images and of 7,180 of other patients.
+    """Load NCT-CRC-HE from its class folders: 100,000 images, and 7,180 of other patients as test.
 
     Raises:
-        PipelineError: if there is no image, or one lies outside a class folder.
+        PipelineError: if there are no images, or one lies outside a class folder.
     """
     return _of_class_folders(root / NCT[split])
 
 
 def load_elpv(root: Path, split: str, *, defect: bool) -> Task:
-    """Solar cells in electroluminescence, by type of cell or by defect.
+    """Load the solar cells of ELPV, classed by type of cell or by defect.
 
     A cell is ``defective`` from a probability of 0.5 on. ``test`` is 30 % of every type with and
     without defect, chosen by hash, the same cells for both tasks.
@@ -105,7 +105,9 @@ def load_elpv(root: Path, split: str, *, defect: bool) -> Task:
     Raises:
         PipelineError: if labels.csv is not as the package has it.
     """
-    folder = next(root / place for place in ELPV_PLACES if (root / place / "labels.csv").is_file())
+    folder = next(
+        root / folder for folder in ELPV_FOLDERS if (root / folder / "labels.csv").is_file()
+    )
     keys, strata = [], []
     for line, text in enumerate(_lines(folder / "labels.csv"), 1):
         try:
@@ -122,7 +124,7 @@ def load_elpv(root: Path, split: str, *, defect: bool) -> Task:
         tuple(f"{kind} {state}" for kind in ELPV_TYPES for state in ELPV_DEFECT),
         np.array(strata, dtype=np.uint16),
         tuple(keys),
-        StoredImages([(str(folder / key), None, 0) for key in keys]),
+        StoredImages([Location(str(folder / key)) for key in keys]),
     )
     part = divided(both, 0.3, split)
     classes, labels = (ELPV_DEFECT, part.labels % 2) if defect else (ELPV_TYPES, part.labels // 2)
@@ -130,11 +132,11 @@ def load_elpv(root: Path, split: str, *, defect: bool) -> Task:
 
 
 def _of_class_folders(folder: Path) -> Task:
-    return of_folders(str(folder), str(folder))
+    return load_class_folders(str(folder), str(folder))
 
 
 def _table(path: Path) -> dict[str, str]:
-    """Lines of a number and a text, as the tables of CUB have them."""
+    """Read lines of a number and a text, as the tables of CUB have them."""
     rows: dict[str, str] = {}
     for line in _lines(path):
         number, _, text = line.partition(" ")

@@ -1,4 +1,4 @@
-"""Tasks that torchvision loads from their own layouts on disk."""
+"""Load the classification sets of torchvision, each from its own layout on disk."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from .library import first_line, library_task
 from .task import Task
 
 _LABELS = ("targets", "labels", "_labels", "y")
-"""Where torchvision's classes keep their labels, by class."""
+"""Attributes in which torchvision's dataset classes keep their labels."""
 
 
 def load_torchvision(name: str, root: Path, split: str, *, download: bool = False) -> Task:
-    """A classification set of torchvision, through torchvision's own class.
+    """Load a classification set of torchvision, through torchvision's own class.
 
     Args:
         split: as torchvision calls it, such as ``trainval`` for OxfordIIITPet.
 
     Raises:
         Misuse: if torchvision has no such set or the set has no such split.
-        PipelineError: if it is not there or damaged.
+        PipelineError: if the set is missing or damaged.
     """
     need("torchvision", for_=f"the task torchvision:{name}")
     from torchvision import datasets
@@ -38,8 +38,8 @@ def load_torchvision(name: str, root: Path, split: str, *, download: bool = Fals
     factory: Any = getattr(datasets, name, None)
     if name not in datasets.__all__:
         near = [other for other in datasets.__all__ if other.lower() == name.lower()]
-        hint = f"; do you mean {near[0]}?" if near else ""
-        raise Misuse(f"torchvision has no dataset {name!r}{hint}")
+        hint = f"; its name is {near[0]}" if near else ""
+        raise Misuse(f"torchvision has no dataset {name!r}{hint}.")
     options = _options(name, factory, root, split, download)
     try:
         dataset = factory(str(root), **options)
@@ -50,7 +50,7 @@ def load_torchvision(name: str, root: Path, split: str, *, download: bool = Fals
             f"torchvision's {name} cannot be loaded from {str(root)!r} ({first_line(exc)}); put "
             "it there, or let torchvision fetch it with --download."
         ) from exc
-    if not Path(getattr(dataset, "images_dir", root)).is_dir():  # Places365 does not look.
+    if not Path(getattr(dataset, "images_dir", root)).is_dir():  # Places365 does not check.
         raise PipelineError(
             f"torchvision's {name} lacks the folder {str(dataset.images_dir)!r}; put it there, or "
             "let torchvision fetch it with --download."
@@ -61,7 +61,7 @@ def load_torchvision(name: str, root: Path, split: str, *, download: bool = Fals
 
 
 def load_parts(name: str, root: Path, parts: Sequence[str], *, download: bool = False) -> Task:
-    """Several of torchvision's splits as one: the images of `parts`, one part after the other.
+    """Load several of torchvision's splits as one: the images of `parts`, part after part.
 
     Raises:
         Misuse, PipelineError: as `load_torchvision` does.
@@ -71,8 +71,8 @@ def load_parts(name: str, root: Path, parts: Sequence[str], *, download: bool = 
         return tasks[0]
     if len({task.classes for task in tasks}) != 1:
         raise PipelineError(
-            f"The parts {', '.join(parts)} of torchvision's {name} in {str(root)!r} have other "
-            "classes each; fetch the set again."
+            f"The parts {', '.join(parts)} of torchvision's {name} in {str(root)!r} have different "
+            "classes; fetch the set again."
         )
     return Task(
         f"torchvision:{name} {'+'.join(parts)}",
@@ -81,11 +81,11 @@ def load_parts(name: str, root: Path, parts: Sequence[str], *, download: bool = 
         tuple(
             f"{part}/{key}" for part, task in zip(parts, tasks, strict=True) for key in task.keys
         ),
-        _Chain([task.images for task in tasks]),
+        _Concatenated([task.images for task in tasks]),
     )
 
 
-class _Chain:
+class _Concatenated:
     """The images of several sets, one set after the other."""
 
     def __init__(self, sets: Sequence[ImageSet]) -> None:
@@ -113,7 +113,7 @@ def _options(name: str, factory: Any, root: Path, split: str, download: bool) ->
         options["split"] = split
     elif split not in ("train", "all"):
         raise Misuse(f"torchvision's {name} is not divided, so it has no split {split!r}.")
-    if name == "Places365":  # Its images come in two sizes, in folders of their own.
+    if name == "Places365":  # Its images come in two sizes, each in its own folder.
         small = {"val": "val_256", "test": "test_256"}.get(split, "data_256_standard")
         options["small"] = (root / small).is_dir()
     if "download" in known:
@@ -134,7 +134,9 @@ def _labels(dataset: Any, name: str) -> Any:
             stored = [dataset[row][1] for row in range(len(dataset))]
     labels = np.asarray(stored)
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
-        raise Misuse(f"{name!r} does not give each image one class; it is no classification set.")
+        raise Misuse(
+            f"{name!r} does not give each image one class; it is not a classification set."
+        )
     return labels
 
 
@@ -143,14 +145,14 @@ def _class_names(dataset: Any, labels: Any) -> list[str]:
     if names is None:
         return [str(number) for number in range(int(labels.max()) + 1)]
     index = getattr(dataset, "class_to_idx", None) or {}
-    if sorted(index.values()) == list(range(len(names))):  # Places365's list is in other order.
+    if sorted(index.values()) == list(range(len(names))):  # Places365's list is in another order.
         return sorted(index, key=lambda name: int(index[name]))
     # ImageNet's classes are tuples of synonyms.
     return [", ".join(name) if isinstance(name, tuple) else str(name) for name in names]
 
 
 def _keys(dataset: Any) -> list[str] | None:
-    """Names that say class and number, for the Caltech sets, which come undivided."""
+    """Make keys of class and number for the Caltech sets, which are undivided."""
     if not hasattr(dataset, "categories"):
         return None
     return [

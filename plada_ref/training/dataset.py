@@ -1,4 +1,4 @@
-"""Labelled images as a plain `torch.utils.data.Dataset`, for teachers and students alike."""
+"""Labelled images as a `torch.utils.data.Dataset`, for teachers and students alike."""
 
 from __future__ import annotations
 
@@ -54,32 +54,31 @@ class LabelledImages(Dataset[tuple[Any, int, float]]):
             image = self.transform(image)
         return image, int(self.labels[index]), float(self.weights[index])
 
+    @classmethod
+    def of_task(cls, task: Task) -> LabelledImages:
+        """The labelled images of a task."""
+        return cls(task.images, np.arange(len(task)), task.labels, classes=task.classes)
 
-def teacher_data(task: Task) -> LabelledImages:
-    """The labelled images of a task."""
-    return LabelledImages(task.images, np.arange(len(task)), task.labels, classes=task.classes)
+    @classmethod
+    def of_payload(cls, payload: Payload, pool: ImagePool) -> LabelledImages:
+        """What a payload means on this client: the kept pool images with their pseudo-labels.
 
+        An image is verified against the pool's manifest each time it is loaded.
 
-def student_data(payload: Payload, pool: ImagePool) -> LabelledImages:
-    """What a payload means on this client: the kept pool images with their pseudo-labels.
-
-    An image is verified against the pool's manifest each time it is loaded.
-
-    Raises:
-        pladafmt.errors.Mismatch: if the payload was made for another pool.
-        PipelineError: if it keeps no image, or the pool cannot be read.
-    """
-    pool.serve(payload.pool)
-    if len(payload.positions) == 0:
-        raise PipelineError(
-            "The payload keeps no image, so there is nothing to learn from; prune with a higher "
-            "keep rate."
+        Raises:
+            pladafmt.errors.Mismatch: if the payload was made for another pool.
+            PipelineError: if it keeps no image, or the pool cannot be read.
+        """
+        pool.serve(payload.pool)
+        if len(payload.positions) == 0:
+            raise PipelineError(
+                "The payload keeps no image, so there is nothing to learn from; prune with a "
+                "higher keep rate."
+            )
+        return cls(
+            pool.only(payload.positions),
+            payload.positions,
+            payload.labels,
+            payload.weights,
+            classes=payload.classes if isinstance(payload.classes, int) else tuple(payload.classes),
         )
-    classes = payload.classes
-    return LabelledImages(
-        pool.only(payload.positions),
-        payload.positions,
-        payload.labels,
-        payload.weights,
-        classes=classes if isinstance(classes, int) else tuple(classes),
-    )

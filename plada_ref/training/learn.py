@@ -24,15 +24,16 @@ from ..models.preparation import Preparation
 from ..models.spec import ModelSpec, backbone_digest, build, classifier
 from ..tasks.task import Task
 from .augment import augmentation
-from .dataset import LabelledImages, student_data, teacher_data
+from .dataset import LabelledImages
 from .loop import optimise
 from .recipe import Recipe, Tune
+from .recipe import recipe as default_recipe
 
 
 def teach(
     task: Task,
     spec: ModelSpec,
-    recipe: Recipe,
+    recipe: Recipe | None = None,
     *,
     compute: Compute | None = None,
     resume: Path | None = None,
@@ -40,21 +41,24 @@ def teach(
     """Train a teacher on the labelled images of a task.
 
     Args:
+        recipe: how; the default recipe of ``head`` when None.
         resume: file for the state after each epoch, see `plada_ref.training.loop.optimise`.
 
     Raises:
         PipelineError: if an image or the weights cannot be read.
         Misuse: if the model or the recipe cannot be used.
     """
-    learner = _Learner(spec, recipe, compute or Compute(), None, resume)
-    return learner.learn(teacher_data(task), {"role": "teacher", "task": task.name})
+    learner = _Learner(
+        spec, recipe or default_recipe(Tune.HEAD), compute or Compute(), None, resume
+    )
+    return learner.learn(LabelledImages.of_task(task), {"role": "teacher", "task": task.name})
 
 
 def train(
     payload: Payload,
     pool: ImagePool,
     spec: ModelSpec,
-    recipe: Recipe,
+    recipe: Recipe | None = None,
     *,
     compute: Compute | None = None,
     resume: Path | None = None,
@@ -63,6 +67,7 @@ def train(
     """Train a student on what a payload says about the client's pool.
 
     Args:
+        recipe: how; the default recipe of ``head`` when None.
         cache: features of this pool; students of one frozen backbone share them.
         resume: file for the state after each epoch, see `plada_ref.training.loop.optimise`.
 
@@ -72,9 +77,11 @@ def train(
             or does not decode, or the weights cannot be read.
         Misuse: if the model or the recipe cannot be used.
     """
-    learner = _Learner(spec, recipe, compute or Compute(), cache, resume)
+    learner = _Learner(
+        spec, recipe or default_recipe(Tune.HEAD), compute or Compute(), cache, resume
+    )
     facts = {"role": "student", "pool": payload.pool.id.hex()}
-    return learner.learn(student_data(payload, pool), facts)
+    return learner.learn(LabelledImages.of_payload(payload, pool), facts)
 
 
 @dataclass(frozen=True, eq=False)

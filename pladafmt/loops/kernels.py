@@ -2,7 +2,7 @@
 
 The coder is LZMA's (Martin, "Range encoding", 1979; Pavlov's rc) with 16-bit probabilities and a
 step that shrinks while a model is young. One source serves two ways to run it: as plain Python on
-lists, and compiled by numba on arrays (`pladafmt.loops.paths`), where `jit` stands for numba's
+lists, and compiled by numba on arrays (`pladafmt.loops.backend`), where `jit` stands for numba's
 decorator. So it keeps to what both understand: integers, indexing and loops. All intermediate
 values fit 64-bit signed integers.
 

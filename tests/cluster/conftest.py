@@ -24,7 +24,7 @@ from PIL import Image
 from plada_ref.models.checkpoint import Checkpoint
 from plada_ref.models.spec import ModelSpec, build
 from plada_ref.output import Output
-from plada_ref.pool import LocalPool, Manifest, index_pool, open_source
+from plada_ref.pool import Manifest, MemoryPool, index_pool, open_source
 
 IMAGES = 9 * 1024 + 100
 SHARDS = 3
@@ -135,8 +135,8 @@ class TinyPool:
     manifest: Path
     teacher: Path
 
-    def open(self) -> LocalPool:
-        return LocalPool(Manifest.read(self.manifest), open_source(list(map(str, self.shards))))
+    def open(self) -> MemoryPool:
+        return MemoryPool(Manifest.read(self.manifest), open_source(list(map(str, self.shards))))
 
 
 @pytest.fixture(scope="session", autouse=True)

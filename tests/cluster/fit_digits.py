@@ -16,7 +16,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 from plada_ref.compute.context import Compute
 from plada_ref.compute.torchrun import joined, ranks
 from plada_ref.models.spec import ModelSpec
-from plada_ref.tasks.task import load_task
+from plada_ref.tasks.load import load_task
 from plada_ref.training.dataset import LabelledImages
 from plada_ref.training.loop import optimise
 from plada_ref.training.recipe import recipe

@@ -47,7 +47,7 @@ def _features(pool: TinyPool, folder: Path, engine: Engine | None) -> tuple[np.n
 def test_features_of_one_process(cluster: Cluster, tiny_pool: TinyPool, tmp_path: Path) -> None:
     """One thread here and there; an actor is killed, and what was stored is not computed again."""
     from plada_ref.ray.connection import connected
-    from plada_ref.ray.features import RayFeatures
+    from plada_ref.ray.features import FeatureActors
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -58,7 +58,7 @@ def test_features_of_one_process(cluster: Cluster, tiny_pool: TinyPool, tmp_path
 
             def losing(*args: Any, **how: Any) -> Iterator[tuple[range, Features]]:
                 nonlocal lost
-                for found in RayFeatures()(*args, **how):
+                for found in FeatureActors()(*args, **how):
                     yield found
                     working = [found for node in cluster.nodes for found in node.processes(WORKING)]
                     if working and not lost:
@@ -67,7 +67,7 @@ def test_features_of_one_process(cluster: Cluster, tiny_pool: TinyPool, tmp_path
 
             there, asked = _features(tiny_pool, tmp_path / "ray", losing)
             assert asked == IMAGES
-            again, asked = _features(tiny_pool, tmp_path / "ray", RayFeatures())
+            again, asked = _features(tiny_pool, tmp_path / "ray", FeatureActors())
             assert asked == 0
     finally:
         torch.set_num_threads(threads)

@@ -74,12 +74,12 @@ class _Watching(Output):
 
 def _label(pool: TinyPool, cluster: Cluster, output: _Watching, out: Path) -> bytes:
     from plada_ref.ray.connection import connected
-    from plada_ref.ray.label import RayEngine
+    from plada_ref.ray.label import LabelActors
 
     teacher = Checkpoint.read(pool.teacher)
     with connected(cluster.address):
         compute = Compute(torch.device("cpu"), progress=output)
-        table = label(pool.open(), teacher, compute=compute, engine=RayEngine())
+        table = label(pool.open(), teacher, compute=compute, engine=LabelActors())
     table.write(out)
     return out.read_bytes()
 

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from plada_ref.cli import app
 from plada_ref.pool import Manifest, index_pool, open_source
-from plada_ref.tasks.task import load_task
+from plada_ref.tasks.load import load_task
 from pladafmt import Payload, dump
 
 from . import fit_digits

@@ -13,11 +13,21 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from plada_conformance import cli, fresh, fuzz, mutate, plain_decoder, watch
+from plada_conformance import cli, plain_decoder
 from plada_conformance.build import DELTA, changed, draft, metadata_chunk
-from plada_conformance.fuzz import Answer
-from plada_conformance.minimise import minimise
-from plada_conformance.sheet import settle, take_apart
+from plada_conformance.fuzz import fresh, mutate, run, watch
+from plada_conformance.fuzz.minimise import minimise
+from plada_conformance.fuzz.readers import (
+    MEMORY,
+    Answer,
+    Readers,
+    kind_of,
+    read_library,
+    read_plain,
+)
+from plada_conformance.fuzz.run import fuzz
+from plada_conformance.fuzz.sheet import settle, take_apart
+from plada_conformance.fuzz.tally import FILES_PER_KIND, table, write_findings
 from plada_conformance.vector import LIMITS
 from plada_conformance.vectors_on_disk import vectors
 from typer.testing import CliRunner
@@ -48,8 +58,8 @@ def client(tmp_path: Path, body: str, features: tuple[str, ...] = ("zstd", "weig
 
 
 def test_both_decoders_agree() -> None:
-    tally = fuzz.fuzz(1, 3000)
-    assert not tally.kinds, fuzz.table(tally)
+    tally = fuzz(1, 3000)
+    assert not tally.kinds, table(tally)
     assert tally.files == sum(tally.verdicts.values()) == 3000
     # Mutants are of many kinds: some are valid, and there is hardly an error that is not met.
     assert tally.accepted > 200
@@ -58,7 +68,7 @@ def test_both_decoders_agree() -> None:
 
 
 def test_a_run_follows_from_its_seed() -> None:
-    one, two, other = fuzz.fuzz(2, 300), fuzz.fuzz(2, 300, jobs=2), fuzz.fuzz(3, 300)
+    one, two, other = fuzz(2, 300), fuzz(2, 300, jobs=2), fuzz(3, 300)
     assert one.verdicts == two.verdicts != other.verdicts
     assert (one.files, one.unchanged) == (two.files, two.unchanged)
     made = mutate.recipe(5, 77)
@@ -80,28 +90,28 @@ def test_any_file_can_be_taken_apart() -> None:
 def test_fresh_files_are_valid() -> None:
     for number in range(200):
         data = fresh.valid_file(Random(number))
-        assert fuzz.read_plain(data, LIMITS).verdict == "valid", number
+        assert read_plain(data, LIMITS).verdict == "valid", number
 
 
 def test_a_missing_check_is_found_and_minimised(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("pladafmt.names.find_forbidden", lambda text: None)
-    tally = fuzz.fuzz(1, 1500)
+    tally = fuzz(1, 1500)
     kind = "pladafmt: valid; plain_decoder: malformed, name-forbidden-character"
     assert kind in tally.kinds
     finding = next(each for each in tally.findings if each.kind == kind)
     # Nothing is left but HEAD, a class map with the one name, and END.
     assert len(finding.data) < 100
     assert len(finding.changes) <= 1
-    paths = fuzz.write_findings(tally, tmp_path / "out")
+    paths = write_findings(tally, tmp_path / "out")
     (path,) = (each for each in paths if each.read_bytes() == finding.data)
     sidecar = json.loads(path.with_suffix(".json").read_text("utf-8"))
     assert set(next(vectors()).data) <= set(sidecar)
     assert (sidecar["verdict"], sidecar["content_id"]) == (None, None)
     assert sidecar["answers"]["pladafmt"]["verdict"] == "valid"
     assert sidecar["answers"]["plain_decoder"]["code"] == "name-forbidden-character"
-    assert fuzz.read_plain(finding.data, sidecar["limits"]).code == "name-forbidden-character"
+    assert read_plain(finding.data, sidecar["limits"]).code == "name-forbidden-character"
 
 
 def test_other_contents_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,10 +119,10 @@ def test_other_contents_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         plain_decoder, "_content_id", lambda file, old=plain_decoder._content_id: old(file)[:4] * 8
     )
-    tally = fuzz.fuzz(1, 100)
+    tally = fuzz(1, 100)
     (kind,) = tally.kinds
     assert kind == "pladafmt: valid; plain_decoder: valid; other contents"
-    assert tally.kinds[kind] > len(tally.findings) == fuzz.FILES_PER_KIND
+    assert tally.kinds[kind] > len(tally.findings) == FILES_PER_KIND
 
 
 def _raise(*_: object) -> None:
@@ -125,7 +135,7 @@ def _sleep(*_: object) -> None:
 
 def _hoard(*_: object) -> None:
     # Touched, so that the system hands it out.
-    bytearray(b"\1") * (fuzz.MEMORY + 2**24)
+    bytearray(b"\1") * (MEMORY + 2**24)
 
 
 @pytest.mark.parametrize(
@@ -142,17 +152,17 @@ def test_trouble_is_found(monkeypatch: pytest.MonkeyPatch, fault: Any, word: str
     monkeypatch.setattr(metadata, "decode", decode)
     monkeypatch.setattr(watch, "SECONDS", 0.2)
     file = _with_metadata(b'{"k":1.7976931348623157e308}')
-    with fuzz.Readers() as readers:
+    with Readers() as readers:
         answers = readers.ask(file, LIMITS, traced=True)
         assert str(answers["pladafmt"]) == word
         assert answers["plain_decoder"].verdict == "valid"
-        kind = fuzz.kind_of(answers)
+        kind = kind_of(answers)
         assert kind is not None
         # Whoever is in the same trouble as another one is wrong all the same.
-        assert fuzz.kind_of(dict.fromkeys(answers, answers["pladafmt"])) is not None
+        assert kind_of(dict.fromkeys(answers, answers["pladafmt"])) is not None
 
         def keep(data: bytes) -> bool:
-            return bool(fuzz.kind_of(readers.ask(data, LIMITS, traced=True)) == kind)
+            return bool(kind_of(readers.ask(data, LIMITS, traced=True)) == kind)
 
         assert len(minimise(file, keep, tries=5)) <= len(file)
 
@@ -173,7 +183,7 @@ def test_minimising_keeps_what_is_asked_for() -> None:
     data = made.build().data
 
     def keep(file: bytes) -> bool:
-        answer = fuzz.read_plain(file, LIMITS)
+        answer = read_plain(file, LIMITS)
         return bool(answer.verdict == "valid" and b"\x03" in file[60:])
 
     least = minimise(data, keep)
@@ -193,7 +203,7 @@ def test_clients_may_say_less() -> None:
 
 
 def test_a_good_client_agrees() -> None:
-    tally = fuzz.fuzz(1, 300, command=PLAIN)
+    tally = fuzz(1, 300, command=PLAIN)
     assert (tally.files, dict(tally.kinds)) == (300, {})
 
 
@@ -214,7 +224,7 @@ def plain_without_dense(request, answer):
 """
     script = Path(command[-1])
     script.write_text(helper + script.read_text("utf-8"), "utf-8")
-    assert not fuzz.fuzz(1, 300, command=command).kinds
+    assert not fuzz(1, 300, command=command).kinds
 
 
 @pytest.mark.parametrize(
@@ -229,9 +239,9 @@ def plain_without_dense(request, answer):
 def test_a_bad_client_is_found(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, body: str, word: str
 ) -> None:
-    monkeypatch.setattr(fuzz, "MINIMISING", 0.5)
+    monkeypatch.setattr(run, "MINIMISING", 0.5)
     features = ("zstd", "weights", "dense")
-    tally = fuzz.fuzz(1, 100, command=client(tmp_path, body, features))
+    tally = fuzz(1, 100, command=client(tmp_path, body, features))
     assert tally.kinds
     assert all(word in kind for kind in tally.kinds), tally.kinds
 
@@ -245,7 +255,7 @@ def test_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert (report["files"], report["disagreements"], report["written"]) == (120, {}, [])
     assert not out.exists()
 
-    monkeypatch.setattr(fuzz, "MINIMISING", 0.5)
+    monkeypatch.setattr(run, "MINIMISING", 0.5)
     monkeypatch.setattr(plain_decoder, "_read_signature", _raise)
     result = CliRunner().invoke(cli.app, arguments)
     assert result.exit_code == 1
@@ -258,13 +268,13 @@ def test_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @given(valid_files(max_size=10_000))
 def test_both_decoders_accept_what_the_library_writes(data: bytes) -> None:
-    assert fuzz.read_library(data, LIMITS) == fuzz.read_plain(data, LIMITS)
-    assert fuzz.read_plain(data, LIMITS).verdict == "valid"
+    assert read_library(data, LIMITS) == read_plain(data, LIMITS)
+    assert read_plain(data, LIMITS).verdict == "valid"
 
 
 @given(damaged_files())
 def test_both_decoders_agree_about_damage(data: bytes) -> None:
-    assert fuzz.read_library(data, LIMITS) == fuzz.read_plain(data, LIMITS)
+    assert read_library(data, LIMITS) == read_plain(data, LIMITS)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="needs plada[fuzz]")

@@ -79,7 +79,7 @@ def test_names_and_reasons() -> None:
 @pytest.mark.parametrize("old", ["no such text", "_refuse_if("])
 def test_a_patch_that_does_not_fit_once_is_loud(old: str) -> None:
     times = Path(plain_decoder.__file__).read_text("utf-8").count(old)
-    with pytest.raises(ValueError, match=f"stands {times} times"):
+    with pytest.raises(ValueError, match=f"occurs {times} times"):
         Fault("gone", "PLADA-CON-001", "It is gone.", ((old, ""),)).module()
 
 

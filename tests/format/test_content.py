@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from pladafmt import Limits, Payload, PladaError, PoolRef, block, content, dumps, loads, threads
+from pladafmt import Limits, Payload, PladaError, PoolRef, content, dumps, loads, threads
+from pladafmt.blocks import read as block
 from pladafmt.testing import payloads
 
 VECTORS = Path(__file__).parents[2] / "conformance" / "vectors"
@@ -72,7 +73,7 @@ def _outcome(path: Path, way: str) -> tuple[Any, ...]:
 
 
 def test_work_beside_returns_or_raises() -> None:
-    assert threads.Beside(lambda: 5).result() == 5
-    failing = threads.Beside(lambda: 1 // 0)
+    assert threads.Background(lambda: 5).result() == 5
+    failing = threads.Background(lambda: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         failing.result()

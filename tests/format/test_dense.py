@@ -7,41 +7,44 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pladafmt import PladaError, dense
-from pladafmt.loops import paths
+from pladafmt import PladaError
+from pladafmt.blocks import dense
+from pladafmt.loops.backend import PLAIN, Backend, compiled
 
-PATHS = [path for path in (paths.PLAIN, paths.compiled()) if path is not None]
+BACKENDS = [each for each in (PLAIN, compiled()) if each is not None]
 
 distances = st.lists(
     st.one_of(st.integers(1, 3), st.integers(1, 500), st.integers(1, 2**53 - 1)), max_size=80
 ).map(lambda values: np.array(values, dtype=np.int64))
 
 
-def encode(values: np.ndarray, path: paths.Path) -> bytes:
-    stream = dense.encode_distances(values, 16 * values.size + 16, path)
+def encode(values: np.ndarray, backend: Backend) -> bytes:
+    stream = dense.encode_distances(values, 16 * values.size + 16, backend)
     assert stream is not None
     return stream
 
 
 def test_there_is_a_compiled_path_to_compare() -> None:
-    if paths.compiled() is None:
+    if compiled() is None:
         pytest.skip("numba is not installed: pip install 'plada[fast]'")
-    assert len(PATHS) == 2
+    assert len(BACKENDS) == 2
 
 
 @given(distances)
-def test_distances_are_the_same_on_both_paths(values: np.ndarray) -> None:
-    streams = {encode(values, path) for path in PATHS}
+def test_distances_are_the_same_on_both_backends(values: np.ndarray) -> None:
+    streams = {encode(values, backend) for backend in BACKENDS}
     assert len(streams) == 1
-    for path in PATHS:
+    for backend in BACKENDS:
         read = dense.decode_distances(
-            next(iter(streams)), values.size, offset=0, field="x", path=path
+            next(iter(streams)), values.size, offset=0, field="x", backend=backend
         )
         assert read.tolist() == values.tolist()
 
 
 @given(st.data(), st.sampled_from([2, 3, 10, 256, 257, 65_536]), st.integers(1, 7))
-def test_labels_are_the_same_on_both_paths(data: st.DataObject, classes: int, shift: int) -> None:
+def test_labels_are_the_same_on_both_backends(
+    data: st.DataObject, classes: int, shift: int
+) -> None:
     few = st.integers(0, min(classes, 5) - 1)
     chosen = st.lists(st.one_of(few, st.integers(0, classes - 1)), max_size=80)
     labels = np.array(data.draw(chosen), dtype=np.uint16)
@@ -50,47 +53,51 @@ def test_labels_are_the_same_on_both_paths(data: st.DataObject, classes: int, sh
         dtype=np.int64,
     )
     room = 64 * labels.size + 64
-    streams = {dense.encode_labels(labels, kinds, classes, shift, room, path) for path in PATHS}
+    streams = {
+        dense.encode_labels(labels, kinds, classes, shift, room, backend) for backend in BACKENDS
+    }
     assert len(streams) == 1
     (stream,) = streams
     assert stream is not None
-    for path in PATHS:
-        read = dense.decode_labels(stream, kinds, classes, shift, offset=0, field="x", path=path)
+    for backend in BACKENDS:
+        read = dense.decode_labels(
+            stream, kinds, classes, shift, offset=0, field="x", backend=backend
+        )
         assert read.tolist() == labels.tolist()
 
 
 @given(st.binary(max_size=40), st.integers(0, 60), st.integers(2, 300), st.integers(1, 7))
-def test_any_bytes_give_the_same_answer_on_both_paths(
+def test_any_bytes_give_the_same_answer_on_both_backends(
     data: bytes, count: int, classes: int, shift: int
 ) -> None:
     kinds = np.arange(count, dtype=np.int64) % 16
     answers = set()
-    for path in PATHS:
+    for backend in BACKENDS:
         try:
-            found = dense.decode_distances(data, count, offset=0, field="x", path=path)
+            found = dense.decode_distances(data, count, offset=0, field="x", backend=backend)
         except PladaError as error:
             answers.add(error.code)
         else:
             # A stream that decodes is the one that encodes its contents.
-            assert encode(found, path) == data
+            assert encode(found, backend) == data
             answers.add(str(found.tolist()))
     assert len(answers) == 1
     answers.clear()
-    for path in PATHS:
+    for backend in BACKENDS:
         try:
             labels = dense.decode_labels(
-                data, kinds, classes, shift, offset=0, field="x", path=path
+                data, kinds, classes, shift, offset=0, field="x", backend=backend
             )
         except PladaError as error:
             answers.add(error.code)
         else:
             room = 64 * count + 64
-            assert dense.encode_labels(labels, kinds, classes, shift, room, path) == data
+            assert dense.encode_labels(labels, kinds, classes, shift, room, backend) == data
             answers.add(str(labels.tolist()))
     assert len(answers) == 1
 
 
 def test_an_encoder_gives_up_when_there_is_no_room() -> None:
     values = np.full(500, 2**40 + 12345, dtype=np.int64)
-    for path in PATHS:
-        assert dense.encode_distances(values, 300, path) is None
+    for backend in BACKENDS:
+        assert dense.encode_distances(values, 300, backend) is None

@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plada_conformance.vectors_on_disk import vectors
 
-from pladafmt import integers, validate
-from pladafmt.encodings import delta
+from pladafmt import validate
+from pladafmt.blocks import integers
+from pladafmt.blocks.encodings import delta
 from pladafmt.errors import Malformed
-from pladafmt.loops import paths
+from pladafmt.loops import backend
 
-WAYS = [None] if paths.compiled() is None else [None, paths.compiled()]
+WAYS = [None] if backend.compiled() is None else [None, backend.compiled()]
 
 
 @pytest.mark.parametrize("way", WAYS, ids=["numpy", "compiled"][: len(WAYS)])
@@ -25,12 +26,12 @@ WAYS = [None] if paths.compiled() is None else [None, paths.compiled()]
         max_size=100,
     )
 )
-def test_integers_come_back(way: paths.Path | None, values: list[int]) -> None:
+def test_integers_come_back(way: backend.Backend | None, values: list[int]) -> None:
     array = np.array(values, dtype=np.int64)
     stream = b"".join(integers.encode(array))
     low, high = integers.size_bounds(len(values), max(values, default=1))
     assert low <= len(stream) <= high
-    with patch("pladafmt.loops.paths.loaded", lambda: way):
+    with patch("pladafmt.loops.backend.loaded", lambda: way):
         read = integers.decode(stream, len(values), offset=0, field="x")
         assert read.tolist() == values
         if values and sum(values) < 2**53:
@@ -40,17 +41,17 @@ def test_integers_come_back(way: paths.Path | None, values: list[int]) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS, ids=["numpy", "compiled"][: len(WAYS)])
-def test_more_integers_than_one_batch(way: paths.Path | None) -> None:
+def test_more_integers_than_one_batch(way: backend.Backend | None) -> None:
     values = np.random.default_rng(0).geometric(0.01, 3 * integers.BATCH + 5).astype(np.int64)
     stream = b"".join(integers.encode(values))
-    with patch("pladafmt.loops.paths.loaded", lambda: way):
+    with patch("pladafmt.loops.backend.loaded", lambda: way):
         read = integers.decode(stream, values.size, offset=0, field="x")
     assert np.array_equal(read, values)
 
 
 @pytest.mark.parametrize("way", WAYS, ids=["numpy", "compiled"][: len(WAYS)])
-def test_faults_get_the_same_code_either_way(way: paths.Path | None) -> None:
-    with patch("pladafmt.loops.paths.loaded", lambda: way):
+def test_faults_get_the_same_code_either_way(way: backend.Backend | None) -> None:
+    with patch("pladafmt.loops.backend.loaded", lambda: way):
         for vector in vectors():
             if vector.path.parent.name == "positions" and vector.file is not None:
                 assert validate(vector.file).code == vector.data["code"], vector.id
@@ -59,7 +60,7 @@ def test_faults_get_the_same_code_either_way(way: paths.Path | None) -> None:
 @pytest.mark.parametrize("way", WAYS, ids=["numpy", "compiled"][: len(WAYS)])
 @pytest.mark.parametrize("count", [2049, 2050, 2560, 5000])
 def test_distances_that_wrap_around_to_the_right_sum_are_refused(
-    way: paths.Path | None, count: int
+    way: backend.Backend | None, count: int
 ) -> None:
     # Together 2^64 * n + 999: in 64 bits they lead to position 999.
     largest = 2**53 - 1
@@ -73,5 +74,5 @@ def test_distances_that_wrap_around_to_the_right_sum_are_refused(
     assert short == 0 and sum(values) % 2**64 == 999 and min(values) >= 1 and turns >= 1
     for order in (values, values[::-1]):
         distances = np.array([0, *order], dtype=np.int64)
-        with patch("pladafmt.loops.paths.loaded", lambda: way), pytest.raises(Malformed):
+        with patch("pladafmt.loops.backend.loaded", lambda: way), pytest.raises(Malformed):
             delta.accumulate(distances, 1000, 0)

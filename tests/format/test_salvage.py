@@ -25,15 +25,13 @@ from pladafmt import (
     head,
     layout,
     loads,
-    search,
     signature_chunk,
     writer,
 )
-from pladafmt import salvage as salvage_module
-from pladafmt.crc import ONES, RangeCrc
 from pladafmt.ledger import Ledger
-from pladafmt.salvage import Salvaged, salvage
-from pladafmt.search import Search
+from pladafmt.salvage import Salvaged, rebuild, salvage, search
+from pladafmt.salvage.range_crc import ONES, RangeCrc
+from pladafmt.salvage.search import Search
 from pladafmt.testing import damaged, payloads
 
 from .damage import (
@@ -643,7 +641,7 @@ def test_hostile_files_cost_linear_time(monkeypatch: pytest.MonkeyPatch) -> None
             super().__init__(data)
             searches.append(self)
 
-    monkeypatch.setattr(salvage_module, "Search", Counting)
+    monkeypatch.setattr(rebuild, "Search", Counting)
     _, data = small()
     whole = data[: blocks_of(data)[0].end]
     for name, tail in hostile().items():

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from plada_conformance.build import Chunk, draft
+from plada_conformance.tables import EXAMPLE
 
 from pladafmt import (
     Limits,
@@ -31,8 +32,7 @@ from pladafmt import (
     validate,
 )
 from pladafmt.keys import BadKey, PrivateKey, PublicKey
-from pladafmt.signature import Status, check, require, sign
-from pladafmt.tables import EXAMPLE
+from pladafmt.signature import Status, check, sign, verify
 from pladafmt.testing import damaged, payloads, repair
 
 _WORKED_EXAMPLE = draft()
@@ -72,7 +72,7 @@ def status(data: bytes, *keys: PublicKey) -> Status | str:
 
 def code_under_policy(data: bytes, *keys: PublicKey) -> str:
     with pytest.raises(PladaError) as caught:
-        require(data, keys)
+        verify(data, keys)
     assert isinstance(caught.value, Untrusted) == caught.value.code.startswith("signature-")
     return caught.value.code
 
@@ -89,7 +89,7 @@ def test_any_payload_signs_and_verifies(payload: Payload, dense: bool, seed: byt
     assert (verdict.status, verdict.key) == ("verified", key.public)
     assert verdict.key_id == key.public.key_id.hex() == validate(signed).facts["signed_by"]
     assert status(signed, BOB.public) == "unverified"
-    assert require(signed, [key.public]) == loads(signed) == loads(plain)
+    assert verify(signed, [key.public]) == loads(signed) == loads(plain)
     meaning = validate(signed).facts["content_id"]
     assert meaning == validate(plain).facts["content_id"]
     assert meaning == content_id(loads(signed)).hex() or payload.weights is not None
@@ -163,7 +163,7 @@ def test_each_way_to_fail_has_its_own_answer() -> None:
     }
     for expected, data in cases.items():
         assert status(data) == expected
-    assert require(SIGNED, KEYS) == EXAMPLE
+    assert verify(SIGNED, KEYS) == EXAMPLE
     assert code_under_policy(GOOD, *KEYS) == "signature-missing"
     assert code_under_policy(cases["unverified"], *KEYS) == "signature-key"
     assert code_under_policy(altered, *KEYS) == "signature-bad"

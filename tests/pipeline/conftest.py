@@ -18,8 +18,9 @@ from plada_ref.compute.context import Compute
 from plada_ref.models.checkpoint import Checkpoint
 from plada_ref.models.spec import ModelSpec
 from plada_ref.output import Output
-from plada_ref.pool import LocalPool, Manifest, index_pool, open_source
-from plada_ref.tasks.task import Task, load_task
+from plada_ref.pool import Manifest, MemoryPool, index_pool, open_source
+from plada_ref.tasks.load import load_task
+from plada_ref.tasks.task import Task
 from plada_ref.training.learn import teach
 from plada_ref.training.recipe import recipe
 
@@ -51,8 +52,8 @@ class DigitPool:
     shard: Path
     truth: np.ndarray[tuple[int], np.dtype[np.int64]]
 
-    def open(self) -> LocalPool:
-        return LocalPool(Manifest.read(self.manifest), open_source([str(self.shard)]))
+    def open(self) -> MemoryPool:
+        return MemoryPool(Manifest.read(self.manifest), open_source([str(self.shard)]))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -20,7 +20,7 @@ from plada_ref.selection.auto import CANDIDATES, PARTS, AutoSelector
 from plada_ref.selection.auto_record import AutoSelection
 from plada_ref.selection.producer import Producer
 from plada_ref.selection.prune import PayloadOptions, Pruned, Pruner
-from plada_ref.tasks.task import load_task
+from plada_ref.tasks.load import load_task
 from pladafmt import PoolRef, dumps, load
 
 from ..commands.test_format_commands import last_json, plada

@@ -49,7 +49,8 @@ from plada_ref.models.checkpoint import Checkpoint
 from plada_ref.models.spec import ModelSpec, build
 from plada_ref.output import Output
 from plada_ref.selection import Size
-from plada_ref.tasks.task import Task, load_task
+from plada_ref.tasks.load import load_task
+from plada_ref.tasks.task import Task
 from plada_ref.training.evaluate import evaluate
 from plada_ref.training.recipe import recipe
 from pladafmt import Payload, dumps

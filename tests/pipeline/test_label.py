@@ -27,7 +27,7 @@ from plada_ref.labelling.label import label, parts_folder
 from plada_ref.labelling.scores import Scores, ScoreTable, score
 from plada_ref.models.checkpoint import Checkpoint
 from plada_ref.output import Output
-from plada_ref.pool import ManifestFile, StoredPool, VerifiedImages, open_source
+from plada_ref.pool import DiskPool, ManifestFile, VerifiedImages, open_source
 from plada_ref.tasks.task import Task
 from plada_ref.training.learn import teach
 from plada_ref.training.recipe import recipe
@@ -89,7 +89,7 @@ def test_a_pool_known_stretch_by_stretch_gets_the_same_table(
 ) -> None:
     whole = label(digit_pool.open(), teacher, compute=ALONE)
     monkeypatch.setattr(labelling, "STRETCH", 2500)
-    stored = StoredPool(ManifestFile(digit_pool.manifest), open_source([str(digit_pool.shard)]))
+    stored = DiskPool(ManifestFile(digit_pool.manifest), open_source([str(digit_pool.shard)]))
     asked: list[np.ndarray] = []
 
     class Spy:

@@ -21,10 +21,10 @@ from plada_ref.models.checkpoint import Checkpoint
 from plada_ref.models.preparation import Preparation
 from plada_ref.models.spec import ModelSpec
 from plada_ref.output import Output
-from plada_ref.pool import ChangedImage, LocalPool, Manifest, open_source
+from plada_ref.pool import ChangedImage, Manifest, MemoryPool, open_source
 from plada_ref.tasks.task import Task
 from plada_ref.training.augment import AUGMENTATIONS
-from plada_ref.training.dataset import student_data
+from plada_ref.training.dataset import LabelledImages
 from plada_ref.training.evaluate import evaluate
 from plada_ref.training.learn import teach, train
 from plada_ref.training.recipe import recipe
@@ -34,7 +34,7 @@ from pladafmt.errors import Mismatch
 from .conftest import CPU, NET, DigitPool, write_tar
 
 
-def _payload(pool: LocalPool, truth: np.ndarray, every: int = 5) -> Payload:
+def _payload(pool: MemoryPool, truth: np.ndarray, every: int = 5) -> Payload:
     positions = np.arange(0, len(pool), every)
     return Payload(
         pool.ref,
@@ -95,7 +95,7 @@ def test_head_on_frozen_features(
     cache = FeatureCache(tmp_path / "features", name=pool.ref.id.hex(), size=len(pool))
     assert student(cache).sha256 == plain.sha256
     # All that the second student needs is in the cache: the pool's images may be gone.
-    broken = LocalPool(pool.manifest, _NoImages())  # type: ignore[arg-type]
+    broken = MemoryPool(pool.manifest, _NoImages())  # type: ignore[arg-type]
     again = train(payload, broken, spec, how, compute=CPU, cache=cache)
     assert again.sha256 == plain.sha256
 
@@ -186,7 +186,7 @@ def test_another_pool_is_a_mismatch(digit_pool: DigitPool, output: Output) -> No
     assert bytes(range(32)).hex() in str(caught.value)
     assert pool.ref.id.hex() in str(caught.value)
     with pytest.raises(PipelineError, match="keeps no image"):
-        student_data(Payload(pool.ref, 10, [], []), pool)
+        LabelledImages.of_payload(Payload(pool.ref, 10, [], []), pool)
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -201,7 +201,7 @@ def test_a_changed_image_is_named(
     where = data.index(source.read(manifest.key(70)))
     data[where + 60] ^= 1
     shard.write_bytes(data)
-    pool = LocalPool(manifest, open_source([str(shard)]))
+    pool = MemoryPool(manifest, open_source([str(shard)]))
     payload = Payload(pool.ref, 10, [10, 70, 90], [1, 2, 3])
     with pytest.raises(ChangedImage) as caught:
         train(payload, pool, NET, recipe("all"), compute=replace(CPU, workers=workers))

@@ -14,8 +14,8 @@ from plada_ref.labelling.collapse import find_collapse
 from plada_ref.labelling.label import label
 from plada_ref.models.spec import ModelSpec
 from plada_ref.output import Output
-from plada_ref.pool import LocalPool, Manifest, index_pool, open_source
-from plada_ref.tasks.task import load_task
+from plada_ref.pool import Manifest, MemoryPool, index_pool, open_source
+from plada_ref.tasks.load import load_task
 from plada_ref.training.evaluate import evaluate
 from plada_ref.training.learn import teach, train
 from plada_ref.training.recipe import recipe
@@ -39,7 +39,7 @@ def test_photographs_teach_a_student(photos: Photos, tmp_path: Path, output: Out
     shard, listed = tmp_path / "pool.tar", tmp_path / "pool.parquet"
     _some_photographs(photos.pool, shard, every=100)
     index_pool(open_source([str(shard)]), listed)
-    pool = LocalPool(Manifest.read(listed), open_source([str(shard)]))
+    pool = MemoryPool(Manifest.read(listed), open_source([str(shard)]))
     learn, test = load_task(photos.task, "train"), load_task(photos.task, "test")
     learn = learn.rows(np.arange(0, len(learn), 20), "some")
     test = test.rows(np.arange(0, len(test), 12), "some")

@@ -65,7 +65,7 @@ def test_interruptions_say_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> N
         raise KeyboardInterrupt
 
     for function, sentence in (
-        (command(short), "the same command begins anew"),
+        (command(short), "the same command starts over"),
         (command(resumes(long)), "the same command goes on where it stopped"),
     ):
         with pytest.raises(typer.Exit) as exit_:

@@ -14,7 +14,8 @@ from torchvision import datasets
 
 from plada_ref.errors import Misuse, PipelineError
 from plada_ref.images import ImageArrays
-from plada_ref.tasks.task import Task, hold_out, load_task
+from plada_ref.tasks.load import load_task
+from plada_ref.tasks.task import Task, hold_out
 
 from .conftest import png, write_tar
 

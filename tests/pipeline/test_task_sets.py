@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from plada_ref.errors import Misuse, PipelineError
-from plada_ref.tasks import known as task_sets
+from plada_ref.tasks import known
 from plada_ref.tasks.known import SETS
-from plada_ref.tasks.task import load_task
+from plada_ref.tasks.load import load_task
 
 from .image_sets import BUILDERS, idx, number_shown
 
@@ -46,7 +46,7 @@ def test_a_set_in_its_own_layout(
 def test_a_set_that_is_not_there(name: str, tmp_path: Path) -> None:
     with pytest.raises(Misuse, match=f"{name} is not there: neither .* holds .*docs/tasks.md"):
         load_task(f"{name}:{tmp_path}")
-    with pytest.raises(Misuse, match=f"{name} is not there: .*nowhere' is no folder"):
+    with pytest.raises(Misuse, match=f"{name} is not there: .*nowhere' is not a folder"):
         load_task(f"{name}:{tmp_path}/nowhere")
     assert list(tmp_path.iterdir()) == []  # Caltech101 of torchvision makes folders.
 
@@ -137,21 +137,21 @@ def test_what_is_missing_is_fetched_when_asked(
         asked.append((dataset, download))
         idx(root / dataset / "raw", {"train": [1, 2], "t10k": [3]})
 
-    monkeypatch.setattr(task_sets, "load_torchvision", fetch)
+    monkeypatch.setattr(known, "load_torchvision", fetch)
     for _ in range(2):
         assert load_task(f"fashion-mnist:{tmp_path}", download=True).labels.tolist() == [1, 2]
     assert asked == [("FashionMNIST", True)]
-    with pytest.raises(Misuse, match=r"no folder; docs/tasks\.md shows how it lies on disk\.$"):
+    with pytest.raises(Misuse, match=r"not a folder; docs/tasks\.md shows how it lies on disk\.$"):
         load_task(f"cub200:{tmp_path}/nowhere", download=True)
 
 
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (lambda data: data[:-1], "no whole idx file"),
-        (lambda data: data + b"\0", "no whole idx file"),
-        (lambda data: b"\0\0\x0d" + data[3:], "no whole idx file"),
-        (lambda data: data[:6], "no whole idx file"),
+        (lambda data: data[:-1], "not a complete idx file"),
+        (lambda data: data + b"\0", "not a complete idx file"),
+        (lambda data: b"\0\0\x0d" + data[3:], "not a complete idx file"),
+        (lambda data: data[:6], "not a complete idx file"),
         (lambda data: data[:-1] + b"\x0b", "labels beyond"),
         (lambda data: data[:7] + b"\x02" + data[8:-1], "holds 2 labels.* 3 images"),
     ],
@@ -167,7 +167,7 @@ def test_damaged_idx_files(damage: object, words: str, tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="lack train-labels-idx1-ubyte"):
         load_task(f"mnist:{tmp_path}")
     (tmp_path / "train-labels-idx1-ubyte.gz").write_bytes(b"\x1f\x8b\x08 and so on")
-    with pytest.raises(PipelineError, match="no readable gzip file"):
+    with pytest.raises(PipelineError, match="not a readable gzip file"):
         load_task(f"mnist:{tmp_path}")
 
 
@@ -227,6 +227,6 @@ def test_the_documentation_lists_every_set_and_split() -> None:
         if len(row) == 5
         for name in row[0].split(",")
     }
-    assert listed == {name: known.splits for name, known in SETS.items()}
+    assert listed == {name: entry.splits for name, entry in SETS.items()}
     on_disk = {name.strip(" `.") for row in rows if len(row) == 2 for name in row[0].split(",")}
     assert set(SETS) - {"digits", "dermamnist", "retinamnist"} <= on_disk

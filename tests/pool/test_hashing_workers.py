@@ -19,7 +19,7 @@ from plada_ref.errors import PipelineError
 from plada_ref.pool import hashing, open_source
 from plada_ref.pool.hashing import hash_images, hash_to_parts
 from plada_ref.pool.processes import in_processes
-from plada_ref.pool.shard import Entry, Run
+from plada_ref.pool.shard import Entry, Shard
 
 _ROOT = Path(__file__).parents[2]
 
@@ -38,13 +38,13 @@ def _shards(folder: Path, make_tar: Any, count: int) -> list[str]:
 
 def test_workers_change_nothing(tmp_path: Path, make_tar: Any) -> None:
     source = open_source(_shards(tmp_path, make_tar, 7))
-    told: list[int] = []
+    reported: list[int] = []
     one = hash_images(source)
-    three = hash_images(source, workers=3, on_progress=told.append)
+    three = hash_images(source, workers=3, on_progress=reported.append)
     assert one.keys.equals(three.keys)
     assert np.array_equal(one.digests, three.digests)
     assert np.array_equal(one.sizes, three.sizes)
-    assert sum(told) == source.size()
+    assert sum(reported) == source.size()
 
 
 def test_others_help_once_there_is_much_to_read(
@@ -53,20 +53,20 @@ def test_others_help_once_there_is_much_to_read(
     """The first two shards are read here, and the rest by two processes."""
     source = open_source(_shards(tmp_path, make_tar, 7))
     alone = hash_images(source, workers=1)
-    sizes = [run.size for run in source.runs()]
+    sizes = [shard.size for shard in source.shards()]
     shared_out: list[int] = []
 
-    def noted(runs: Any, work: Any, workers: int, on_progress: Any) -> Any:
-        given = list(runs)
+    def noted(shards: Any, work: Any, workers: int, on_progress: Any) -> Any:
+        given = list(shards)
         shared_out.append(len(given))
         return in_processes(given, work, workers, on_progress)
 
     monkeypatch.setattr(hashing, "in_processes", noted)
     monkeypatch.setattr(hashing, "_SMALL", sum(sizes[:2]))
     monkeypatch.setattr(hashing, "default_workers", lambda: 2)
-    told: list[int] = []
-    found = hash_images(source, on_progress=told.append)
-    assert shared_out == [5] and sum(told) == sum(sizes)
+    reported: list[int] = []
+    found = hash_images(source, on_progress=reported.append)
+    assert shared_out == [5] and sum(reported) == sum(sizes)
     assert found.keys.equals(alone.keys) and np.array_equal(found.digests, alone.digests)
     monkeypatch.setattr(hashing, "default_workers", lambda: 1)
     hash_images(source)
@@ -83,8 +83,8 @@ def test_a_damaged_shard_ends_all_workers(tmp_path: Path, make_tar: Any) -> None
     done = len(list(parts.iterdir()))
     assert 1 <= done <= 9, "what was finished is kept, and the rest is not given out"
     make_tar(Path(shards[1]), {"again.png": b"1"})
-    told: list[int] = []
-    again = hash_to_parts(source, parts, workers=2, on_progress=told.append)
+    reported: list[int] = []
+    again = hash_to_parts(source, parts, workers=2, on_progress=reported.append)
     assert sum(part.images for part in again.parts) == 761
 
 
@@ -103,10 +103,10 @@ def test_nothing_is_left_behind(killed: str) -> None:
 
 
 def wait_for_ever() -> None:
-    """Two workers, each with a run that does not end."""
-    runs = [Run(f"{i}.tar", "", 0, _nothing) for i in range(3)]
+    """Two workers, each with a shard that does not end."""
+    shards = [Shard(f"{i}.tar", "", 0, _nothing) for i in range(3)]
     try:
-        list(in_processes(runs, _sleep, 2, None))
+        list(in_processes(shards, _sleep, 2, None))
     except PipelineError as exc:
         sys.exit(str(exc))
 
@@ -115,7 +115,7 @@ def _nothing(_: Counter[str]) -> Iterator[Entry]:
     return iter(())
 
 
-def _sleep(run: Run, tell: Any) -> None:
+def _sleep(shard: Shard, report: Any) -> None:
     time.sleep(600)
 
 
@@ -125,7 +125,7 @@ def _children(pid: int) -> list[int]:
 
 
 def _runs(pid: int) -> bool:
-    """Whether a process has not ended; that of a killed parent may wait for ever to be reaped."""
+    """Whether a process has not ended; that of a killed parent may wait forever to be reaped."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:

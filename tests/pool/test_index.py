@@ -18,7 +18,7 @@ from plada_ref.pool import tar as tar_module
 from plada_ref.pool.hashing import HashedParts
 from plada_ref.pool.location import filesystem
 from plada_ref.pool.parts import SCHEMA, Part
-from plada_ref.pool.shard import Run
+from plada_ref.pool.shard import Shard
 
 
 def test_a_resumed_index_reads_unchanged_shards_once(
@@ -45,11 +45,11 @@ def test_a_resumed_index_reads_unchanged_shards_once(
     shards[2].write_bytes(whole)
     changed = dict(items[1::3]) | {items[1][0]: b"changed while the work was interrupted"}
     make_tar(shards[1], changed)
-    told: list[int] = []
+    reported: list[int] = []
     source = open_source([str(tmp_path / "*.tar")])
-    manifest = Manifest.read(index_pool(source, out, on_progress=told.append).manifest.path)
+    manifest = Manifest.read(index_pool(source, out, on_progress=reported.append).manifest.path)
     assert walked == ["1.tar", "2.tar"]
-    assert sum(told) == source.size()
+    assert sum(reported) == source.size()
     assert not (tmp_path / "pool.parquet.parts").exists()
     fresh = Manifest.read(
         index_pool(open_source([str(tmp_path / "*.tar")]), tmp_path / "fresh.parquet").manifest.path
@@ -61,7 +61,7 @@ def test_a_resumed_index_reads_unchanged_shards_once(
 def test_a_resumed_folder_keeps_its_counts(
     tmp_path: Path, make_folder: Any, images: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folder, "RUN_FILES", 7)
+    monkeypatch.setattr(folder, "SHARD_FILES", 7)
     stored = images | {"class-0/notes.txt": b"", "class-2/.hidden.png": b""}
     source = open_source([str(make_folder(tmp_path / "images", stored))])
     read = filesystem(str(tmp_path))[0].cat_file
@@ -160,19 +160,19 @@ def test_a_key_in_two_shards(
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_damaged_part_is_made_again(tmp_path: Path, data: st.DataObject) -> None:
-    run = Run("a.tar", "as it was", 0, lambda skipped: iter(()), Counter({"hidden": 1}))
+    shard = Shard("a.tar", "as it was", 0, lambda skipped: iter(()), Counter({"hidden": 1}))
     table = pa.table(
         {"key": ["a", "b"], "sha256": [b"x" * 32, b"y" * 32], "size": [1, 2]}, schema=SCHEMA
     )
-    parts.store(run, table, tmp_path)
+    parts.store(shard, table, tmp_path)
     (path,) = tmp_path.iterdir()
     raw = bytearray(path.read_bytes())
     raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 255))
     path.write_bytes(raw)
-    found = parts.load(run, tmp_path)
+    found = parts.load(shard, tmp_path)
     if found is not None:
         assert found.schema.equals(SCHEMA)
-        assert Part.of(run, found, tmp_path).images == 2
+        assert Part.of(shard, found, tmp_path).images == 2
 
 
 def test_a_part_that_goes_while_it_is_in_use(

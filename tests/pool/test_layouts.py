@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from plada_ref.errors import PipelineError
-from plada_ref.pool import LocalPool, Manifest, index_pool, open_source
+from plada_ref.pool import Manifest, MemoryPool, index_pool, open_source
 from plada_ref.pool.keys import clean_key, shard_key
 
 SYNSETS = ("n00004475", "n01440764", "n02119789")
@@ -84,7 +84,7 @@ def test_one_pool_in_every_layout(
         assert skipped[kind] == {}, kind
     # A manifest of one layout serves a client that stores another.
     for kind in KINDS:
-        pool = LocalPool(
+        pool = MemoryPool(
             Manifest.read(tmp_path / "tar of tars.parquet"), open_source([specs[kind]])
         )
         assert [pool.read(row) for row in range(len(pool))] == [keyed[key] for key in sorted(keyed)]
@@ -144,7 +144,7 @@ def test_damage_inside_a_tar_of_tars(
     }
     for words, data in damaged.items():
         path.write_bytes(data)
-        with pytest.raises(PipelineError, match=rf"img_train\.tar' is no readable .*{words}"):
+        with pytest.raises(PipelineError, match=rf"img_train\.tar' is not a readable .*{words}"):
             list(open_source([str(path)]).scan())
 
     # An inner shard without its end marker must not go on into what follows it.
@@ -154,9 +154,9 @@ def test_damage_inside_a_tar_of_tars(
         for number, (offset, length) in enumerate(places):
             parts[f"{SYNSETS[number]}.tar"] = whole[offset : offset + (length, cut)[number == 1]]
         make_tar(path, parts)
-        with pytest.raises(PipelineError, match=r"img_train\.tar' is no readable tar file"):
+        with pytest.raises(PipelineError, match=r"img_train\.tar' is not a readable tar file"):
             list(open_source([str(path)]).scan())
-        with pytest.raises(PipelineError, match=r"img_train\.tar' is no readable tar file"):
+        with pytest.raises(PipelineError, match=r"img_train\.tar' is not a readable tar file"):
             open_source([str(path)]).prepare()
     make_tar(path, {"n00000001.tar": whole[start : start + inner + 512]})
     assert len(list(open_source([str(path)]).scan())) == 4

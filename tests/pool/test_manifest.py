@@ -67,7 +67,7 @@ def rewritten(path: Path, **change: Any) -> Path:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"manifest": None}, "no pool manifest"),
+        ({"manifest": None}, "not a pool manifest"),
         ({"manifest": b"2"}, "layout version b'2'"),
         ({"pool_id": b"00ff"}, "32 bytes, not 2"),
         ({"pool_id": b"no hex"}, "unusable metadata"),
@@ -77,8 +77,8 @@ def rewritten(path: Path, **change: Any) -> Path:
         ({"generations": None}, "unusable metadata"),
         ({"size": [[1, 2, 3]]}, "size .int64."),
         ({"sha256": [[b"x" * 32] * 3]}, r"sha256 .binary."),
-        ({"key": [["a", "c", "b"]]}, "'b' stands after 'c'"),
-        ({"key": [["a", "a", "b"]]}, "'a' stands after 'a'"),
+        ({"key": [["a", "c", "b"]]}, "'b' comes after 'c'"),
+        ({"key": [["a", "a", "b"]]}, "'a' comes after 'a'"),
         ({"key": [["a", None, "b"]]}, "empty cells"),
     ],
 )
@@ -98,9 +98,9 @@ def test_foreign_files(tmp_path: Path) -> None:
     data = path.read_bytes()
     for damaged in (b"", b"PAR1", data[:-1], data[: len(data) // 2], b"\x00" * 5000):
         path.write_bytes(damaged)
-        with pytest.raises(PipelineError, match="no readable Parquet"):
+        with pytest.raises(PipelineError, match="not a readable Parquet"):
             Manifest.read(path)
-    with pytest.raises(PipelineError, match="no readable Parquet"):
+    with pytest.raises(PipelineError, match="not a readable Parquet"):
         Manifest.read(tmp_path)
 
 

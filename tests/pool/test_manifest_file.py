@@ -14,7 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plada_ref.errors import PipelineError
-from plada_ref.pool import Manifest, ManifestFile, known_ids, manifest_file
+from plada_ref.pool import (
+    Manifest,
+    ManifestFile,
+    known_ids,
+    manifest,
+    manifest_file,
+    manifest_writer,
+)
+from plada_ref.pool.manifest_layout import Rows
+from plada_ref.pool.manifest_writer import write_manifest
 from pladafmt import PoolRef
 from pladafmt.errors import Mismatch
 
@@ -24,7 +33,8 @@ from .test_manifest import manifest_of, rewritten
 @pytest.fixture(autouse=True)
 def _small_pieces(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Pools of a few images have many row groups, of several batches each."""
-    monkeypatch.setattr(manifest_file, "ROWS_PER_GROUP", 7)
+    monkeypatch.setattr(manifest, "ROWS_PER_GROUP", 7)
+    monkeypatch.setattr(manifest_writer, "ROWS_PER_GROUP", 7)
     monkeypatch.setattr(manifest_file, "_ROWS_AT_A_TIME", 3)
     monkeypatch.setattr(known_ids, "FEW", 10)
     monkeypatch.setenv("PLADA_CACHE", str(tmp_path / "cache"))
@@ -57,7 +67,7 @@ def test_it_says_what_the_manifest_in_memory_says(
     manifest.write(path)
     file = pickle.loads(pickle.dumps(ManifestFile(path)))
     assert (len(file), file.pool) == (len(manifest), manifest.pool)
-    assert file.facts.order_made_by == manifest.order_made_by
+    assert file.metadata.order_made_by == manifest.order_made_by
     for check in (True, False):
         chosen = file.select(np.array(positions, np.uint64), check=check)
         assert chosen.positions.tolist() == positions
@@ -84,7 +94,7 @@ def test_it_says_what_the_manifest_in_memory_says(
 
 @pytest.mark.parametrize("generations", [(20,), (3, 20), (0, 9, 20), (19, 20)])
 @pytest.mark.parametrize("swapped", range(19))
-def test_keys_out_of_order_are_found_wherever_they_stand(
+def test_keys_out_of_order_are_found_wherever_they_are(
     tmp_path: Path, generations: tuple[int, ...], swapped: int
 ) -> None:
     keys = [f"{number:02d}" for number in range(20)]
@@ -92,11 +102,11 @@ def test_keys_out_of_order_are_found_wherever_they_stand(
     path = tmp_path / "pool.parquet"
     manifest_of(keys, generations=generations).write(path)
     file = ManifestFile(path)
-    if swapped + 1 in generations:  # Two keys of different generations may stand in any order.
+    if swapped + 1 in generations:  # Two keys of different generations may be in any order.
         assert len(file.select([0]).keys) == 1
         return
     for read in (lambda: file.select([0]), lambda: Manifest.read(path)):
-        with pytest.raises(PipelineError, match=f"'{swapped:02d}' stands after '{swapped + 1:02d}"):
+        with pytest.raises(PipelineError, match=f"'{swapped:02d}' comes after '{swapped + 1:02d}"):
             read()
     assert file.select([0], check=False).key(0) == keys[0], "only what is asked for is read"
 
@@ -133,17 +143,17 @@ def test_a_file_that_is_replaced_while_it_is_in_use(tmp_path: Path) -> None:
 def test_a_file_does_not_show_in_which_pieces_it_was_written(tmp_path: Path) -> None:
     manifest = manifest_of([f"{number:02d}" for number in range(30)])
     manifest.write(tmp_path / "whole.parquet")
-    facts = ManifestFile(tmp_path / "whole.parquet").facts
+    metadata = ManifestFile(tmp_path / "whole.parquet").metadata
     for step in (1, 5, 7, 11, 30):
         pieces = [
-            manifest_file.Rows(
+            Rows(
                 manifest.keys.slice(start, step),
                 manifest.digests[start : start + step],
                 manifest.sizes[start : start + step],
             )
             for start in range(0, 30, step)
         ]
-        manifest_file.write(tmp_path / "pieces.parquet", pieces, facts)
+        write_manifest(tmp_path / "pieces.parquet", pieces, metadata)
         written = (tmp_path / "pieces.parquet").read_bytes()
         assert written == (tmp_path / "whole.parquet").read_bytes()
 

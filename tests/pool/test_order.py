@@ -27,8 +27,8 @@ from plada_ref.order.kmeans import default_clusters, kmeans
 from plada_ref.order.places import permutation_of, places_of
 from plada_ref.order.project import project
 from plada_ref.order.semantic import Settings, semantic_permutation
-from plada_ref.pool import LocalPool, Manifest, index_pool, open_source
-from plada_ref.tasks.task import load_task
+from plada_ref.pool import Manifest, MemoryPool, index_pool, open_source
+from plada_ref.tasks.load import load_task
 from pladafmt import Payload, PladaError, PoolRef, dumps
 
 ALONE = Compute(torch.device("cpu"), workers=0)
@@ -70,15 +70,15 @@ def root(make_folder: Any, digit_images: dict[str, bytes], tmp_path_factory: Any
 
 
 @pytest.fixture(scope="module")
-def pool(root: Path, tmp_path_factory: Any) -> LocalPool:
+def pool(root: Path, tmp_path_factory: Any) -> MemoryPool:
     source = open_source([str(root)])
     manifest = Manifest.read(
         index_pool(source, tmp_path_factory.mktemp("order") / "pool.parquet").manifest.path
     )
-    return LocalPool(manifest, source)
+    return MemoryPool(manifest, source)
 
 
-def ordered(pool: LocalPool, scratch: Path, **settings: Any) -> Permutation:
+def ordered(pool: MemoryPool, scratch: Path, **settings: Any) -> Permutation:
     return semantic_permutation(
         pool,
         Settings(backbone=NET, **settings),
@@ -88,12 +88,12 @@ def ordered(pool: LocalPool, scratch: Path, **settings: Any) -> Permutation:
 
 
 @pytest.fixture(scope="module")
-def permutation(pool: LocalPool, tmp_path_factory: Any) -> Permutation:
+def permutation(pool: MemoryPool, tmp_path_factory: Any) -> Permutation:
     return ordered(pool, tmp_path_factory.mktemp("scratch"))
 
 
 def test_the_same_seed_gives_the_same_pool(
-    pool: LocalPool, permutation: Permutation, tmp_path: Path
+    pool: MemoryPool, permutation: Permutation, tmp_path: Path
 ) -> None:
     again = ordered(pool, tmp_path / "one")
     assert again.result == permutation.result
@@ -107,29 +107,29 @@ def test_the_same_seed_gives_the_same_pool(
 
 
 def test_an_interrupted_run_goes_on(
-    pool: LocalPool, permutation: Permutation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pool: MemoryPool, permutation: Permutation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("plada_ref.features.backbone.POOL_CHUNK", 96)
     opened: list[int] = []
-    original = LocalPool.open_image
+    original = MemoryPool.open_image
 
-    def counted(self: LocalPool, position: int) -> Image.Image:
+    def counted(self: MemoryPool, position: int) -> Image.Image:
         opened.append(position)
         if len(opened) == 150:
             raise KeyboardInterrupt
         return original(self, position)
 
-    monkeypatch.setattr(LocalPool, "open_image", counted)
+    monkeypatch.setattr(MemoryPool, "open_image", counted)
     with pytest.raises(KeyboardInterrupt):
         ordered(pool, tmp_path)
     assert ordered(pool, tmp_path).result == permutation.result
     assert opened.count(0) == 1
     assert opened.count(100) == 2
-    monkeypatch.setattr(LocalPool, "open_image", None)
+    monkeypatch.setattr(MemoryPool, "open_image", None)
     assert ordered(pool, tmp_path).result == permutation.result
 
 
-def test_neighbours_are_more_alike(pool: LocalPool, permutation: Permutation) -> None:
+def test_neighbours_are_more_alike(pool: MemoryPool, permutation: Permutation) -> None:
     found = Backbone.of(NET, ALONE).features(pool).astype(np.float64)
 
     def step(rows: np.ndarray[Any, Any]) -> float:
@@ -142,7 +142,7 @@ def test_neighbours_are_more_alike(pool: LocalPool, permutation: Permutation) ->
 
 
 def test_the_file_reproduces_the_manifest(
-    pool: LocalPool, permutation: Permutation, tmp_path: Path
+    pool: MemoryPool, permutation: Permutation, tmp_path: Path
 ) -> None:
     size = permutation.write(tmp_path / "order.plada")
     assert size == (tmp_path / "order.plada").stat().st_size
@@ -163,7 +163,7 @@ def test_the_file_reproduces_the_manifest(
 
 
 def test_damaged_and_foreign_files_are_refused(
-    pool: LocalPool, permutation: Permutation, tmp_path: Path
+    pool: MemoryPool, permutation: Permutation, tmp_path: Path
 ) -> None:
     path = tmp_path / "order.plada"
     with pytest.raises(PipelineError, match="no permutation file"):
@@ -214,7 +214,7 @@ def test_few_images(
     some = dict(list(digit_images.items())[:count])
     source = open_source([str(make_folder(tmp_path / "images", some))])
     manifest = Manifest.read(index_pool(source, tmp_path / "pool.parquet").manifest.path)
-    found = ordered(LocalPool(manifest, source), tmp_path / "scratch")
+    found = ordered(MemoryPool(manifest, source), tmp_path / "scratch")
     assert len(found.places) == count
     found.write(tmp_path / "order.plada")
     read = Permutation.read(tmp_path / "order.plada", images=count)
@@ -225,7 +225,7 @@ def test_no_image_and_equal_images(make_folder: Any, tmp_path: Path) -> None:
     nothing = Manifest.of_images(
         Manifest.of_images(*_listed(["a"])).keys.slice(0, 0), *_listed(["a"], stop=0)[1:]
     )
-    found = ordered(LocalPool(nothing, open_source([str(tmp_path)])), tmp_path / "scratch")
+    found = ordered(MemoryPool(nothing, open_source([str(tmp_path)])), tmp_path / "scratch")
     found.write(tmp_path / "order.plada")
     assert Permutation.read(tmp_path / "order.plada", images=0).apply(nothing).pool == nothing.pool
 
@@ -233,7 +233,7 @@ def test_no_image_and_equal_images(make_folder: Any, tmp_path: Path) -> None:
     root = make_folder(tmp_path / "images", {f"{number:02d}.png": same for number in range(50)})
     source = open_source([str(root)])
     manifest = Manifest.read(index_pool(source, tmp_path / "pool.parquet").manifest.path)
-    found = ordered(LocalPool(manifest, source), tmp_path / "scratch", slices=1)
+    found = ordered(MemoryPool(manifest, source), tmp_path / "scratch", slices=1)
     assert found.apply(manifest).keys.to_pylist() == manifest.keys.to_pylist()
 
 
@@ -257,7 +257,7 @@ def test_folders_draw_images_together(
     manifest = Manifest.read(index_pool(source, tmp_path / "pool.parquet").manifest.path)
     numbers = folders_of(manifest.keys)
     assert numbers is not None and np.bincount(numbers).tolist() == [120, 120]
-    pool = LocalPool(manifest, source)
+    pool = MemoryPool(manifest, source)
 
     def changes(weight: float) -> int:
         found = ordered(pool, tmp_path / "scratch", folder_weight=weight)
@@ -275,7 +275,7 @@ def test_folders_that_say_nothing() -> None:
 
 
 def test_projection_is_the_plain_formula(
-    pool: LocalPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pool: MemoryPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("plada_ref.order.project.CHUNK", 37)
     cache = FeatureCache(tmp_path, name="x", size=COUNT)
@@ -344,7 +344,7 @@ def test_default_clusters() -> None:
     assert (member.tolist(), len(centroids)) == ([0] * 5, 1)
 
 
-def test_what_an_order_is_worth(pool: LocalPool, permutation: Permutation) -> None:
+def test_what_an_order_is_worth(pool: MemoryPool, permutation: Permutation) -> None:
     rows = permutation_of(permutation.places)
     energy = np.empty(COUNT, np.float32)
     energy[rows] = np.arange(COUNT)  # The task keeps the first images of the semantic order.
@@ -371,7 +371,7 @@ def test_settings_out_of_range() -> None:
 
 
 def test_commands(
-    root: Path, pool: LocalPool, digit_images: dict[str, bytes], make_folder: Any, tmp_path: Path
+    root: Path, pool: MemoryPool, digit_images: dict[str, bytes], make_folder: Any, tmp_path: Path
 ) -> None:
     model = ("--model", "plada_convnet_s", "--workers", 0, "--clusters", 12)
     one, two, three = (tmp_path / f"{name}.parquet" for name in ("one", "two", "three"))
@@ -424,7 +424,7 @@ def test_commands(
     assert in_key_order(grown).generations == (COUNT + 1,)
 
 
-def test_misuse(root: Path, pool: LocalPool, tmp_path: Path) -> None:
+def test_misuse(root: Path, pool: MemoryPool, tmp_path: Path) -> None:
     key, out = tmp_path / "key.parquet", tmp_path / "out.parquet"
     pool.manifest.write(key)
     model = ("--model", "plada_convnet_s")
@@ -437,7 +437,7 @@ def test_misuse(root: Path, pool: LocalPool, tmp_path: Path) -> None:
             "keeps the order of the old manifest",
         ),
         (("order", key, root, "-o", out), "needs --model"),
-        (("order", key, "-o", out, *model), "where the pool's images lie"),
+        (("order", key, "-o", out, *model), "where the pool's images are"),
         (("order", key, root, "-o", out, *model, "--clusters", 0), "--clusters is a number"),
         (("order", key, root, "-o", out, "--apply", key), "leave SOURCES"),
         (("order", key, root, "-o", tmp_path / "no" / "x", *model), "make it first"),
@@ -452,13 +452,13 @@ def test_misuse(root: Path, pool: LocalPool, tmp_path: Path) -> None:
     assert not out.exists()
 
 
-def test_unusable_metadata(pool: LocalPool, tmp_path: Path) -> None:
+def test_unusable_metadata(pool: MemoryPool, tmp_path: Path) -> None:
     from dataclasses import replace
 
     path = tmp_path / "pool.parquet"
     for wrong in ([1], "text", 5):
         replace(pool.manifest, order="x", order_made_by=wrong).write(path)  # type: ignore[arg-type]
-        with pytest.raises(PipelineError, match="no JSON object"):
+        with pytest.raises(PipelineError, match="not a JSON object"):
             Manifest.read(path)
     replace(pool.manifest, order="x", order_made_by={"by": "hand"}).write(path)
     assert Manifest.read(path).order_made_by == {"by": "hand"}

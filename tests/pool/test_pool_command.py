@@ -69,7 +69,7 @@ def test_errors_are_sentences(
     run = call("index", shard, "-o", out)
     assert run.exit_code == 1
     assert run.stdout == ""
-    assert "no readable tar file" in run.stderr
+    assert "not a readable tar file" in run.stderr
     run = call("index", shard, "-o", tmp_path / "no" / "folder.parquet", "--json")
     assert run.exit_code == 1
     assert result(run)["code"] == "pipeline-error"

@@ -79,7 +79,7 @@ def test_parquet_with_image_bytes(tmp_path: Path, make_folder: Any, images: Any)
     with pytest.raises(PipelineError, match="no image column"):
         list(open_source([str(one)]).scan())
     one.write_bytes(b"PAR1 and nothing more")
-    with pytest.raises(PipelineError, match="no readable Parquet file"):
+    with pytest.raises(PipelineError, match="not a readable Parquet file"):
         list(open_source([str(one)]).scan())
 
 
@@ -108,7 +108,7 @@ def test_urls(tmp_path: Path, make_tar: Any, images: Any) -> None:
 def test_what_is_no_source(tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_bytes(b"x")
     for spec, problem in (
-        (str(tmp_path / "photo.jpg"), "no source of images"),
+        (str(tmp_path / "photo.jpg"), "not a source of images"),
         (str(tmp_path / "*.tar"), "nothing at"),
         ("nosuch://bucket/pool.tar", "cannot be opened"),
     ):
@@ -120,9 +120,9 @@ def test_progress_adds_up(tmp_path: Path, make_tar: Any, make_folder: Any, image
     shard = make_tar(tmp_path / "pool.tar", images)
     folder = make_folder(tmp_path / "images", {"other.gif": b"123"})
     source = open_source([str(shard), str(folder)])
-    told: list[int] = []
-    assert len(list(source.scan(told.append))) == len(images) + 1
-    assert sum(told) == source.size() == shard.stat().st_size + 3
+    reported: list[int] = []
+    assert len(list(source.scan(reported.append))) == len(images) + 1
+    assert sum(reported) == source.size() == shard.stat().st_size + 3
 
 
 def test_a_key_in_two_shards_names_both(tmp_path: Path, make_tar: Any) -> None:
@@ -205,7 +205,7 @@ def test_damaged_shards_are_refused(tmp_path: Path, make_tar: Any, kind: str) ->
     else:
         data[:1024] = bytes(range(256)) * 4
     path.write_bytes(data)
-    with pytest.raises(PipelineError, match="no readable tar file"):
+    with pytest.raises(PipelineError, match="not a readable tar file"):
         list(open_source([str(path)]).scan())
 
 

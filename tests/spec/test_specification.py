@@ -10,12 +10,13 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from plada_conformance import appendix_b, coverage, make, programs, requirements
+from plada_conformance.tables import EXAMPLE, generate
 from plada_conformance.vectors_on_disk import ROOT, vectors
 
-from pladafmt import dense, labels, loads, validate, weights
-from pladafmt.encodings import bitmap, delta, rle
-from pladafmt.encodings import dense as dense_positions
-from pladafmt.tables import EXAMPLE, generate
+from pladafmt import loads, validate, weights
+from pladafmt.blocks import dense, labels
+from pladafmt.blocks.encodings import bitmap, delta, rle
+from pladafmt.blocks.encodings import dense as dense_positions
 
 SPEC = Path(__file__).parents[2] / "spec"
 TEXT = (SPEC / "plada-1.md").read_text("utf-8")

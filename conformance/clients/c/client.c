@@ -109,7 +109,7 @@ static const struct json_node *member(const struct json *json, size_t object, co
 static uint64_t integer(const struct json *json, size_t object, const char *key)
 {
     const struct json_node *node = member(json, object, key);
-    if (node->type != JSON_NUMBER || node->text[0] == '-') die("a limit is no number");
+    if (node->type != JSON_NUMBER || node->text[0] == '-') die("a limit is not a number");
     return strtoull(node->text, NULL, 10);
 }
 
@@ -170,7 +170,7 @@ static int converse(void)
     bool more = true;
     while (more && (size = getline(&line, &room, stdin)) > 0) {
         struct json json;
-        if (json_parse(&json, line, (size_t)size)) die("a request is no JSON object");
+        if (json_parse(&json, line, (size_t)size)) die("a request is not a JSON object");
         more = answer(&json);
         json_free(&json);
     }

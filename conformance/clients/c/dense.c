@@ -115,7 +115,7 @@ fault read_dense_positions(struct block *block, const uint8_t *data, size_t size
             }
         }
         average = follow(average, kind);
-        /* A wrong sum is told only after a wrong end; it stops growing once it is too large. */
+        /* A wrong sum is reported only after a wrong end; it stops growing once it is too large. */
         if (sum < block->span) sum += distance;
         keep(block, sum);
     }

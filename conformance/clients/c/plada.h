@@ -47,7 +47,7 @@ void sha256_free(struct sha256 *hash);
 fault zstd_size(const uint8_t *frame, size_t length, uint64_t *size);
 fault zstd_decode(const uint8_t *frame, size_t length, uint8_t *out, size_t size);
 
-/* positions.c and dense.c: sections 8 and 9 */
+/* block.c: what is known of a block while its streams are read */
 struct model { /* a bit model of a dense stream */
     uint16_t p;
     uint8_t uses;
@@ -70,10 +70,14 @@ struct block {
 };
 enum { BITMAP, DELTA, RLE, DENSE };
 void keep(struct block *block, uint64_t relative);
-void position_bounds(const struct block *block, uint64_t *least, uint64_t *most);
-fault read_positions(struct block *block, const uint8_t *data, size_t size);
+
+/* dense.c: section 9 */
 fault read_dense_positions(struct block *block, const uint8_t *data, size_t size);
 fault read_dense_labels(struct block *block, const uint8_t *data, size_t size);
+
+/* positions.c: section 8; hands dense positions on */
+void position_bounds(const struct block *block, uint64_t *least, uint64_t *most);
+fault read_positions(struct block *block, const uint8_t *data, size_t size);
 
 /* text.c: section 6 */
 bool utf8_valid(const uint8_t *text, size_t size);

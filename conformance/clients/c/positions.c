@@ -5,18 +5,6 @@ static uint64_t least_of(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* Takes note of a kept image. Callers keep no more than block->count. */
-void keep(struct block *block, uint64_t relative)
-{
-    if (block->kinds) {
-        uint64_t distance = block->kept ? relative - block->last : 1;
-        block->kinds[block->kept] = (uint8_t)least_of(log2_floor(distance), 15);
-    }
-    block->kept++;
-    block->last = relative;
-    sha256_int(block->positions, block->first + relative, block->position_size);
-}
-
 /* Section 7.3. The parts are walked side by side, so that a list need not be held. */
 struct split {
     const uint8_t *widths, *wide, *low;

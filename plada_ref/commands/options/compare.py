@@ -92,7 +92,7 @@ class CompareOptions:
         from ...features.cache import FeatureCache
         from ...models.spec import ModelSpec
         from ...selection.comparison import Comparison
-        from ...tasks.task import load_task
+        from ...tasks.load import load_task
 
         spec = ModelSpec(
             self.model, self.weights, self.pretrained, self.img_size, self.via_size, self.grey

@@ -1,0 +1,94 @@
+"""Images of a pool by position, each checked against the manifest when it is read."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+
+from PIL import Image
+
+from pladafmt import PoolRef
+
+from .image_errors import ChangedImage, MissingImage, UnreadableImage
+from .manifest import Manifest
+from .manifest_file import SelectedRows
+from .source import Source
+
+
+class VerifiedImages:
+    """Images of a pool by position: some of them, or all.
+
+    It can be pickled and used after a fork, and holds no open file.
+
+    Args:
+        manifest: key and digest of every image that is read.
+        source: where the images lie.
+    """
+
+    def __init__(self, manifest: Manifest | SelectedRows, source: Source) -> None:
+        self._manifest = manifest
+        self.source = source
+        source.prepare()  # Once here rather than in every worker process.
+
+    def __len__(self) -> int:
+        return self._manifest.pool.size
+
+    @property
+    def ref(self) -> PoolRef:
+        """The pool's id and size, as the manifest states them."""
+        return self._manifest.pool
+
+    def read(self, position: int) -> bytes:
+        """Read the stored bytes of the image at a pool position and check their digest.
+
+        Raises:
+            IndexError: if the position lies outside the pool.
+            ChangedImage: if the bytes have another SHA-256 than the manifest lists.
+            MissingImage: if the source does not hold the image.
+        """
+        position = int(position)
+        if not 0 <= position < len(self):
+            raise IndexError(f"position {position} lies outside a pool of {len(self)} images")
+        key = self._manifest.key(position)
+        try:
+            data = self.source.read(key)
+        except (KeyError, FileNotFoundError) as exc:
+            raise MissingImage(
+                f"The image {key!r} at position {position} is not in the source; restore it, or "
+                "list what is missing with: plada pool verify",
+                key=key,
+                position=position,
+            ) from exc
+        expected = self._manifest.digest(position)
+        found = hashlib.sha256(data).digest()
+        if found != expected:
+            raise ChangedImage(
+                f"The image {key!r} at position {position} has changed: SHA-256 "
+                f"{found.hex()} instead of {expected.hex()}. Restore the original file, or list "
+                "what has changed with: plada pool verify",
+                key=key,
+                position=position,
+                expected=expected,
+                found=found,
+            )
+        return data
+
+    def open_image(self, position: int) -> Image.Image:
+        """Decode the image at a pool position, as RGB.
+
+        Raises:
+            IndexError, ChangedImage, MissingImage: as `read` does.
+            UnreadableImage: if the bytes do not decode.
+        """
+        data = self.read(position)
+        try:
+            with Image.open(io.BytesIO(data)) as image:
+                return image.convert("RGB")
+        except Exception as exc:  # Pillow's decoders raise nearly anything on odd bytes.
+            key = self._manifest.key(int(position))
+            raise UnreadableImage(
+                f"The image {key!r} at position {position} has the right bytes but does not "
+                f"decode ({exc}); leave it out of the selection.",
+                key=key,
+                position=int(position),
+            ) from exc

@@ -1,0 +1,1 @@
+"""Blocks: what is kept of a range of pool positions, each readable alone."""

@@ -1,0 +1,221 @@
+"""Read the chunks between HEAD and END, one at a time, and what they mean together.
+
+It is shared by strict reading (`pladafmt.reader`) and by salvage (`pladafmt.salvage`), which differ
+in which chunks they expect where, and in what they do about one that breaks a rule.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from construct import Struct
+
+from . import chunks, classmap, layout, metadata
+from .blocks import read as block
+from .blocks.encodings import NAMES
+from .content import LabelHash
+from .errors import Malformed
+from .head import Head, over_limit
+from .ledger import Ledger
+from .limits import Limits
+from .payload import Payload
+from .streams import Stored
+
+Codes = npt.NDArray[np.uint8]
+
+
+@dataclass
+class ChunkReader:
+    """Read chunks that follow one HEAD and keep what they say.
+
+    Each method takes a chunk's header and body, checks the chunk by itself and a block against the
+    blocks before it, and raises a `PladaError` for one that breaks a rule.
+
+    Attributes:
+        head: what HEAD says.
+        limits: bounds that are checked before anything is allocated.
+        ledger: which part of the file owns which bytes.
+        names: class names, or None without a CLASSES chunk.
+        identifiers: external identifiers, or None.
+        class_map: the decoded text of CLASSES, or None.
+        metadata: the object of META, or None.
+        blocks: what was decoded, in order.
+        label_hash: the hash of their labels.
+        kept: images in them.
+        used: required features that the chunks use.
+    """
+
+    head: Head
+    limits: Limits
+    ledger: Ledger = field(default_factory=Ledger)
+    names: tuple[str, ...] | None = None
+    identifiers: tuple[str, ...] | None = None
+    class_map: bytes | None = None
+    metadata: dict[str, Any] | None = None
+    blocks: list[block.Block] = field(default_factory=list)
+    label_hash: LabelHash = field(default_factory=LabelHash)
+    kept: int = 0
+    used: int = 0
+
+    @property
+    def end(self) -> int:
+        """The first pool position that the next block may have."""
+        return self.blocks[-1].end if self.blocks else 0
+
+    @property
+    def largest(self) -> int:
+        """The largest decoded stream of any block, in bytes."""
+        return max((each.largest for each in self.blocks), default=0)
+
+    def name_of(self, header: chunks.Header) -> str:
+        """Return a chunk's name in the ledger, where blocks have numbers."""
+        return f"BLOCK {len(self.blocks)}" if header.type == layout.BLOCK else header.name
+
+    def check_limits(self, header: chunks.Header) -> None:
+        """Refuse a chunk for its number or size alone, before its CRC is computed."""
+        size = header.end - header.body
+        if header.type == layout.BLOCK and len(self.blocks) >= self.limits.blocks:
+            raise over_limit("blocks", self.limits.blocks, header.offset)
+        # One byte more for the form; a stream that Zstd made larger would have been stored.
+        if header.type == layout.CLASSES and size > self.limits.class_map + 1:
+            raise over_limit("class_map", self.limits.class_map, header.offset)
+        if header.type == layout.METADATA and size > self.limits.metadata + 1:
+            raise over_limit("metadata", self.limits.metadata, header.offset)
+
+    def read_classes(self, header: chunks.Header, body: bytes) -> None:
+        """Read the CLASSES chunk into `names`, `identifiers` and `class_map`."""
+        text, form = self._read_text(
+            header,
+            body,
+            layout.CLASSES_BODY,
+            known=layout.FORM_ZSTD | layout.FORM_IDENTIFIERS,
+            limit=("class_map", self.limits.class_map),
+        )
+        self.names, self.identifiers = classmap.decode(
+            text,
+            self.head.classes,
+            with_identifiers=bool(form & layout.FORM_IDENTIFIERS),
+            offset=header.body + 1,
+        )
+        self.class_map = text
+
+    def read_metadata(self, header: chunks.Header, body: bytes) -> None:
+        """Read the META chunk into `metadata`."""
+        text, _ = self._read_text(
+            header,
+            body,
+            layout.METADATA_BODY,
+            known=layout.FORM_ZSTD,
+            limit=("metadata", self.limits.metadata),
+        )
+        self.metadata = metadata.decode(text, header.body + 1)
+
+    def _read_text(
+        self,
+        header: chunks.Header,
+        body: bytes,
+        fields: Struct,
+        *,
+        known: int,
+        limit: tuple[str, int],
+    ) -> tuple[bytes, int]:
+        """Return the decoded text of a CLASSES or META chunk, and its form."""
+        name = header.name
+        values, ranges = layout.parse(fields, body, offset=header.body, name=name)
+        form = int(values.form)
+        start = ranges["form"][1]
+        self.ledger.add(f"{name}.form", header.body, start, f"0x{form:02X}")
+        self.ledger.add(f"{name}.text", start, header.end)
+        if form & ~known:
+            raise Malformed(
+                "text-form",
+                f"The form 0x{form:02X} of a {name} chunk uses a reserved bit.",
+                offset=header.body,
+                field=f"{name}.form",
+            )
+        compressed = bool(form & layout.FORM_ZSTD)
+        stream = Stored(memoryview(body)[1:], compressed, start, f"{name}.text")
+        if compressed and not header.ancillary:
+            # Ancillary text needs no feature: a reader without Zstd skips the chunk.
+            stream.require_feature(layout.FEATURE_ZSTD, self.head.features)
+            self.used |= layout.FEATURE_ZSTD
+        size = stream.decoded_size()
+        what, most = limit
+        if size > most:
+            raise over_limit(what, most, start)
+        return stream.decode(size), form
+
+    def read_block(self, header: chunks.Header, body: bytes) -> None:
+        """Read a BLOCK chunk, which must start at `end` or later, into `blocks`."""
+        name = self.name_of(header)
+        fields = block.read_fields(body, header.body, self.head)
+        for key, (start, end) in fields.ranges.items():
+            self.ledger.add(f"{name}.{key}", start, end, _block_note(fields, key))
+        for stream in fields.streams:
+            self.ledger.add(
+                stream.field.replace("BLOCK", name),
+                stream.offset,
+                stream.offset + len(stream.data),
+                "Zstd" if stream.compressed else "stored",
+            )
+        if fields.first < self.end:
+            raise Malformed(
+                "block-order",
+                f"A block starts at position {fields.first}, before the end of the one before it "
+                f"at {self.end}.",
+                offset=fields.ranges["first"][0],
+                field="BLOCK.first",
+            )
+        if self.kept + fields.count > self.head.kept:
+            raise Malformed(
+                "kept-total",
+                f"The blocks so far keep {self.kept + fields.count} images; HEAD says "
+                f"{self.head.kept}.",
+                offset=fields.ranges["count"][0],
+                field="BLOCK.count",
+            )
+        decoded = block.decode(fields, self.head, on_labels=self.label_hash.update)
+        self.blocks.append(decoded)
+        self.kept += fields.count
+        self.used |= decoded.used
+
+    def payload(self) -> tuple[Payload, Codes | None]:
+        """Return what the chunks mean together, and the weight codes, uint8 of shape (K,)."""
+        scale = self.head.weight_scale
+        codes, weights = None, None
+        if scale is not None:
+            codes = _join([each.codes for each in self.blocks], np.uint8)
+            weights = scale.decode(codes)
+            weights.setflags(write=False)
+        payload = Payload.of_checked(
+            pool=self.head.pool,
+            classes=self.head.classes if self.names is None else self.names,
+            positions=_join([each.positions for each in self.blocks], np.uint64),
+            labels=_join([each.labels for each in self.blocks], np.uint16),
+            weights=weights,
+            metadata=self.metadata,
+            identifiers=self.identifiers,
+            weight_scale=scale,
+        )
+        return payload, codes
+
+
+def _join(parts: list[Any], dtype: type[np.unsignedinteger[Any]]) -> npt.NDArray[Any]:
+    joined = parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, dtype=dtype), *parts])
+    joined.setflags(write=False)  # The payload shares what nobody can change.
+    return np.asarray(joined, dtype=dtype)
+
+
+def _block_note(fields: block.Fields, key: str) -> str:
+    form = NAMES[fields.encoding]
+    if fields.shift:
+        form += f", dense labels with shift {fields.shift}"
+    return {
+        "first": f"position {fields.first}",
+        "span": f"{fields.span} positions",
+        "count": f"{fields.count} images",
+        "form": form,
+    }.get(key, "")

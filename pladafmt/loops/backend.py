@@ -1,0 +1,119 @@
+"""Two backends that run the loops: compiled by numba where it is installed, or plain Python.
+
+Both run the same source, `pladafmt.loops.kernels`, so only a fault of numba can make them disagree;
+a test compares them all the same.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import kernels
+
+
+@dataclass(frozen=True)
+class Backend:
+    """The loops of one backend, and the containers that they run on.
+
+    Attributes:
+        kernels: the module, compiled or not.
+        compiled: whether it runs on arrays rather than on lists.
+    """
+
+    kernels: ModuleType
+    compiled: bool
+
+    def integers(self, values: Any) -> Any:
+        """Return `values` as the container of this backend: int64."""
+        array = np.asarray(values, dtype=np.int64)
+        return array if self.compiled else array.tolist()
+
+    def zeros(self, size: int) -> Any:
+        """Return `size` zeros that can be written to."""
+        return np.zeros(size, dtype=np.int64) if self.compiled else [0] * size
+
+    def models(self, size: int) -> tuple[Any, Any]:
+        """Return the chances and ages of `size` fresh bit models."""
+        if self.compiled:
+            return np.full(size, 32768, dtype=np.int32), np.zeros(size, dtype=np.int16)
+        if size > MANY_MODELS:
+            # Made when they are first used: a file may have many blocks of few images each.
+            return defaultdict(lambda: 32768), defaultdict(int)
+        return [32768] * size, [0] * size
+
+    def octets(self, data: bytes | memoryview) -> Any:
+        """Return a stream as the container of this backend."""
+        # Signed bytes: numba makes floats of sums of signed and unsigned integers.
+        return np.frombuffer(data, dtype=np.int8) if self.compiled else bytes(data)
+
+    def buffer(self, size: int) -> Any:
+        """Return room for `size` bytes to be written."""
+        return np.zeros(size, dtype=np.uint8) if self.compiled else bytearray(size)
+
+    def array(self, values: Any) -> npt.NDArray[np.int64]:
+        """Return a container of this backend as an array."""
+        return np.asarray(values, dtype=np.int64)
+
+
+_COMPILED = "pladafmt.loops.compiled"
+
+PLAIN = Backend(kernels, compiled=False)
+
+MANY = 50_000
+"""Images from which numba is worth importing: plain Python takes half a second for them."""
+
+
+MANY_MODELS = 2048
+"""Bit models from which a small block is decoded faster without making all of them."""
+
+
+@cache
+def compiled() -> Backend | None:
+    """Return the compiled backend, or None without numba."""
+    try:
+        import numba
+    except ImportError:
+        return None
+    try:
+        # Without numba's reference counts, which the loops do not need and which take six times
+        # as long as the loops do. The option is numba's own, so it may go away.
+        return _compile(numba, _nrt=False)
+    except (KeyError, TypeError):
+        return _compile(numba)
+
+
+def _compile(numba: ModuleType, **options: Any) -> Backend:
+    spec = importlib.util.spec_from_file_location(_COMPILED, kernels.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    options |= {"cache": True, "nogil": True, "error_model": "numpy"}
+    module.__dict__["jit"] = numba.njit(**options)
+    module.__dict__["inlined"] = numba.njit(**options, forceinline=True)
+    # numba looks functions of its cache up by their module's name.
+    sys.modules[_COMPILED] = module
+    spec.loader.exec_module(module)
+    return Backend(module, compiled=True)
+
+
+def loaded() -> Backend | None:
+    """Return the compiled backend if numba is in use already, else None.
+
+    For what NumPy does nearly as well: to import numba takes half a second, more than it would
+    save on any one file.
+    """
+    return compiled() if "numba" in sys.modules else None
+
+
+def best(count: int) -> Backend:
+    """Return the faster backend for `count` images, counting the time to import numba."""
+    return loaded() or (compiled() if count >= MANY else None) or PLAIN
