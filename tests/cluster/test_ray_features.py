@@ -22,6 +22,8 @@ from plada_ref.output import Output
 
 from .conftest import IMAGES, NET, Cluster, TinyPool, kill
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 WORKING = "ray::_Actor.work"
 Engine = Callable[..., Iterator[tuple[range, Features]]]

@@ -24,6 +24,8 @@ from plada_ref.output import Advance, Output
 
 from .conftest import IMAGES, Cluster, TinyPool, kill, wait_until
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 WORKING = "ray::_Actor.work"
 

@@ -37,6 +37,7 @@ def chooser(output: Output, **changes: object) -> tuple[Chooser, Target]:
     return replace(made, **changes), rest  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_it_tries_every_candidate_and_takes_the_best(output: Output) -> None:
     chooses, test = chooser(output)
     choice = chooses.choose(260, output=output)
@@ -92,6 +93,7 @@ def test_a_budget_without_room_for_the_file(output: Output) -> None:
     assert len(chooses.choose(200, output=output).candidates) == len(CANDIDATES)
 
 
+@pytest.mark.slow
 def test_the_command_chooses_on_real_files(
     digit_pool: DigitPool, teacher_file: Path, tmp_path: Path
 ) -> None:

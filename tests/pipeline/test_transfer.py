@@ -33,6 +33,7 @@ def plan(**changes: Any) -> Plan:
     return Plan(**(values | changes))
 
 
+@pytest.mark.slow
 def test_a_transfer_and_its_repetition(
     digits: Task,
     digits_test: Task,
@@ -87,6 +88,7 @@ def test_a_transfer_and_its_repetition(
         run(plan(train_recipe=recipe("all", epochs=4)))
 
 
+@pytest.mark.slow
 def test_budgets_rankings_that_compare_and_the_choice(
     digits: Task, digits_test: Task, digit_pool: DigitPool, output: Output, tmp_path: Path
 ) -> None:
