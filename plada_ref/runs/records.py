@@ -118,8 +118,8 @@ class Baseline:
     """Something other than a `.plada` file of selected images, and what a client reaches with it.
 
     Attributes:
-        name: for people, such as ``"INT8 linear head"``.
         key: for programs, such as ``"int8-head"``.
+        name: for people, such as ``"INT8 linear head"``.
         bytes: size of what is sent. Class names are in none of them.
         accuracy: top-1 on the test images, 0 to 1.
         details: facts about it.
@@ -127,8 +127,8 @@ class Baseline:
         seconds: for encoding, training and testing; None where that is not recorded.
     """
 
-    name: str
     key: str
+    name: str
     bytes: int
     accuracy: float
     details: Details
@@ -162,8 +162,8 @@ class Baseline:
         details = fields.inner("details").value if "details" in fields else {}
         setting = fields.inner("setting").value if "setting" in fields else {}
         return cls(
-            name=fields.text("name"),
             key=fields.text("baseline"),
+            name=fields.text("name"),
             bytes=fields.whole("bytes"),
             accuracy=fields.number("accuracy", 1),
             details={key: value for key, value in details.items() if _is_fact(value)},

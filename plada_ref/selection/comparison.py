@@ -11,8 +11,12 @@ from ..images import ImagePool
 from ..tasks.task import Task
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..compute.context import Compute
     from ..features.backbone import Backbone
     from ..features.cache import FeatureCache
+    from ..models.spec import ModelSpec
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +34,32 @@ class Comparison:
     pool: ImagePool
     task: Task
     cache: FeatureCache
+
+    @classmethod
+    def of(
+        cls,
+        spec: ModelSpec,
+        pool: ImagePool,
+        task: Task,
+        folder: Path,
+        *,
+        compute: Compute | None = None,
+    ) -> Comparison:
+        """The comparison by the frozen backbone of a model.
+
+        Args:
+            spec: the model, with pre-trained weights; best the students' own.
+            folder: where the pool's features are kept for the next time; made when needed.
+
+        Raises:
+            Misuse, PipelineError: if the model or its weights cannot be used.
+        """
+        from ..compute.context import Compute
+        from ..features.backbone import Backbone
+        from ..features.cache import FeatureCache
+
+        backbone = Backbone.of(spec, compute or Compute())
+        return cls(backbone, pool, task, FeatureCache.of_pool(folder, pool))
 
     @cached_property
     def features(self) -> Features:

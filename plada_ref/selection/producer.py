@@ -9,12 +9,44 @@ from ..compute.progress import Progress, Silence
 from ..errors import Misuse
 from ..labelling.scores import ScoreTable
 from ..tasks.task import hold_out
-from .auto import HELD_OUT, AutoSelector
+from .auto import AUTO, HELD_OUT, AutoSelector
 from .comparison import Comparison
 from .prune import PayloadOptions, Pruned, Pruner
 from .rankings.registry import RANKINGS
-from .rule import Selection
+from .rule import Selection, parse
 from .size import Size
+
+
+def prune(
+    table: ScoreTable,
+    selection: Selection | str = "low-energy",
+    *,
+    keep_rate: float | None = None,
+    count: int | None = None,
+    budget: int | None = None,
+    comparison: Comparison | None = None,
+    options: PayloadOptions | None = None,
+) -> Pruned:
+    """Return the payload that a selection makes of a score table, and what it did to each class.
+
+    Args:
+        table: the pool's scores.
+        selection: a `Selection`, its spelling as `plada_ref.selection.parse` reads it, or ``auto``.
+        keep_rate: kept images / pool size; exactly one of this, `count` and `budget` is given.
+        count: number of kept images.
+        budget: bytes of the whole file, of which as many images are kept as fit.
+        comparison: the images, for rankings that compare them, and for ``auto``.
+        options: class names, metadata, and whether a budget counts on the dense encoding.
+
+    Raises:
+        Misuse: for an unknown selection or a size out of range; if images are needed and there is
+            no `comparison`; if a budget has no room for the empty file.
+        PipelineError: if an image cannot be read or is not the one that the pool lists.
+    """
+    producer = Producer(table, comparison, options or PayloadOptions())
+    chosen = parse(selection) if isinstance(selection, str) and selection != AUTO else selection
+    size = Size(keep_rate=keep_rate, count=count, budget=budget)
+    return producer.make(None if isinstance(chosen, str) else chosen, size)
 
 
 @dataclass(frozen=True, eq=False)

@@ -662,6 +662,7 @@ def rendered(folder: Path, html: str, *, dark: bool = False) -> Rendered:
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+@pytest.mark.slow
 def test_in_a_browser(made: Made, folder: Path, tmp_path: Path) -> None:
     put_all(folder)
     long = json.loads((folder / "low-energy-0.1.json").read_text())
