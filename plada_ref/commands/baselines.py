@@ -17,6 +17,7 @@ from .exit_codes import command, resumes
 from .options.common import AsJson
 from .options.compute import ComputeOptions, prepare
 from .options.group import OptionGroup
+from .options.pool import OptionalPoolOptions
 from .options.task import SplitTaskOptions
 from .options.training import ShortTrainingOptions
 
@@ -30,7 +31,7 @@ _IMAGES = (100, 500)
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabelledPoolOptions(OptionGroup):
+class LabelledPoolOptions(OptionalPoolOptions):
     """A pool with a teacher's labels, or none."""
 
     scores: Annotated[
@@ -40,14 +41,6 @@ class LabelledPoolOptions(OptionGroup):
             help="A score table by plada label, for random and whole-pool; with --manifest and "
             "--pool.",
         ),
-    ] = None
-    manifest: Annotated[
-        Path | None,
-        typer.Option("--manifest", "-m", metavar="MANIFEST", help="The pool's manifest."),
-    ] = None
-    pool: Annotated[
-        list[str] | None,
-        typer.Option("--pool", metavar="SOURCE", help="The pool's images. May be repeated."),
     ] = None
 
     def open(self) -> LabelledPool | None:
@@ -70,8 +63,8 @@ class LabelledPoolOptions(OptionGroup):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WantedOptions(OptionGroup):
-    """The baselines to compute, and at which sizes."""
+class RequestOptions(OptionGroup):
+    """Which baselines to compute, and at which sizes."""
 
     baseline: Annotated[
         list[str] | None,
@@ -154,7 +147,7 @@ def baselines(
             "--out", "-o", help="Folder for baselines.json; that of a plada transfer will do."
         ),
     ],
-    baseline: WantedOptions,
+    requested: RequestOptions,
     labelled: LabelledPoolOptions,
     machine: ComputeOptions,
     as_json: AsJson = False,
@@ -174,10 +167,10 @@ def baselines(
 
     output = Output(as_json=as_json)
     started = time.monotonic()
-    baseline.budgets()  # A mistyped one should not cost the time to load a pool.
+    requested.budgets()  # A mistyped one should not cost the time to load a pool.
     pool = labelled.open()
     target = task.load(task.split)
-    request = baseline.request(len(target), labelled=pool is not None)
+    request = requested.request(len(target), labelled=pool is not None)
     experiment = Experiment(
         spec=training.spec(),
         how=training.recipe(),

@@ -16,7 +16,7 @@ from ..optional import need
 from ..output import Output
 from .exit_codes import command
 from .options.common import AsJson
-from .options.payload import PayloadOptions
+from .options.payload import ReceivedOptions
 
 
 @command
@@ -29,7 +29,7 @@ def decode(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Write a CSV file instead of printing.")
     ] = None,
-    received: PayloadOptions,
+    received: ReceivedOptions,
     as_json: AsJson = False,
 ) -> None:
     """Print which images a payload keeps and the class of each.

@@ -17,9 +17,7 @@ from ..output import Output
 from .exit_codes import command
 from .file_sizes import MANY, describe, file_sizes
 from .options.common import AsJson
-from .options.encoding import EncodingOptions
-from .options.encoding import read_metadata as read_metadata
-from .options.group import OptionGroup
+from .options.encoding import ContentOptions, EncodingOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,16 +34,9 @@ class BlockOptions(EncodingOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ContentOptions(OptionGroup):
-    """What goes into a file in addition to positions and labels."""
+class CountedContentOptions(ContentOptions):
+    """The same with the class counts that `plada salvage` looks for."""
 
-    unnamed: Annotated[
-        bool, typer.Option("--unnamed", help="Leave the class names out; they cost bytes.")
-    ] = False
-    metadata: Annotated[
-        Path | None,
-        typer.Option(help="A JSON file with an object to put into the payload."),
-    ] = None
     class_counts: Annotated[
         bool,
         typer.Option(
@@ -63,8 +54,9 @@ class ContentOptions(OptionGroup):
         """
         if self.unnamed:
             payload = replace(payload, classes=payload.class_count)
-        if self.metadata is not None:
-            payload = replace(payload, metadata=read_metadata(self.metadata))
+        metadata = self.read_metadata()
+        if metadata is not None:
+            payload = replace(payload, metadata=metadata)
         if self.class_counts:
             counts = np.bincount(payload.labels, minlength=payload.class_count).tolist()
             payload = replace(payload, metadata={**(payload.metadata or {}), CLASS_COUNTS: counts})
@@ -80,7 +72,7 @@ def encode(
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Where to write the .plada file.")],
     encoding: BlockOptions,
-    content: ContentOptions,
+    content: CountedContentOptions,
     as_json: AsJson = False,
 ) -> None:
     """Write the payload of a selection, and say which part of it takes how many bytes.

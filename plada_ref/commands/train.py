@@ -15,7 +15,7 @@ from .exit_codes import command, resumes
 from .options.common import AsJson
 from .options.compute import ComputeOptions, prepare
 from .options.group import OptionGroup
-from .options.payload import PayloadOptions
+from .options.payload import ReceivedOptions
 from .options.pool import PoolOptions
 from .options.task import DownloadOption
 from .options.training import TrainingOptions
@@ -78,7 +78,7 @@ def train(
     training: TrainingOptions,
     out: Annotated[Path, typer.Option("--out", "-o", help="Where to write the student.")],
     test: EvaluationOptions,
-    received: PayloadOptions,
+    received: ReceivedOptions,
     machine: ComputeOptions,
     as_json: AsJson = False,
 ) -> None:

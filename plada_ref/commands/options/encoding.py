@@ -14,6 +14,10 @@ from pladafmt.writer import Encoding
 from ...errors import Misuse
 from .group import OptionGroup
 
+UnnamedOption = Annotated[
+    bool, typer.Option("--unnamed", help="Leave the class names out; they cost bytes.")
+]
+
 
 @dataclass(frozen=True, kw_only=True)
 class EncodingOptions(OptionGroup):
@@ -48,8 +52,31 @@ class EncodingOptions(OptionGroup):
         return chosen
 
 
+@dataclass(frozen=True, kw_only=True)
+class ContentOptions(OptionGroup):
+    """What goes into a new payload in addition to the kept images."""
+
+    unnamed: UnnamedOption = False
+    metadata: Annotated[
+        Path | None, typer.Option(help="A JSON file with an object to put into the payload.")
+    ] = None
+
+    def read_metadata(self) -> dict[str, Any] | None:
+        """Return the metadata, None without ``--metadata``.
+
+        Raises:
+            Misuse, OSError: if the metadata cannot be read.
+        """
+        return None if self.metadata is None else read_metadata(self.metadata)
+
+
 def read_metadata(path: Path) -> dict[str, Any]:
-    """Return the JSON object in the file at `path`, which ``--metadata`` names."""
+    """Return the JSON object in the file at `path`, which ``--metadata`` names.
+
+    Raises:
+        Misuse: if the file does not hold a JSON object.
+        OSError: if it cannot be read.
+    """
     try:
         value = json.loads(path.read_bytes())
     except ValueError as error:

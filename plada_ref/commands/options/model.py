@@ -8,24 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .compute import DeviceOption as DeviceOption
-from .compute import WorkersOption as WorkersOption
-from .compute import prepare as prepare
 from .group import OptionGroup
-from .pool import ManifestOption as ManifestOption
-from .pool import PoolOption as PoolOption
-from .recipe import AugmentOption as AugmentOption
-from .recipe import BatchSizeOption as BatchSizeOption
-from .recipe import EpochsOption as EpochsOption
-from .recipe import LrOption as LrOption
-from .recipe import SmoothingOption as SmoothingOption
-from .recipe import TuneOption as TuneOption
-from .task import DownloadOption as DownloadOption
-from .task import TaskOption as TaskOption
 
 if TYPE_CHECKING:
     from ...models.spec import ModelSpec
-    from ...pool import DiskPool, MemoryPool
 
 ModelOption = Annotated[
     str,
@@ -98,25 +84,3 @@ class ModelOptions(BackboneOptions):
     def spec(self) -> ModelSpec:
         """Return what to train."""
         return self.spec_of(self.model, self.weights)
-
-
-def open_pool(manifest: Path, sources: list[str]) -> DiskPool:
-    """Return a pool, for images that are asked for once or in large stretches.
-
-    Raises:
-        PipelineError, Misuse: if the manifest or a source cannot be opened.
-    """
-    from ...pool import open_pool
-
-    return open_pool(manifest, *sources)
-
-
-def open_whole_pool(manifest: Path, sources: list[str]) -> MemoryPool:
-    """Return a pool with the whole manifest in memory.
-
-    Raises:
-        PipelineError, Misuse: if the manifest or a source cannot be opened.
-    """
-    from ...pool import open_pool
-
-    return open_pool(manifest, *sources, in_memory=True)

@@ -12,7 +12,7 @@ from .signature import SignedByOption, public_keys
 
 
 @dataclass(frozen=True, kw_only=True)
-class PayloadOptions(OptionGroup):
+class ReceivedOptions(OptionGroup):
     """A payload's file, what it may cost to read, and who must have signed it."""
 
     payload: PayloadFile

@@ -61,3 +61,17 @@ class PoolOptions(OptionGroup):
         from ...pool import open_pool
 
         return open_pool(self.manifest, *self.pool, in_memory=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptionalPoolOptions(OptionGroup):
+    """A pool with its images, for a command that may do without."""
+
+    manifest: Annotated[
+        Path | None,
+        typer.Option("--manifest", "-m", metavar="MANIFEST", help="The pool's manifest."),
+    ] = None
+    pool: Annotated[
+        list[str] | None,
+        typer.Option("--pool", metavar="SOURCE", help="The pool's images. May be repeated."),
+    ] = None
