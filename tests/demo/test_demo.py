@@ -40,6 +40,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Pat
     return figures, out
 
 
+@pytest.mark.slow
 def test_figures_describe_the_recommended_selection(
     small: tuple[dict[str, Any], Path],
 ) -> None:
@@ -55,6 +56,7 @@ def test_figures_describe_the_recommended_selection(
     assert figures["seconds"] > 0
 
 
+@pytest.mark.slow
 def test_the_recommendation_follows_from_validation_alone(
     small: tuple[dict[str, Any], Path],
 ) -> None:
@@ -64,6 +66,7 @@ def test_the_recommendation_follows_from_validation_alone(
     assert chosen["validation_accuracy"] == best
 
 
+@pytest.mark.slow
 def test_payloads_are_for_the_pool_that_was_written(
     small: tuple[dict[str, Any], Path],
 ) -> None:

@@ -46,6 +46,7 @@ def select(selector: AutoSelector, budget: int, **asked: Any) -> tuple[Pruned, A
     return pruned, pruned.auto
 
 
+@pytest.mark.slow
 def test_it_tries_every_candidate_and_takes_the_best() -> None:
     selector, test = digit_selector()
     pruned, auto = select(selector, 260)
@@ -117,6 +118,7 @@ def test_a_producer_without_images_says_what_it_lacks() -> None:
         producer.make(None, Size(count=5))
 
 
+@pytest.mark.slow
 def test_the_command_chooses_on_real_files(
     digit_pool: DigitPool, teacher_file: Path, tmp_path: Path
 ) -> None:

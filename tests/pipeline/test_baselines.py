@@ -112,6 +112,7 @@ def test_files_and_labels_survive_their_container(items: list[tuple[bytes, int]]
         decode_jpegs(data[:-1], 300)
 
 
+@pytest.mark.slow
 def test_every_weight_of_a_model_is_sent(teacher: Checkpoint) -> None:
     data = encode_weights(teacher.network)
     network = build(NET, teacher.class_count, seed=7)
@@ -158,6 +159,7 @@ def seen(teacher: Checkpoint, digits: Task, digits_test: Task, output: Output) -
     return Seen(teacher, digits, digits_test, output)
 
 
+@pytest.mark.slow
 def test_fewer_bits_cost_fewer_bytes(seen: Seen) -> None:
     found = {bits: quantised_head(seen.target, seen.students.test, 10, bits) for bits in (8, 4, 2)}
     assert found[8].bytes > 1.3 * found[4].bytes > 1.3 * 1.3 * found[2].bytes
@@ -244,6 +246,7 @@ def test_k_center_covers_more_than_chance(seen: Seen) -> None:
     assert radius["k-center"] < 0.9 * radius["random"]
 
 
+@pytest.mark.slow
 def test_payloads_of_the_pool(seen: Seen, digit_pool: DigitPool) -> None:
     pool = digit_pool.open()
     features = seen.backbone.features(pool)
@@ -318,6 +321,7 @@ def _baselines(*arguments: object) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
+@pytest.mark.slow
 def test_the_command_goes_on_where_it_stopped(
     tmp_path: Path,
     teacher: Checkpoint,
@@ -384,6 +388,7 @@ def test_the_command_goes_on_where_it_stopped(
         assert "holds baselines with other settings" in " ".join(refused.stderr.split())
 
 
+@pytest.mark.slow
 def test_heads_on_a_frozen_backbone_see_the_pool_once(
     tmp_path: Path,
     teacher: Checkpoint,
@@ -449,6 +454,7 @@ def test_a_damaged_record_is_reported(tmp_path: Path) -> None:
 # Photographs
 
 
+@pytest.mark.slow
 def test_baselines_of_photographs(photos: Photos, output: Output) -> None:
     learn, test = load_task(photos.task, "train"), load_task(photos.task, "test")
     learn = learn.rows(np.arange(0, len(learn), 20), "some")

@@ -47,6 +47,7 @@ def random_table(seed: int) -> ScoreTable:
 
 
 @pytest.mark.parametrize("start", range(0, 200, 25))
+@pytest.mark.slow
 def test_200_random_tables_and_budgets(start: int) -> None:
     for seed in range(start, start + 25):
         table = random_table(seed)
@@ -103,6 +104,7 @@ def test_no_budgets(text: str) -> None:
         parse_bytes(text)
 
 
+@pytest.mark.slow
 def test_the_encoded_file_has_the_size_that_prune_names(tmp_path: Path) -> None:
     table = random_table(7)
     table.write(tmp_path / "scores.parquet")

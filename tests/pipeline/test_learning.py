@@ -65,6 +65,7 @@ def test_teacher_learns(teacher: Checkpoint, digits_test: Task, output: Output) 
         evaluate(teacher, foreign, compute=CPU)
 
 
+@pytest.mark.slow
 def test_student_learns_from_a_payload(
     digit_pool: DigitPool, digits_test: Task, output: Output
 ) -> None:
@@ -154,6 +155,7 @@ class _StoppingOutput(Output):
 
 
 @pytest.mark.parametrize("tune", ["all", "slow"])
+@pytest.mark.slow
 def test_interrupted_training_goes_on(
     digits: Task, output: Output, tmp_path: Path, tune: str
 ) -> None:

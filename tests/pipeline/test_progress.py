@@ -85,6 +85,7 @@ def test_every_long_command_that_says_so_resumes() -> None:
     assert marked == {"teach", "label", "prune", "train", "transfer", "baselines"}
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on(
     teacher_file: Path, digit_pool: DigitPool, tmp_path: Path
 ) -> None:

@@ -104,6 +104,7 @@ def test_gains_are_the_product_of_gradients() -> None:
 
 
 @pytest.mark.parametrize("name", COMPARING)
+@pytest.mark.slow
 def test_classes_take_turns_and_every_image_has_its_place(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,6 +155,7 @@ def test_projections_are_what_they_say() -> None:
     assert (logits.argmax(axis=1) == evidence.target.labels).mean() > 0.95
 
 
+@pytest.mark.slow
 def test_gradient_matching_teaches_more_than_chance_and_low_energy() -> None:
     evidence, test = of_digits()
     assert evidence.features is not None

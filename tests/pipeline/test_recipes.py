@@ -182,6 +182,7 @@ def test_a_command_that_fails_ends_the_recipe(recorded: dict[str, object]) -> No
     assert not list(Path(str(recorded["OUT"])).rglob("*.json"))
 
 
+@pytest.mark.slow
 def test_recipes_run_on_small_data(digit_pool: DigitPool, tmp_path: Path) -> None:
     settings = {
         "PLADA": f"{sys.executable} -m plada_ref",

@@ -543,7 +543,7 @@ def test_pictures_have_a_bound(made: Made) -> None:
 
 
 def test_the_command(made: Made, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    report(folder, as_json=True)
+    report(run=folder, as_json=True)
     said = result(capsys)
     written = (folder / "report.html").read_bytes()
     assert said == {
@@ -555,15 +555,19 @@ def test_the_command(made: Made, folder: Path, capsys: pytest.CaptureFixture[str
     }
     other = folder / "other.html"
     report(
-        folder, manifest=made.pool.manifest, pool=[str(made.pool.shard)], out=other, as_json=True
+        run=folder,
+        manifest=made.pool.manifest,
+        pool=[str(made.pool.shard)],
+        out=other,
+        as_json=True,
     )
     assert result(capsys)["images"] == other.read_text().count("<img ") > 100
     with pytest.raises(typer.Exit) as stopped:
-        report(folder, pool=["x"], as_json=True)
+        report(run=folder, pool=["x"], as_json=True)
     assert stopped.value.exit_code == 2
     put(folder, "teacher.json", "{")
     with pytest.raises(typer.Exit) as stopped:
-        report(folder, as_json=True)
+        report(run=folder, as_json=True)
     assert stopped.value.exit_code == 1
     assert (folder / "report.html").read_bytes() == written
 
@@ -662,6 +666,7 @@ def rendered(folder: Path, html: str, *, dark: bool = False) -> Rendered:
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+@pytest.mark.slow
 def test_in_a_browser(made: Made, folder: Path, tmp_path: Path) -> None:
     put_all(folder)
     long = json.loads((folder / "low-energy-0.1.json").read_text())

@@ -38,6 +38,7 @@ def plan(**changes: Any) -> Plan:
     return Plan(**(values | changes))
 
 
+@pytest.mark.slow
 def test_a_transfer_and_its_repetition(
     digits: Task,
     digits_test: Task,
@@ -146,6 +147,7 @@ def test_names_of_files_by_hand() -> None:
     assert student_stem(None, Size(budget=2000)) == "chosen-2000B"
 
 
+@pytest.mark.slow
 def test_budgets_rankings_that_compare_and_the_choice(
     digits: Task, digits_test: Task, digit_pool: DigitPool, output: Output, tmp_path: Path
 ) -> None:
