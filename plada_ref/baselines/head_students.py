@@ -9,7 +9,7 @@ import numpy as np
 
 from pladafmt import Payload
 
-from ..features.head import Head, fit_head
+from ..features.head import Head, HeadSettings, fit_head
 from ..features.target import Features, Target
 from ..training.recipe import Recipe, recipe
 from .baseline import Labels, LearnPayload
@@ -43,9 +43,11 @@ class HeadStudents:
             labels.astype(np.int64),
             np.ones(len(labels)),
             self.classes,
-            decay=self.how.head_decay,
-            passes=self.how.epochs,
-            smoothing=self.how.label_smoothing,
+            HeadSettings(
+                decay=self.how.head_decay,
+                passes=self.how.epochs,
+                smoothing=self.how.label_smoothing,
+            ),
         )
 
     def accuracy(self, head: Head) -> float:

@@ -161,7 +161,7 @@ def _grid(scale: Scale) -> list[Html]:
 def _lines(levels: Sequence[Level], points: Sequence[Point], scale: Scale) -> list[Html]:
     """The levels from the highest down; the first has its name above, the others below.
 
-    The names stand where the most room is between the marks on the lines.
+    The names are written where the lines have the most room between marks.
     """
     near = [
         scale.across(sent)

@@ -91,11 +91,11 @@ def _gains(
 
 def proxy_head(values: Vectors, labels: Labels, classes: int) -> Head:
     """Fit a student to the images so far; not to the end, which the next round would undo."""
-    from ...features.head import fit_head  # torch: other rankings do without.
+    from ...features.head import HeadSettings, fit_head  # torch: other rankings do without.
 
     shares = np.ones(len(labels))
     numbers = labels.astype(np.int64)
-    return fit_head([values], numbers, shares, classes, passes=_PASSES)
+    return fit_head([values], numbers, shares, classes, HeadSettings(passes=_PASSES))
 
 
 def _errors(logits: Vectors, labels: Labels) -> Vectors:
