@@ -543,7 +543,7 @@ def test_pictures_have_a_bound(made: Made) -> None:
 
 
 def test_the_command(made: Made, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    report(folder, as_json=True)
+    report(run=folder, as_json=True)
     said = result(capsys)
     written = (folder / "report.html").read_bytes()
     assert said == {
@@ -555,15 +555,19 @@ def test_the_command(made: Made, folder: Path, capsys: pytest.CaptureFixture[str
     }
     other = folder / "other.html"
     report(
-        folder, manifest=made.pool.manifest, pool=[str(made.pool.shard)], out=other, as_json=True
+        run=folder,
+        manifest=made.pool.manifest,
+        pool=[str(made.pool.shard)],
+        out=other,
+        as_json=True,
     )
     assert result(capsys)["images"] == other.read_text().count("<img ") > 100
     with pytest.raises(typer.Exit) as stopped:
-        report(folder, pool=["x"], as_json=True)
+        report(run=folder, pool=["x"], as_json=True)
     assert stopped.value.exit_code == 2
     put(folder, "teacher.json", "{")
     with pytest.raises(typer.Exit) as stopped:
-        report(folder, as_json=True)
+        report(run=folder, as_json=True)
     assert stopped.value.exit_code == 1
     assert (folder / "report.html").read_bytes() == written
 
