@@ -44,9 +44,9 @@ def command(function: Callable[..., R]) -> Callable[..., R]:
     """Turn a function into a command: option groups, and errors as sentences and exit statuses.
 
     Put it below ``@app.command()``. A parameter that is an `OptionGroup` becomes the options of the
-    group. The pipeline's errors become ``error: ...`` on standard error and an exit status. A
-    command whose keyword argument ``as_json`` is true also gets an object ``{"error": sentence,
-    "code": code}`` as the last line of standard output.
+    group, and a call from Python names each option. The pipeline's errors become ``error: ...`` on
+    standard error and an exit status. A command whose keyword argument ``as_json`` is true also
+    gets an object ``{"error": sentence, "code": code}`` as the last line of standard output.
     """
     flat = with_options_of_groups(function)
 
