@@ -57,7 +57,7 @@ def report(
 
     Example: `plada report run -m pool.parquet --pool 'shards/*.tar' -o report.html`
     """
-    for module in ("pyarrow", "PIL", "fsspec"):
+    for module in ("torch", "timm", "pyarrow", "PIL", "fsspec"):
         need(module, for_="plada report")
     from ..report import Run, page, pictures
 
