@@ -19,7 +19,7 @@ from .options.group import OptionGroup
 from .options.order import OrderOptions, forget_features, prepare
 
 if TYPE_CHECKING:
-    from ..order import Permutation, Worth
+    from ..order import Permutation, Savings
     from ..pool import Manifest
 
 
@@ -110,7 +110,7 @@ def order(
         if not sources:
             raise Misuse("Say where the pool's images are, or give a permutation with --apply.")
         from ..labelling.scores import ScoreTable
-        from ..order import worth
+        from ..order import measure_savings
         from ..pool import Manifest, open_source
 
         old = Manifest.read(manifest)
@@ -125,7 +125,9 @@ def order(
         facts = report(output, new, out, found, size, permutation)
         facts["worth"] = [
             _tell(
-                output, worth(found, old, table, payloads.keep_rate, permutation_bytes=size), name
+                output,
+                measure_savings(found, old, table, payloads.keep_rate, permutation_bytes=size),
+                name,
             )
             for name, table in tables
         ]
@@ -175,7 +177,7 @@ def _apply(manifest: Path, file: Path, out: Path, output: Output) -> dict[str, A
     return report(output, new, out, found, file.stat().st_size, file)
 
 
-def _tell(output: Output, found: Worth, name: str) -> dict[str, Any]:
+def _tell(output: Output, found: Savings, name: str) -> dict[str, Any]:
     """Say after how many payloads the permutation has paid, and return it as an object."""
     output.say(
         f"{name}: {100 * found.keep_rate:g} % kept takes {found.key_bytes:,} bytes in key order "
