@@ -123,14 +123,10 @@ def order(
         size = found.write(permutation) if permutation is not None else len(found.encoded())
         forget_features(out)
         facts = report(output, new, out, found, size, permutation)
-        facts["worth"] = [
-            _tell(
-                output,
-                measure_savings(found, old, table, payloads.keep_rate, permutation_bytes=size),
-                name,
-            )
-            for name, table in tables
-        ]
+        facts["worth"] = []
+        for name, table in tables:
+            saved = measure_savings(found, old, table, payloads.keep_rate, permutation_bytes=size)
+            facts["worth"].append(_tell(output, saved, name))
     facts["seconds"] = round(time.monotonic() - started, 3)
     output.result(facts)
 
