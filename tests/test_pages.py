@@ -49,7 +49,7 @@ def test_every_ranking_is_in_the_documentation_and_in_the_help() -> None:
 def test_every_file_that_knows_features_and_blocks_is_on_the_list_for_an_encoding() -> None:
     page = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
     section = page.split("**A new position encoding.**")[1].split("\n**")[0]
-    listed = set(re.findall(r"([\w]+\.(?:py|c|h|js))`", section))
+    listed = set(re.findall(r"(\w+\.(?:py|c|h|js))`", section))
     knows = re.compile(
         r"FEATURE_DENSE|DENSE_FEATURE|F_DENSE|\b_?DENSE = |encodings\.DENSE|layout\.BLOCK\b|"
         r"\bBLOCK = 0x03|\"zstd\\?\", \\?\"weights\\?\", \\?\"dense"
