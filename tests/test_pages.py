@@ -1,11 +1,15 @@
-"""The pages name files that exist."""
+"""The pages name files that exist, and the lists of CONTRIBUTING.md name all that they should."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
+
+from plada_ref.commands.options.selection import SelectionOptions
+from plada_ref.selection import RANKINGS
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("plada_ref", "pladafmt", "conformance", "benchmarks", "tests", "docs", "spec", "recipes")
@@ -30,3 +34,31 @@ def test_every_file_that_a_page_names_exists(page: Path) -> None:
 
 def test_a_missing_file_would_be_found() -> None:
     assert _missing("`tests/nothing_here.py`") == {"tests/nothing_here.py"}
+
+
+def test_every_ranking_is_in_the_documentation_and_in_the_help() -> None:
+    page = (ROOT / "docs" / "selection.md").read_text("utf-8")
+    option = get_type_hints(SelectionOptions, include_extras=True)["by"].__metadata__[0]
+    words = set(re.findall(r"[a-z-]+", option.help))
+    assert {name for name in RANKINGS if f"`{name}`" not in page} == set()
+    # The help does not spell out every ranking that only reverses another.
+    named = {name for name, each in RANKINGS.items() if each.about != "its opposite"}
+    assert named - words == set()
+
+
+def test_every_file_that_knows_features_and_blocks_is_on_the_list_for_an_encoding() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    section = page.split("**A new position encoding.**")[1].split("\n**")[0]
+    listed = set(re.findall(r"(\w+\.(?:py|c|h|js))`", section))
+    knows = re.compile(
+        r"FEATURE_DENSE|DENSE_FEATURE|F_DENSE|\b_?DENSE = |encodings\.DENSE|layout\.BLOCK\b|"
+        r"\bBLOCK = 0x03|\"zstd\\?\", \\?\"weights\\?\", \\?\"dense"
+    )
+    paths = [
+        path
+        for folder in ("pladafmt", "conformance")
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in (".py", ".c", ".h", ".js") and knows.search(path.read_text("utf-8"))
+    ]
+    assert len(paths) > 20
+    assert {str(path.relative_to(ROOT)) for path in paths if path.name not in listed} == set()
