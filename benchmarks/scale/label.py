@@ -60,7 +60,7 @@ def measure(settings: Settings) -> Part:
             "bare_images_per_second": round(images / seconds["bare"], 1),
             "label_images_per_second": round(images / seconds["label"], 1),
             "peak_mb": peak / 1e6,
-            **child.run(profile, **about).value,
+            **child.run(profile, rounds=1 if settings.quick else 5, **about).value,
         }
         part.figures[str(size)] = found
         for clock, share in (("wall", "share"), ("CPU", "cpu_share")):
@@ -134,7 +134,7 @@ def label_pool(shard: str, img_size: int, weights: str | None) -> tuple[float, f
     return _seconds(lambda: label(ready.pool, ready.teacher, compute=compute))
 
 
-def profile(shard: str, img_size: int, weights: str | None) -> dict[str, Any]:
+def profile(shard: str, img_size: int, weights: str | None, rounds: int) -> dict[str, Any]:
     """What each step takes by itself."""
     import torch
 
@@ -154,7 +154,7 @@ def profile(shard: str, img_size: int, weights: str | None) -> dict[str, Any]:
             "score": lambda: [score(each) for each in logits],
         }
         times = Times()
-        for _ in range(5):
+        for _ in range(rounds):
             for name, step in steps.items():
                 times.take(name, step)
             # One batch: what remains is the start of the process that decodes.
