@@ -15,6 +15,7 @@ from ..output import Output
 from .exit_codes import command, resumes
 from .options import model as options
 from .options.common import AsJson, Seed
+from .options.task import load_task
 
 if TYPE_CHECKING:
     from ..baselines.record import Row
@@ -120,7 +121,6 @@ def baselines(
     from ..models.checkpoint import Checkpoint
     from ..models.spec import ModelSpec
     from ..selection.budget import parse_bytes
-    from ..tasks.load import load_task
     from ..training.recipe import recipe
 
     output = Output(as_json=as_json)
@@ -132,7 +132,8 @@ def baselines(
     labelled = None
     if scores is not None and manifest is not None and pool:
         labelled = LabelledPool(ScoreTable.read(scores), options.open_whole_pool(manifest, pool))
-    target = load_task(task, split, download=download)
+    target = load_task(task, split, download=download, output=output)
+    tested = load_task(task, test_split, download=download, output=output)
     counts = tuple(images or ())
     if not counts and not budgets:
         counts = tuple(count for count in _IMAGES if count <= len(target))
@@ -154,7 +155,7 @@ def baselines(
             seed=seed,
         ),
         target=target,
-        test=load_task(task, test_split, download=download),
+        test=tested,
         labelled=labelled,
         folder=out,
         compute=Compute(find_device(device), workers, batch_size, output),
@@ -164,6 +165,8 @@ def baselines(
     output.result(
         {
             "rows": [row.to_json() for row in rows],
+            "skipped": dict(target.skipped),
+            "test_skipped": dict(tested.skipped),
             "out": str(out),
             "seconds": round(time.monotonic() - started, 1),
         }

@@ -16,6 +16,7 @@ from ..output import Output
 from .exit_codes import command
 from .options import model as options
 from .options.common import AsJson, Seed
+from .options.task import load_task
 
 if TYPE_CHECKING:
     from ..training.evaluate import Evaluation
@@ -51,14 +52,14 @@ def evaluate(
     from ..compute.context import Compute
     from ..compute.device import find_device
     from ..models.checkpoint import Checkpoint
-    from ..tasks.load import load_task
     from ..training.evaluate import evaluate as evaluate_model
 
     output = Output(as_json=as_json)
     started = time.monotonic()
+    tested = load_task(task, split, download=download, output=output)
     found = evaluate_model(
         Checkpoint.read(model),
-        load_task(task, split, download=download),
+        tested,
         compute=Compute(find_device(device), workers, batch_size, output),
     )
     _show(output, found)
@@ -66,6 +67,7 @@ def evaluate(
         {
             "accuracy": found.accuracy,
             "images": found.images,
+            "skipped": dict(tested.skipped),
             "classes": list(found.classes),
             # JSON has no NaN: a class without images has no accuracy.
             "per_class": [None if value != value else value for value in found.per_class.tolist()],

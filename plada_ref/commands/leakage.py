@@ -14,6 +14,7 @@ from ..output import Output
 from .exit_codes import command
 from .options import model as options
 from .options.common import AsJson
+from .options.task import load_task
 
 _SHOWN = 10
 _LISTED = 1000
@@ -46,11 +47,10 @@ def leakage(
     need("imagehash", extra="ref", for_="plada leakage")
     need("pyarrow", extra="ref", for_="plada leakage")
     from ..tasks.leakage import compare, fingerprints
-    from ..tasks.load import load_task
 
     output = Output(as_json=as_json)
     started = time.monotonic()
-    wanted = load_task(task, split, download=download)
+    wanted = load_task(task, split, download=download, output=output)
     local = options.open_whole_pool(manifest, pool)
     found = compare(
         fingerprints(wanted.images, what="Images of the task", progress=output),
@@ -83,6 +83,7 @@ def leakage(
     output.result(
         {
             "images": found.images,
+            "skipped": dict(wanted.skipped),
             "pool_size": found.pool_size,
             "exact": found.exact,
             "near": len(rows) - found.exact,

@@ -12,6 +12,7 @@ from ..output import Output
 from .exit_codes import command, resumes
 from .options import model as options
 from .options.common import AsJson, Seed
+from .options.task import load_task
 
 
 @command
@@ -64,7 +65,6 @@ def teach(
     from ..compute.context import Compute
     from ..compute.device import find_device
     from ..models.spec import ModelSpec
-    from ..tasks.load import load_task
     from ..tasks.task import hold_out
     from ..training.evaluate import evaluate
     from ..training.learn import teach as teach_model
@@ -87,7 +87,7 @@ def teach(
         seed=seed,
     )
     spec = ModelSpec(model, weights, pretrained, img_size, via_size, grey)
-    learned = load_task(task, split, download=download)
+    learned = load_task(task, split, download=download, output=output)
     held = None
     if val_fraction > 0:
         learned, held = hold_out(learned, val_fraction, seed=seed)
@@ -111,6 +111,7 @@ def teach(
             "model": model,
             "classes": list(teacher.class_names),
             "images": len(learned),
+            "skipped": dict(learned.skipped),
             "recipe": settings.to_json(),
             "validation_images": None if held is None else len(held),
             "validation_accuracy": accuracy,

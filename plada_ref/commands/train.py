@@ -14,6 +14,7 @@ from .exit_codes import command, resumes
 from .options import model as options
 from .options.common import AsJson, LimitOptions, PayloadFile, Seed, limits_from
 from .options.signature import SignedByOption, load_required
+from .options.task import load_task
 
 
 @command
@@ -79,7 +80,6 @@ def train(
     from ..compute.torchrun import decoders, first, joined
     from ..features.cache import FeatureCache
     from ..models.spec import ModelSpec
-    from ..tasks.load import load_task
     from ..training.evaluate import evaluate
     from ..training.learn import train as train_model
     from ..training.recipe import Tune, recipe
@@ -111,7 +111,9 @@ def train(
     images = options.open_pool(manifest, pool)
     images.serve(received.pool)
     # Before the training: a mistyped task should not cost an hour.
-    tested = None if task is None else load_task(task, split, download=download)
+    tested = None
+    if task is not None:
+        tested = load_task(task, split, download=download, output=output)
     with nullcontext(where) if alone else joined(where) as where:
         student = train_model(
             received,
@@ -141,6 +143,7 @@ def train(
             "images": kept,
             "recipe": settings.to_json(),
             "test_images": None if tested is None else len(tested),
+            "skipped": {} if tested is None else dict(tested.skipped),
             "accuracy": accuracy,
             "seconds": round(time.monotonic() - started, 3),
         }

@@ -18,6 +18,7 @@ from ..output import Output
 from .exit_codes import command, resumes
 from .options import model as options
 from .options.common import AsJson, Seed
+from .options.task import load_task
 from .prune import AUTO
 
 if TYPE_CHECKING:
@@ -120,7 +121,6 @@ def transfer(
     from ..runs.transfer import transfer as carry_out
     from ..selection import parse
     from ..selection.budget import parse_bytes
-    from ..tasks.load import load_task
     from ..training.recipe import recipe
 
     output = Output(as_json=as_json)
@@ -151,10 +151,12 @@ def transfer(
         named=not unnamed,
         leakage=leakage,
     )
+    learned = load_task(task, split, download=download, output=output)
+    tested = load_task(task, test_split, download=download, output=output)
     outcome = carry_out(
         plan,
-        load_task(task, split, download=download),
-        load_task(task, test_split, download=download),
+        learned,
+        tested,
         options.open_whole_pool(manifest, pool),
         out,
         compute=Compute(find_device(device), workers, progress=output),
@@ -173,6 +175,8 @@ def transfer(
                 for row in outcome.rows
             ],
             "leakage": outcome.leakage,
+            "skipped": dict(learned.skipped),
+            "test_skipped": dict(tested.skipped),
             "stages": outcome.seconds,
             "out": str(out),
             "seconds": round(time.monotonic() - started, 1),

@@ -6,6 +6,9 @@ import io
 import os
 import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
@@ -20,6 +23,8 @@ MOST_PIXELS = 80_000_000
 """Pixels of an image, unless $PLADA_MAX_PIXELS says otherwise: 320 MB while it is decoded."""
 
 _SETTING = "PLADA_MAX_PIXELS"
+
+_pillows_open = Image.open
 
 _opening = threading.Lock()
 os.register_at_fork(
@@ -73,13 +78,34 @@ def decode(data: bytes) -> Image.Image:
         raise Undecodable(_words(exc)) from exc
 
 
+@contextmanager
+def only_ours() -> Iterator[None]:
+    """Let `decode` open image files for a library that calls ``PIL.Image.open`` itself.
+
+    Not for use in several threads: it is another function for all of them.
+    """
+    theirs = Image.open
+    Image.open = _open_file  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        Image.open = theirs
+
+
+def _open_file(fp: Any, *_: Any, **__: Any) -> Image.Image:
+    if hasattr(fp, "read"):
+        return decode(fp.read())
+    with open(fp, "rb") as file:
+        return decode(file.read())
+
+
 def _open(data: bytes) -> ImageFile.ImageFile:
     # Pillow has a limit of pixels as well, which warns at half of it: ours is the one that counts.
     with _opening:
         theirs = Image.MAX_IMAGE_PIXELS
         Image.MAX_IMAGE_PIXELS = None
         try:
-            return Image.open(io.BytesIO(data), formats=FORMATS)
+            return _pillows_open(io.BytesIO(data), formats=FORMATS)
         finally:
             Image.MAX_IMAGE_PIXELS = theirs
 

@@ -18,13 +18,17 @@ They decide which images a pool has, and so its pool id: they never change.
 TASK_SUFFIXES = IMAGE_SUFFIXES | {".jfif", ".jpe", ".ppm", ".pgm", ".pbm", ".pnm"}
 """File name endings that make a file an image of a task, which has no id to keep."""
 
+# fmt: off
 UNREAD_SUFFIXES = TASK_SUFFIXES | frozenset(
-    (
-        ".apng .avif .avifs .bpg .cr2 .cr3 .cur .dcm .dcx .dds .dib .dng .emf .eps .exr .fits .flif "
-        ".hdr .heic .heif .icns .ico .j2c .j2k .jls .jp2 .jpc .jpf .jpx .jxl .jxr .mpo .nef .orf "
-        ".arw .pcd .pcx .pfm .ps .psd .qoi .ras .raw .rw2 .sgi .svg .tga .wmf .xbm .xcf .xpm"
-    ).split()
+    {
+        ".apng", ".arw", ".avif", ".avifs", ".bpg", ".cr2", ".cr3", ".cur", ".dcm", ".dcx",
+        ".dds", ".dib", ".dng", ".emf", ".eps", ".exr", ".fits", ".flif", ".hdr", ".heic",
+        ".heif", ".icns", ".ico", ".j2c", ".j2k", ".jls", ".jp2", ".jpc", ".jpf", ".jpx", ".jxl",
+        ".jxr", ".mpo", ".nef", ".orf", ".pcd", ".pcx", ".pfm", ".ps", ".psd", ".qoi", ".ras",
+        ".raw", ".rw2", ".sgi", ".svg", ".tga", ".wmf", ".xbm", ".xcf", ".xpm",
+    }
 )
+# fmt: on
 """Endings of image files: those that are not read are counted as images all the same."""
 
 _BEGINNINGS = (
@@ -75,5 +79,5 @@ def describe(data: bytes) -> str:
         if data[offset : offset + len(start)] == start:
             if name in _READ:
                 return f"it begins as {name}, but is damaged or of a rare kind"
-            return f"it is a {name} file, which is not among the formats that are read"
+            return f"its format is {name}, which is not read"
     return f"it is not {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"

@@ -11,6 +11,7 @@ import typer
 from ...errors import Misuse
 from ...optional import need
 from . import model as options
+from .task import load_task
 
 if TYPE_CHECKING:
     from ...features.backbone import Backbone
@@ -93,7 +94,6 @@ class Asked:
         from ...features.backbone import Backbone
         from ...features.cache import FeatureCache
         from ...models.spec import ModelSpec
-        from ...tasks.load import load_task
 
         spec = ModelSpec(
             self.model, self.weights, self.pretrained, self.img_size, self.via_size, self.grey
@@ -106,6 +106,6 @@ class Asked:
                 f"The manifest is of pool {opened.ref.id.hex()[:16]}..., the scores are of "
                 f"{pool_id.hex()[:16]}...; give the pool that was labelled."
             )
-        task = load_task(self.task, "train", download=self.download)
+        task = load_task(self.task, "train", download=self.download, output=output)
         cache = FeatureCache.of_pool(self.features, opened)
         return backbone, backbone.pool(opened, cache).all(), task
