@@ -12,7 +12,16 @@ from PIL import Image
 from ..errors import Misuse, PipelineError
 from ..images import TASK_SUFFIXES, Undecodable, decode
 from ..pool.location import filesystem
-from .listing import Listing, Location, counted, is_hidden, list_entries, list_folder, list_shards
+from .listing import (
+    Listing,
+    Location,
+    counted,
+    is_hidden,
+    list_entries,
+    list_folder,
+    list_shards,
+    url_of,
+)
 from .splits import find_split, shard_split, split_folders, split_of
 from .task import ALL, Task, from_names
 
@@ -82,20 +91,20 @@ def _list(spec: str, split: str, whole: bool) -> Listing:
         if kind == "folder" and not is_hidden(name):
             folders[name] = place
         elif kind == "file" and (part := shard_split(name)) is not None:
-            shards[name] = part
+            shards[place] = part
     # Only one that exists under this very name may have any name at all.
     named = [name for name in folders if name == split] or split_folders(
         {name: _holds_folders(fs, place) for name, place in folders.items() if split_of(name)}
     )
     folder = find_split(named, split, spec)
-    root = spec.rstrip("/")
     if folder is not None:
-        return list_folder(f"{root}/{folder}")
+        return list_folder(url_of(spec, folders[folder]))
     part = find_split(shards.values(), split, spec)
     if part is not None:
-        return list_shards(f"{root}/{name}" for name, of in sorted(shards.items()) if of == part)
+        chosen = sorted(place for place, of in shards.items() if of == part)
+        return list_shards(url_of(spec, place) for place in chosen)
     if named or shards:
-        raise _no_split(spec, split, [*folders, *shards])
+        raise _no_split(spec, split, [*folders, *(place.rsplit("/", 1)[-1] for place in shards)])
     _check_undivided(spec, split)
     return list_folder(spec)
 

@@ -92,9 +92,11 @@ def list_shards(urls: Iterable[str]) -> Listing:
             if key and not is_hidden(key.partition("/")[0]):
                 listing.folder_of(f"{key}/")
             return "folder"
+        hidden = is_hidden(key.partition("/")[0])
         reason = reason_to_skip(name, TASK_SUFFIXES) if kind == "file" else "not-a-file"
+        if hidden and reason is None:
+            reason = "hidden"
         if reason is not None:
-            hidden = reason == "hidden" or is_hidden(key.partition("/")[0])
             listing.leave_out("" if hidden else key, reason)
         return reason
 
@@ -141,7 +143,7 @@ def list_folder(url: str) -> Listing:
             if reason is None and kind != "file":
                 reason = kind
             if reason is None:
-                listing.images.append((key, Location(_url(url, path))))
+                listing.images.append((key, Location(url_of(url, path))))
             else:
                 listing.leave_out(key, reason)
         waiting.extend(reversed(below))
@@ -195,10 +197,10 @@ def _identity(fs: Any, path: str) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _url(root: str, path: str) -> str:
-    """Return the URL of a path in the file system of the URL `root`."""
+def url_of(root: str, path: str) -> str:
+    """Return the URL of a path in the file system of the URL or path `root`."""
     protocol, slashes, rest = root.partition("://")
-    if not slashes:
+    if not slashes or path.startswith(f"{protocol}://"):
         return path
     _, chain, behind = rest.partition("::")
     return f"{protocol}://{path.lstrip('/') if chain else path}{chain}{behind}"

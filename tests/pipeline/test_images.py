@@ -125,7 +125,7 @@ def test_numbers_without_a_known_range_are_refused(data: bytes, words: str) -> N
     with pytest.raises(Undecodable, match=words):
         decode(data)
     flat = file(Image.fromarray(np.full((4, 4), 40_000, np.uint16)))
-    assert np.unique(np.asarray(decode(flat))).tolist() == [40_000 >> 8]
+    assert set(decode(flat).tobytes()) == {40_000 >> 8}
 
 
 def palette(visible: int) -> Image.Image:
@@ -196,7 +196,8 @@ def test_lab_becomes_colours(tmp_path: Path) -> None:
     found = decode(file(image, "TIFF"))
     assert found.mode == "RGB"
     grey = Preparation(12, None, (0.0,) * 3, (1.0,) * 3, grey=True)
-    assert grey(image).unique().numel() > 2
+    shown = grey(image)
+    assert int(shown.max()) - int(shown.min()) > 100
 
 
 def test_the_first_frame_counts() -> None:
@@ -251,9 +252,7 @@ def test_a_damaged_exif_says_nothing() -> None:
         assert abs(np.asarray(found).astype(int) - SHAPE).max() <= 3
 
 
-_PHOTO = Image.fromarray(
-    (np.mgrid[:96, :128].sum(0)[..., None] * [1, 2, 3] % 256).astype(np.uint8)
-)
+_PHOTO = Image.fromarray((np.mgrid[:96, :128].sum(0)[..., None] * [1, 2, 3] % 256).astype(np.uint8))
 _KINDS: list[tuple[str, dict[str, Any]]] = [
     ("JPEG", {}),
     ("JPEG", {"progressive": True}),
@@ -298,7 +297,7 @@ def test_a_jpeg_that_ends_early_is_refused() -> None:
     for mode in ("L", "RGB"):
         grey = Image.new(mode, (40, 30), (128, 128, 128) if mode == "RGB" else 128)
         for options in ({}, {"progressive": True}):
-            assert np.unique(np.asarray(decode(file(grey, "JPEG", **options)))).tolist() == [128]
+            assert set(decode(file(grey, "JPEG", **options)).tobytes()) == {128}
 
 
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n"
@@ -308,7 +307,10 @@ EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage
     ("data", "words"),
     [
         (EPS, "PostScript"),
-        (b"\xc5\xd0\xd3\xc6" + struct.pack("<III", 30, len(EPS), 0) + bytes(14) + EPS, "PostScript"),
+        (
+            b"\xc5\xd0\xd3\xc6" + struct.pack("<III", 30, len(EPS), 0) + bytes(14) + EPS,
+            "PostScript",
+        ),
         (file(_PHOTO, "ICO"), "ICO"),
         (file(_PHOTO, "PCX"), "PCX"),
         (file(_PHOTO, "TGA"), "not JPEG, PNG, WEBP, TIFF, GIF, BMP or PPM"),
