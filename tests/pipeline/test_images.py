@@ -17,7 +17,16 @@ from PIL import ExifTags, Image, ImageFile
 
 from plada_ref.baselines.jpegs import jpeg
 from plada_ref.errors import Misuse, PipelineError
-from plada_ref.images import Undecodable, as_pixels, decode
+from plada_ref.images import (
+    FORMATS,
+    IMAGE_SUFFIXES,
+    TASK_SUFFIXES,
+    UNREAD_SUFFIXES,
+    Undecodable,
+    as_pixels,
+    decode,
+)
+from plada_ref.images.decoding import MOST_PIXELS
 from plada_ref.models.preparation import Preparation
 from plada_ref.pool import Manifest, MemoryPool, UnreadableImage, index_pool, open_source
 from plada_ref.report.thumbnails import _thumbnail
@@ -402,3 +411,22 @@ def test_whoever_sees_an_image_sees_the_same_pixels(tmp_path: Path) -> None:
         with Image.open(io.BytesIO(shown)) as thumbnail:
             difference = np.asarray(thumbnail).astype(int) - np.asarray(pooled)
             assert abs(difference).mean() < 20
+
+
+def test_the_page_names_what_is_read() -> None:
+    page = (Path(__file__).parents[2] / "docs/images.md").read_text("utf-8")
+    rows = {
+        line.split("|")[2].strip() + "; " + line.split("|")[3].strip(): set(
+            re.findall(r"`(\.\w+)`", line.split("|")[1])
+        )
+        for line in page.splitlines()
+        if line.startswith("| `.")
+    }
+    assert rows["image; image"] == IMAGE_SUFFIXES
+    assert rows["left out, `unread-format`; image"] == TASK_SUFFIXES - IMAGE_SUFFIXES
+    unread = rows["left out, `unread-format`; left out, `unread-format`"]
+    assert unread < UNREAD_SUFFIXES - TASK_SUFFIXES
+    formats = re.search(r"Pillow may open ([\w, ]+) \(`plada_ref", page)
+    assert formats is not None
+    assert {*re.split(", | AND ", formats[1].upper())} == set(FORMATS)
+    assert f"{MOST_PIXELS:,} pixels" in page
