@@ -11,6 +11,7 @@ from PIL import Image
 from pladafmt import varint
 
 from ..errors import PipelineError
+from ..images import Undecodable, as_pixels, decode
 from .baseline import Labels
 from .frames import Reader, compress
 
@@ -27,7 +28,7 @@ def jpeg(image: Image.Image, quality: int = QUALITY) -> bytes:
     15,561 after Zstandard).
     """
     stream = io.BytesIO()
-    image.convert("L" if image.mode == "L" else "RGB").save(stream, "JPEG", quality=quality)
+    as_pixels(image).save(stream, "JPEG", quality=quality)
     return stream.getvalue()
 
 
@@ -80,10 +81,8 @@ class JpegImages:
             PipelineError: if it does not decode.
         """
         try:
-            with Image.open(io.BytesIO(self.files[position]), formats=["JPEG"]) as image:
-                image.load()
-                return image.copy()
-        except Exception as exc:  # Pillow's decoders raise nearly anything on odd bytes.
+            return decode(self.files[position])
+        except Undecodable as exc:
             raise PipelineError(
                 f"JPEG image {position} of {len(self)} does not decode ({exc}); encode it again."
             ) from exc

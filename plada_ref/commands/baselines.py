@@ -169,13 +169,14 @@ def baselines(
     started = time.monotonic()
     requested.budgets()  # A mistyped one should not cost the time to load a pool.
     pool = labelled.open()
-    target = task.load(task.split)
+    target = task.load(task.split, output)
+    tested = task.load(task.test_split, output)
     request = requested.request(len(target), labelled=pool is not None)
     experiment = Experiment(
         spec=training.spec(),
         how=training.recipe(),
         target=target,
-        test=task.load(task.test_split),
+        test=tested,
         labelled=pool,
         folder=out,
         compute=machine.compute(output, batch_size=training.batch_size),
@@ -185,6 +186,8 @@ def baselines(
     output.result(
         {
             "rows": [row.to_json() for row in rows],
+            "skipped": dict(target.skipped),
+            "test_skipped": dict(tested.skipped),
             "out": str(out),
             "seconds": round(time.monotonic() - started, 1),
         }

@@ -52,9 +52,10 @@ def evaluate(
 
     output = Output(as_json=as_json)
     started = time.monotonic()
+    tested = task.load(split, output)
     found = evaluate_model(
         Checkpoint.read(model),
-        task.load(split),
+        tested,
         compute=machine.compute(output),
     )
     _show(output, found)
@@ -62,6 +63,7 @@ def evaluate(
         {
             "accuracy": found.accuracy,
             "images": found.images,
+            "skipped": dict(tested.skipped),
             "classes": list(found.classes),
             # JSON has no NaN: a class without images has no accuracy.
             "per_class": [None if value != value else value for value in found.per_class.tolist()],

@@ -49,7 +49,7 @@ def leakage(
 
     output = Output(as_json=as_json)
     started = time.monotonic()
-    wanted = task.load(split)
+    wanted = task.load(split, output)
     pool = local.open_whole()
     found = compare(
         fingerprints(wanted.images, what="Images of the task", progress=output),
@@ -82,6 +82,7 @@ def leakage(
     output.result(
         {
             "images": found.images,
+            "skipped": dict(wanted.skipped),
             "pool_size": found.pool_size,
             "exact": found.exact,
             "near": len(rows) - found.exact,

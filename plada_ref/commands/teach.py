@@ -54,7 +54,7 @@ def teach(
     started = time.monotonic()
     compute = machine.compute(output, batch_size=training.batch_size)
     recipe = training.recipe()
-    learned = task.load(split)
+    learned = task.load(split, output)
     held = None
     if val_fraction > 0:
         learned, held = hold_out(learned, val_fraction, seed=training.seed)
@@ -78,6 +78,7 @@ def teach(
             "model": training.model,
             "classes": list(teacher.class_names),
             "images": len(learned),
+            "skipped": dict(learned.skipped),
             "recipe": recipe.to_json(),
             "validation_images": None if held is None else len(held),
             "validation_accuracy": accuracy,

@@ -17,7 +17,7 @@ from .options.compute import ComputeOptions, prepare
 from .options.group import OptionGroup
 from .options.payload import ReceivedOptions
 from .options.pool import PoolOptions
-from .options.task import DownloadOption
+from .options.task import DownloadOption, load_shown
 from .options.training import TrainingOptions
 
 if TYPE_CHECKING:
@@ -57,17 +57,15 @@ class EvaluationOptions(OptionGroup):
     split: Annotated[str, typer.Option(help="The part of --task to evaluate on.")] = "test"
     download: DownloadOption = False
 
-    def load(self) -> Task | None:
-        """Return the images, None without ``--task``.
+    def load(self, output: Output) -> Task | None:
+        """Return the images, None without ``--task``; print how many files were left out.
 
         Raises:
             PipelineError, Misuse: if they cannot be found or read.
         """
-        from ..tasks.load import load_task
-
         if self.task is None:
             return None
-        return load_task(self.task, self.split, download=self.download)
+        return load_shown(self.task, self.split, download=self.download, progress=output)
 
 
 @command
@@ -113,7 +111,7 @@ def train(
     pool = local.open()
     pool.serve(payload.pool)
     # Before the training: a mistyped task should not cost an hour.
-    tested = test.load()
+    tested = test.load(output)
     with nullcontext(compute.device) if alone else joined(compute.device) as device:
         # Processes on one computer share its cores while they train.
         student = train_model(
@@ -144,6 +142,7 @@ def train(
             "images": kept,
             "recipe": recipe.to_json(),
             "test_images": None if tested is None else len(tested),
+            "skipped": {} if tested is None else dict(tested.skipped),
             "accuracy": accuracy,
             "seconds": round(time.monotonic() - started, 3),
         }

@@ -176,10 +176,12 @@ def transfer(
         named=not trials.unnamed,
         leakage=trials.leakage,
     )
+    learned = task.load(task.split, output)
+    tested = task.load(task.test_split, output)
     outcome = carry_out(
         plan,
-        task.load(task.split),
-        task.load(task.test_split),
+        learned,
+        tested,
         local.open_whole(),
         out,
         compute=machine.compute(output),
@@ -198,6 +200,8 @@ def transfer(
                 for student in outcome.students
             ],
             "leakage": None if outcome.leakage is None else outcome.leakage.to_json(),
+            "skipped": dict(learned.skipped),
+            "test_skipped": dict(tested.skipped),
             "stages": outcome.seconds,
             "out": str(out),
             "seconds": round(time.monotonic() - started, 1),

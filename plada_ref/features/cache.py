@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from ..images import ImagePool
+from ..images import PIXELS, ImagePool
 from ..models.preparation import Preparation
 from ..models.spec import backbone_digest
 from .target import Features
@@ -47,6 +47,7 @@ class FeatureCache:
         width = int(getattr(model, "head_hidden_size", 0) or model.num_features)
         about = {
             "layout": 1,
+            "pixels": PIXELS,
             "images": self.name,
             "size": self.size,
             "backbone": backbone_digest(network),

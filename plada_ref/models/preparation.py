@@ -10,6 +10,7 @@ from PIL import Image
 from torch.nn import functional
 
 from ..errors import Misuse
+from ..images import as_pixels
 
 MAX_SIZE = 4096
 
@@ -58,7 +59,12 @@ class Preparation:
         return self.via_size or self.img_size
 
     def __call__(self, image: Image.Image) -> torch.Tensor:
-        """The image as uint8, shape (channels, stored_size, stored_size)."""
+        """The image as uint8, shape (channels, stored_size, stored_size).
+
+        Raises:
+            PipelineError: if no rule makes 8-bit pixels of it; see `plada_ref.images.as_pixels`.
+        """
+        image = as_pixels(image)
         if self.grey or self.channels == 1:
             image = image.convert("L")
         image = image.convert("L" if self.channels == 1 else "RGB")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Set
+
+from ..images import IMAGE_SUFFIXES, UNREAD_SUFFIXES
 
 _SYNSET = r"n\d{8}"  # A WordNet identifier, the name of an ImageNet class.
 _SYNSET_TAR = re.compile(rf"{_SYNSET}\.tar")
@@ -13,9 +16,6 @@ _CONTROL = re.compile("[\x00-\x1f\x7f]")
 
 KEY_RULES = "keys-2"
 """Changes whenever the keys of stored names change, so that older caches are not used."""
-
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
-"""File name endings that make a file an image (compared in lower case)."""
 
 
 def clean_key(name: str) -> str | None:
@@ -57,13 +57,15 @@ def is_synset_tar(name: str) -> bool:
     return _SYNSET_TAR.fullmatch(posixpath.basename(name)) is not None
 
 
-def reason_to_skip(name: str) -> str | None:
+def reason_to_skip(name: str, suffixes: Set[str] = IMAGE_SUFFIXES) -> str | None:
     """Return why a stored file is not an image of the pool, or None if it is one.
 
-    Hidden names are skipped since ``._photo.jpg`` (a macOS resource fork) is not a photograph.
+    ``unread-format`` is an image of another format, or one whose name ends in another way. Hidden
+    names are skipped since ``._photo.jpg`` (a macOS resource fork) is not a photograph.
     """
-    if posixpath.splitext(name)[1].lower() not in IMAGE_SUFFIXES:
-        return "not-an-image"
+    suffix = posixpath.splitext(name)[1].lower()
+    if suffix not in suffixes:
+        return "unread-format" if suffix in UNREAD_SUFFIXES else "not-an-image"
     key = clean_key(name)
     if key is None:
         return "unsafe-name"

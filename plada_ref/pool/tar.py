@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import tarfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import IO, Any, NamedTuple
 from zlib import adler32
@@ -83,21 +83,37 @@ def _entries(url: str, skipped: Counter[str]) -> Iterator[Entry]:
             yield member.key, file.read(member.size)
 
 
-def locate(url: str) -> Iterator[Member]:
+Judge = Callable[[str, str], str | None]
+"""Says why a member is left out, from its name and its kind (file, folder, other), or None."""
+
+
+def _judge(name: str, kind: str) -> str | None:
+    if kind == "folder":
+        return "folder"
+    return reason_to_skip(name) if kind == "file" else "not-a-file"
+
+
+def locate(url: str, judge: Judge = _judge) -> Iterator[Member]:
     """Yield the image members of a shard; reads headers only."""
     fs, path = filesystem(url)
     with fs.open(path, "rb") as file:
-        yield from members(file, int(fs.info(path)["size"]), url, Counter())
+        yield from members(file, int(fs.info(path)["size"]), url, Counter(), judge)
 
 
-def members(file: IO[bytes], length: int, url: str, skipped: Counter[str]) -> Iterator[Member]:
+def members(
+    file: IO[bytes], length: int, url: str, skipped: Counter[str], judge: Judge = _judge
+) -> Iterator[Member]:
     """Yield the image members of the open shard `file` of `length` bytes, in stored order.
+
+    Args:
+        skipped: members that are left out are counted in it, by reason; folders are not.
+        judge: decides which members are images; by default, as for a pool.
 
     Raises:
         PipelineError: if the shard is damaged or cut short; the message names `url`.
     """
     try:
-        yield from _members(file, 0, length, skipped, outer=True)
+        yield from _members(file, 0, length, skipped, judge, outer=True)
     except (tarfile.TarError, ValueError, OverflowError, RecursionError, EOFError) as exc:
         raise PipelineError(
             f"The shard {url!r} is not a readable tar file ({exc}); fetch it again. "
@@ -106,7 +122,7 @@ def members(file: IO[bytes], length: int, url: str, skipped: Counter[str]) -> It
 
 
 def _members(
-    file: IO[bytes], start: int, end: int, skipped: Counter[str], *, outer: bool
+    file: IO[bytes], start: int, end: int, skipped: Counter[str], judge: Judge, *, outer: bool
 ) -> Iterator[Member]:
     """Yield the images of the tar file in the bytes from `start` to `end` of `file`.
 
@@ -121,13 +137,12 @@ def _members(
                     f"the member at byte {stored.header} ends at byte {behind} of {end}"
                 )
             if outer and stored.is_file and is_synset_tar(stored.name):
-                yield from _members(file, stored.offset, behind, skipped, outer=False)
+                yield from _members(file, stored.offset, behind, skipped, judge, outer=False)
                 continue
-            if stored.is_folder:
-                continue
-            reason = reason_to_skip(stored.name) if stored.is_file else "not-a-file"
+            kind = "folder" if stored.is_folder else "file" if stored.is_file else "other"
+            reason = judge(stored.name, kind)
             if reason is not None:
-                skipped[reason] += 1
+                skipped.update([reason] if kind != "folder" else [])
                 continue
             key = shard_key(stored.name)
             assert key is not None  # reason_to_skip has checked it.

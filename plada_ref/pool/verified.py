@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import io
 
 from PIL import Image
 
 from pladafmt import PoolRef
 
+from ..images import Undecodable, decode
 from .image_errors import ChangedImage, MissingImage, UnreadableImage
 from .manifest import Manifest
 from .manifest_file import SelectedRows
@@ -74,7 +74,7 @@ class VerifiedImages:
         return data
 
     def open_image(self, position: int) -> Image.Image:
-        """Decode the image at a pool position, as RGB.
+        """Decode the image at a pool position, upright and as RGB; see `plada_ref.images.decode`.
 
         Raises:
             IndexError, ChangedImage, MissingImage: as `read` does.
@@ -82,9 +82,8 @@ class VerifiedImages:
         """
         data = self.read(position)
         try:
-            with Image.open(io.BytesIO(data)) as image:
-                return image.convert("RGB")
-        except Exception as exc:  # Pillow's decoders raise nearly anything on odd bytes.
+            image = decode(data)
+        except Undecodable as exc:
             key = self._manifest.key(int(position))
             raise UnreadableImage(
                 f"The image {key!r} at position {position} has the right bytes but does not "
@@ -92,3 +91,4 @@ class VerifiedImages:
                 key=key,
                 position=int(position),
             ) from exc
+        return image if image.mode == "RGB" else image.convert("RGB")

@@ -13,7 +13,7 @@ from PIL import Image
 
 from pladafmt import Payload
 
-from ..images import ImagePool, ImageSet
+from ..images import ImagePool, ImageSet, as_pixels
 
 PER_CLASS = 10
 """Images of a class at most."""
@@ -111,7 +111,7 @@ def _from_the_middle(count: int) -> list[int]:
 
 
 def _thumbnail(images: ImageSet, position: int) -> Thumbnail:
-    image = images.open_image(position).convert("RGB")
+    image = as_pixels(images.open_image(position)).convert("RGB")
     image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     stream = io.BytesIO()
     image.save(stream, "JPEG", quality=_QUALITY, optimize=True)

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
-from fnmatch import fnmatch
+from dataclasses import replace
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any
 
 from PIL import Image
 
 from ..errors import Misuse, PipelineError
-from ..images import ImageSet
-from ..pool.keys import reason_to_skip
+from ..images import TASK_SUFFIXES, Undecodable, decode
 from ..pool.location import filesystem
-from ..pool.tar import locate
+from .listing import (
+    Listing,
+    Location,
+    counted,
+    is_hidden,
+    list_entries,
+    list_folder,
+    list_shards,
+    url_of,
+)
+from .splits import find_split, shard_split, split_folders, split_of
 from .task import ALL, Task, from_names
+
+AS_IT_IS = "folders"
+"""``folders:DIR`` takes the folders of DIR for classes even if they look like something else."""
 
 
 def holds_files(spec: str) -> bool:
@@ -28,31 +39,23 @@ def holds_files(spec: str) -> bool:
     return bool(fs.isdir(path)) or _is_shard(spec)
 
 
-def load_files(spec: str, split: str) -> Task:
+def load_files(spec: str, split: str, *, as_it_is: bool = False) -> Task:
     """Load a task from a directory or a shard; see `plada_ref.tasks.load.load_task`.
 
+    Args:
+        as_it_is: accept class folders that look like something else: a single one, or folders of
+            folders; with the split `ALL`, also ones that are called like splits.
+
     Raises:
-        Misuse: if it has no such split.
-        PipelineError: if it holds no image, or images outside class folders.
+        Misuse: if it has no such split, or its folders do not look like classes.
+        PipelineError: if it holds no image, images outside class folders, a class folder without
+            images, or a folder that cannot be listed.
     """
-    name = f"{spec} {split}"
-    fs, path = filesystem(spec)
-    if _is_shard(spec):
-        return _undivided(spec, split, _of_shards(name, [spec]))
-    entries = fs.ls(path, detail=True)
-    listed = {entry["name"].rstrip("/").rsplit("/", 1)[-1]: entry for entry in entries}
-    if listed.get(split, {}).get("type") == "directory":
-        return load_class_folders(name, f"{spec.rstrip('/')}/{split}")
-    shards = sorted(
-        entry for entry in listed if entry == f"{split}.tar" or fnmatch(entry, f"{split}-*.tar")
-    )
-    if shards:
-        return _of_shards(name, [f"{spec.rstrip('/')}/{shard}" for shard in shards])
-    divided = any(entry in ("train", "test", "val") or fnmatch(entry, "*.tar") for entry in listed)
-    if divided:
-        names = ", ".join(sorted(listed)[:8])
-        raise Misuse(f"The task {spec!r} has no split {split!r}; there are {names}.")
-    return _undivided(spec, split, load_class_folders(name, spec))
+    whole = as_it_is and split == ALL
+    listing = _list_shard(spec, split, whole) if _is_shard(spec) else _list(spec, split, whole)
+    if not as_it_is:
+        _check_layout(spec, split, listing)
+    return _of_listing(f"{spec} {split}", listing)
 
 
 def _is_shard(spec: str) -> bool:
@@ -60,44 +63,119 @@ def _is_shard(spec: str) -> bool:
     return path.lower().endswith(".tar") and bool(fs.isfile(path))
 
 
-def _undivided(spec: str, split: str, task: Task) -> Task:
+def _list_shard(spec: str, split: str, whole: bool) -> Listing:
+    """List a split of a single shard, ``SPLIT/CLASS/image``, or the whole of it."""
+    listing = list_shards([spec])
+    if whole:
+        return listing
+    deep = {key.partition("/")[0]: False for key, _ in listing.images if "/" in key}
+    deep |= {key.partition("/")[0]: True for key, _ in listing.images if key.count("/") > 1}
+    divided = split_folders(deep)
+    if not divided:
+        _check_undivided(spec, split)
+        return listing
+    folder = find_split(divided, split, spec)
+    if folder is None:
+        raise _no_split(spec, split, divided)
+    return listing.below(folder)
+
+
+def _list(spec: str, split: str, whole: bool) -> Listing:
+    """List a split of a directory, or the whole of it."""
+    if whole:
+        return list_folder(spec)
+    fs, path = filesystem(spec)
+    folders: dict[str, str] = {}
+    shards: dict[str, str] = {}
+    for name, place, kind in list_entries(fs, path):
+        if kind == "folder" and not is_hidden(name):
+            folders[name] = place
+        elif kind == "file" and (part := shard_split(name)) is not None:
+            shards[place] = part
+    # Only one that exists under this very name may have any name at all.
+    named = [name for name in folders if name == split] or split_folders(
+        {name: _holds_folders(fs, place) for name, place in folders.items() if split_of(name)}
+    )
+    folder = find_split(named, split, spec)
+    if folder is not None:
+        return list_folder(url_of(spec, folders[folder]))
+    part = find_split(shards.values(), split, spec)
+    if part is not None:
+        chosen = sorted(place for place, of in shards.items() if of == part)
+        return list_shards(url_of(spec, place) for place in chosen)
+    if named or shards:
+        raise _no_split(spec, split, [*folders, *(place.rsplit("/", 1)[-1] for place in shards)])
+    _check_undivided(spec, split)
+    return list_folder(spec)
+
+
+def _holds_folders(fs: Any, path: str) -> bool:
+    return any(kind == "folder" and not is_hidden(name) for name, _, kind in list_entries(fs, path))
+
+
+def _no_split(spec: str, split: str, there: Sequence[str]) -> Misuse:
+    names = ", ".join(sorted(there)[:8])
+    return Misuse(
+        f"The task {spec!r} has no split {split!r}; there are {names}. If these are its classes, "
+        f"write {AS_IT_IS}:{spec} and --split {ALL}."
+    )
+
+
+def _check_undivided(spec: str, split: str) -> None:
     # No default may lead to evaluating on the images that a model has learned from.
     if split not in ("train", ALL):
         raise Misuse(
             f"The task {spec!r} is not divided into splits, so it has no {split!r}; to use all of "
             f"its images, say --split {ALL}."
         )
-    return task
+
+
+def _check_layout(spec: str, split: str, listing: Listing) -> None:
+    """Check that the folders look like classes.
+
+    Raises:
+        Misuse: if there is a single one, or every image lies one folder deeper, among others.
+    """
+    inner: dict[str, set[str]] = {}
+    for key, _ in listing.images:
+        name, *between, _ = key.split("/") if "/" in key else ("", "")
+        inner.setdefault(name, set()).add(between[0] if between else "")
+    insist = f"If it is meant to, write {AS_IT_IS}:{spec}."
+    too_deep = all("" not in folders for folders in inner.values()) and any(
+        len(folders) > 1 for folders in inner.values()
+    )
+    if too_deep:
+        name = min(inner)
+        raise Misuse(
+            f"The images of the task {spec!r} lie one folder too deep: its classes would be "
+            f"{_some(inner)}, and there are {_some(inner[name])} in {name!r}. Name the folder that "
+            f"the class folders lie in. {insist}"
+        )
+    if len(inner) == 1 and "" not in inner and split != ALL:
+        raise Misuse(
+            f"The task {spec!r} has a single class, {next(iter(inner))!r}; put the images of each "
+            f"class into a folder of its own, as CLASS/image. {insist}"
+        )
+
+
+def _some(names: Any) -> str:
+    ordered = sorted(names)
+    return ", ".join(map(repr, ordered[:4])) + (", ..." if len(ordered) > 4 else "")
 
 
 def load_class_folders(name: str, url: str) -> Task:
     """Load the images in class folders, ``CLASS/image`` below `url`, as a task called `name`.
 
     Raises:
-        PipelineError: if an image lies outside any class folder, or there are no images.
+        PipelineError: if an image lies outside any class folder, there are no images, a class
+            folder has none, or a folder cannot be listed.
     """
-    fs, base = filesystem(url)
-    found: list[tuple[str, str]] = []
-    for path in fs.find(base):
-        key = path[len(base) :].lstrip("/")
-        if reason_to_skip(key) is None:
-            found.append((key, path))
-    found.sort(key=lambda entry: entry[0].encode())
-    prefix = "" if "://" not in url else url.split("://", 1)[0] + "://"
-    images = StoredImages([Location(prefix + path) for _, path in found])
-    return _by_folder(name, [key for key, _ in found], images)
+    return _of_listing(name, list_folder(url))
 
 
-def _of_shards(name: str, urls: list[str]) -> Task:
-    members = sorted(
-        ((member, url) for url in urls for member in locate(url)),
-        key=lambda entry: entry[0].key.encode(),
-    )
-    locations = [Location(url, member.offset, member.size) for member, url in members]
-    return _by_folder(name, [member.key for member, _ in members], StoredImages(locations))
-
-
-def _by_folder(name: str, keys: list[str], images: ImageSet) -> Task:
+def _of_listing(name: str, listing: Listing) -> Task:
+    found = sorted(listing.images, key=lambda entry: entry[0].encode())
+    keys = [key for key, _ in found]
     for key in keys:
         if "/" not in key:
             raise PipelineError(
@@ -107,23 +185,27 @@ def _by_folder(name: str, keys: list[str], images: ImageSet) -> Task:
     for one, other in pairwise(keys):
         if one == other:
             raise PipelineError(f"The task {name!r} holds the image {one!r} twice.")
+    skipped = listing.skipped()
     if not keys:
-        raise PipelineError(f"The task {name!r} holds no image; put images into CLASS/image.")
-    return from_names(name, keys, [key.split("/", 1)[0] for key in keys], images)
-
-
-class Location(NamedTuple):
-    """The bytes of an image: a whole file, or a range of bytes in one.
-
-    Attributes:
-        url: path or URL of the file.
-        offset: first byte of the range, None for the whole file.
-        size: bytes in the range; not used without an offset.
-    """
-
-    url: str
-    offset: int | None = None
-    size: int = 0
+        left_out = f" ({counted(skipped)})" if skipped else ""
+        raise PipelineError(
+            f"The task {name!r} holds no image{left_out}; put images into CLASS/image."
+        )
+    empty = listing.empty_folders()
+    if empty:
+        more = f" (and {len(empty) - 1:,} others have none)" if len(empty) > 1 else ""
+        reasons = listing.left_out[empty[0]]
+        lies_there = (
+            f"what lies there is left out: {counted(reasons)}" if reasons else "it is empty"
+        )
+        raise PipelineError(
+            f"The class folder {empty[0]!r} of the task {name!r} holds no image{more}; "
+            f"{lies_there}. Names of images end in {', '.join(sorted(TASK_SUFFIXES))}. Put images "
+            "into it, or remove it."
+        )
+    images = StoredImages([place for _, place in found])
+    task = from_names(name, keys, [key.split("/", 1)[0] for key in keys], images)
+    return replace(task, skipped=skipped)
 
 
 class StoredImages:
@@ -140,23 +222,27 @@ class StoredImages:
         return len(self.locations)
 
     def open_image(self, position: int, /) -> Image.Image:
-        """Decode the image with this number, in its own mode.
+        """Decode the image with this number; see `plada_ref.images.decode`.
 
         Raises:
-            PipelineError: if the bytes do not decode.
+            PipelineError: if the file cannot be read, or its bytes do not decode.
         """
         url, offset, size = self.locations[position]
+        where = url if offset is None else f"{url} at byte {offset}"
         fs, path = filesystem(url)
-        if offset is None:
-            data = fs.cat_file(path)
-        else:
-            data = fs.cat_file(path, start=offset, end=offset + size)
         try:
-            with Image.open(io.BytesIO(data)) as image:
-                image.load()
-                return image.copy()
-        except Exception as exc:  # Pillow's decoders raise nearly anything on odd bytes.
-            where = url if offset is None else f"{url} at byte {offset}"
+            if offset is None:
+                data = fs.cat_file(path)
+            else:
+                data = fs.cat_file(path, start=offset, end=offset + size)
+        except OSError as exc:
+            raise PipelineError(
+                f"The task image {where!r} cannot be read ({exc.strerror or exc}); restore or "
+                "remove it."
+            ) from exc
+        try:
+            return decode(data)
+        except Undecodable as exc:
             raise PipelineError(
                 f"The task image {where!r} cannot be decoded ({exc}); restore or remove it."
             ) from exc

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from ..compute.progress import Progress
-from ..images import ImageSet
+from ..images import ImageSet, as_pixels
 
 NEAR = 4
 """Bits by which the hashes of near duplicates differ at most, of 64."""
@@ -91,7 +91,7 @@ def fingerprint(image: Image.Image) -> tuple[bytes, int, bool]:
     """Return the digest of an image's pixels, its perceptual hash, and whether it is too flat."""
     import imagehash
 
-    colour = image.convert("RGB")
+    colour = as_pixels(image).convert("RGB")
     digest = hashlib.sha256(f"{colour.width}x{colour.height}:".encode() + colour.tobytes())
     grey = np.asarray(colour.convert("L"), dtype=np.float64)
     bits = np.asarray(imagehash.phash(colour).hash, dtype=bool).reshape(-1)

@@ -10,6 +10,8 @@ import numpy as np
 from PIL import Image
 
 from ..errors import PipelineError
+from ..images import as_pixels
+from ..images.decoding import only_ours
 from .task import Task
 
 
@@ -30,12 +32,15 @@ class LibraryImages:
             PipelineError: if the library cannot read it.
         """
         try:
-            image = self.dataset[position][0]
+            with only_ours():
+                image = self.dataset[position][0]
+            if not isinstance(image, Image.Image):
+                image = Image.fromarray(np.asarray(image))
+            return as_pixels(image)
         except Exception as exc:  # Decoders raise nearly anything on odd bytes.
             raise PipelineError(
                 f"Image {position} of {self.name!r} cannot be read ({exc}); fetch the set again."
             ) from exc
-        return image if isinstance(image, Image.Image) else Image.fromarray(np.asarray(image))
 
 
 def library_task(

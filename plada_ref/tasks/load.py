@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from ..errors import Misuse
-from .files import holds_files, load_files
+from .files import AS_IT_IS, holds_files, load_files
 from .known import SETS, is_known, load_known
 from .medmnist import load_medmnist
 from .task import Task
@@ -31,7 +31,9 @@ def load_task(spec: str, split: str = "train", *, download: bool = False) -> Tas
                                  ``DIR/SPLIT.tar`` or ``DIR/SPLIT-*.tar`` with members
                                  ``CLASS/image``; undivided ``DIR/CLASS/image`` is the split
                                  ``train`` or ``all``
-    ``FILE.tar``                 one shard, undivided
+    ``FILE.tar``                 one shard, with members ``CLASS/image`` or ``SPLIT/CLASS/image``
+    ``folders:DIR``              DIR or FILE.tar with folders that do not look like classes, such as
+                                 a single one, or with ``all`` ones that are called like splits
     ``torchvision:NAME:ROOT``    any classification set of torchvision, such as SVHN, in its own
                                  layout below ROOT, with torchvision's own splits
     ``medmnist:FLAG:ROOT``       a set of the package medmnist, such as ``pathmnist`` (28 px) or
@@ -43,6 +45,7 @@ def load_task(spec: str, split: str = "train", *, download: bool = False) -> Tas
 
     Args:
         split: ``train``, ``test`` and so on, as the data is divided; ``val`` where there is one.
+            Folders and shards may spell them in other ways: ``Training``, ``valid``, ``TEST``.
         download: let torchvision or medmnist fetch what is missing.
 
     Raises:
@@ -64,10 +67,11 @@ def load_task(spec: str, split: str = "train", *, download: bool = False) -> Tas
     is_path = os.path.exists(spec) and not os.environ.get("PLADA_DATA")
     if is_known(kind) and not is_path:
         return load_known(kind, Path(rest) if rest else None, split, download=download)
-    if not holds_files(spec):
+    path = rest if kind == AS_IT_IS else spec
+    if not holds_files(path):
         raise Misuse(
             f"There is no task at {spec!r}: give NAME:ROOT with one of the names "
             f"{', '.join(SETS)}; a directory with class folders or with SPLIT.tar files; a .tar "
             "file; torchvision:NAME:ROOT or medmnist:FLAG:ROOT."
         )
-    return load_files(spec, split)
+    return load_files(path, split, as_it_is=kind == AS_IT_IS)

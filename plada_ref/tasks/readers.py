@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import PipelineError
 from ..images import ImageArrays
-from .files import Location, StoredImages, load_class_folders
+from ..pool.keys import clean_key
+from .files import StoredImages, load_class_folders
+from .listing import Location
 from .task import ALL, Task, hold_out
 
 CUB = "CUB_200_2011"
@@ -71,7 +74,7 @@ def load_cub(root: Path, split: str) -> Task:
             f"The tables in {str(folder)!r} do not fit together: {exc} is in one of them only; "
             "fetch the set again."
         ) from exc
-    images = StoredImages([Location(str(folder / "images" / path)) for path in paths.values()])
+    images = _listed(folder / "images", list(paths.values()), folder / "images.txt")
     whole = Task("cub200", tuple(classes), image_labels, tuple(paths.values()), images)
     if split in ("train", "test"):
         return whole.rows(np.flatnonzero(train == (split == "train")), whole.name)
@@ -124,11 +127,33 @@ def load_elpv(root: Path, split: str, *, defect: bool) -> Task:
         tuple(f"{kind} {state}" for kind in ELPV_TYPES for state in ELPV_DEFECT),
         np.array(strata, dtype=np.uint16),
         tuple(keys),
-        StoredImages([Location(str(folder / key)) for key in keys]),
+        _listed(folder, keys, folder / "labels.csv"),
     )
     part = divided(both, 0.3, split)
     classes, labels = (ELPV_DEFECT, part.labels % 2) if defect else (ELPV_TYPES, part.labels // 2)
-    return Task(part.name, classes, labels, part.keys, part.images)
+    return replace(part, classes=classes, labels=labels)
+
+
+def _listed(folder: Path, paths: list[str], table: Path) -> StoredImages:
+    """Return the images that a table lists by their paths below a folder.
+
+    Raises:
+        PipelineError: if a path leads out of the folder, or there is no file.
+    """
+    for path in paths:
+        # A table from a stranger could make any image of this machine one of the set.
+        if clean_key(path) != path:
+            raise PipelineError(
+                f"{str(table)!r} lists the image {path!r}, which is not a path below "
+                f"{str(folder)!r}; fetch the set again."
+            )
+    missing = [path for path in paths if not (folder / path).is_file()]
+    if missing:
+        raise PipelineError(
+            f"{str(table)!r} lists {len(missing):,} images that are not there, such as "
+            f"{missing[0]!r}; fetch the set again."
+        )
+    return StoredImages([Location(str(folder / path)) for path in paths])
 
 
 def _of_class_folders(folder: Path) -> Task:

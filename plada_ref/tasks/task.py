@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,7 @@ class Task:
         labels: class numbers, shape (n,).
         keys: a name for each image, the same on every machine.
         images: the n images.
+        skipped: how many files that lie among the images were left out, by reason.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Task:
     labels: npt.NDArray[np.uint16]
     keys: tuple[str, ...]
     images: ImageSet
+    skipped: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         problem = complaint(self.classes, what="class name", may_be_empty=False)
@@ -54,7 +56,8 @@ class Task:
     def rows(self, rows: npt.NDArray[np.int64], name: str) -> Task:
         """Select some of the images, as a task called `name`."""
         keys = tuple(self.keys[row] for row in rows)
-        return Task(name, self.classes, self.labels[rows], keys, ImageRows(self.images, rows))
+        images = ImageRows(self.images, rows)
+        return Task(name, self.classes, self.labels[rows], keys, images, self.skipped)
 
 
 def hold_out(task: Task, fraction: float, *, seed: int = 0) -> tuple[Task, Task]:

@@ -46,8 +46,13 @@ def teach(
 
     Raises:
         PipelineError: if an image or the weights cannot be read.
-        Misuse: if the model or the recipe cannot be used.
+        Misuse: if the model or the recipe cannot be used, or the task has a single class.
     """
+    if len(task.classes) < 2:
+        raise Misuse(
+            f"The task {task.name!r} has a single class, and a teacher tells classes apart; give "
+            "it two or more."
+        )
     learner = _Learner(
         spec, recipe or default_recipe(Tune.HEAD), compute or Compute(), None, resume
     )

@@ -14,7 +14,7 @@ from .compute import ComputeOptions
 from .group import OptionGroup
 from .model import BackboneOptions
 from .pool import OptionalPoolOptions
-from .task import DownloadOption
+from .task import DownloadOption, load_shown
 
 if TYPE_CHECKING:
     from ...compute.progress import Progress
@@ -76,7 +76,6 @@ class CompareOptions(ComputeOptions, BackboneOptions, OptionalPoolOptions, Optio
         from ...features.cache import FeatureCache
         from ...pool import open_pool
         from ...selection.comparison import Comparison
-        from ...tasks.load import load_task
 
         spec = self.spec_of(self.model, self.weights)
         backbone = Backbone.of(spec, self.compute(progress))
@@ -86,6 +85,6 @@ class CompareOptions(ComputeOptions, BackboneOptions, OptionalPoolOptions, Optio
                 f"The manifest is of pool {pool.ref.id.hex()[:16]}..., the scores are of "
                 f"{pool_id.hex()[:16]}...; give the pool that was labelled."
             )
-        task = load_task(self.task, "train", download=self.download)
+        task = load_shown(self.task, "train", download=self.download, progress=progress)
         folder = self.features or scores.with_name(f"{scores.name}.features")
         return Comparison(backbone, pool, task, FeatureCache.of_pool(folder, pool))

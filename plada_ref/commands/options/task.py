@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ...compute.progress import Progress
+from ...output import Output
 from .group import OptionGroup
 
 if TYPE_CHECKING:
@@ -30,6 +32,20 @@ DownloadOption = Annotated[
 ]
 
 
+def load_shown(spec: str, split: str, *, download: bool, progress: Progress) -> Task:
+    """Load a part of a task, and print how many files were left out, by reason.
+
+    Raises:
+        PipelineError, Misuse: as `plada_ref.tasks.load.load_task` does.
+    """
+    from ...tasks.load import load_task
+
+    task = load_task(spec, split, download=download)
+    for reason, count in task.skipped.items():
+        progress.say(f"skipped  {count:,} {reason} in the task's {split}")
+    return task
+
+
 @dataclass(frozen=True, kw_only=True)
 class TaskOptions(OptionGroup):
     """A task, any part of which can be loaded."""
@@ -37,15 +53,15 @@ class TaskOptions(OptionGroup):
     task: TaskOption
     download: DownloadOption = False
 
-    def load(self, split: str) -> Task:
+    def load(self, split: str, output: Output) -> Task:
         """Return the labelled images of a part of the task, such as ``"train"``.
+
+        How many files were left out is printed, by reason, as ``plada pool index`` does.
 
         Raises:
             PipelineError, Misuse: if they cannot be found or read.
         """
-        from ...tasks.load import load_task
-
-        return load_task(self.task, split, download=self.download)
+        return load_shown(self.task, split, download=self.download, progress=output)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,24 @@
+"""Images: what the pipeline asks of a set of them, and how a file's bytes become pixels."""
+
+from __future__ import annotations
+
+from .decoding import PIXELS, decode, most_pixels
+from .formats import FORMATS, IMAGE_SUFFIXES, TASK_SUFFIXES, UNREAD_SUFFIXES
+from .pixels import Undecodable, as_pixels
+from .sets import ImageArrays, ImagePool, ImageRows, ImageSet
+
+__all__ = [
+    "FORMATS",
+    "IMAGE_SUFFIXES",
+    "PIXELS",
+    "TASK_SUFFIXES",
+    "UNREAD_SUFFIXES",
+    "ImageArrays",
+    "ImagePool",
+    "ImageRows",
+    "ImageSet",
+    "Undecodable",
+    "as_pixels",
+    "decode",
+    "most_pixels",
+]

@@ -1,0 +1,150 @@
+"""From the bytes of an image file to pixels: which formats, how large, and whole or not at all."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from PIL import Image, ImageFile, UnidentifiedImageError
+
+from ..errors import Misuse
+from .formats import FORMATS, describe
+from .pixels import Undecodable, as_pixels
+
+PIXELS = 2
+"""Changes whenever a file's pixels do: what was computed from others is not used any more."""
+
+MOST_PIXELS = 80_000_000
+"""Pixels of an image, unless $PLADA_MAX_PIXELS says otherwise: 320 MB while it is decoded."""
+
+_SETTING = "PLADA_MAX_PIXELS"
+
+_pillows_open = Image.open
+
+_opening = threading.Lock()
+os.register_at_fork(
+    before=_opening.acquire, after_in_parent=_opening.release, after_in_child=_opening.release
+)
+
+
+def most_pixels() -> int:
+    """Return how many pixels an image may have: `MOST_PIXELS`, or what $PLADA_MAX_PIXELS says.
+
+    Raises:
+        Misuse: if that is not a whole number above 0.
+    """
+    text = os.environ.get(_SETTING, "")
+    if not text:
+        return MOST_PIXELS
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise Misuse(f"{_SETTING} is a number of pixels, such as {MOST_PIXELS}, not {text!r}.")
+    return int(text)
+
+
+def decode(data: bytes) -> Image.Image:
+    """Decode the bytes of an image file: its first frame, upright, in mode ``L`` or ``RGB``.
+
+    Raises:
+        Undecodable: if they are not a whole image of one of `FORMATS`, or are too large; the
+            message is a clause that says why.
+        Misuse: if $PLADA_MAX_PIXELS is not a number.
+    """
+    most = most_pixels()
+    try:
+        with _open(data) as image:
+            if image.width * image.height > most:
+                raise Undecodable(
+                    f"it has {image.width:,} x {image.height:,} pixels, more than {most:,}; if it "
+                    f"is meant to, set {_SETTING}={image.width * image.height} or more"
+                )
+            _load(image)
+            if image.format in ("JPEG", "MPO") and _lost_its_end(data, image):
+                raise Undecodable("it is cut short: the rest of it is missing")
+            decoded = as_pixels(image)
+            if decoded is image:
+                decoded = image.copy()
+                decoded.info = {}
+            return decoded
+    except Undecodable:
+        raise
+    except UnidentifiedImageError as exc:
+        raise Undecodable(describe(data)) from exc
+    except Exception as exc:  # Pillow's decoders raise nearly anything on odd bytes.
+        raise Undecodable(_words(exc)) from exc
+
+
+@contextmanager
+def only_ours() -> Iterator[None]:
+    """Let `decode` open image files for a library that calls ``PIL.Image.open`` itself.
+
+    Not for use in several threads: it is another function for all of them.
+    """
+    theirs = Image.open
+    Image.open = _open_file  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        Image.open = theirs
+
+
+def _open_file(fp: Any, *_: Any, **__: Any) -> Image.Image:
+    if hasattr(fp, "read"):
+        return decode(fp.read())
+    with open(fp, "rb") as file:
+        return decode(file.read())
+
+
+def _open(data: bytes) -> ImageFile.ImageFile:
+    # Pillow has a limit of pixels as well, which warns at half of it: ours is the one that counts.
+    with _opening:
+        theirs = Image.MAX_IMAGE_PIXELS
+        Image.MAX_IMAGE_PIXELS = None
+        try:
+            return _pillows_open(io.BytesIO(data), formats=FORMATS)
+        finally:
+            Image.MAX_IMAGE_PIXELS = theirs
+
+
+def _load(image: ImageFile.ImageFile) -> None:
+    # Some libraries set this for a whole process, and then a file cut short ends in grey.
+    lenient = ImageFile.LOAD_TRUNCATED_IMAGES
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
+    try:
+        image.load()
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = lenient
+
+
+_FILLER = bytes(range(1, 200)) * 20
+_END = b"\xff\xd9"
+
+
+def _lost_its_end(data: bytes, image: ImageFile.ImageFile) -> bool:
+    """Whether the image data of a JPEG file ends too early, before its end marker.
+
+    libjpeg paints what is missing grey, and says so in a warning that Pillow does not pass on. So
+    a file whose last corner is of that grey is decoded again, with more bytes before its end: only
+    a decoder that still lacks blocks makes pixels of them.
+    """
+    corner = image.crop((max(0, image.width - 8), max(0, image.height - 8), *image.size))
+    bands = image.getbands()
+    if corner.getextrema() != ((128, 128) if len(bands) == 1 else ((128, 128),) * len(bands)):
+        return False
+    end = data.rfind(_END)
+    with _open(data[:end] + _FILLER + data[end:]) as longer:
+        _load(longer)
+        return longer.tobytes() != image.tobytes()
+
+
+def _words(exc: Exception) -> str:
+    """Return what an exception of Pillow's says, without addresses in memory."""
+    text = re.sub(r"<[^<>]* at 0x[0-9a-fA-F]+>", "it", str(exc)).strip()
+    line = text.splitlines()[0].rstrip(".") if text else type(exc).__name__
+    if "truncated" in line.lower():
+        return "it is cut short"
+    return line
