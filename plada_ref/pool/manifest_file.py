@@ -20,7 +20,9 @@ from ..errors import PipelineError
 from .columns import GrowingStrings, digest_rows
 from .key_order import KeyOrder
 from .known_ids import Digests, pool_id_of
+from .limits import limits
 from .manifest_layout import SCHEMA, Rows, check_layout, decode_metadata
+from .parquet_pages import rows_at_a_time
 
 _ROWS_AT_A_TIME = 1 << 14
 _BUFFER = 1 << 20
@@ -80,6 +82,8 @@ class ManifestFile:
                 check_layout(file.schema_arrow, encoded, self.path)
                 # Not the file's own count, which may be another: rows are found by their groups.
                 rows = int(_group_bounds(file)[-1])
+                self._room = limits().page + limits().expansion * self._state[2]
+                self._refuse_above(32 * rows)
         self.metadata = decode_metadata(encoded, self.path)
         self._check_count(rows)
 
@@ -178,10 +182,10 @@ class ManifestFile:
             bounds = _group_bounds(file)
             first = int(np.searchsorted(bounds, start, side="right")) - 1
             groups = list(range(first, int(np.searchsorted(bounds, stop))))
-            at = int(bounds[first])
-            for batch in file.iter_batches(
-                _ROWS_AT_A_TIME, row_groups=groups, columns=columns, use_threads=False
-            ):
+            at, found = int(bounds[first]), 0
+            for batch in self._decoded(file, groups, columns):
+                found += batch.nbytes
+                self._refuse_above(found)
                 first, last = max(start - at, 0), min(stop - at, len(batch))
                 at += len(batch)
                 if first >= last:
@@ -192,6 +196,28 @@ class ManifestFile:
                         f"The manifest {self.path!r} has empty cells; it is damaged."
                     )
                 yield batch.slice(first, last - first)
+
+    def _decoded(
+        self, file: pq.ParquetFile, groups: list[int], columns: list[str]
+    ) -> Iterator[Any]:
+        """Yield the record batches of some row groups, of few rows if their keys may be long."""
+        with open(self.path, "rb") as stream:
+            for group in groups:
+                rows = rows_at_a_time(
+                    stream, file.metadata.row_group(group), columns, _ROWS_AT_A_TIME
+                )
+                yield from file.iter_batches(
+                    rows, row_groups=[group], columns=columns, use_threads=False
+                )
+
+    def _refuse_above(self, size: int) -> None:
+        """Check what the rows take in memory: digests do not shrink, so neither does a manifest."""
+        if size > self._room:
+            raise PipelineError(
+                f"The manifest {self.path!r} of {self._state[2]:,} bytes has rows of {size:,} bytes "
+                "and more; if it comes from someone you trust, raise the limit: "
+                "PLADA_LIMITS=expansion=1000"
+            )
 
     @contextmanager
     def _opened(self) -> Iterator[pq.ParquetFile]:

@@ -1,0 +1,25 @@
+"""Why files are left out of a pool, and images refused, in words for people."""
+
+from __future__ import annotations
+
+_WHY = {
+    "hidden": "their names or folders begin with a dot",
+    "link": "links are not part of a pool; copy the images themselves, with cp -rL",
+    "linked-folder": "links are not part of a pool; name the folder itself as a source",
+    "no-bytes": "the rows name a file instead of holding the image; embed the images, as "
+    "push_to_hub of Hugging Face datasets does",
+    "not-a-file": "links, devices and the like",
+    "not-an-image": "by the ending of their names",
+    "unsafe-name": "absolute, with .. or control characters, or not UTF-8",
+}
+
+BASE_NAMES = (
+    "If they are different images that have lost their folders, as in shards that Hugging Face "
+    "datasets wrote, add #rows to the shards, as in 'data/*.parquet#rows': keys are then made of "
+    "the shard's name and the row's number."
+)
+
+
+def why(reason: str) -> str:
+    """Return what the reason to leave a file out means, as a clause."""
+    return _WHY[reason]
