@@ -37,7 +37,7 @@ _VERSIONS = (
     "checksum",
     "blob",
 )
-"""Parts of the names under which file systems say what tells one version of a file from the next."""
+"""Parts of the names under which file systems say which version of a file is there."""
 
 _PROCESS = secrets.token_hex(16)
 

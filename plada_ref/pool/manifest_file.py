@@ -214,8 +214,8 @@ class ManifestFile:
         """Check what the rows take in memory: digests do not shrink, so neither does a manifest."""
         if size > self._room:
             raise PipelineError(
-                f"The manifest {self.path!r} of {self._state[2]:,} bytes has rows of {size:,} bytes "
-                "and more; if it comes from someone you trust, raise the limit: "
+                f"The manifest {self.path!r} of {self._state[2]:,} bytes has rows of {size:,} "
+                "bytes and more; if it comes from someone you trust, raise the limit: "
                 "PLADA_LIMITS=expansion=1000"
             )
 

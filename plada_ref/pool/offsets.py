@@ -4,9 +4,9 @@ The index of a shard is kept in a cache folder ($PLADA_CACHE, else $XDG_CACHE_HO
 ~/.cache/plada) under a name made from the shard's URL, size and time, so that walking the headers
 of a large pool happens once.
 
-A stale entry can do no harm. It is sealed, so that a damaged one is made again; it is not used where
-the shard's server says no time or version; and the bytes of every image of a pool are hashed when
-they are read, so that a wrong place could only give an error.
+A stale entry can do no harm. It is sealed, so that a damaged one is made again; it is not used
+where the shard's server says no time or version; and the bytes of every image of a pool are hashed
+when they are read, so that a wrong place could only give an error.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def _shard_table(url: str, locate: Callable[[str], Iterable[Member]]) -> pa.Tabl
     try:
         stored = read_sealed(cached, name)
     except OSError:
-        stored = None  # Not readable: walk the shard.
+        stored = None  # Not there, or not readable: walk the shard.
     if stored is not None:
         return stored
     found = list(locate(url))

@@ -108,13 +108,9 @@ class ParquetShards:
         assert self._rows is not None
         number, row = self._rows[key]
         url = self.urls[number]
-        group = 0
         with _opened(url) as shard:
-            for group, about in whole_groups(shard.file):
-                if row < about.num_rows:
-                    break
-                row -= about.num_rows
-        data = _group(url, group, os.getpid()).read(row)
+            group = shard.group_of(row)
+        data = _group(url, group.number, os.getpid()).read(row - group.first)
         if data is None:
             raise KeyError(key)
         check_image(key, len(data), url)
@@ -213,8 +209,8 @@ def _entries(url: str, remarks: Remarks) -> Iterator[Entry]:
 
 def _too_much(url: str, length: int) -> PipelineError:
     return PipelineError(
-        f"The shard {url!r} of {length:,} bytes holds more than {limits().expansion} times as many; "
-        "if it comes from someone you trust, raise the limit: PLADA_LIMITS=expansion=1000"
+        f"The shard {url!r} of {length:,} bytes holds more than {limits().expansion} times as "
+        "many; if it comes from someone you trust, raise the limit: PLADA_LIMITS=expansion=1000"
     )
 
 
@@ -244,6 +240,13 @@ def _keys(url: str) -> Iterator[str]:
                     row += 1
 
 
+class _Place(NamedTuple):
+    """A row group's number, and the number of its first row."""
+
+    number: int
+    first: int
+
+
 class _Opened(NamedTuple):
     """An open shard: the Parquet file, its bytes, its length, and the name of its image column."""
 
@@ -251,6 +254,15 @@ class _Opened(NamedTuple):
     stream: PageGuard
     length: int
     column: str
+
+    def group_of(self, row: int) -> _Place:
+        """Find the row group of a row."""
+        first = 0
+        for number, group in whole_groups(self.file):
+            if row < first + group.num_rows:
+                return _Place(number, first)
+            first += group.num_rows
+        raise pa.ArrowInvalid(f"it has {first} rows")
 
     def images(self, number: int, group: Any) -> Iterator[Any]:
         """Yield the image bytes of a row group, some rows at a time."""

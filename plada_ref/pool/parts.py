@@ -70,13 +70,13 @@ class Part:
         try:
             table = read_sealed(self.path, self.fingerprint, columns)
         except OSError as exc:
-            table, why = None, f" ({exc})"
+            table, how = None, str(exc)
         else:
-            why = ""
+            how = "its seal does not fit"
         if table is None:
             raise PipelineError(
-                f"The partial result {str(self.path)!r} was removed or damaged{why} while it was "
-                "in use; run the same command again."
+                f"The partial result {str(self.path)!r} was removed or damaged ({how}) while it "
+                "was in use; run the same command again."
             )
         return table
 

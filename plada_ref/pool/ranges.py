@@ -95,7 +95,7 @@ def _serves_ranges(url: str, _pid: int) -> bool:
 def _copy(url: str, _pid: int) -> IO[bytes]:
     """Fetch a file whole; the copy has no name and goes with the process."""
     fs, path = filesystem(url)
-    copy = tempfile.TemporaryFile(prefix="plada-")
+    copy = tempfile.TemporaryFile(prefix="plada-")  # noqa: SIM115
     fs.get_file(path, copy)
     copy.flush()
     return copy

@@ -38,17 +38,14 @@ def write_sealed(path: Path, table: pa.Table, about: str) -> None:
 
 
 def read_sealed(path: Path, about: str, columns: list[str] | None = None) -> pa.Table | None:
-    """Read a table, or these columns of it; None if it is missing, damaged, or about another thing.
+    """Read a table, or these columns of it; None if it is damaged, or about another thing.
 
     Raises:
-        OSError: if the file is there but cannot be read.
+        OSError: if the file is missing or cannot be read.
     """
-    try:
-        with open(path, "rb") as file:
-            seal = file.read(32)
-            body = pa.py_buffer(file.read())
-    except FileNotFoundError:
-        return None
+    with open(path, "rb") as file:
+        seal = file.read(32)
+        body = pa.py_buffer(file.read())
     if seal != _seal(body, about):
         return None
     with pq.ParquetFile(pa.BufferReader(body)) as stored:

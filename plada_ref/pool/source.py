@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
@@ -104,7 +105,7 @@ def open_source(specs: Sequence[str]) -> Source:
     # A glob and a name may both give a shard; the dict drops the second and keeps the order.
     for url in dict.fromkeys(url for spec in specs for url in _expand(spec)):
         plain, choice = without_choice(url)
-        suffix = plain[plain.rfind(".") :].lower()
+        suffix = posixpath.splitext(filesystem(plain)[1])[1].lower()
         # Not by the path alone: a folder may really be called "photos.tar". But a web server's
         # files would be fetched whole to find out.
         if not (suffix in _SHARDS and plain.startswith("http")) and _is_folder(plain):

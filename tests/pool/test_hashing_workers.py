@@ -111,7 +111,7 @@ def wait_for_ever() -> None:
         sys.exit(str(exc))
 
 
-def _nothing(_: Counter[str]) -> Iterator[Entry]:
+def _nothing(_: Remarks) -> Iterator[Entry]:
     return iter(())
 
 
