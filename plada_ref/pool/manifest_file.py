@@ -23,6 +23,7 @@ from .known_ids import Digests, pool_id_of
 from .limits import limits
 from .manifest_layout import SCHEMA, Rows, check_layout, decode_metadata
 from .parquet_pages import rows_at_a_time
+from .reasons import one_line
 
 _ROWS_AT_A_TIME = 1 << 14
 _BUFFER = 1 << 20
@@ -259,6 +260,6 @@ def _readable(name: str) -> Iterator[None]:
         ) from exc
     except (OSError, pa.ArrowException, UnicodeDecodeError) as exc:
         raise PipelineError(
-            f"{name!r} is not a readable Parquet file ({exc}), so it is not a manifest; it is "
+            f"{name!r} is not a readable Parquet file ({one_line(exc)}), so it is not a manifest; it is "
             "damaged, or another file."
         ) from exc

@@ -29,7 +29,7 @@ from .limits import check_image, limits, refuse
 from .location import filesystem, fingerprint, state_of
 from .parquet_pages import PageGuard, rows_at_a_time, whole_groups
 from .ranges import opened
-from .reasons import BASE_NAMES
+from .reasons import BASE_NAMES, one_line
 from .shard import Entry, Remarks, Shard
 
 _BATCH_ROWS = 64
@@ -290,9 +290,11 @@ def _opened(url: str) -> Iterator[_Opened]:
             with pq.ParquetFile(guard, buffer_size=_BUFFER, pre_buffer=False) as file:
                 column = _image_column(file.schema_arrow, path, choice)
                 yield _Opened(file, guard, length, column)
-    except (pa.ArrowException, UnicodeDecodeError) as exc:
+    except (pa.ArrowException, UnicodeDecodeError, OSError) as exc:
+        if isinstance(exc, OSError) and exc.errno is not None:
+            raise  # Not Arrow's, which has no number.
         raise PipelineError(
-            f"The shard {path!r} is not a readable Parquet file ({exc}); fetch it again."
+            f"The shard {path!r} is not a readable Parquet file ({one_line(exc)}); fetch it again."
         ) from exc
 
 

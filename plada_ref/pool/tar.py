@@ -120,7 +120,7 @@ def members(
             yield member
     except BadTar as exc:
         raise PipelineError(
-            f"The shard {url!r} is not a readable tar file ({exc}); fetch it again. "
+            f"The shard {url!r} is not a readable tar file ({exc}); {exc.remedy}. "
             "Shards are uncompressed .tar files."
         ) from exc
     if warnings is not None:
@@ -150,8 +150,8 @@ def _members(
             continue
         if stored.sparse:
             raise BadTar(
-                f"the image at byte {stored.header} is stored without its holes, as tar -S does; "
-                "pack the shard without -S"
+                f"the image at byte {stored.header} is stored without its holes, as tar -S does",
+                "pack it again without -S",
             )
         key = shard_key(stored.name)
         assert key is not None  # reason_to_skip has checked it.

@@ -24,7 +24,15 @@ RECORD = 20 * BLOCK
 
 
 class BadTar(Exception):
-    """The archive is damaged, cut short, or of a kind that is not read; the message says where."""
+    """The archive is damaged, cut short, or of a kind that is not read; the message says where.
+
+    Attributes:
+        remedy: what to do about it, as a clause.
+    """
+
+    def __init__(self, problem: str, remedy: str = "fetch it again") -> None:
+        super().__init__(problem)
+        self.remedy = remedy
 
 
 class TarMember(NamedTuple):
@@ -69,7 +77,7 @@ def tar_members(file: IO[bytes], start: int, end: int, warnings: list[str]) -> I
             )
         yield member
         last = member
-    _check_end(file, walk.offset, end, last, warnings)
+    _check_end(file, start, walk.offset, end, last, warnings)
 
 
 class _Walk:
@@ -131,7 +139,8 @@ class _Walk:
         if size > most:
             raise BadTar(
                 f"the extended header at byte {self.offset} has {size:,} bytes, and the limit is "
-                f"{most:,}: PLADA_LIMITS=tar-header={size} raises it"
+                f"{most:,}",
+                f"fetch it again, or raise the limit: PLADA_LIMITS=tar-header={size}",
             )
         start = self.offset + BLOCK
         self.offset = start + -(-size // BLOCK) * BLOCK
@@ -155,7 +164,7 @@ class _Walk:
         if long_name is not None and real is not None:
             raise BadTar(f"the header at byte {at} has two long names")
         name = real if real is not None else long_name if long_name is not None else name
-        if b"\0" in name:
+        if not name or b"\0" in name:
             raise BadTar(f"the name in the header at byte {at} is damaged")
         offset = at + BLOCK
         is_file = kind in (b"0", b"\0", b"7", b"S")
@@ -167,6 +176,8 @@ class _Walk:
                 raise BadTar(f"the header at byte {at} gives a folder or link {size:,} bytes")
             size = 0
         sparse = kind == b"S" or any(key.startswith("GNU.sparse.") for key in pax)
+        if sparse and kind != b"S" and not _SPARSE_MAPS & pax.keys():
+            raise BadTar(f"the header at byte {at} lacks the map of a sparse file")
         if kind == b"S":
             more = block[482]
             while more:
@@ -200,6 +211,8 @@ _PLAIN = re.compile(
     re.DOTALL,
 )
 """A file (type 0) without a link, a name prefix, or anything behind the fields of ustar."""
+
+_SPARSE_MAPS = {"GNU.sparse.major", "GNU.sparse.map", "GNU.sparse.numblocks"}
 
 _OCTAL = re.compile(rb"[ ]*([0-7]*)[ ]*(?:\0.*)?", re.DOTALL)
 
@@ -247,7 +260,12 @@ def _pax_records(data: bytes, offset: int) -> dict[str, bytes]:
 
 
 def _check_end(
-    file: IO[bytes], offset: int, end: int, last: TarMember | None, warnings: list[str]
+    file: IO[bytes],
+    start: int,
+    offset: int,
+    end: int,
+    last: TarMember | None,
+    warnings: list[str],
 ) -> None:
     """Check that two blocks of zeros end the archive, and nothing but zeros follows.
 
@@ -261,19 +279,22 @@ def _check_end(
     if tail != bytes(len(tail)):
         place = offset + len(tail) - len(tail.lstrip(b"\0"))
         raise BadTar(
-            f"zeros end the archive at byte {offset}, but something else follows at byte {place}: "
-            "headers were lost, or it is several archives in one (cat a.tar b.tar), which have to "
-            "be files of their own"
+            f"zeros end the archive at byte {offset}, but something else follows at byte {place}",
+            "fetch it again, or, if it was made of several (cat a.tar b.tar), keep each as a file "
+            "of its own",
         )
     if length < 2 * BLOCK:
         raise BadTar(f"it ends at byte {end} with half an end-of-archive marker")
     padding = length - 2 * BLOCK
     if padding < RECORD:
         return
-    cut = f"If you know that it is whole, cut them off: truncate -s {offset + 2 * BLOCK} FILE"
     zeros = f"{length:,} zeros follow the last member, more than the padding of an archive"
     if padding > most or (last is not None and _cut_short(file, last)):
-        raise BadTar(f"{zeros}: a download that was not finished looks so. {cut}")
+        raise BadTar(
+            f"{zeros}: a download that was not finished looks so",
+            "fetch it again, or, if you know that it is whole, cut the zeros off: "
+            f"truncate -s {offset - start + 2 * BLOCK} FILE",
+        )
     warnings.append(f"{zeros}; if a download was interrupted, images are missing.")
 
 
