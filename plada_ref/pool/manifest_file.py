@@ -260,6 +260,6 @@ def _readable(name: str) -> Iterator[None]:
         ) from exc
     except (OSError, pa.ArrowException, UnicodeDecodeError) as exc:
         raise PipelineError(
-            f"{name!r} is not a readable Parquet file ({one_line(exc)}), so it is not a manifest; it is "
-            "damaged, or another file."
+            f"{name!r} is not a readable Parquet file ({one_line(exc)}), so it is not a manifest; "
+            "it is damaged, or another file."
         ) from exc

@@ -13,7 +13,6 @@ process that takes more than 2 GB.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import io
 import multiprocessing
 import random
@@ -35,7 +34,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from plada_ref.errors import PipelineError
-from plada_ref.pool import Manifest, Source, open_source, parts
+from plada_ref.pool import Manifest, Source, parts
 from plada_ref.pool.columns import digest_rows, whole
 from plada_ref.pool.keys import reason_to_skip, shard_key
 from plada_ref.pool.manifest_layout import SCHEMA, Metadata, Rows
