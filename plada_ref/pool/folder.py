@@ -91,10 +91,7 @@ class Folder:
         path = _path(fs, base, key)
         try:
             if is_local(self.url):
-                real = os.path.join(os.path.realpath(base), key)
-                found = os.stat(real)
-                here = stat.S_ISREG(found.st_mode) and os.path.realpath(real) == real
-                return found.st_size if here else None
+                return _size_without_links(base, key)
             info = fs.info(path)
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -157,6 +154,17 @@ def _read(url: str, key: str) -> bytes:
         check_image(key, int(fs.info(path).get("size") or 0), url)
     data: bytes = fs.cat_file(path)
     return data
+
+
+def _size_without_links(base: str, key: str) -> int | None:
+    """Return the size of a local file; None if it is a link, lies behind one, or is no file."""
+    path = base
+    for part in key.split("/"):
+        path = f"{path}/{part}"
+        found = os.lstat(path)
+        if stat.S_ISLNK(found.st_mode):
+            return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
 def _is_link(info: dict[str, Any]) -> bool:

@@ -22,7 +22,7 @@ from .key_order import KeyOrder
 from .known_ids import Digests, pool_id_of
 from .limits import limits
 from .manifest_layout import SCHEMA, Rows, check_layout, decode_metadata
-from .parquet_pages import rows_at_a_time
+from .parquet_pages import BATCH, rows_at_a_time
 from .reasons import one_line
 
 _ROWS_AT_A_TIME = 1 << 14
@@ -207,9 +207,10 @@ class ManifestFile:
                 rows = rows_at_a_time(
                     stream, file.metadata.row_group(group), columns, _ROWS_AT_A_TIME
                 )
-                yield from file.iter_batches(
+                batches = file.iter_batches(
                     rows, row_groups=[group], columns=columns, use_threads=False
                 )
+                yield from _joined(batches)
 
     def _refuse_above(self, size: int) -> None:
         """Check what the rows take in memory: digests do not shrink, so neither does a manifest."""
@@ -240,6 +241,26 @@ class ManifestFile:
                 f"The manifest {self.path!r} has {rows} rows, but its metadata speaks of pool "
                 f"sizes {', '.join(map(str, self.metadata.generations))}; it is damaged."
             )
+
+
+def _joined(batches: Iterator[Any]) -> Iterator[Any]:
+    """Join small record batches to some of `_ROWS_AT_A_TIME`, unless they take much memory."""
+    waiting: list[Any] = []
+    rows = size = 0
+    for batch in batches:
+        waiting.append(batch)
+        rows, size = rows + len(batch), size + batch.nbytes
+        if rows >= _ROWS_AT_A_TIME or size > BATCH // 8:
+            yield from _one(waiting)
+            waiting, rows, size = [], 0, 0
+    yield from _one(waiting)
+
+
+def _one(batches: list[Any]) -> list[Any]:
+    if len(batches) < 2:
+        return batches
+    joined: list[Any] = pa.Table.from_batches(batches).combine_chunks().to_batches()
+    return joined
 
 
 def _group_bounds(file: pq.ParquetFile) -> npt.NDArray[np.int64]:

@@ -39,7 +39,9 @@ _KEPT = 64_000_000
 """Image bytes of a row group that are kept in memory, since neighbours are often read together."""
 
 _BUFFER = 1 << 20
-"""Bytes read at a time; without it, Arrow holds the stored columns of a whole row group."""
+"""Bytes read at a time from large row groups, of which Arrow otherwise holds a column whole."""
+
+_LARGE = 64_000_000
 
 _CHOICE = re.compile(r"(.*\.parquet)#([^#/]+)", re.IGNORECASE | re.DOTALL)
 _ROWS = "rows"
@@ -192,15 +194,17 @@ def _entries(url: str, remarks: Remarks) -> Iterator[Entry]:
     keys = _keys(url)
     with _opened(url) as shard:
         room = limits().page + limits().expansion * shard.length
-        for number, group in whole_groups(shard.file):
+        most = limits().image
+        for number, group in whole_groups(shard.file.metadata):
             for batch in shard.images(number, group):
                 for data in batch:
                     key = next(keys)
-                    if not data.is_valid:
+                    stored: bytes | None = data.as_py()
+                    if stored is None:
                         remarks.skipped["no-bytes"] += 1
                         continue
-                    stored: bytes = data.as_py()
-                    check_image(key, len(stored), url)
+                    if len(stored) > most:
+                        check_image(key, len(stored), url)
                     room -= len(stored)
                     if room < 0:
                         raise _too_much(url, shard.length)
@@ -227,7 +231,7 @@ def _keys(url: str) -> Iterator[str]:
     with _opened(url) as shard:
         room = limits().page + limits().expansion * shard.length
         most = limits().key
-        for number, group in whole_groups(shard.file):
+        for number, group in whole_groups(shard.file.metadata):
             for batch in shard.paths(number, group):
                 for path in batch.to_pylist():
                     size = len(path or "")
@@ -258,7 +262,7 @@ class _Opened(NamedTuple):
     def group_of(self, row: int) -> _Place:
         """Find the row group of a row."""
         first = 0
-        for number, group in whole_groups(self.file):
+        for number, group in whole_groups(self.file.metadata):
             if row < first + group.num_rows:
                 return _Place(number, first)
             first += group.num_rows
@@ -287,7 +291,12 @@ def _opened(url: str) -> Iterator[_Opened]:
     try:
         with opened(path) as (stream, length):
             guard = PageGuard(stream)
-            with pq.ParquetFile(guard, buffer_size=_BUFFER, pre_buffer=False) as file:
+            about = pq.read_metadata(guard)
+            sizes = (group.total_byte_size for _, group in whole_groups(about))
+            buffer = _BUFFER if max(sizes, default=0) > _LARGE else 0
+            with pq.ParquetFile(
+                guard, metadata=about, buffer_size=buffer, pre_buffer=False
+            ) as file:
                 column = _image_column(file.schema_arrow, path, choice)
                 yield _Opened(file, guard, length, column)
     except (pa.ArrowException, UnicodeDecodeError, OSError) as exc:

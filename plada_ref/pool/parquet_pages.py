@@ -184,14 +184,14 @@ class PageGuard(io.RawIOBase):
         return True
 
 
-def whole_groups(file: Any) -> Iterator[tuple[int, Any]]:
-    """Yield number and metadata of each row group of an open Parquet file.
+def whole_groups(about: Any) -> Iterator[tuple[int, Any]]:
+    """Yield number and metadata of each row group of a Parquet file, of which this is metadata.
 
     Raises:
         pyarrow.ArrowInvalid: if one has a negative number of rows.
     """
-    for number in range(file.num_row_groups):
-        group = file.metadata.row_group(number)
+    for number in range(about.num_row_groups):
+        group = about.row_group(number)
         if group.num_rows < 0:
             raise pa.ArrowInvalid("a row group has a negative number of rows")
         yield number, group

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from ..errors import PipelineError
 from .keys import KEY_RULES, is_synset_tar, reason_to_skip, shard_key
-from .limits import check_image
+from .limits import check_image, limits
 from .location import filesystem, fingerprint, state_of
 from .offsets import Member, OffsetIndex, ShardIndexes
 from .ranges import opened, read_range
@@ -114,9 +114,11 @@ def members(
             names `url`.
     """
     odd: list[str] = []
+    most = limits().image
     try:
         for member in _members(file, 0, length, skipped, odd, outer=True):
-            check_image(member.key, member.size, url)
+            if member.size > most:
+                check_image(member.key, member.size, url)
             yield member
     except BadTar as exc:
         raise PipelineError(
