@@ -49,8 +49,10 @@ def is_local(url: str) -> bool:
     """
     if "://" in url:
         return False
-    first, link, _ = url.partition("::")
-    return not link or first not in fsspec.available_protocols() or os.path.lexists(url)
+    first, link, rest = url.partition("::")
+    if not link or first not in fsspec.available_protocols():
+        return True
+    return os.path.lexists(first + link + rest.partition("/")[0])
 
 
 def filesystem(url: str) -> tuple[Any, str]:

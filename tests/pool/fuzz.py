@@ -449,11 +449,11 @@ CASES: dict[str, Callable[[random.Random, Path], None]] = {
 }
 
 
-def judge(name: str, seed: str) -> str | None:
+def judge(name: str, seed: str) -> str:
     """Make one file and read it.
 
     Returns:
-        What is wrong, or "ok" or "refused".
+        "ok", "refused", or what is wrong.
     """
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
@@ -472,7 +472,7 @@ def judge(name: str, seed: str) -> str | None:
 
 
 def _judge_all(name: str, seeds: list[str]) -> tuple[dict[str, str], int]:
-    verdicts = {seed: str(judge(name, seed)) for seed in seeds}
+    verdicts = {seed: judge(name, seed) for seed in seeds}
     return verdicts, 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
