@@ -29,7 +29,7 @@ from .limits import check_image, limits, refuse
 from .location import filesystem, fingerprint, state_of
 from .parquet_pages import PageGuard, rows_at_a_time, whole_groups
 from .ranges import opened
-from .reasons import BASE_NAMES, one_line
+from .reasons import BASE_NAMES, ONLY_BASE_NAMES, one_line
 from .shard import Entry, Remarks, Shard
 
 _BATCH_ROWS = 64
@@ -195,10 +195,12 @@ def _entries(url: str, remarks: Remarks) -> Iterator[Entry]:
     with _opened(url) as shard:
         room = limits().page + limits().expansion * shard.length
         most = limits().image
+        bare = without_choice(url)[1] != _ROWS
         for number, group in whole_groups(shard.file.metadata):
             for batch in shard.images(number, group):
                 for data in batch:
                     key = next(keys)
+                    bare = bare and "/" not in key
                     stored: bytes | None = data.as_py()
                     if stored is None:
                         remarks.skipped["no-bytes"] += 1
@@ -209,6 +211,8 @@ def _entries(url: str, remarks: Remarks) -> Iterator[Entry]:
                     if room < 0:
                         raise _too_much(url, shard.length)
                     yield key, stored
+    if bare:
+        remarks.warnings.append(ONLY_BASE_NAMES)
 
 
 def _too_much(url: str, length: int) -> PipelineError:

@@ -20,6 +20,13 @@ BASE_NAMES = (
 )
 
 
+ONLY_BASE_NAMES = (
+    "Parquet shards name their images without folders, as those of Hugging Face datasets do. The "
+    "pool is in the order of these names, so it is another pool than that of a folder which sorts "
+    "the same images by class."
+)
+
+
 def one_line(exc: BaseException) -> str:
     """Return what an error of another package says, without its line breaks."""
     return " ".join(str(exc).split()) or type(exc).__name__

@@ -33,7 +33,7 @@ class Remarks:
     def add(self, other: Remarks) -> None:
         """Add the remarks about another shard."""
         self.skipped.update(other.skipped)
-        self.warnings += other.warnings
+        self.warnings += [told for told in other.warnings if told not in self.warnings]
 
     def become(self, other: Remarks) -> None:
         """Take over the remarks about the same shard from another reading."""

@@ -204,3 +204,26 @@ def test_limits_can_be_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setenv("PLADA_LIMITS", wrong)
         with pytest.raises(Misuse, match="PLADA_LIMITS has the entry"):
             list(open_source([path]).scan())
+
+
+def test_names_without_folders_are_another_order(
+    tmp_path: Path, make_parquet: Any, make_folder: Any
+) -> None:
+    """Which is said once, whatever the number of shards."""
+    images = {"cat/2.png": b"cat", "dog/1.png": b"dog"}
+    folder = make_folder(tmp_path / "images", images)
+    bare = {key.split("/")[1]: data for key, data in images.items()}
+    for number, (key, data) in enumerate(bare.items()):
+        make_parquet(tmp_path / f"bare-{number}.parquet", {key: data})
+    told: list[str] = []
+
+    def pool_of(spec: str) -> bytes:
+        made = index_pool(open_source([spec]), tmp_path / "pool", on_warning=told.append)
+        return made.manifest.pool.id
+
+    make_parquet(tmp_path / "all.parquet", images)
+    assert pool_of(f"{tmp_path}/all.parquet") == pool_of(str(folder))
+    assert pool_of(f"{tmp_path}/bare-*.parquet#rows") == pool_of(str(folder))  # By chance.
+    assert told == []
+    assert pool_of(f"{tmp_path}/bare-*.parquet") != pool_of(str(folder))
+    assert len(told) == 1 and "without folders" in told[0]
