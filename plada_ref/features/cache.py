@@ -77,7 +77,7 @@ class CachedView:
 
     def missing(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Those of `rows` that are missing, each once, ascending."""
-        return np.unique(rows[self._present.values[rows] == 0])
+        return np.unique(rows[self._present.read(rows) == 0])
 
     def put(self, rows: npt.NDArray[np.int64], values: Features) -> None:
         """Store features, shape (len(rows), D).
@@ -96,14 +96,15 @@ class CachedView:
 
     def get(self, rows: npt.NDArray[np.int64]) -> Features:
         """The features of `rows`, none of which is missing."""
-        return np.asarray(self._values.values[rows])
+        return self._values.read(rows)
 
 
 class _Rows:
-    """Rows of an array in a sparse file, read through a memory map.
+    """Rows of an array in a sparse file, which is also a memory map.
 
-    They are not written through it: the system kills a process that writes to a page for which the
-    disk has no room.
+    Rows are not written through it: the system kills a process that writes to a page for which the
+    disk has no room. In a file system in memory (tmpfs), reading a page that was never written is
+    enough for that, so rows are not read through it either.
     """
 
     def __init__(self, path: Path, dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> None:
@@ -113,17 +114,42 @@ class _Rows:
             file.truncate(length)  # New bytes are zero and take no room on the disk.
         self.values: Any = np.memmap(path, dtype=dtype, mode="r", shape=shape)
 
+    def read(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+        """Read some rows."""
+        found = np.empty((len(rows), *self.values.shape[1:]), self.values.dtype)
+        width = found.nbytes // max(1, len(found))
+        done = 0
+        with open(self._path, "rb", buffering=0) as file:
+            for run in _runs(rows):
+                file.seek(int(run[0]) * width)
+                _read_all(file, found[done : done + len(run)].data.cast("B"))
+                done += len(run)
+        return found
+
     def write(self, rows: npt.NDArray[np.int64], values: npt.NDArray[Any]) -> None:
         """Replace some rows, and wait until they are on the disk."""
         stored = np.ascontiguousarray(values, self.values.dtype)
         width = stored.nbytes // max(1, len(stored))
-        borders = np.flatnonzero(np.diff(rows) != 1) + 1
+        done = 0
         with _room_for(self._path), open(self._path, "r+b", buffering=0) as file:
-            for run, piece in zip(np.split(rows, borders), np.split(stored, borders), strict=True):
-                if len(run):
-                    file.seek(int(run[0]) * width)
-                    _write_all(file, piece.tobytes())
+            for run in _runs(rows):
+                file.seek(int(run[0]) * width)
+                _write_all(file, stored[done : done + len(run)].tobytes())
+                done += len(run)
             os.fsync(file.fileno())
+
+
+def _runs(rows: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
+    """Divide rows into runs of neighbours."""
+    return np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1) if len(rows) else []
+
+
+def _read_all(file: io.FileIO, into: memoryview) -> None:
+    while len(into):
+        taken = file.readinto(into)
+        if not taken:
+            raise EOFError("a file of features became shorter while it was in use")
+        into = into[taken:]
 
 
 def _write_all(file: io.FileIO, data: bytes) -> None:

@@ -6,8 +6,8 @@ _WHY = {
     "hidden": "their names or folders begin with a dot",
     "link": "links are not part of a pool; copy the images themselves, with cp -rL",
     "linked-folder": "links are not part of a pool; name the folder itself as a source",
-    "no-bytes": "the rows name a file instead of holding the image; push_to_hub of Hugging Face "
-    "datasets embeds the images and to_parquet does not, without datasets.table.embed_table_storage",
+    "no-bytes": "the rows name a file instead of holding the image; in Hugging Face datasets, "
+    "push_to_hub embeds the images, and to_parquet after datasets.table.embed_table_storage",
     "not-a-file": "links, devices and the like",
     "not-an-image": "by the ending of their names",
     "unsafe-name": "absolute, with .. or control characters, or not UTF-8",

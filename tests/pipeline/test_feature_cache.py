@@ -83,3 +83,13 @@ except PipelineError as exc:
     )
     assert ran.returncode == 0, ran.stderr
     assert "a.f16" in ran.stdout and "File too large" in ran.stdout
+
+
+def test_rows_are_not_read_through_the_memory_map(tmp_path: Path) -> None:
+    """In a full tmpfs, that would end the process: the map is there for whoever reads them all."""
+    view = CachedView(tmp_path / "a", 10, 4)
+    view.put(np.arange(3), np.ones((3, 4), np.float16))
+    view._values.values = np.full((10, 4), 7, np.float16)
+    view._present.values = np.full(10, 1, np.uint8)
+    assert view.missing(np.arange(10)).tolist() == list(range(3, 10))
+    assert view.get(np.array([2, 0])).tolist() == [[1] * 4] * 2
