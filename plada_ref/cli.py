@@ -6,6 +6,8 @@ commands that use them, so that `plada inspect` works, and starts fast, without 
 
 from __future__ import annotations
 
+import io
+import sys
 from typing import Annotated
 
 import typer
@@ -89,4 +91,8 @@ app.command()(verify.verify)
 
 def main() -> None:
     """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal of another encoding than UTF-8, such as cp1252, shows what it lacks escaped.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     app()

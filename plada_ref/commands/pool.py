@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pladafmt.text import for_terminal
+from pladafmt.text import for_terminal, printable
 
 from ..errors import Misuse
 from ..optional import need
@@ -108,12 +108,18 @@ def index(
         prepare("plada pool index --order semantic")
         semantic.settings()  # Refuses now what would be refused when all images are hashed.
     from ..pool import Manifest, index_pool, open_source
+    from ..pool.reasons import why
 
     output = Output(as_json=as_json)
     started = time.monotonic()
     old = Manifest.read(extend) if extend is not None else None
     source = open_source(sources)
     made: list[Permutation] = []
+    warnings: list[str] = []
+
+    def warn(sentence: str) -> None:
+        warnings.append(sentence)
+        output.warn(printable(sentence))
 
     def arrange(listed: Manifest) -> Manifest:
         reading.close()  # All is read; the next progress bar is another.
@@ -140,6 +146,7 @@ def index(
             hash_elsewhere=hash_elsewhere,
             workers=machine.workers,
             on_progress=reading.enter_context(_reading(output, source)),
+            on_warning=warn,
         )
     manifest = indexed.manifest
     about_order: dict[str, Any] = {"order": manifest.metadata.order}
@@ -157,7 +164,7 @@ def index(
     if old is not None:
         output.say(f"new      {len(manifest) - len(old):,}")
     for reason, count in indexed.skipped.items():
-        output.say(f"skipped  {count:,} {reason}")
+        output.say(f"skipped  {count:,} {reason} ({why(reason)})")
     output.say(f"manifest {out}")
     if permutation is not None:
         output.say(f"permutation {about_order['permutation_bytes']:,} bytes: {permutation}")
@@ -168,6 +175,7 @@ def index(
             "bytes": indexed.bytes,
             "manifest": str(out),
             "skipped": indexed.skipped,
+            "warnings": warnings,
             "grown_from": None if old is None else len(old),
             "seconds": round(time.monotonic() - started, 3),
         }

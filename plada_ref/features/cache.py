@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
+from ..errors import PipelineError
 from ..images import PIXELS, ImagePool
 from ..models.preparation import Preparation
 from ..models.spec import backbone_digest
@@ -60,36 +65,106 @@ class FeatureCache:
 
 
 class CachedView:
-    """N rows of features on disk, each present or missing."""
+    """N rows of features on disk, each present or missing.
+
+    Raises:
+        PipelineError: if the disk has no room for them.
+    """
 
     def __init__(self, path: Path, size: int, width: int) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._values = _open_sparse(path.with_suffix(".f16"), np.dtype(np.float16), (size, width))
-        self._present = _open_sparse(path.with_suffix(".there"), np.dtype(np.uint8), (size,))
+        self._values = _Rows(path.with_suffix(".f16"), np.dtype(np.float16), (size, width))
+        self._present = _Rows(path.with_suffix(".there"), np.dtype(np.uint8), (size,))
 
     def missing(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Those of `rows` that are missing, each once, ascending."""
-        return np.unique(rows[self._present[rows] == 0])
+        return np.unique(rows[self._present.read(rows) == 0])
 
     def put(self, rows: npt.NDArray[np.int64], values: Features) -> None:
-        """Store features, shape (len(rows), D)."""
-        self._values[rows] = values
-        self._values.flush()
+        """Store features, shape (len(rows), D).
+
+        Raises:
+            PipelineError: if the disk has no room for them; what was stored before stays.
+        """
+        self._values.write(rows, values)
         # After the values: a row that counts as present is whole, whenever the run is killed.
-        self._present[rows] = 1
-        self._present.flush()
+        self._present.write(rows, np.ones(len(rows), np.uint8))
 
     def all(self) -> Features:
         """The features of all N rows, as a memory map; missing ones are zeros."""
-        return self._values
+        features: Features = self._values.values
+        return features
 
     def get(self, rows: npt.NDArray[np.int64]) -> Features:
         """The features of `rows`, none of which is missing."""
-        return np.asarray(self._values[rows])
+        return self._values.read(rows)
 
 
-def _open_sparse(path: Path, dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> np.memmap:
-    length = dtype.itemsize * int(np.prod(shape))
-    with open(path, "ab") as file:
-        file.truncate(length)  # New bytes are zero and take no room on the disk.
-    return np.memmap(path, dtype=dtype, mode="r+", shape=shape)
+class _Rows:
+    """Rows of an array in a sparse file, which is also a memory map.
+
+    Rows are not written through it: the system kills a process that writes to a page for which the
+    disk has no room. In a file system in memory (tmpfs), reading a page that was never written is
+    enough for that, so rows are not read through it either.
+    """
+
+    def __init__(self, path: Path, dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> None:
+        self._path = path
+        length = dtype.itemsize * int(np.prod(shape))
+        with _room_for(path), open(path, "ab") as file:
+            file.truncate(length)  # New bytes are zero and take no room on the disk.
+        self.values: Any = np.memmap(path, dtype=dtype, mode="r", shape=shape)
+
+    def read(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+        """Read some rows."""
+        found = np.empty((len(rows), *self.values.shape[1:]), self.values.dtype)
+        width = found.nbytes // max(1, len(found))
+        done = 0
+        with open(self._path, "rb", buffering=0) as file:
+            for run in _runs(rows):
+                file.seek(int(run[0]) * width)
+                _read_all(file, found[done : done + len(run)].data.cast("B"))
+                done += len(run)
+        return found
+
+    def write(self, rows: npt.NDArray[np.int64], values: npt.NDArray[Any]) -> None:
+        """Replace some rows, and wait until they are on the disk."""
+        stored = np.ascontiguousarray(values, self.values.dtype)
+        width = stored.nbytes // max(1, len(stored))
+        done = 0
+        with _room_for(self._path), open(self._path, "r+b", buffering=0) as file:
+            for run in _runs(rows):
+                file.seek(int(run[0]) * width)
+                _write_all(file, stored[done : done + len(run)].tobytes())
+                done += len(run)
+            os.fsync(file.fileno())
+
+
+def _runs(rows: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
+    """Divide rows into runs of neighbours."""
+    return np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1) if len(rows) else []
+
+
+def _read_all(file: io.FileIO, into: memoryview) -> None:
+    while len(into):
+        taken = file.readinto(into)
+        if not taken:
+            raise EOFError("a file of features became shorter while it was in use")
+        into = into[taken:]
+
+
+def _write_all(file: io.FileIO, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[file.write(left) :]  # A disk that becomes full takes a part.
+
+
+@contextmanager
+def _room_for(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        raise PipelineError(
+            f"Features cannot be written to {str(path)!r} ({exc.strerror}); make room or name "
+            "another folder, and run the same command again. What was stored before stays."
+        ) from exc

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..errors import PipelineError
+from .reasons import BASE_NAMES
 
 
 def refuse_duplicates(keys: pa.LargeStringArray, where: Callable[[int], str]) -> None:
@@ -31,4 +32,5 @@ def refuse_duplicates(keys: pa.LargeStringArray, where: Callable[[int], str]) ->
     raise PipelineError(
         f"The key {keys[first].as_py()!r} is stored {stored}; a key names one image of a pool, "
         "so leave one of them out or rename it."
+        + (f" {BASE_NAMES}" if ".parquet" in other.lower() else "")
     )

@@ -1,19 +1,28 @@
-"""Read an image folder: every image file below it, with its relative path as key."""
+"""Read an image folder: every image file below it, with its relative path as key.
+
+Links are not part of a pool (section 12.3 of the specification): a link that a stranger put into a
+folder would publish the digest and size of a file that lies elsewhere. The folder itself may be a
+link, since whoever named it meant it.
+"""
 
 from __future__ import annotations
 
+import os
+import stat
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pyarrow as pa
 
 from ..errors import PipelineError
 from .keys import clean_key, reason_to_skip
-from .location import filesystem, fingerprint
-from .shard import Entry, Shard
+from .limits import check_image
+from .location import filesystem, fingerprint, is_local, state_of
+from .shard import Entry, Remarks, Shard
 
 SHARD_FILES = 10_000
 """Files in a shard: the most that an interrupted `plada pool index` has to read again."""
@@ -64,18 +73,29 @@ class Folder:
 
     def read(self, key: str) -> bytes:
         """Read one file."""
-        if key not in self:
+        size = self._size(key)
+        if size is None:
             raise KeyError(key)
-        fs, base = filesystem(self.url)
-        data: bytes = fs.cat_file(_join(base, key))
-        return data
+        check_image(key, size, self.url)
+        return _read(self.url, key)
 
     def __contains__(self, key: object) -> bool:
+        return self._size(key) is not None
+
+    def _size(self, key: object) -> int | None:
+        """Return the size of an image in bytes, 0 if a server does not say it, or None."""
         # A manifest from a stranger may hold keys that lead out of the folder.
         if not isinstance(key, str) or clean_key(key) != key or reason_to_skip(key):
-            return False
+            return None
         fs, base = filesystem(self.url)
-        return bool(fs.isfile(_join(base, key)))
+        path = _path(fs, base, key)
+        try:
+            if is_local(self.url):
+                return _size_without_links(base, key)
+            info = fs.info(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return None if info["type"] != "file" or _is_link(info) else int(info["size"] or 0)
 
     def _shard(self, number: int, files: list[File], skipped: Counter[str]) -> Shard:
         return Shard(
@@ -83,7 +103,7 @@ class Folder:
             fingerprint=fingerprint(sorted(skipped.items()), *files),
             size=sum(file.size for file in files),
             entries=partial(_entries, self.url, [file.key for file in files]),
-            skipped=skipped,
+            remarks=Remarks(skipped),
         )
 
     def _walk(self) -> Iterator[File | str]:
@@ -99,24 +119,60 @@ class Folder:
                 if path == folder.rstrip("/"):
                     continue  # Object stores list a placeholder for the folder itself.
                 name = path[len(base) :].lstrip("/") if path.startswith(base) else path
+                if _is_link(info):
+                    yield "linked-folder" if fs.isdir(path) else "link"
+                    continue
                 if info["type"] == "directory":
                     if name.rsplit("/", 1)[-1].startswith("."):
                         yield "hidden"
                     else:
                         below.append(path)
                     continue
+                name = _decoded(fs, name)
                 reason = reason_to_skip(name)
-                if info["type"] != "file" and not fs.isfile(path):
-                    reason = "linked-folder" if fs.isdir(path) else "not-a-file"
-                state = fingerprint(sorted(info.items(), key=str))
-                yield reason or File(name, int(info["size"] or 0), state)
+                if info["type"] != "file":
+                    reason = "not-a-file"
+                size = int(info["size"] or 0)
+                if reason is None:
+                    check_image(name, size, self.url)
+                yield reason or File(name, size, fingerprint(state_of(info)))
             waiting.extend(reversed(below))
 
 
-def _entries(url: str, keys: list[str], _: Counter[str]) -> Iterator[Entry]:
-    fs, base = filesystem(url)
+def _entries(url: str, keys: list[str], _: Remarks) -> Iterator[Entry]:
     for key in keys:
-        yield key, fs.cat_file(_join(base, key))
+        yield key, _read(url, key)
+
+
+def _read(url: str, key: str) -> bytes:
+    fs, base = filesystem(url)
+    path = _path(fs, base, key)
+    if is_local(url):
+        with open(path, "rb", buffering=0) as file:
+            return file.read()
+    if _is_web(fs):  # Their listings have no sizes.
+        check_image(key, int(fs.info(path).get("size") or 0), url)
+    data: bytes = fs.cat_file(path)
+    return data
+
+
+def _size_without_links(base: str, key: str) -> int | None:
+    """Return the size of a local file; None if it is a link, lies behind one, or is no file."""
+    path = base
+    for part in key.split("/"):
+        path = f"{path}/{part}"
+        found = os.lstat(path)
+        if stat.S_ISLNK(found.st_mode):
+            return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+
+def _is_link(info: dict[str, Any]) -> bool:
+    """Whether a listed file is a link, also in a zip file."""
+    attributes = info.get("external_attr")
+    if isinstance(attributes, int) and stat.S_ISLNK(attributes >> 16):
+        return True
+    return bool(info.get("islink")) or info["type"] == "link"
 
 
 def _list(fs: Any, folder: str) -> list[dict[str, Any]]:
@@ -127,5 +183,16 @@ def _list(fs: Any, folder: str) -> list[dict[str, Any]]:
     return listing
 
 
-def _join(base: str, key: str) -> str:
-    return f"{base.rstrip('/')}/{key}" if base else key
+def _path(fs: Any, base: str, key: str) -> str:
+    """Return the path of the image `key`."""
+    name = quote(key) if _is_web(fs) else key
+    return f"{base.rstrip('/')}/{name}" if base else name
+
+
+def _decoded(fs: Any, name: str) -> str:
+    """Return the name of a listed file; web servers list them as parts of URLs."""
+    return unquote(name, errors="surrogateescape") if _is_web(fs) else name
+
+
+def _is_web(fs: Any) -> bool:
+    return "http" in fs.protocol

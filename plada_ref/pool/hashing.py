@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +21,7 @@ from .columns import digest_rows, whole
 from .duplicates import refuse_duplicates
 from .parts import SCHEMA, Part
 from .processes import in_processes
-from .shard import OnProgress, Shard
+from .shard import OnProgress, Remarks, Shard
 from .source import Source
 
 Result = TypeVar("Result")
@@ -40,12 +39,14 @@ class HashedImages:
         digests: SHA-256 of the stored bytes, shape (n, 32), uint8.
         sizes: bytes of each image, shape (n,), uint64.
         skipped: number of files left out, by reason.
+        warnings: what is odd about the shards but not an error, sentences.
     """
 
     keys: pa.LargeStringArray
     digests: npt.NDArray[np.uint8]
     sizes: npt.NDArray[np.uint64]
     skipped: dict[str, int]
+    warnings: list[str]
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,12 @@ class HashedParts:
     Attributes:
         parts: one for each shard, in the order of the shards.
         skipped: number of files left out, by reason.
+        warnings: what is odd about the shards but not an error, sentences.
     """
 
     parts: list[Part]
     skipped: dict[str, int]
+    warnings: list[str]
 
     def collected(self) -> HashedImages:
         """Read all images into memory.
@@ -67,7 +70,8 @@ class HashedParts:
             PipelineError: if a key is stored twice, or a part was removed.
         """
         tables = [part.read() for part in self.parts]
-        return HashedImages(*_sorted(tables, [part.shard for part in self.parts]), self.skipped)
+        columns = _sorted(tables, [part.shard for part in self.parts])
+        return HashedImages(*columns, self.skipped, self.warnings)
 
 
 def hash_images(
@@ -80,12 +84,13 @@ def hash_images(
     """
     tables: list[pa.Table] = []
     names: list[str] = []
-    skipped: Counter[str] = Counter()
+    remarks = Remarks()
     for shard, table in _each_shard(source, hash_shard, workers, on_progress):
         tables.append(table)
         names.append(shard.name)
-        skipped.update(shard.skipped)
-    return HashedImages(*_sorted(tables, names), dict(sorted(skipped.items())))
+        remarks.add(shard.remarks)
+    skipped = dict(sorted(remarks.skipped.items()))
+    return HashedImages(*_sorted(tables, names), skipped, remarks.warnings)
 
 
 def hash_to_parts(
@@ -109,13 +114,13 @@ def hash_to_parts(
         PipelineError: if a shard is damaged.
     """
     found: list[Part] = []
-    skipped: Counter[str] = Counter()
+    remarks = Remarks()
     for shard, part in _each_shard(
         source, partial(hash_to_part, folder=folder), workers, on_progress
     ):
         found.append(part)
-        skipped.update(shard.skipped)
-    return HashedParts(found, dict(sorted(skipped.items())))
+        remarks.add(shard.remarks)
+    return HashedParts(found, dict(sorted(remarks.skipped.items())), remarks.warnings)
 
 
 def _each_shard(

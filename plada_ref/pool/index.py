@@ -22,6 +22,8 @@ from .manifest_file import ManifestFile
 from .manifest_layout import Metadata, Rows
 from .manifest_writer import write_manifest
 from .parts import Part, in_key_order
+from .reasons import why
+from .sealed import SUFFIX
 from .shard import OnProgress
 from .source import Source
 
@@ -53,6 +55,7 @@ def index_pool(
     hash_elsewhere: Callable[[Source, Path, OnProgress | None], None] | None = None,
     workers: int | None = None,
     on_progress: OnProgress | None = None,
+    on_warning: Callable[[str], None] | None = None,
 ) -> IndexedPool:
     """Hash all images of `source` and write their manifest to `out`.
 
@@ -70,6 +73,7 @@ def index_pool(
             see `plada_ref.ray.index`; also reports the progress.
         workers: processes that read and hash, see `hash_to_parts`.
         on_progress: called with the number of bytes just done, ``source.size()`` in all.
+        on_warning: called with sentences about what is odd but not an error.
 
     Raises:
         PipelineError: if a shard is damaged, a key occurs twice, there are no images, or not all
@@ -83,12 +87,17 @@ def index_pool(
         hash_elsewhere(source, parts, on_progress)
         on_progress, workers = None, 1  # All that is left is to collect the results.
     found = hash_to_parts(source, parts, workers=workers, on_progress=on_progress)
+    if on_warning is not None:
+        for warning in found.warnings:
+            on_warning(warning)
     if not any(part.images for part in found.parts):
         _remove_parts(parts)
         reasons = ", ".join(f"{count} {reason}" for reason, count in found.skipped.items())
+        said = "; ".join(f"{reason}: {why(reason)}" for reason in found.skipped)
         raise PipelineError(
             f"The source holds no image (skipped: {reasons or 'nothing'}). A folder counts image "
             "files only; for shards in it give the shards themselves, such as 'pool/*.tar'."
+            + (f" What was skipped: {said}." if said else "")
         )
     ordered = in_key_order(found.parts) if extend is None and arrange is None else None
     if ordered is not None:
@@ -159,7 +168,8 @@ def _cannot_grow(old: Manifest, positions: np.ndarray, what: str) -> str:
 
 def _remove_parts(parts: Path) -> None:
     """Remove the partial results, and nothing else in their folder."""
-    for pattern in ("*.parquet", ".*.part"):
+    # Parquet files are those of older versions.
+    for pattern in (f"*{SUFFIX}", "*.parquet", ".*.part"):
         for file in parts.glob(pattern):
             file.unlink(missing_ok=True)
     if parts.is_dir() and not any(parts.iterdir()):

@@ -20,7 +20,10 @@ from ..errors import PipelineError
 from .columns import GrowingStrings, digest_rows
 from .key_order import KeyOrder
 from .known_ids import Digests, pool_id_of
+from .limits import limits
 from .manifest_layout import SCHEMA, Rows, check_layout, decode_metadata
+from .parquet_pages import BATCH, rows_at_a_time
+from .reasons import one_line
 
 _ROWS_AT_A_TIME = 1 << 14
 _BUFFER = 1 << 20
@@ -80,6 +83,8 @@ class ManifestFile:
                 check_layout(file.schema_arrow, encoded, self.path)
                 # Not the file's own count, which may be another: rows are found by their groups.
                 rows = int(_group_bounds(file)[-1])
+                self._room = limits().page + limits().expansion * self._state[2]
+                self._refuse_above(32 * rows)
         self.metadata = decode_metadata(encoded, self.path)
         self._check_count(rows)
 
@@ -178,10 +183,10 @@ class ManifestFile:
             bounds = _group_bounds(file)
             first = int(np.searchsorted(bounds, start, side="right")) - 1
             groups = list(range(first, int(np.searchsorted(bounds, stop))))
-            at = int(bounds[first])
-            for batch in file.iter_batches(
-                _ROWS_AT_A_TIME, row_groups=groups, columns=columns, use_threads=False
-            ):
+            at, found = int(bounds[first]), 0
+            for batch in self._decoded(file, groups, columns):
+                found += batch.nbytes
+                self._refuse_above(found)
                 first, last = max(start - at, 0), min(stop - at, len(batch))
                 at += len(batch)
                 if first >= last:
@@ -192,6 +197,29 @@ class ManifestFile:
                         f"The manifest {self.path!r} has empty cells; it is damaged."
                     )
                 yield batch.slice(first, last - first)
+
+    def _decoded(
+        self, file: pq.ParquetFile, groups: list[int], columns: list[str]
+    ) -> Iterator[Any]:
+        """Yield the record batches of some row groups, of few rows if their keys may be long."""
+        with open(self.path, "rb") as stream:
+            for group in groups:
+                rows = rows_at_a_time(
+                    stream, file.metadata.row_group(group), columns, _ROWS_AT_A_TIME
+                )
+                batches = file.iter_batches(
+                    rows, row_groups=[group], columns=columns, use_threads=False
+                )
+                yield from _joined(batches)
+
+    def _refuse_above(self, size: int) -> None:
+        """Check what the rows take in memory: digests do not shrink, so neither does a manifest."""
+        if size > self._room:
+            raise PipelineError(
+                f"The manifest {self.path!r} of {self._state[2]:,} bytes has rows of {size:,} "
+                "bytes and more; if it comes from someone you trust, raise the limit: "
+                "PLADA_LIMITS=expansion=1000"
+            )
 
     @contextmanager
     def _opened(self) -> Iterator[pq.ParquetFile]:
@@ -215,6 +243,26 @@ class ManifestFile:
             )
 
 
+def _joined(batches: Iterator[Any]) -> Iterator[Any]:
+    """Join small record batches to some of `_ROWS_AT_A_TIME`, unless they take much memory."""
+    waiting: list[Any] = []
+    rows = size = 0
+    for batch in batches:
+        waiting.append(batch)
+        rows, size = rows + len(batch), size + batch.nbytes
+        if rows >= _ROWS_AT_A_TIME or size > BATCH // 8:
+            yield from _one(waiting)
+            waiting, rows, size = [], 0, 0
+    yield from _one(waiting)
+
+
+def _one(batches: list[Any]) -> list[Any]:
+    if len(batches) < 2:
+        return batches
+    joined: list[Any] = pa.Table.from_batches(batches).combine_chunks().to_batches()
+    return joined
+
+
 def _group_bounds(file: pq.ParquetFile) -> npt.NDArray[np.int64]:
     """Return the first row of each row group, and then the number of all rows."""
     sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
@@ -233,6 +281,6 @@ def _readable(name: str) -> Iterator[None]:
         ) from exc
     except (OSError, pa.ArrowException, UnicodeDecodeError) as exc:
         raise PipelineError(
-            f"{name!r} is not a readable Parquet file ({exc}), so it is not a manifest; it is "
-            "damaged, or another file."
+            f"{name!r} is not a readable Parquet file ({one_line(exc)}), so it is not a manifest; "
+            "it is damaged, or another file."
         ) from exc

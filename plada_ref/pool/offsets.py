@@ -2,7 +2,11 @@
 
 The index of a shard is kept in a cache folder ($PLADA_CACHE, else $XDG_CACHE_HOME/plada, else
 ~/.cache/plada) under a name made from the shard's URL, size and time, so that walking the headers
-of a large pool happens once. A stale entry does no harm, since every image read is hashed.
+of a large pool happens once.
+
+A stale entry can do no harm. It is sealed, so that a damaged one is made again; it is not used
+where the shard's server says no time or version; and the bytes of every image of a pool are hashed
+when they are read, so that a wrong place could only give an error.
 """
 
 from __future__ import annotations
@@ -16,15 +20,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
-from pladafmt.files import replacing
 
 from .cache import cache_folder
 from .columns import whole
 from .duplicates import refuse_duplicates
 from .keys import KEY_RULES
-from .location import filesystem, fingerprint
+from .location import filesystem, fingerprint, state_of
+from .sealed import SUFFIX, read_sealed, write_sealed
 
 _SCHEMA = pa.schema([("key", pa.large_string()), ("offset", pa.uint64()), ("size", pa.uint64())])
 _WITH_SHARD = _SCHEMA.append(pa.field("shard", pa.uint32()))
@@ -146,15 +148,14 @@ def _rows_of(tables: list[pa.Table], keys: pa.LargeStringArray) -> pa.Table:
 
 def _shard_table(url: str, locate: Callable[[str], Iterable[Member]]) -> pa.Table:
     fs, path = filesystem(url)
-    name = fingerprint("tar-offsets-1", KEY_RULES, url, sorted(fs.info(path).items(), key=str))
-    cached = cache_folder("shards") / f"{name[:32]}.parquet"
+    name = fingerprint("tar-offsets-2", KEY_RULES, url, state_of(fs.info(path)))
+    cached = cache_folder("shards") / f"{name[:32]}{SUFFIX}"
     try:
-        table = pq.read_table(cached)
-        table.validate(full=True)
-        if table.schema.equals(_SCHEMA):
-            return table
-    except (OSError, pa.ArrowException):
-        pass  # Not there, or damaged: walk the shard.
+        stored = read_sealed(cached, name)
+    except OSError:
+        stored = None  # Not there, or not readable: walk the shard.
+    if stored is not None:
+        return stored
     found = list(locate(url))
     table = pa.table(
         {
@@ -166,8 +167,7 @@ def _shard_table(url: str, locate: Callable[[str], Iterable[Member]]) -> pa.Tabl
     )
     try:
         cached.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(cached) as temporary:
-            pq.write_table(table, temporary)
+        write_sealed(cached, table, name)
     except OSError:
         pass  # A cache that cannot be written costs time, not correctness.
     return table

@@ -13,13 +13,11 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
-from pladafmt.files import replacing
 
 from ..errors import PipelineError
 from .location import fingerprint
-from .shard import Shard
+from .sealed import SUFFIX, read_sealed, write_sealed
+from .shard import Remarks, Shard
 
 SCHEMA = pa.schema([("key", pa.large_string()), ("sha256", pa.binary(32)), ("size", pa.uint64())])
 """One row for each image of a shard, in bytewise order of the key."""
@@ -32,6 +30,7 @@ class Part:
     Attributes:
         path: its file.
         shard: name of the shard.
+        fingerprint: the shard's.
         images: rows of the table.
         bytes: of all its images.
         first, last: its lowest and its highest key; "" without images.
@@ -40,6 +39,7 @@ class Part:
 
     path: Path
     shard: str
+    fingerprint: str
     images: int
     bytes: int
     first: str
@@ -53,6 +53,7 @@ class Part:
         return cls(
             _path(shard, folder),
             shard.name,
+            shard.fingerprint,
             count,
             pc.sum(table.column("size"), min_count=0).as_py(),
             keys[0].as_py() if count else "",
@@ -67,42 +68,41 @@ class Part:
             PipelineError: if the file was removed or damaged.
         """
         try:
-            with pq.ParquetFile(self.path) as file:
-                return file.read(columns)
-        except (OSError, pa.ArrowException) as exc:
+            table = read_sealed(self.path, self.fingerprint, columns)
+        except OSError as exc:
+            table, how = None, str(exc)
+        else:
+            how = "its seal does not fit"
+        if table is None:
             raise PipelineError(
-                f"The partial result {str(self.path)!r} was removed or damaged ({exc}) while it "
+                f"The partial result {str(self.path)!r} was removed or damaged ({how}) while it "
                 "was in use; run the same command again."
-            ) from exc
+            )
+        return table
 
 
 def load(shard: Shard, folder: Path) -> pa.Table | None:
-    """Return the stored table of an unchanged shard, and set `shard.skipped`; else None."""
+    """Return the stored table of an unchanged shard, and set `shard.remarks`; else None.
+
+    None also if the stored table is damaged: it is sealed, see `sealed`.
+    """
     try:
-        with pq.ParquetFile(_path(shard, folder)) as file:
-            table = file.read()
-        table.validate(full=True)
-        stored = table.schema.metadata or {}
-        if stored.get(b"plada.fingerprint") != shard.fingerprint.encode():
-            return None
-        table = table.replace_schema_metadata(None).cast(SCHEMA)
-        skipped = Counter[str](json.loads(stored[b"plada.skipped"]))
-    except (OSError, pa.ArrowException, KeyError, ValueError, TypeError):
-        return None  # Not there, or damaged: hash the shard again.
-    shard.skipped.clear()
-    shard.skipped.update(skipped)
-    return table
+        table = read_sealed(_path(shard, folder), shard.fingerprint)
+    except OSError:
+        return None
+    if table is None:
+        return None
+    about = json.loads(table.schema.metadata[b"plada.remarks"])
+    shard.remarks.become(Remarks(Counter(about["skipped"]), about["warnings"]))
+    return table.replace_schema_metadata(None)
 
 
 def store(shard: Shard, table: pa.Table, folder: Path) -> None:
     """Store the table of a shard in the folder, whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
-    metadata = {
-        "plada.fingerprint": shard.fingerprint,
-        "plada.skipped": json.dumps(shard.skipped),
-    }
-    with replacing(_path(shard, folder)) as temporary:
-        pq.write_table(table.replace_schema_metadata(metadata), temporary, compression="none")
+    about = {"skipped": shard.remarks.skipped, "warnings": shard.remarks.warnings}
+    table = table.replace_schema_metadata({"plada.remarks": json.dumps(about)})
+    write_sealed(_path(shard, folder), table, shard.fingerprint)
 
 
 def in_key_order(parts: list[Part]) -> list[Part] | None:
@@ -118,4 +118,4 @@ def in_key_order(parts: list[Part]) -> list[Part] | None:
 
 
 def _path(shard: Shard, folder: Path) -> Path:
-    return folder / f"{fingerprint(shard.name)[:32]}.parquet"
+    return folder / f"{fingerprint(shard.name)[:32]}{SUFFIX}"

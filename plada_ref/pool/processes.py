@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -18,7 +18,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
 from ..errors import PipelineError
-from .shard import OnProgress, Shard
+from .shard import OnProgress, Remarks, Shard
 
 Result = TypeVar("Result")
 
@@ -50,10 +50,10 @@ def in_processes(
     """
     context = multiprocessing.get_context()
     done, stop = context.Value("q", 0), context.Value("b", 0)
-    under_way: deque[tuple[Shard, Future[tuple[Result, Counter[str]]]]] = deque()
+    under_way: deque[tuple[Shard, Future[tuple[Result, Remarks]]]] = deque()
     reported = 0
 
-    def finished(shard: Shard, future: Future[tuple[Result, Counter[str]]]) -> tuple[Shard, Result]:
+    def finished(shard: Shard, future: Future[tuple[Result, Remarks]]) -> tuple[Shard, Result]:
         nonlocal reported
         waiting = True
         while waiting:
@@ -63,15 +63,14 @@ def in_processes(
                 reported += new
                 on_progress(new)
         try:
-            result, skipped = future.result()
+            result, remarks = future.result()
         except BrokenProcessPool as exc:
             raise PipelineError(
                 f"A process that read {shard.name!r}, or a neighbouring shard, was killed, perhaps "
                 "for lack of memory; run the same command again with fewer --workers, and it goes "
                 "on."
             ) from exc
-        shard.skipped.clear()
-        shard.skipped.update(skipped)
+        shard.remarks.become(remarks)
         return shard, result
 
     pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(done, stop))
@@ -114,7 +113,7 @@ def _exit_after(parent: BaseProcess) -> None:
 
 def _read_shard(
     work: Callable[[Shard, OnProgress], Result], shard: Shard
-) -> tuple[Result, Counter[str]]:
+) -> tuple[Result, Remarks]:
     unreported = 0
 
     def report(count: int) -> None:
@@ -133,4 +132,4 @@ def _read_shard(
 
     result = work(shard, report)
     flush()
-    return result, shard.skipped
+    return result, shard.remarks

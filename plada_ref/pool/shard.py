@@ -9,11 +9,35 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from .location import reachable
+
 Entry = tuple[str, bytes]
 """A key and the stored image bytes."""
 
 OnProgress = Callable[[int], None]
 """Called with the number of bytes just read."""
+
+
+@dataclass
+class Remarks:
+    """What was noticed while a shard was read.
+
+    Attributes:
+        skipped: number of files left out, by reason; see `plada_ref.pool.reasons`.
+        warnings: sentences about what is odd but not an error.
+    """
+
+    skipped: Counter[str] = field(default_factory=Counter)
+    warnings: list[str] = field(default_factory=list)
+
+    def add(self, other: Remarks) -> None:
+        """Add the remarks about another shard."""
+        self.skipped.update(other.skipped)
+        self.warnings += [told for told in other.warnings if told not in self.warnings]
+
+    def become(self, other: Remarks) -> None:
+        """Take over the remarks about the same shard from another reading."""
+        self.skipped, self.warnings = Counter(other.skipped), list(other.warnings)
 
 
 @dataclass
@@ -26,25 +50,26 @@ class Shard:
         name: where it lies, for people and as the name of its partial result.
         fingerprint: changes when the stored files change.
         size: bytes to read, for progress.
-        entries: opens the shard; given a counter of skipped files by reason, it yields the images.
-        skipped: number of files left out, by reason; complete when `scan` has ended.
+        entries: opens the shard; yields the images and adds to the remarks that it is given.
+        remarks: what was noticed; complete when `scan` has ended.
     """
 
     name: str
     fingerprint: str
     size: int
-    entries: Callable[[Counter[str]], Iterator[Entry]]
-    skipped: Counter[str] = field(default_factory=Counter)
+    entries: Callable[[Remarks], Iterator[Entry]]
+    remarks: Remarks = field(default_factory=Remarks)
 
     def scan(self, on_progress: OnProgress | None = None) -> Iterator[Entry]:
         """Yield (key, image bytes) in stored order; progress adds up to `size`."""
         reported = 0
-        for key, data in self.entries(self.skipped):
-            yield key, data
-            step = min(len(data), self.size - reported)
-            reported += step
-            if on_progress is not None:
-                on_progress(step)
+        with reachable(self.name):
+            for key, data in self.entries(self.remarks):
+                yield key, data
+                step = min(len(data), self.size - reported)
+                reported += step
+                if on_progress is not None:
+                    on_progress(step)
         if on_progress is not None:
             on_progress(self.size - reported)
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
 from ..errors import Misuse
 from .folder import Folder
-from .location import expand, filesystem
-from .parquet import ParquetShards
+from .location import expand, filesystem, reachable
+from .parquet import ParquetShards, without_choice
 from .shard import Container, Entry, OnProgress, Shard
 from .tar import TarShards
+
+_SHARDS = (".tar", ".parquet")
 
 
 class Source:
@@ -53,7 +56,8 @@ class Source:
             PipelineError: if a shard is damaged, or two hold the same key.
         """
         for container in self.containers:
-            container.prepare()
+            with reachable("the pool"):
+                container.prepare()
 
     def only(self, keys: pa.LargeStringArray) -> Source:
         """Return the same source, ready to `read` the images with these keys.
@@ -73,7 +77,8 @@ class Source:
         """
         for container in self.containers:
             try:
-                return container.read(key)
+                with reachable(key):
+                    return container.read(key)
             except KeyError:
                 continue
         raise KeyError(key)
@@ -87,22 +92,29 @@ def open_source(specs: Sequence[str]) -> Source:
 
     Args:
         specs: local paths, globs, or URLs that fsspec knows, such as ``s3://bucket/pool-*.tar``.
+            ``#NAME`` behind a Parquet file chooses its image column, and ``#rows`` the keys, see
+            `plada_ref.pool.parquet`.
 
     Raises:
         Misuse: if one of them is not there or is something else.
+        PipelineError: if a server cannot be reached.
     """
     containers: list[Container] = []
     tars: list[str] = []
     parquets: list[str] = []
-    # A glob and a name may both give a shard; a dict drops the second and keeps the order.
-    urls = list(dict.fromkeys(url for spec in specs for url in expand(spec)))
-    for url in urls:
-        fs, path = filesystem(url)
-        if fs.isdir(path):
-            containers.append(Folder(url))
-        elif path.lower().endswith(".tar"):
-            tars.append(url)
-        elif path.lower().endswith(".parquet"):
+    # A glob and a name may both give a shard; the dict drops the second and keeps the order.
+    for url in dict.fromkeys(url for spec in specs for url in _expand(spec)):
+        plain, choice = without_choice(url)
+        suffix = posixpath.splitext(filesystem(plain)[1])[1].lower()
+        # Not by the path alone: a folder may really be called "photos.tar". But a web server's
+        # files would be fetched whole to find out.
+        if not (suffix in _SHARDS and plain.startswith("http")) and _is_folder(plain):
+            if choice:
+                raise Misuse(f"{plain!r} is a folder, so {'#' + choice!r} means nothing.")
+            containers.append(Folder(plain))
+        elif suffix == ".tar":
+            tars.append(plain)
+        elif suffix == ".parquet":
             parquets.append(url)
         else:
             raise Misuse(
@@ -114,3 +126,14 @@ def open_source(specs: Sequence[str]) -> Source:
     if parquets:
         containers.append(ParquetShards(parquets))
     return Source(containers)
+
+
+def _expand(spec: str) -> list[str]:
+    plain, choice = without_choice(spec)
+    return [f"{url}#{choice}" if choice else url for url in expand(plain)]
+
+
+def _is_folder(url: str) -> bool:
+    fs, path = filesystem(url)
+    with reachable(url):
+        return bool(fs.isdir(path))

@@ -5,7 +5,6 @@ Plain Ray tasks: hashing needs nothing loaded, so Ray's own retries bring back a
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -17,7 +16,7 @@ from ray.exceptions import RayError, RayTaskError
 from ..errors import PipelineError
 from ..pool import hashing
 from ..pool import parts as stored
-from ..pool.shard import OnProgress, Shard
+from ..pool.shard import OnProgress, Remarks, Shard
 from ..pool.source import Source
 
 _RETRIES = 3
@@ -49,9 +48,8 @@ def hash_on_ray(source: Source, parts: Path, on_progress: OnProgress | None = No
             done, _ = ray.wait(list(running), num_returns=1)
             for reference in done:
                 shard = running.pop(reference)
-                table, skipped = _result(reference, shard)
-                shard.skipped.clear()
-                shard.skipped.update(skipped)
+                table, remarks = _result(reference, shard)
+                shard.remarks.become(remarks)
                 stored.store(shard, table, parts)
                 if on_progress is not None:
                     on_progress(shard.size)
@@ -60,9 +58,9 @@ def hash_on_ray(source: Source, parts: Path, on_progress: OnProgress | None = No
             ray.cancel(reference, force=True)
 
 
-def _hash(shard: Shard) -> tuple[Any, Counter[str]] | PipelineError:
+def _hash(shard: Shard) -> tuple[Any, Remarks] | PipelineError:
     try:
-        return hashing.hash_shard(shard, None), shard.skipped
+        return hashing.hash_shard(shard, None), shard.remarks
     except PipelineError as exc:
         return exc  # As a value: Ray would bury the sentence in a traceback.
 
@@ -75,7 +73,7 @@ def _missing(source: Source, parts: Path, on_progress: OnProgress | None) -> Ite
             on_progress(shard.size)
 
 
-def _result(reference: Any, shard: Shard) -> tuple[Any, Counter[str]]:
+def _result(reference: Any, shard: Shard) -> tuple[Any, Remarks]:
     try:
         result = ray.get(reference)
     except RayTaskError:
@@ -87,5 +85,5 @@ def _result(reference: Any, shard: Shard) -> tuple[Any, Counter[str]]:
         ) from exc
     if isinstance(result, PipelineError):
         raise result
-    found: tuple[Any, Counter[str]] = result
+    found: tuple[Any, Remarks] = result
     return found

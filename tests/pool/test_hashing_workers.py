@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from plada_ref.errors import PipelineError
 from plada_ref.pool import hashing, open_source
 from plada_ref.pool.hashing import hash_images, hash_to_parts
 from plada_ref.pool.processes import in_processes
-from plada_ref.pool.shard import Entry, Shard
+from plada_ref.pool.shard import Entry, Remarks, Shard
 
 _ROOT = Path(__file__).parents[2]
 
@@ -112,7 +111,7 @@ def wait_for_ever() -> None:
         sys.exit(str(exc))
 
 
-def _nothing(_: Counter[str]) -> Iterator[Entry]:
+def _nothing(_: Remarks) -> Iterator[Entry]:
     return iter(())
 
 

@@ -149,7 +149,7 @@ def test_damage_inside_a_tar_of_tars(
 
     # An inner shard without its end marker must not go on into what follows it.
     # The last cut but two lies in the padding behind the last image.
-    for cut in (0, 512, inner - 512, inner - 1, inner, inner + 100):
+    for cut in (0, 512, inner - 512, inner - 1, inner, inner + 100, inner + 512):
         parts = {}
         for number, (offset, length) in enumerate(places):
             parts[f"{SYNSETS[number]}.tar"] = whole[offset : offset + (length, cut)[number == 1]]
@@ -158,7 +158,7 @@ def test_damage_inside_a_tar_of_tars(
             list(open_source([str(path)]).scan())
         with pytest.raises(PipelineError, match=r"img_train\.tar' is not a readable tar file"):
             open_source([str(path)]).prepare()
-    make_tar(path, {"n00000001.tar": whole[start : start + inner + 512]})
+    make_tar(path, {"n00000001.tar": whole[start : start + inner + 1024]})
     assert len(list(open_source([str(path)]).scan())) == 4
 
 

@@ -178,11 +178,11 @@ def test_a_shard_cut_anywhere_is_refused(tmp_path: Path, make_tar: Any) -> None:
     data = whole.read_bytes()
     end = 3 * (512 + 1024)
     cut = tmp_path / "cut.tar"
-    for length in (0, 100, 512, 600, 1536, 1537, 2048, 3072, end - 1, end, end + 511):
+    for length in (0, 100, 512, 600, 1536, 1537, 2048, 3072, end - 1, end, end + 511, end + 512):
         cut.write_bytes(data[:length])
         with pytest.raises(PipelineError, match=r"cut\.tar"):
             list(open_source([str(cut)]).scan())
-    cut.write_bytes(data[: end + 512])
+    cut.write_bytes(data[: end + 1024])
     assert len(list(open_source([str(cut)]).scan())) == 3
 
 
