@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,14 @@ from pladafmt import Payload
 
 from ..compute.context import Compute
 from ..compute.torchrun import ranks
-from ..errors import Misuse
+from ..errors import Misuse, PipelineError
 from ..features.backbone import Backbone
 from ..features.cache import FeatureCache
 from ..features.head import PASSES, fit_head
 from ..images import ImagePool
 from ..models.checkpoint import Checkpoint
 from ..models.preparation import Preparation
-from ..models.spec import ModelSpec, backbone_digest, build, classifier
+from ..models.spec import ModelSpec, backbone_digest, build, check_input, classifier
 from ..tasks.task import Task
 from .augment import augmentation
 from .dataset import LabelledImages
@@ -99,7 +98,14 @@ class _Learner:
         preparation = spec.preparation()
         augmentation(recipe.augment)  # A wrong name is found before the long work.
         data.transform = preparation
-        network = build(spec, count, seed=recipe.seed)
+        # What the results name is what is read: the file may be replaced meanwhile.
+        weights = spec.weights_digest()
+        network = build(spec, count, seed=recipe.seed, say=self.compute.progress.say)
+        if weights != spec.weights_digest():
+            raise PipelineError(
+                f"The weights file {str(spec.weights)!r} was changed while it was read; try again."
+            )
+        check_input(network, spec.model, preparation)
         # The other processes get what the first one has fitted when `optimise` begins.
         if recipe.tune is not Tune.ALL and ranks().first:
             self._fit_head(network, data, count, preparation)
@@ -109,7 +115,7 @@ class _Learner:
         facts = facts | {
             "images": len(data),
             "recipe": recipe.to_json(),
-            "weights": None if spec.weights is None else _file_digest(spec.weights),
+            "weights": weights,
             "pretrained": spec.pretrained and spec.weights is None,
             "backbone": backbone_digest(network),
         }
@@ -148,8 +154,3 @@ class _Learner:
             if layer.bias is not None:
                 layer.bias.copy_(head.bias)
         network.to(self.compute.device)
-
-
-def _file_digest(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
