@@ -239,7 +239,7 @@ def _cannot_take(model: str, img_size: int | None, exc: Exception) -> Misuse:
 
 
 def _reason(exc: Exception) -> str:
-    said = str(exc).strip().splitlines()
-    kind = type(exc).__name__
+    said = (str(exc).strip().splitlines() or [""])[0][:200]
     # A KeyError says nothing but the key.
-    return f"{kind}: {said[0][:200]}" if said else kind
+    plain = said and isinstance(exc, RuntimeError | ValueError | AssertionError)
+    return said if plain else f"{type(exc).__name__} {said}".strip()

@@ -258,10 +258,12 @@ def _fitting(
         and not name.endswith("num_batches_tracked")
     ]
     backbone = sum(not name.startswith(heads) for name in own)
+    left = [name for name in given if name not in own and not name.startswith(heads)]
     if missing:
+        instead = f", while the file has {_some(left)}" if left else ""
         raise PipelineError(
             f"{where}: {len(missing)} of the {backbone} tensors of its backbone are missing, "
-            f"{_some(missing)}, while the file has {_some(sorted(given))}; {advice}."
+            f"{_some(missing)}{instead}; {advice}."
         )
     taken: State = {}
     converted: Counter[str] = Counter()
@@ -289,7 +291,6 @@ def _fitting(
                 "that are not finite."
             )
         taken[name] = value
-    left = [name for name, value in given.items() if name not in own and not name.startswith(heads)]
     # A deeper model of the same family: its first layers alone would fit.
     stems = {name.split(".", 1)[0] for name in own if "." in name}
     further = [
