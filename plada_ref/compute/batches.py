@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset, default_collate
@@ -175,7 +176,9 @@ def _as_arrays(items: list[Any]) -> Any:
     first = items[0]
     if isinstance(first, list | tuple):
         return [_as_arrays(list(column)) for column in zip(*items, strict=True)]
-    return (torch.stack(items) if isinstance(first, torch.Tensor) else torch.tensor(items)).numpy()
+    if isinstance(first, torch.Tensor):
+        return torch.stack(items).numpy()
+    return np.array(items, np.float64 if isinstance(first, float) else np.int64)
 
 
 def _as_tensors(batch: Any) -> Any:

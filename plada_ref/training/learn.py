@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from ..images import ImagePool
 from ..models.checkpoint import Checkpoint
 from ..models.preparation import Preparation
 from ..models.spec import ModelSpec, backbone_digest, build, check_input, classifier
+from ..tasks.content import task_digest
 from ..tasks.task import Task
 from .augment import augmentation
 from .dataset import LabelledImages
@@ -50,7 +52,8 @@ def teach(
     learner = _Learner(
         spec, recipe or default_recipe(Tune.HEAD), compute or Compute(), None, resume
     )
-    return learner.learn(LabelledImages.of_task(task), {"role": "teacher", "task": task.name})
+    facts = {"role": "teacher", "task": task.name}
+    return learner.learn(LabelledImages.of_task(task), facts, lambda: task_digest(task))
 
 
 def train(
@@ -80,7 +83,9 @@ def train(
         spec, recipe or default_recipe(Tune.HEAD), compute or Compute(), cache, resume
     )
     facts = {"role": "student", "pool": payload.pool.id.hex()}
-    return learner.learn(LabelledImages.of_payload(payload, pool), facts)
+    # Each image is verified against the pool when it is read, so the pool's id says what it is.
+    data = LabelledImages.of_payload(payload, pool)
+    return learner.learn(data, facts, lambda: payload.pool.id.hex())
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +96,9 @@ class _Learner:
     cache: FeatureCache | None
     resume: Path | None
 
-    def learn(self, data: LabelledImages, facts: dict[str, Any]) -> Checkpoint:
+    def learn(
+        self, data: LabelledImages, facts: dict[str, Any], identity: Callable[[], str]
+    ) -> Checkpoint:
         """The model trained on `data`; the checkpoint states `facts` and how it was trained."""
         spec, recipe = self.spec, self.recipe
         count = data.classes if isinstance(data.classes, int) else len(data.classes)
@@ -110,7 +117,15 @@ class _Learner:
         if recipe.tune is not Tune.ALL and ranks().first:
             self._fit_head(network, data, count, preparation)
         if recipe.tune is not Tune.HEAD:
-            optimise(network, data, preparation, recipe, compute=self.compute, resume=self.resume)
+            optimise(
+                network,
+                data,
+                preparation,
+                recipe,
+                compute=self.compute,
+                resume=self.resume,
+                identity=identity,
+            )
         network.to("cpu").eval()
         facts = facts | {
             "images": len(data),
