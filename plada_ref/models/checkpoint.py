@@ -91,8 +91,18 @@ class Checkpoint:
         return hashlib.sha256(self.data).hexdigest()
 
     def write(self, path: str | os.PathLike[str]) -> None:
-        """Write the file, whole or not at all."""
-        write_whole(path, self.data)
+        """Write the file, whole or not at all.
+
+        Raises:
+            PipelineError: if there is no room or no such folder.
+        """
+        try:
+            write_whole(path, self.data)
+        except OSError as exc:
+            raise PipelineError(
+                f"The model cannot be written to {os.fspath(path)!r} ({exc.strerror or exc}); a "
+                "file that was there before is as it was."
+            ) from exc
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Checkpoint:

@@ -101,20 +101,21 @@ def build(
         ) from exc
 
 
-def check_input(network: nn.Module, model: str, preparation: Preparation) -> None:
+def check_input(
+    network: nn.Module, model: str, preparation: Preparation, device: torch.device
+) -> None:
     """See that a model can take images of its preparation's size: some are too small for it.
 
     Args:
-        network: in evaluation mode afterwards.
+        network: on `device` and in evaluation mode afterwards.
         model: its name.
 
     Raises:
         Misuse: if it cannot.
     """
     size = preparation.img_size
-    like = next(network.parameters())
-    blank = torch.zeros(1, preparation.channels, size, size, device=like.device)
-    network.eval()
+    blank = torch.zeros(1, preparation.channels, size, size, device=device)
+    network.to(device).eval()
     try:
         with torch.inference_mode():
             network(blank.contiguous(memory_format=torch.channels_last))

@@ -112,7 +112,7 @@ class _Learner:
             raise PipelineError(
                 f"The weights file {str(spec.weights)!r} was changed while it was read; try again."
             )
-        check_input(network, spec.model, preparation)
+        check_input(network, spec.model, preparation, self.compute.device)
         # The other processes get what the first one has fitted when `optimise` begins.
         if recipe.tune is not Tune.ALL and ranks().first:
             self._fit_head(network, data, count, preparation)

@@ -11,6 +11,7 @@ from torch import nn
 
 from pladafmt.files import replacing
 
+from ..compute.sealed import is_sealed, seal
 from ..compute.torchrun import ranks
 from ..errors import PipelineError
 
@@ -58,7 +59,7 @@ class TrainingState:
     def save(self, epoch: int) -> None:
         """Replace the file, whole or not at all.
 
-        Its last 32 bytes are the SHA-256 of those before them.
+        It is sealed, see `plada_ref.compute.sealed`.
 
         Raises:
             PipelineError: if the disk is full.
@@ -69,8 +70,7 @@ class TrainingState:
         try:
             with replacing(self._path) as temporary:
                 torch.save(state | {"epoch": epoch, "binding": self._binding}, temporary)
-                with open(temporary, "rb+") as file:
-                    file.write(hashlib.file_digest(file, "sha256").digest())
+                seal(temporary, self._binding)
         # Where the disk is full, torch raises the latter.
         except (OSError, RuntimeError) as exc:
             reason = (exc.strerror if isinstance(exc, OSError) else None) or (
@@ -91,24 +91,10 @@ class TrainingState:
         if self._path is None or not self._path.exists():
             return None
         try:
-            if not _is_sealed(self._path):
+            if not is_sealed(self._path, self._binding):
                 return None
             # On the CPU: another process has another GPU.
             stored: dict[str, Any] = torch.load(self._path, map_location="cpu", weights_only=True)
             return stored if stored["binding"] == self._binding else None
         except Exception:  # Damaged or foreign: torch raises all kinds; start anew.
             return None
-
-
-def _is_sealed(path: Path) -> bool:
-    """Whether the last 32 bytes of a file are the SHA-256 of the others."""
-    state = hashlib.sha256()
-    left = path.stat().st_size - state.digest_size
-    with open(path, "rb") as file:
-        while left > 0:
-            piece = file.read(min(left, 1 << 20))
-            if not piece:
-                break
-            state.update(piece)
-            left -= len(piece)
-        return left == 0 and file.read() == state.digest()

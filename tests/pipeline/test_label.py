@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from typer.testing import CliRunner
 
 from plada_ref.cli import app
 from plada_ref.compute.batches import PreparedImages
+from plada_ref.compute.sealed import LENGTH, seal
 from plada_ref.labelling import chunks as labelling
 from plada_ref.labelling.chunks import Chunk, label_chunks
 from plada_ref.labelling.label import label, parts_folder
@@ -139,12 +141,20 @@ def test_table_is_the_teachers_word_and_parts_are_bound_to_it(
     stored = sorted(parts.glob("*/*.npz"))
     assert len(stored) == 6
     stored[1].write_bytes(stored[1].read_bytes()[:100])
-    with np.load(stored[2]) as arrays:
-        planted = dict(arrays) | {"energy": arrays["energy"] + 1}
-    np.savez(stored[2], **planted)
-    with np.load(stored[4]) as arrays:
-        short = {name: arrays[name][:10] for name in arrays}
-    np.savez(stored[4], **short)
+
+    def plant(number: int, change: Callable[[np.ndarray], np.ndarray], name: str = "") -> Any:
+        """Change a column, or all, of a part, and seal it again."""
+        with np.load(io.BytesIO(stored[number].read_bytes()[:-LENGTH])) as arrays:
+            planted = dict(arrays)
+        for column in [name] if name else list(planted):
+            planted[column] = change(planted[column])
+        with open(stored[number], "wb") as file:
+            np.savez(file, **planted)
+        seal(stored[number], f"{stored[0].parent.name} {number}")
+        return planted
+
+    planted = plant(2, lambda column: column + 1, "energy")
+    plant(4, lambda column: column[:10])
     again = table(teacher, parts)
     assert again.energy[4096:5120].tobytes() == first.energy[4096:5120].tobytes()
     assert again.energy[2048:3072].tobytes() == planted["energy"].tobytes()
