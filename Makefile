@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test lint format spec vectors clean
+.PHONY: install demo test quick lint format spec vectors clean
 
 install: $(VENV)/.installed
 
@@ -18,8 +18,16 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 demo: install
 	$(BIN)/plada demo
 
+# On all cores. A file stays on one worker, and what its tests share is made once: tests/scheduling.py.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+# Every test.
 test: install
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+# While you edit: every room, without slow tests, and with fewer examples for each property.
+quick: install
+	$(PYTEST) -m "not slow" --hypothesis-profile quick
 
 lint: install
 	$(BIN)/ruff check .

@@ -1,9 +1,9 @@
-"""Accuracy against bytes: selections, the automatic choice and every baseline, on real images.
+"""Accuracy against bytes: selections, the automatic selection and every baseline, on real images.
 
 For each task and seed a teacher (a linear head on the frozen backbone) learns from four fifths of
 the training images and labels the pool. Payloads are dense and without class names; the bytes are
 those of the whole file. Students are linear heads on the same backbone, tested on the test images;
-`--tune` fine-tunes whole students as well. The automatic choice never sees a test image.
+`--tune` fine-tunes whole students as well. The automatic selection never sees a test image.
 
 Results are kept in `--results`, a line each: an interrupted run goes on where it stopped.
 """

@@ -122,9 +122,9 @@ def _pools(scores: Sequence[str] | None, order: str | None, seed: int) -> Iterat
         if order is not None:
             # Imported here: only this branch needs the extra `ref`.
             from plada_ref.order import Permutation
-            from plada_ref.order.places import permutation_of
+            from plada_ref.order.bins import permutation_of
 
-            places = Permutation.read(order, images=len(pool.labels)).places
+            places = Permutation.read(order, images=len(pool.labels)).bins
             yield pool.arranged(permutation_of(places), arranged_name(pool.name, SEMANTIC))
 
 

@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from .models.spec import ModelSpec
     from .pool import index_pool, open_pool, open_source
     from .selection import Selection
-    from .selection.producer import prune  # type: ignore[attr-defined]
+    from .selection.comparison import Comparison
+    from .selection.producer import prune
+    from .selection.prune import PayloadOptions, Pruned
     from .tasks.load import load_task
     from .tasks.task import Task, hold_out
     from .training.evaluate import Evaluation, evaluate, predict
@@ -45,13 +47,16 @@ if TYPE_CHECKING:
 _HOMES = {
     "Checkpoint": "plada_ref.models.checkpoint",
     "Classifier": "plada_ref.models.classifier",
+    "Comparison": "plada_ref.selection.comparison",
     "Compute": "plada_ref.compute.context",
     "Evaluation": "plada_ref.training.evaluate",
     "Misuse": "plada_ref.errors",
     "ModelSpec": "plada_ref.models.spec",
+    "PayloadOptions": "plada_ref.selection.prune",
     "PipelineError": "plada_ref.errors",
     "Preparation": "plada_ref.models.preparation",
     "Progress": "plada_ref.compute.progress",
+    "Pruned": "plada_ref.selection.prune",
     "PseudoLabels": "plada_ref.training.pseudo_labels",
     "Recipe": "plada_ref.training.recipe",
     "ScoreTable": "plada_ref.labelling.scores",
@@ -78,13 +83,16 @@ _HOMES = {
 __all__ = [
     "Checkpoint",
     "Classifier",
+    "Comparison",
     "Compute",
     "Evaluation",
     "Misuse",
     "ModelSpec",
+    "PayloadOptions",
     "PipelineError",
     "Preparation",
     "Progress",
+    "Pruned",
     "PseudoLabels",
     "Recipe",
     "ScoreTable",

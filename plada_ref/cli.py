@@ -6,7 +6,11 @@ commands that use them, so that `plada inspect` works, and starts fast, without 
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
+
+from pladafmt import __version__
 
 from .commands import (
     baselines,
@@ -41,6 +45,25 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"plada {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def plada(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Hold the options of ``plada`` itself, without a command."""
+
 
 app.command()(demo.demo)
 app.add_typer(pool.app)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -17,7 +19,36 @@ settings.register_profile(
     max_examples=150,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
+# What `make quick` chooses.
+settings.register_profile("quick", settings.get_profile("plada"), max_examples=20)
 settings.load_profile("plada")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Distribute tests as `scheduling` says where files are to stay whole."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from .scheduling import ByFile
+
+    return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, on a worker of pytest-xdist."""
+    if hasattr(config, "workerinput"):
+        from .scheduling import longest_first
+
+        items[:] = longest_first(items)
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what imports have left: it would look at it again and again.
+
+    Torch, timm and the tests themselves are more than half a million objects.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -15,12 +15,12 @@ from plada_ref.baselines import (
     HeadStudents,
     NothingFits,
     full_target,
-    int8_head,
     int8_student,
+    quantised_head,
     target_images,
     whole_pool,
 )
-from plada_ref.baselines.head import decode_head, encode_best
+from plada_ref.baselines.quantised_head import decode_head, encode_best
 from plada_ref.compute.context import Compute
 from plada_ref.features.backbone import Backbone
 from plada_ref.features.head import fit_default_head
@@ -29,7 +29,9 @@ from plada_ref.images import ImageSet
 from plada_ref.labelling.scores import Scores, ScoreTable, score
 from plada_ref.models.checkpoint import Checkpoint
 from plada_ref.models.spec import build, classifier
-from plada_ref.selection.auto import HELD_OUT, Chooser
+from plada_ref.selection import Size, parse
+from plada_ref.selection.auto import HELD_OUT, AutoSelector
+from plada_ref.selection.prune import PayloadOptions, Pruner
 from plada_ref.tasks.task import hold_out
 from plada_ref.training.evaluate import evaluate
 from pladafmt import PoolRef
@@ -53,7 +55,7 @@ RULES = (
     "herding-logits",
     "gradient-matching",
 )
-"""The fixed rules that the automatic choice is compared with."""
+"""The fixed rules that the automatic selection is compared with."""
 
 PAPER = (RULES[0], RULES[3], RULES[4])
 """What the paper takes the best of: low energy, Safety-Net 0.5, Safety-Net -0.2."""
@@ -61,13 +63,10 @@ PAPER = (RULES[0], RULES[3], RULES[4])
 _ROWS = 16_384
 
 
-def chooser_for(seen: Seen, features: Features, pool: PoolRef, seed: int) -> tuple[Chooser, Target]:
-    """A teacher that is a linear head, its scores of the pool, and the choice over them.
+def selector_for(seen: Seen, features: Features, pool: PoolRef, seed: int) -> AutoSelector:
+    """A teacher that is a linear head, its scores of the pool, and the selection by them.
 
     The held-out fifth of the training images is unknown to the teacher as well.
-
-    Returns:
-        The chooser, and the training images less the held-out ones.
     """
     rest_task, held_task = hold_out(seen.train, HELD_OUT, seed=seed)
     row_of = {key: row for row, key in enumerate(seen.train.keys)}
@@ -88,8 +87,8 @@ def chooser_for(seen: Seen, features: Features, pool: PoolRef, seed: int) -> tup
         for name in Scores.__dataclass_fields__
     }
     table = ScoreTable.of(pool, seen.train.classes, "", Scores(**columns))
-    chooser = Chooser(table, features, rest, held, dense=True, named=False, seed=seed)
-    return chooser, rest
+    pruner = Pruner(table, PayloadOptions(dense=True, named=False), features, rest)
+    return AutoSelector(pruner, held, seed)
 
 
 def measure(
@@ -110,7 +109,9 @@ def measure(
         rows: where results are kept.
         backbone: for images that were compressed.
     """
-    chooser, rest = chooser_for(seen, features, pool, seed)
+    selector = selector_for(seen, features, pool, seed)
+    table, rest = selector.pruner.table, selector.pruner.target
+    assert rest is not None
     put = partial(rows.once, seen.name, seed)
 
     def row(
@@ -120,21 +121,22 @@ def measure(
 
     def teacher() -> Row:
         head = fit_default_head(rest.features, rest.labels, seen.classes)
-        counts = chooser.table.histogram().tolist()
+        counts = table.histogram().tolist()
         return row(
             "teacher", "head", 0, 0, head.accuracy(seen.test_seen), {"pseudo_labels": counts}
         )
 
     def fixed(name: str, budget: int) -> Row:
         started = time.monotonic()
-        pruned, size = chooser.largest(name, budget)
-        student = chooser.student(pruned)
+        pruned = selector.pruner.prune(parse(name, seed=seed), Size(budget=budget))
+        assert pruned.payload_bytes is not None
+        student = selector.student(pruned.payload)
         reached = 0.0 if student is None else student.accuracy(seen.test_seen)
         return row(
             "rule",
             name,
             budget,
-            size,
+            pruned.payload_bytes,
             reached,
             {
                 "kept": pruned.payload.kept,
@@ -144,13 +146,15 @@ def measure(
         )
 
     def auto(budget: int) -> Row:
-        choice = chooser.choose(budget, progress=backbone.compute.progress)
-        student = chooser.student(choice.pruned)
+        pruned = selector.select(budget, progress=backbone.compute.progress)
+        found = pruned.auto
+        assert found is not None
+        student = selector.student(pruned.payload)
         reached = 0.0 if student is None else student.accuracy(seen.test_seen)
-        return row("auto", "auto", budget, choice.payload_bytes, reached, choice.to_json())
+        return row("auto", "auto", budget, found.payload_bytes, reached, found.to_json())
 
     put("teacher", "head", 0, teacher)
-    for name, budget, make in _baselines(seen, features, pool, chooser, seed, budgets, backbone):
+    for name, budget, make in _baselines(seen, features, table, seed, budgets, backbone):
 
         def baseline(name: str = name, budget: int = budget, make: object = make) -> Row:
             assert callable(make)
@@ -171,8 +175,7 @@ def measure(
 def _baselines(
     seen: Seen,
     features: Features,
-    pool: PoolRef,
-    chooser: Chooser,
+    table: ScoreTable,
     seed: int,
     budgets: Iterable[int],
     backbone: Backbone,
@@ -180,7 +183,6 @@ def _baselines(
     train, test, classes = seen.train_seen, seen.test_seen, seen.classes
     students = HeadStudents(test, classes)
     on_pool = students.on_pool(features)
-    labels = chooser.table.labels
 
     def on_images(images: ImageSet, their_labels: np.ndarray) -> float:
         return students.learn([backbone.features(images)], their_labels)
@@ -192,12 +194,12 @@ def _baselines(
         (
             f"int{bits}-head",
             0,
-            partial(int8_head, train, test, classes, bits),
+            partial(quantised_head, train, test, classes, bits),
         )
         for bits in (8, 4, 2)
     ]
-    found.append(("whole-pool", 0, partial(whole_pool, pool, labels, classes, learn=on_pool)))
-    everything = partial(full_target, seen.train.images, seen.train.labels, classes, learn=ceiling)
+    found.append(("whole-pool", 0, partial(whole_pool, table, learn=on_pool)))
+    everything = partial(full_target, seen.train, learn=ceiling)
     found.append(("full-target", 0, everything))
     if seed == 0:  # It does not depend on the seed, and runs the whole network.
         found.append(("int8-student", 0, partial(_int8_student, seen, students, backbone.compute)))
@@ -205,12 +207,10 @@ def _baselines(
         for key, seen_features in (("random", None), ("k-center", train.features)):
             images = partial(
                 target_images,
-                seen.train.images,
-                seen.train.labels,
-                classes,
+                seen.train,
+                Size(budget=budget),
                 learn=on_images,
                 features=seen_features,
-                budget=budget,
                 seed=seed,
             )
             found.append((f"images-{key}", budget, images))

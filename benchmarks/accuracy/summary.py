@@ -18,7 +18,7 @@ Accuracies = dict[tuple[str, str, int], dict[int, float]]
 
 @dataclass(frozen=True)
 class Cell:
-    """The automatic choice on one task at one budget, against fixed rules; percent and points.
+    """The automatic selection on one task at one budget, against fixed rules; percent and points.
 
     Attributes:
         task, budget: which.
@@ -101,7 +101,7 @@ class Summary:
 
 
 def summary(rows: Iterable[Row]) -> Summary:
-    """Compare the automatic choice with everything else."""
+    """Compare the automatic selection with everything else."""
     rows = list(rows)
     found = _accuracies(rows)
     autos = {(row.task, row.budget, row.seed): row for row in rows if row.kind == "auto"}

@@ -9,17 +9,18 @@ from plada_ref.compute.context import Compute
 from plada_ref.features.cache import FeatureCache
 from plada_ref.features.target import Features
 from plada_ref.pool import MemoryPool
+from plada_ref.selection import Size, parse
 from plada_ref.selection.prune import Pruned
 from plada_ref.training.evaluate import evaluate
 from plada_ref.training.learn import teach, train
 from plada_ref.training.recipe import Recipe, recipe
 
-from .grid import PAPER, chooser_for
+from .grid import PAPER, selector_for
 from .rows import Row, Rows
 from .tasks import Seen
 
 RULES = (PAPER[0], PAPER[2], "random")
-"""What the choice is compared with: each of these students takes minutes."""
+"""What the automatic selection is compared with: each of these students takes minutes."""
 
 STEPS = 100
 
@@ -35,10 +36,10 @@ def tune(
     compute: Compute,
 ) -> None:
     """Fine-tune a student on the payload of each rule at each budget, and on the whole target."""
-    chooser, _ = chooser_for(seen, features, pool.ref, seed)
+    selector = selector_for(seen, features, pool.ref, seed)
     how = recipe("slow", steps=STEPS, seed=seed)
 
-    def student(name: str, budget: int, pruned: Pruned, size: int) -> Row:
+    def student(name: str, budget: int, pruned: Pruned) -> Row:
         started = time.monotonic()
         model = train(
             pruned.payload,
@@ -49,12 +50,13 @@ def tune(
             cache=cache,
         )
         reached = evaluate(model, seen.test, compute=compute).accuracy
+        assert pruned.payload_bytes is not None
         about = {
             "kept": pruned.payload.kept,
             "steps": STEPS,
             "seconds": round(time.monotonic() - started, 1),
         }
-        return Row(seen.name, seed, "tuned", name, budget, size, reached, about)
+        return Row(seen.name, seed, "tuned", name, budget, pruned.payload_bytes, reached, about)
 
     def ceiling(how: Recipe) -> Row:
         model = teach(seen.train, seen.spec, how, compute=compute)
@@ -65,13 +67,13 @@ def tune(
         for name in RULES:
 
             def fixed(name: str = name, budget: int = budget) -> Row:
-                return student(name, budget, *chooser.largest(name, budget))
+                selection = parse(name, seed=seed)
+                return student(name, budget, selector.pruner.prune(selection, Size(budget=budget)))
 
             rows.once(seen.name, seed, "tuned", name, budget, fixed)
 
         def auto(budget: int = budget) -> Row:
-            choice = chooser.choose(budget, progress=compute.progress)
-            return student("auto", budget, choice.pruned, choice.payload_bytes)
+            return student("auto", budget, selector.select(budget, progress=compute.progress))
 
         rows.once(seen.name, seed, "tuned", "auto", budget, auto)
     rows.once(seen.name, seed, "tuned", "full-target", 0, lambda: ceiling(how))

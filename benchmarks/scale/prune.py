@@ -91,18 +91,18 @@ def prune_once(table: str, out: str, rate: float) -> None:
 
 def _prune(table: str, out: str, rate: float, times: Times | None) -> None:
     from plada_ref.labelling.scores import ScoreTable
-    from plada_ref.selection import SafetyNet, Selection, count_of
+    from plada_ref.selection import SafetyNet, Selection, Size, count_of
     from plada_ref.selection import file as selection_file
-    from plada_ref.selection.prune import prune
+    from plada_ref.selection.producer import Producer
 
-    rule = Selection(safety_net=SafetyNet(share=SHARE, alpha=ALPHA))
+    selection = Selection(safety_net=SafetyNet(share=SHARE, alpha=ALPHA))
     if times is None:
         scores = ScoreTable.read(table)
-        pruned = prune(scores, rule, count_of(len(scores), keep_rate=rate))
+        pruned = Producer(scores).make(selection, Size(keep_rate=rate))
         selection_file.write(pruned.payload, out)
         return
     scores = times.take("read", lambda: ScoreTable.read(table))
     keep = count_of(len(scores), keep_rate=rate)
-    pruned = times.take("select", lambda: prune(scores, rule, keep))
+    pruned = times.take("select", lambda: Producer(scores).make(selection, Size(count=keep)))
     times.take("write", lambda: selection_file.write(pruned.payload, out))
     times.take("argpartition", lambda: np.argpartition(scores.energy, keep - 1))

@@ -1,9 +1,8 @@
-"""What all baselines give, and what some of them take."""
+"""The types of what baselines take and give."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,9 @@ from pladafmt import Payload
 
 from ..errors import PipelineError
 from ..images import ImageSet
+from ..runs.records import Baseline
+
+__all__ = ["Baseline", "Labels", "LearnImages", "LearnPayload", "NothingFits"]
 
 Labels = npt.NDArray[np.integer[Any]]
 
@@ -22,25 +24,6 @@ images. Every baseline of one comparison takes the same student and the same tes
 
 LearnPayload = Callable[[Payload], float]
 """The same for the pool images and pseudo-labels of a payload."""
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """Something other than a `.plada` file of selected images, and what a client reaches with it.
-
-    Attributes:
-        name: for people, such as ``"INT8 linear head"``.
-        key: for programs, such as ``"int8-head"``.
-        bytes: size of what is sent. Class names are in none of them.
-        accuracy: top-1 on the test images, 0 to 1.
-        details: facts about it: numbers and texts.
-    """
-
-    name: str
-    key: str
-    bytes: int
-    accuracy: float
-    details: dict[str, int | float | str]
 
 
 class NothingFits(PipelineError):

@@ -41,7 +41,7 @@ class Reader:
 
     def refuse(self, problem: str) -> PipelineError:
         """The error that says what is wrong."""
-        return PipelineError(f"These bytes are no {self._what} ({problem}); encode it again.")
+        return PipelineError(f"These bytes are not a {self._what} ({problem}); encode it again.")
 
     def number(self) -> int:
         """The next number, written as a varint."""

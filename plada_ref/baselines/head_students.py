@@ -9,12 +9,12 @@ import numpy as np
 
 from pladafmt import Payload
 
-from ..features.head import Head, fit_head
+from ..features.head import Head, HeadSettings, fit_head
 from ..features.target import Features, Target
 from ..training.recipe import Recipe, recipe
 from .baseline import Labels, LearnPayload
 
-HEAD = recipe("head")
+HEAD_RECIPE = recipe("head")
 """The default recipe of a linear head."""
 
 
@@ -30,7 +30,7 @@ class HeadStudents:
 
     test: Target
     classes: int
-    how: Recipe = HEAD
+    how: Recipe = HEAD_RECIPE
 
     def fit(self, views: Sequence[Features], labels: Labels) -> Head:
         """Fit a head to features of shape (n, D), one or several views of each image.
@@ -43,9 +43,11 @@ class HeadStudents:
             labels.astype(np.int64),
             np.ones(len(labels)),
             self.classes,
-            decay=self.how.head_decay,
-            passes=self.how.epochs,
-            smoothing=self.how.label_smoothing,
+            HeadSettings(
+                decay=self.how.head_decay,
+                passes=self.how.epochs,
+                smoothing=self.how.label_smoothing,
+            ),
         )
 
     def accuracy(self, head: Head) -> float:

@@ -6,22 +6,28 @@ import numpy as np
 
 from ..errors import Misuse
 from ..features.target import Features, Target
-from ..images import ImageSet
-from ..selection import Evidence, Ranked, SafetyNet, Selection, rank, shuffle_keys
-from ..selection.budget import fit
+from ..runs.records import Details
+from ..selection import (
+    Evidence,
+    RankedImages,
+    SafetyNet,
+    Selection,
+    Size,
+    random_sort_keys,
+    rank_images,
+)
+from ..selection.budget import largest_within
+from ..tasks.task import Task
 from .baseline import Baseline, Labels, LearnImages, NothingFits
 from .jpegs import QUALITY, decode_jpegs, encode_jpegs, jpeg
 
 
 def target_images(
-    images: ImageSet,
-    labels: Labels,
-    classes: int,
+    task: Task,
+    size: Size,
     *,
     learn: LearnImages,
     features: Features | None = None,
-    count: int | None = None,
-    budget: int | None = None,
     quality: int = QUALITY,
     seed: int = 0,
 ) -> Baseline:
@@ -31,21 +37,19 @@ def target_images(
     (``images-random``).
 
     Args:
-        images: the target's training images, n.
-        labels: their class numbers, shape (n,).
-        classes: number of classes C.
+        task: the target's training images, n.
+        size: a number of images, or a budget of bytes for as many as fit.
         learn: the student; it sees the decoded JPEG images.
         features: of the images by the shared backbone, shape (n, D).
-        count: images to send, or
-        budget: bytes, of which as many images are sent as fit.
         quality: JPEG quality, 1 to 95.
         seed: of the random choice.
 
     Raises:
-        Misuse: if `count` is none of 1 to n, or not one of `count` and `budget` is given.
+        Misuse: if a number of images is not 1 to n.
         NothingFits: if no image fits the budget.
         PipelineError: if an image cannot be read.
     """
+    images, labels, classes = task.images, task.labels, len(task.classes)
     order = _order(labels, classes, features, seed)
     files: dict[int, bytes] = {}
 
@@ -56,18 +60,18 @@ def target_images(
                 files[row] = jpeg(images.open_image(row), quality)
         return encode_jpegs([files[row] for row in rows], labels[rows], classes)
 
-    if (count is None) == (budget is None):
-        raise Misuse("Give either a number of images or a budget of bytes, not both.")
-    details: dict[str, int | float | str] = {"quality": quality}
-    if budget is not None:
-        details["budget"] = budget
-        count = fit(lambda keep: len(encoded(keep)), len(images), budget).keep
+    details: Details = {"quality": quality}
+    if size.budget is not None:
+        details["budget"] = size.budget
+        count = largest_within(lambda keep: len(encoded(keep)), len(images), size.budget).keep
         if count == 0:
             raise NothingFits(
-                f"A budget of {budget:,} bytes has no room for one JPEG image; raise it."
+                f"A budget of {size.budget:,} bytes has no room for one JPEG image; raise it."
             )
-    if count is None or not 1 <= count <= len(images):
-        raise Misuse(f"Cannot send {count or 0:,} images of a task that has {len(images):,}.")
+    else:
+        count = size.count or 0
+    if not 1 <= count <= len(images):
+        raise Misuse(f"Cannot send {count:,} images of a task that has {len(images):,}.")
     data = encoded(count)
     received, their_labels = decode_jpegs(data, classes)
     details |= {"images": count, "classes_without_image": classes - len(np.unique(their_labels))}
@@ -81,17 +85,17 @@ def target_images(
     )
 
 
-def _order(labels: Labels, classes: int, features: Features | None, seed: int) -> Ranked:
-    """The rule that would select pool images, applied to the target's, whose labels are true.
+def _order(labels: Labels, classes: int, features: Features | None, seed: int) -> RankedImages:
+    """Rank the target's images, whose labels are true, by what would select pool images.
 
     Of a class, k-center begins with the image nearest to its mean.
     """
     numbers = labels.astype(np.uint16)
     if features is None:
         equal_shares = SafetyNet(share=1.0, alpha=0.0)
-        rule = Selection(ranking="random", safety_net=equal_shares, seed=seed)
-        return rank(Evidence(numbers, {}, classes), rule)
+        selection = Selection(ranking="random", safety_net=equal_shares, seed=seed)
+        return rank_images(Evidence(numbers, {}, classes), selection)
     # K-center picks the first images of a class, and takes the others by margin; here by chance.
-    chance = (shuffle_keys(len(numbers), seed) / np.float64(2**64)).astype(np.float32)
+    chance = (random_sort_keys(len(numbers), seed) / np.float64(2**64)).astype(np.float32)
     evidence = Evidence(numbers, {"margin": chance}, classes, features, Target(features, numbers))
-    return rank(evidence, Selection(ranking="k-center", seed=seed))
+    return rank_images(evidence, Selection(ranking="k-center", seed=seed))

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from pladafmt import Payload, PoolRef, dumps, loads
+from pladafmt import Payload, dumps, loads
 
-from ..selection import Evidence, Selection, rank
-from ..selection.budget import fit
-from .baseline import Baseline, Labels, LearnPayload, NothingFits
+from ..labelling.scores import ScoreTable
+from ..runs.records import Details
+from ..selection import Selection, Size
+from ..selection.producer import Producer
+from ..selection.prune import PayloadOptions
+from .baseline import Baseline, LearnPayload, NothingFits
+
+_OPTIONS = PayloadOptions(dense=True, named=False)
 
 
 def random_selection(
-    pool: PoolRef,
-    labels: Labels,
-    classes: int,
-    *,
-    budget: int,
-    learn: LearnPayload,
-    seed: int = 0,
+    table: ScoreTable, *, budget: int, learn: LearnPayload, seed: int = 0
 ) -> Baseline:
-    """As many pool images at random as a file of `budget` bytes has room for (``random``).
+    """Send as many pool images at random as fit into a file of `budget` bytes (``random``).
 
     Args:
-        pool: id and size N of the pool.
-        labels: pseudo-label of each pool image, shape (N,).
-        classes: number of classes C.
+        table: the pool's pseudo-labels.
         budget: bytes of the whole file, dense and without class names.
         learn: the student.
         seed: of the choice.
@@ -34,40 +31,33 @@ def random_selection(
         Misuse: if not even a file without an image fits.
         NothingFits: if no image does.
     """
-    rule = Selection(ranking="random", seed=seed)
-    order = rank(Evidence(labels.astype(np.uint16), {}, classes), rule)
-
-    def encoded(keep: int) -> bytes:
-        positions = order.keep(keep)
-        return dumps(Payload(pool, classes, positions, labels[positions]), dense=True)
-
-    keep = fit(lambda count: len(encoded(count)), pool.size, budget).keep
-    if keep == 0:
+    selection = Selection(ranking="random", seed=seed)
+    payload = Producer(table, options=_OPTIONS).make(selection, Size(budget=budget)).payload
+    if payload.kept == 0:
         raise NothingFits(f"A budget of {budget:,} bytes has no room for one pool image; raise it.")
-    return _learned("Random pool images", "random", encoded(keep), learn, {"budget": budget})
+    return _learned("Random pool images", "random", payload, learn, {"budget": budget})
 
 
-def whole_pool(pool: PoolRef, labels: Labels, classes: int, *, learn: LearnPayload) -> Baseline:
-    """The pseudo-labels of all pool images: keep rate 100 % (``whole-pool``).
+def whole_pool(table: ScoreTable, *, learn: LearnPayload) -> Baseline:
+    """Send the pseudo-labels of all pool images: keep rate 100 % (``whole-pool``).
 
     Args:
-        pool: id and size N of the pool.
-        labels: pseudo-label of each pool image, shape (N,).
-        classes: number of classes C.
+        table: the pool's pseudo-labels.
         learn: the student.
     """
-    everything = Payload(pool, classes, np.arange(pool.size), labels)
-    return _learned("Whole pool", "whole-pool", dumps(everything, dense=True), learn, {})
+    everything = Producer(table, options=_OPTIONS).make(Selection(), Size(count=len(table)))
+    return _learned("Whole pool", "whole-pool", everything.payload, learn, {})
 
 
 def _learned(
     name: str,
     key: str,
-    data: bytes,
+    made: Payload,
     learn: LearnPayload,
-    details: dict[str, int | float | str],
+    details: Details,
 ) -> Baseline:
+    data = dumps(made, dense=True)
     payload = loads(data)
     lost = payload.class_count - len(np.unique(payload.labels))
     about = details | {"images": payload.kept, "classes_without_image": lost}
-    return Baseline(name, key, len(data), learn(payload), about)
+    return Baseline(name=name, key=key, bytes=len(data), accuracy=learn(payload), details=about)

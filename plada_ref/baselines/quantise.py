@@ -33,7 +33,7 @@ class Rows:
 
     @property
     def values(self) -> Values:
-        """What the codes stand for, float32 of shape (n, d)."""
+        """The weights that the codes mean, float32 of shape (n, d)."""
         found: Values = self.codes * self.scales.astype(np.float32)[:, None]
         return found
 
@@ -53,7 +53,7 @@ class Rows:
         codes = reader.array("i1", rows * width).reshape(rows, width)
         scales = reader.array("<f2", rows).astype(np.float16)
         if not np.isfinite(scales).all():
-            raise reader.refuse("a scale is no finite number")
+            raise reader.refuse("a scale is not a finite number")
         return cls(codes, scales)
 
 
@@ -62,7 +62,7 @@ def quantise(values: Values, bits: int) -> Rows:
 
     Raises:
         Misuse: if `bits` is not 2 to 8.
-        PipelineError: if a value is no finite number, or too large for a float16 scale.
+        PipelineError: if a value is not a finite number, or too large for a float16 scale.
     """
     if bits not in BITS:
         raise Misuse(f"Values are quantised to 2 to 8 bits, not {bits}.")
@@ -87,13 +87,13 @@ def half(values: npt.NDArray[np.floating]) -> npt.NDArray[np.float16]:
     """The values as float16.
 
     Raises:
-        PipelineError: if one is no finite number as float16, which ends at 65,504.
+        PipelineError: if one is not a finite number as float16, which ends at 65,504.
     """
     with np.errstate(over="ignore"):
         found = values.astype(np.float16)
     if not np.isfinite(found).all():
         raise PipelineError(
-            "A weight is no finite number or too large to be sent as float16; train the model "
-            "again, with a smaller --lr or a larger --head-decay."
+            "A weight is not a finite number, or is too large for float16; train the model again, "
+            "with a smaller --lr or a larger --head-decay."
         )
     return found

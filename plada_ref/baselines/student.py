@@ -44,7 +44,7 @@ def decode_weights(data: bytes, network: nn.Module) -> None:
     Raises:
         PipelineError: if `data` is something else; `network` is unchanged then.
     """
-    reader = Reader(data, what="INT8 weights of this model")
+    reader = Reader(data, what="set of INT8 weights of this model")
     found: list[tuple[torch.Tensor, Values]] = []
     for value in (value for value in _weights(network) if value.ndim >= 2):
         width = value.numel() // len(value) if len(value) else 0

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from ..errors import Misuse
 from ..features.target import Target
 from ..models.checkpoint import Checkpoint
+from ..selection import Size
 from .baseline import Baseline, NothingFits
-from .head import int8_head
+from .experiment import Experiment
 from .images import target_images
-from .material import Material
 from .payloads import random_selection, whole_pool
-from .record import Record, Row
+from .quantised_head import quantised_head
+from .record import Record
 from .student import int8_student
 from .target import full_target
 
-HEADS = {"int8-head": 8, "int4-head": 4, "int2-head": 2}
+HEAD_BITS = {"int8-head": 8, "int4-head": 4, "int2-head": 2}
 OF_IMAGES = ("images-random", "images-k-center")
 OF_A_POOL = ("random", "whole-pool")
-KEYS = (*HEADS, *OF_IMAGES, *OF_A_POOL, "full-target", "int8-student")
+KEYS = (*HEAD_BITS, *OF_IMAGES, *OF_A_POOL, "full-target", "int8-student")
 """Every baseline, in the order in which they are computed."""
 
 Setting = dict[str, int | str]
@@ -31,8 +32,8 @@ Job = tuple[str, Setting, Callable[[], Baseline]]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Wanted:
-    """Which baselines.
+class Request:
+    """Which baselines to compute.
 
     Attributes:
         keys: some of `KEYS`.
@@ -48,7 +49,7 @@ class Wanted:
 
 
 def allowed(has_pool: bool, budgets: tuple[int, ...], images: tuple[int, ...]) -> tuple[str, ...]:
-    """The keys of all baselines that can be computed from what is given; see `Wanted`."""
+    """The keys of all baselines that can be computed from what is given; see `Request`."""
     return tuple(key for key in KEYS if _lacks(key, has_pool, budgets, images) is None)
 
 
@@ -64,17 +65,17 @@ def _lacks(
     return None
 
 
-def compute(material: Material, wanted: Wanted) -> list[Row]:
+def compute(experiment: Experiment, request: Request) -> list[Baseline]:
     """Compute what the folder lacks; return all its rows.
 
     Raises:
-        Misuse: if the folder holds rows of other settings, or something is wanted that needs what
-            is not given.
+        Misuse: if the folder holds rows of other settings, or a baseline needs something that is
+            not given.
         PipelineError: if an image, the weights or the data cannot be used.
     """
-    jobs = list(_jobs(material, wanted))
-    record = Record(material.folder, material.settings())
-    progress = material.compute.progress
+    jobs = list(_jobs(experiment, request))
+    record = Record(experiment.folder, experiment.settings())
+    progress = experiment.compute.progress
     for key, setting, work in jobs:
         if record.find(key, setting) is not None:
             continue
@@ -84,98 +85,91 @@ def compute(material: Material, wanted: Wanted) -> list[Row]:
         except NothingFits as nothing:
             progress.warn(f"{key}: {nothing}")
             continue
-        record.add(Row(found, setting, round(time.monotonic() - started, 3)))
+        seconds = round(time.monotonic() - started, 3)
+        record.add(replace(found, setting=setting, seconds=seconds))
         progress.say(f"{found.name}: {found.bytes:,} bytes, student {100 * found.accuracy:.2f} %")
     return record.rows
 
 
-def _jobs(material: Material, wanted: Wanted) -> Iterator[Job]:
-    for key in wanted.keys:
+def _jobs(experiment: Experiment, request: Request) -> Iterator[Job]:
+    for key in request.keys:
         if key not in KEYS:
             raise Misuse(f"There is no baseline {key!r}; there are {', '.join(KEYS)}.")
-        lacking = _lacks(key, material.labelled is not None, wanted.budgets, wanted.images)
+        lacking = _lacks(key, experiment.labelled is not None, request.budgets, request.images)
         if lacking is not None:
             raise Misuse(f"The baseline {key} needs {lacking}.")
-    for count in wanted.images:
-        if not 1 <= count <= len(material.target):
+    for count in request.images:
+        if not 1 <= count <= len(experiment.target):
             raise Misuse(
-                f"Cannot send {count:,} images of a task that has {len(material.target):,}; give "
+                f"Cannot send {count:,} images of a task that has {len(experiment.target):,}; give "
                 "other --images."
             )
     for key in KEYS:
-        if key not in wanted.keys:
+        if key not in request.keys:
             continue
-        if key in HEADS:
-            yield key, {}, partial(_head, material, HEADS[key])
+        if key in HEAD_BITS:
+            yield key, {}, partial(_head, experiment, HEAD_BITS[key])
         elif key in OF_IMAGES:
-            for count in wanted.images:
-                work = partial(_images, material, key, count=count)
+            for count in request.images:
+                work = partial(_images, experiment, key, Size(count=count))
                 yield key, {"images": count}, work
-            for budget in wanted.budgets:
-                work = partial(_images, material, key, budget=budget)
+            for budget in request.budgets:
+                work = partial(_images, experiment, key, Size(budget=budget))
                 yield key, {"budget": budget}, work
         elif key == "random":
-            for budget in wanted.budgets:
-                yield key, {"budget": budget}, partial(_random, material, budget)
+            for budget in request.budgets:
+                yield key, {"budget": budget}, partial(_random, experiment, budget)
         elif key == "whole-pool":
-            yield key, {}, partial(_whole_pool, material)
+            yield key, {}, partial(_whole_pool, experiment)
         elif key == "full-target":
-            yield key, {}, partial(_full_target, material)
+            yield key, {}, partial(_full_target, experiment)
         else:
-            setting: Setting = {} if wanted.student is None else {"student": wanted.student.sha256}
-            yield key, setting, partial(_student, material, wanted.student)
+            setting: Setting = (
+                {} if request.student is None else {"student": request.student.sha256}
+            )
+            yield key, setting, partial(_student, experiment, request.student)
 
 
-def _head(material: Material, bits: int) -> Baseline:
-    features, *mirrored = material.target_views
-    return int8_head(
-        Target(features, material.target.labels),
-        material.heads.test,
-        material.classes,
+def _head(experiment: Experiment, bits: int) -> Baseline:
+    features, *mirrored = experiment.target_views
+    return quantised_head(
+        Target(features, experiment.target.labels),
+        experiment.heads.test,
+        experiment.classes,
         bits,
         mirrored=mirrored[0] if mirrored else None,
-        how=material.heads.how,
+        how=experiment.heads.how,
     )
 
 
-def _images(
-    material: Material, key: str, *, count: int | None = None, budget: int | None = None
-) -> Baseline:
+def _images(experiment: Experiment, key: str, size: Size) -> Baseline:
     return target_images(
-        material.target.images,
-        material.target.labels,
-        material.classes,
-        learn=material.learn_images,
-        features=material.target_views[0] if key == "images-k-center" else None,
-        count=count,
-        budget=budget,
-        seed=material.how.seed,
+        experiment.target,
+        size,
+        learn=experiment.learn_images,
+        features=experiment.target_views[0] if key == "images-k-center" else None,
+        seed=experiment.how.seed,
     )
 
 
-def _random(material: Material, budget: int) -> Baseline:
-    assert material.labelled is not None
-    table = material.labelled.table
+def _random(experiment: Experiment, budget: int) -> Baseline:
+    assert experiment.labelled is not None
     return random_selection(
-        table.pool,
-        table.labels,
-        material.classes,
+        experiment.labelled.table,
         budget=budget,
-        learn=material.learn_payload,
-        seed=material.how.seed,
+        learn=experiment.learn_payload,
+        seed=experiment.how.seed,
     )
 
 
-def _whole_pool(material: Material) -> Baseline:
-    assert material.labelled is not None
-    table = material.labelled.table
-    return whole_pool(table.pool, table.labels, material.classes, learn=material.learn_payload)
+def _whole_pool(experiment: Experiment) -> Baseline:
+    assert experiment.labelled is not None
+    return whole_pool(experiment.labelled.table, learn=experiment.learn_payload)
 
 
-def _full_target(material: Material) -> Baseline:
-    target = material.target
-    return full_target(target.images, target.labels, material.classes, learn=material.learn_target)
+def _full_target(experiment: Experiment) -> Baseline:
+    return full_target(experiment.target, learn=experiment.learn_target)
 
 
-def _student(material: Material, student: Checkpoint | None) -> Baseline:
-    return int8_student(student or material.target_student, accuracy=material.students.accuracy)
+def _student(experiment: Experiment, student: Checkpoint | None) -> Baseline:
+    return int8_student(student or experiment.target_student, accuracy=experiment.students.accuracy)

@@ -7,10 +7,11 @@ import io
 from ..images import ImageRows, ImageSet
 from ..pool.location import filesystem
 from ..tasks.files import StoredImages
-from .baseline import Baseline, Labels, LearnImages
+from ..tasks.task import Task
+from .baseline import Baseline, LearnImages
 
 
-def full_target(images: ImageSet, labels: Labels, classes: int, *, learn: LearnImages) -> Baseline:
+def full_target(task: Task, *, learn: LearnImages) -> Baseline:
     """Send the target's training set itself (``full-target``).
 
     Its bytes are those of the image files, or of lossless PNG files where a library hands out
@@ -18,23 +19,22 @@ def full_target(images: ImageSet, labels: Labels, classes: int, *, learn: LearnI
     PNG and JPEG files are compressed (of the PNG files of CIFAR-10 it saves 2.4 %).
 
     Args:
-        images: the target's training images, n.
-        labels: their class numbers, shape (n,).
-        classes: number of classes C.
+        task: the target's training images.
         learn: the student.
     """
+    images, labels = task.images, task.labels
     size = sum(stored_size(images, row) for row in range(len(images)))
     return Baseline(
         name="Full target",
         key="full-target",
-        bytes=size + len(labels) * (1 if classes <= 256 else 2),
+        bytes=size + len(labels) * (1 if len(task.classes) <= 256 else 2),
         accuracy=learn(images, labels),
         details={"images": len(images)},
     )
 
 
 def stored_size(images: ImageSet, row: int) -> int:
-    """Bytes of the file of one image; of a PNG file of it, if `images` knows of no file.
+    """Return the bytes of one image's file; of a PNG file, where a library has no file of it.
 
     Raises:
         PipelineError: if the image cannot be read.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,27 +14,58 @@ from rich.text import Text
 from ..errors import Misuse
 from ..output import Output
 from .exit_codes import command, resumes
-from .options import model as options
-from .options.common import AsJson, Seed
+from .options.common import AsJson
+from .options.compute import ComputeOptions, prepare
+from .options.group import OptionGroup
+from .options.pool import OptionalPoolOptions
+from .options.task import SplitTaskOptions
+from .options.training import ShortTrainingOptions
 
 if TYPE_CHECKING:
-    from ..baselines.record import Row
+    from ..baselines import Baseline
+    from ..baselines.experiment import LabelledPool
+    from ..baselines.study import Request
 
 _IMAGES = (100, 500)
 """As in the paper."""
 
 
-@command
-@resumes
-def baselines(
-    task: options.TaskOption,
-    model: options.ModelOption,
-    out: Annotated[
-        Path,
+@dataclass(frozen=True, kw_only=True)
+class LabelledPoolOptions(OptionalPoolOptions):
+    """A pool with a teacher's labels, or none."""
+
+    scores: Annotated[
+        Path | None,
         typer.Option(
-            "--out", "-o", help="Folder for baselines.json; that of a plada transfer will do."
+            metavar="SCORES",
+            help="A score table by plada label, for random and whole-pool; with --manifest and "
+            "--pool.",
         ),
-    ],
+    ] = None
+
+    def open(self) -> LabelledPool | None:
+        """Return the pool and its labels, None if no option names them.
+
+        Raises:
+            Misuse: if some of the options are missing.
+            PipelineError, Misuse: if something cannot be opened.
+        """
+        from ..baselines.experiment import LabelledPool
+        from ..labelling.scores import ScoreTable
+        from ..pool import open_pool
+
+        if self.scores is None and self.manifest is None and not self.pool:
+            return None
+        if self.scores is None or self.manifest is None or not self.pool:
+            raise Misuse("Give --scores, --manifest and --pool together, or none of them.")
+        table = ScoreTable.read(self.scores)
+        return LabelledPool(table, open_pool(self.manifest, *self.pool, in_memory=True))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestOptions(OptionGroup):
+    """Which baselines to compute, and at which sizes."""
+
     baseline: Annotated[
         list[str] | None,
         typer.Option(
@@ -42,7 +74,7 @@ def baselines(
             "whole-pool, full-target or int8-student. May be repeated. Default: all that the other "
             "options allow.",
         ),
-    ] = None,
+    ] = None
     budget: Annotated[
         list[str] | None,
         typer.Option(
@@ -50,7 +82,7 @@ def baselines(
             help="Such as 800, 20KB or 1.5KiB: send as many training images, or random images of "
             "the pool, as fit. May be repeated.",
         ),
-    ] = None,
+    ] = None
     images: Annotated[
         list[int] | None,
         typer.Option(
@@ -58,29 +90,7 @@ def baselines(
             help="Send this many training images. May be repeated. Default without --budget: 100 "
             "and 500.",
         ),
-    ] = None,
-    weights: options.WeightsOption = None,
-    pretrained: options.PretrainedOption = False,
-    tune: options.TuneOption = "head",
-    img_size: options.ImgSizeOption = None,
-    via_size: options.ViaSizeOption = None,
-    grey: options.GreyOption = False,
-    scores: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="SCORES",
-            help="A score table by plada label, for random and whole-pool; with --manifest and "
-            "--pool.",
-        ),
-    ] = None,
-    manifest: Annotated[
-        Path | None,
-        typer.Option("--manifest", "-m", metavar="MANIFEST", help="The pool's manifest."),
-    ] = None,
-    pool: Annotated[
-        list[str] | None,
-        typer.Option("--pool", metavar="SOURCE", help="The pool's images. May be repeated."),
-    ] = None,
+    ] = None
     student: Annotated[
         Path | None,
         typer.Option(
@@ -88,18 +98,58 @@ def baselines(
             help="The trained model that int8-student sends; by default one is trained on all "
             "training images.",
         ),
-    ] = None,
-    split: Annotated[str, typer.Option(help="The part of the task to learn from.")] = "train",
-    test_split: Annotated[str, typer.Option(help="The part of the task to compare on.")] = "test",
-    epochs: options.EpochsOption = None,
-    lr: options.LrOption = None,
-    batch_size: options.BatchSizeOption = 64,
-    label_smoothing: options.SmoothingOption = None,
-    augment: options.AugmentOption = None,
-    seed: Seed = 0,
-    device: options.DeviceOption = "auto",
-    workers: options.WorkersOption = None,
-    download: options.DownloadOption = False,
+    ] = None
+
+    def budgets(self) -> tuple[int, ...]:
+        """Return the numbers of bytes of ``--budget``.
+
+        Raises:
+            Misuse: if one cannot be understood.
+        """
+        from ..selection.budget import parse_bytes
+
+        return tuple(parse_bytes(text) for text in self.budget or [])
+
+    def request(self, target_size: int, *, labelled: bool) -> Request:
+        """Return the baselines, all that are possible by default.
+
+        Args:
+            target_size: number of training images.
+            labelled: whether there is a labelled pool.
+
+        Raises:
+            PipelineError: if the student of ``--student`` cannot be read.
+        """
+        from ..baselines.study import Request, allowed
+        from ..models.checkpoint import Checkpoint
+
+        budgets = self.budgets()
+        counts = tuple(self.images or ())
+        if not counts and not budgets:
+            counts = tuple(count for count in _IMAGES if count <= target_size)
+        return Request(
+            keys=tuple(self.baseline or allowed(labelled, budgets, counts)),
+            budgets=budgets,
+            images=counts,
+            student=None if self.student is None else Checkpoint.read(self.student),
+        )
+
+
+@command
+@resumes
+def baselines(
+    *,
+    task: SplitTaskOptions,
+    training: ShortTrainingOptions,
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", help="Folder for baselines.json; that of a plada transfer will do."
+        ),
+    ],
+    requested: RequestOptions,
+    labelled: LabelledPoolOptions,
+    machine: ComputeOptions,
     as_json: AsJson = False,
 ) -> None:
     """Measure what a client reaches with something other than a payload, and what that costs.
@@ -111,55 +161,26 @@ def baselines(
     Example: `plada baselines --task cifar10 --model tf_efficientnet_lite0 --weights
     lite0.safetensors --img-size 96 --via-size 32 --budget 2KB --budget 8KB -o run`
     """
-    options.prepare("plada baselines")
-    from ..baselines.material import LabelledPool, Material
-    from ..baselines.study import Wanted, allowed, compute
-    from ..compute.context import Compute
-    from ..compute.device import find_device
-    from ..labelling.scores import ScoreTable
-    from ..models.checkpoint import Checkpoint
-    from ..models.spec import ModelSpec
-    from ..selection.budget import parse_bytes
-    from ..tasks.load import load_task
-    from ..training.recipe import recipe
+    prepare("plada baselines")
+    from ..baselines.experiment import Experiment
+    from ..baselines.study import compute
 
     output = Output(as_json=as_json)
     started = time.monotonic()
-    budgets = tuple(parse_bytes(text) for text in budget or [])
-    given = (scores is not None, manifest is not None, bool(pool))
-    if any(given) and not all(given):
-        raise Misuse("Give --scores, --manifest and --pool together, or none of them.")
-    labelled = None
-    if scores is not None and manifest is not None and pool:
-        labelled = LabelledPool(ScoreTable.read(scores), options.open_whole_pool(manifest, pool))
-    target = load_task(task, split, download=download)
-    counts = tuple(images or ())
-    if not counts and not budgets:
-        counts = tuple(count for count in _IMAGES if count <= len(target))
-    wanted = Wanted(
-        keys=tuple(baseline or allowed(labelled is not None, budgets, counts)),
-        budgets=budgets,
-        images=counts,
-        student=None if student is None else Checkpoint.read(student),
-    )
-    material = Material(
-        spec=ModelSpec(model, weights, pretrained, img_size, via_size, grey),
-        how=recipe(
-            tune,
-            epochs=epochs,
-            lr=lr,
-            batch_size=batch_size,
-            label_smoothing=label_smoothing,
-            augment=augment,
-            seed=seed,
-        ),
+    requested.budgets()  # A mistyped one should not cost the time to load a pool.
+    pool = labelled.open()
+    target = task.load(task.split)
+    request = requested.request(len(target), labelled=pool is not None)
+    experiment = Experiment(
+        spec=training.spec(),
+        how=training.recipe(),
         target=target,
-        test=load_task(task, test_split, download=download),
-        labelled=labelled,
+        test=task.load(task.test_split),
+        labelled=pool,
         folder=out,
-        compute=Compute(find_device(device), workers, batch_size, output),
+        compute=machine.compute(output, batch_size=training.batch_size),
     )
-    rows = compute(material, wanted)
+    rows = compute(experiment, request)
     _show(output, rows)
     output.result(
         {
@@ -170,18 +191,18 @@ def baselines(
     )
 
 
-def _show(output: Output, rows: list[Row]) -> None:
+def _show(output: Output, rows: list[Baseline]) -> None:
     table = Table(title="Baselines", title_justify="left")
     table.add_column("baseline")
     for heading in ("bytes", "accuracy", "images", "seconds"):
         table.add_column(heading, justify="right")
     for row in rows:
-        sent: Any = row.found.details.get("images", "")
+        sent: Any = row.details.get("images", "")
         table.add_row(
-            Text(row.found.name),
-            f"{row.found.bytes:,}",
-            f"{100 * row.found.accuracy:.2f} %",
+            Text(row.name),
+            f"{row.bytes:,}",
+            f"{100 * row.accuracy:.2f} %",
             f"{sent:,}" if isinstance(sent, int) else "",
-            f"{row.seconds:.1f}",
+            "" if row.seconds is None else f"{row.seconds:.1f}",
         )
     output.show(table)

@@ -15,13 +15,13 @@ from pladafmt.text import for_terminal
 from ..optional import need
 from ..output import Output
 from .exit_codes import command
-from .options.common import AsJson, LimitOptions, PayloadFile, limits_from
-from .options.signature import SignedByOption, load_required
+from .options.common import AsJson
+from .options.payload import ReceivedOptions
 
 
 @command
 def decode(
-    payload: PayloadFile,
+    *,
     manifest: Annotated[
         Path | None,
         typer.Option(help="The pool's manifest; turns positions into the keys of images."),
@@ -29,8 +29,7 @@ def decode(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Write a CSV file instead of printing.")
     ] = None,
-    limit: LimitOptions = None,
-    require_signed_by: SignedByOption = None,
+    received: ReceivedOptions,
     as_json: AsJson = False,
 ) -> None:
     """Print which images a payload keeps and the class of each.
@@ -41,9 +40,7 @@ def decode(
     Example: `plada decode task.plada --manifest pool.parquet -o task.csv`
     """
     output = Output(as_json=as_json)
-    decoded = load_required(
-        payload, require_signed_by, limits=limits_from(limit), for_="plada decode"
-    )
+    decoded = received.load(for_="plada decode")
     keys = None
     if manifest is not None:
         need("pyarrow", extra="ref", for_="plada decode --manifest")

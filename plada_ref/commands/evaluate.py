@@ -14,8 +14,9 @@ from pladafmt.text import for_terminal
 
 from ..output import Output
 from .exit_codes import command
-from .options import model as options
 from .options.common import AsJson, Seed
+from .options.compute import BatchedComputeOptions, prepare
+from .options.task import TaskOptions
 
 if TYPE_CHECKING:
     from ..training.evaluate import Evaluation
@@ -25,19 +26,17 @@ _SHOWN_CLASSES = 30
 
 @command
 def evaluate(
+    *,
     model: Annotated[
         Path,
         typer.Argument(
             metavar="MODEL", help="A model by plada teach or plada train.", show_default=False
         ),
     ],
-    task: options.TaskOption,
+    task: TaskOptions,
     split: Annotated[str, typer.Option(help="The part of the task to evaluate on.")] = "test",
-    batch_size: options.BatchSizeOption = 64,
-    device: options.DeviceOption = "auto",
-    workers: options.WorkersOption = None,
+    machine: BatchedComputeOptions,
     seed: Seed = 0,
-    download: options.DownloadOption = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare a teacher or student with a task's labels.
@@ -47,19 +46,16 @@ def evaluate(
 
     Example: `plada evaluate student.safetensors --task cifar10 --split test`
     """
-    options.prepare("plada evaluate")
-    from ..compute.context import Compute
-    from ..compute.device import find_device
+    prepare("plada evaluate")
     from ..models.checkpoint import Checkpoint
-    from ..tasks.load import load_task
     from ..training.evaluate import evaluate as evaluate_model
 
     output = Output(as_json=as_json)
     started = time.monotonic()
     found = evaluate_model(
         Checkpoint.read(model),
-        load_task(task, split, download=download),
-        compute=Compute(find_device(device), workers, batch_size, output),
+        task.load(split),
+        compute=machine.compute(output),
     )
     _show(output, found)
     output.result(

@@ -16,7 +16,7 @@ import json
 import re
 import sys
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import typer
 
@@ -24,12 +24,13 @@ from pladafmt.errors import PladaError
 from pladafmt.text import printable
 
 from ..errors import Misuse, PipelineError
+from .options.group import with_options_of_groups
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-BEGINS_ANEW = "no file was left half written, and the same command begins anew"
+STARTS_OVER = "no file was left half written, and the same command starts over"
 GOES_ON = "the same command goes on where it stopped"
 
 
@@ -39,17 +40,20 @@ def resumes(function: Callable[P, R]) -> Callable[P, R]:
     return function
 
 
-def command(function: Callable[P, R]) -> Callable[P, R]:
-    """Turn the pipeline's errors into ``error: ...`` on standard error and an exit status.
+def command(function: Callable[..., R]) -> Callable[..., R]:
+    """Turn a function into a command: option groups, and errors as sentences and exit statuses.
 
-    Put it below ``@app.command()``. A command whose keyword argument ``as_json`` is true also
+    Put it below ``@app.command()``. A parameter that is an `OptionGroup` becomes the options of the
+    group, and a call from Python names each option. The pipeline's errors become ``error: ...`` on
+    standard error and an exit status. A command whose keyword argument ``as_json`` is true also
     gets an object ``{"error": sentence, "code": code}`` as the last line of standard output.
     """
+    flat = with_options_of_groups(function)
 
-    @functools.wraps(function)
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+    @functools.wraps(flat)
+    def wrapper(**kwargs: Any) -> R:
         try:
-            return function(*args, **kwargs)
+            return flat(**kwargs)
         except (PipelineError, PladaError, OSError, KeyboardInterrupt) as exc:
             if isinstance(exc, OSError) and exc.errno == errno.EPIPE:
                 raise  # The reader of our output went away; click ends quietly then.
@@ -64,7 +68,7 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
 
 def _sentence(exc: BaseException, resumable: bool) -> str:
     if isinstance(exc, KeyboardInterrupt):
-        return f"interrupted; {GOES_ON if resumable else BEGINS_ANEW}"
+        return f"interrupted; {GOES_ON if resumable else STARTS_OVER}"
     if isinstance(exc, OSError) and exc.strerror:
         return f"{exc.filename}: {exc.strerror}" if exc.filename is not None else exc.strerror
     return str(exc)

@@ -32,7 +32,7 @@ def keygen(
     """Make an Ed25519 key pair: NAME.key to sign with, NAME.pub to give away.
 
     Both are PEM, as OpenSSL writes it. NAME.key has no passphrase: whoever can read it can sign in
-    your name. Clients must get NAME.pub on a way that they trust, not beside the payload.
+    your name. Clients must get NAME.pub in a way that they trust, not along with the payload.
 
     Example: `plada keygen publisher`
     """

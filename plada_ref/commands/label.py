@@ -14,9 +14,10 @@ from pladafmt.text import for_terminal
 
 from ..output import Output
 from .exit_codes import command, resumes
-from .options import engine as engines
-from .options import model as options
 from .options.common import AsJson, Seed
+from .options.compute import prepare
+from .options.engine import ActorOptions
+from .options.pool import PoolOptions
 
 if TYPE_CHECKING:
     from ..labelling.scores import ScoreTable
@@ -27,30 +28,23 @@ _SHOWN_CLASSES = 30
 @command
 @resumes
 def label(
+    *,
     teacher: Annotated[
         Path,
         typer.Argument(metavar="TEACHER", help="A model by plada teach.", show_default=False),
     ],
-    manifest: options.ManifestOption,
-    pool: options.PoolOption,
+    local: PoolOptions,
     out: Annotated[
         Path,
         typer.Option("--out", "-o", metavar="SCORES", help="Where to write the score table."),
     ],
-    batch_size: options.BatchSizeOption = 64,
     temperature: Annotated[
         float,
         typer.Option(
             min=0.01, max=1000, help="T of the energy -T log sum exp (z / T); 1 in the paper."
         ),
     ] = 1.0,
-    device: options.DeviceOption = "auto",
-    workers: options.WorkersOption = None,
-    threads: engines.ThreadsOption = None,
-    engine: engines.EngineOption = "local",
-    address: engines.AddressOption = None,
-    actors: engines.ActorsOption = None,
-    gpus_per_actor: engines.GpusOption = 1.0,
+    machine: ActorOptions,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -64,15 +58,14 @@ def label(
     the table is the same. Nothing here is random; --seed is accepted and changes nothing.
 
     With --engine ray the pass runs on a cluster, each of whose nodes sees the pool's images under
-    the same path or URL. --workers is then the number beside each actor, 0 by default.
+    the same path or URL. --workers is then the number for each actor, 0 by default.
 
     Example: `plada label teacher.safetensors -m pool.parquet --pool 'shards/*.tar' -o
     scores.parquet`
     """
-    options.prepare("plada label")
+    prepare("plada label")
     import torch
 
-    from ..compute.context import Compute
     from ..labelling.collapse import find_collapse
     from ..labelling.label import forget_parts, parts_folder
     from ..labelling.label import label as label_pool
@@ -80,25 +73,19 @@ def label(
 
     output = Output(as_json=as_json)
     started = time.monotonic()
-    if threads is not None:
-        torch.set_num_threads(threads)
+    if machine.threads is not None:
+        torch.set_num_threads(machine.threads)
     model = Checkpoint.read(teacher)
     # A cluster's nodes need not see the manifest.
-    images = (options.open_pool if engine == "local" else options.open_whole_pool)(manifest, pool)
+    pool = local.open_whole() if machine.engine == "ray" else local.open()
     parts = parts_folder(out)
-    with engines.labelling(
-        engine,
-        device,
-        address=address,
-        actors=actors,
-        gpus=gpus_per_actor,
-    ) as (where, run_on):
+    with machine.labelling(output) as (compute, engine):
         table = label_pool(
-            images,
+            pool,
             model,
-            compute=Compute(where, workers, batch_size, output),
+            compute=compute,
             parts=parts,
-            engine=run_on,
+            engine=engine,
             temperature=temperature,
         )
     table.write(out)

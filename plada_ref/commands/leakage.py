@@ -12,8 +12,9 @@ from pladafmt.text import for_terminal
 from ..optional import need
 from ..output import Output
 from .exit_codes import command
-from .options import model as options
 from .options.common import AsJson
+from .options.pool import PoolOptions
+from .options.task import TaskOptions
 
 _SHOWN = 10
 _LISTED = 1000
@@ -21,9 +22,9 @@ _LISTED = 1000
 
 @command
 def leakage(
-    task: options.TaskOption,
-    manifest: options.ManifestOption,
-    pool: options.PoolOption,
+    *,
+    task: TaskOptions,
+    local: PoolOptions,
     split: Annotated[str, typer.Option(help="The part of the task to look for.")] = "test",
     near: Annotated[
         int,
@@ -33,7 +34,6 @@ def leakage(
             help="Bits of 64 by which the perceptual hashes of near duplicates differ at most.",
         ),
     ] = 4,
-    download: options.DownloadOption = False,
     as_json: AsJson = False,
 ) -> None:
     """Look for a task's test images in the pool: a student may have learned from them.
@@ -46,18 +46,17 @@ def leakage(
     need("imagehash", extra="ref", for_="plada leakage")
     need("pyarrow", extra="ref", for_="plada leakage")
     from ..tasks.leakage import compare, fingerprints
-    from ..tasks.load import load_task
 
     output = Output(as_json=as_json)
     started = time.monotonic()
-    wanted = load_task(task, split, download=download)
-    local = options.open_whole_pool(manifest, pool)
+    wanted = task.load(split)
+    pool = local.open_whole()
     found = compare(
         fingerprints(wanted.images, what="Images of the task", progress=output),
-        fingerprints(local, what="Images of the pool", progress=output),
+        fingerprints(pool, what="Images of the pool", progress=output),
         near=near,
     )
-    keys = local.manifest.keys
+    keys = pool.manifest.keys
     rows = [
         {
             "image": wanted.keys[match.row],

@@ -17,15 +17,10 @@ from ..optional import need
 from ..output import Output
 from . import pool_order
 from .exit_codes import command, resumes
-from .options import engine as engine_options
-from .options import model as model_options
-from .options import order as order_options
-from .options.common import Seed
+from .options.engine import IndexEngineOptions
+from .options.order import OrderOptions, forget_features, prepare
 
 if TYPE_CHECKING:
-    import torch
-
-    from ..features.backbone import FeatureEngine
     from ..order import Permutation
     from ..pool import Manifest, Source
 
@@ -57,6 +52,7 @@ AsJson = Annotated[
 @command
 @resumes
 def index(
+    *,
     sources: Sources,
     out: Annotated[
         Path,
@@ -78,28 +74,8 @@ def index(
             "makes payloads smaller; takes a pass of --model over the pool. See plada pool order.",
         ),
     ] = "key",
-    model: order_options.ModelOption = None,
-    weights: model_options.WeightsOption = None,
-    pretrained: model_options.PretrainedOption = False,
-    img_size: order_options.ImgSizeOption = None,
-    clusters: order_options.ClustersOption = None,
-    slices: order_options.SlicesOption = 2,
-    folder_weight: order_options.FolderWeightOption = 0.5,
-    permutation: order_options.PermutationOption = None,
-    features: order_options.FeaturesOption = None,
-    batch_size: model_options.BatchSizeOption = 64,
-    device: model_options.DeviceOption = "auto",
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            help="Processes that read and hash shards, and that decode images for --model; chosen "
-            "for this machine by default.",
-        ),
-    ] = None,
-    engine: engine_options.EngineOption = "local",
-    address: engine_options.AddressOption = None,
-    seed: Seed = 0,
+    semantic: OrderOptions,
+    machine: IndexEngineOptions,
     as_json: AsJson = False,
 ) -> None:
     """Hash every image of a pool and write its manifest.
@@ -117,21 +93,20 @@ def index(
     """
     if order not in ("key", "semantic"):
         raise Misuse(f"--order is key or semantic, not {order!r}.")
-    semantic = order == "semantic"
-    if semantic and extend is not None:
+    by_looks = order == "semantic"
+    if by_looks and extend is not None:
         raise Misuse(
             "A grown pool keeps the order of the old manifest, and new images follow in key "
             "order; leave --order out, or index without --extend to make another pool."
         )
-    if not semantic and (model is not None or permutation is not None):
+    permutation = semantic.permutation
+    if not by_looks and (semantic.model is not None or permutation is not None):
         raise Misuse("--model and --permutation go with --order semantic.")
     _need_packages("plada pool index")
-    on_ray = engine_options.choose(engine, address=address, actors=None)
-    if semantic:
-        order_options.prepare("plada pool index --order semantic")
-        how = order_options.settings(
-            model, weights, pretrained, img_size, clusters, slices, folder_weight, seed
-        )
+    on_ray = machine.on_ray()
+    if by_looks:
+        prepare("plada pool index --order semantic")
+        semantic.settings()  # Refuses now what would be refused when all images are hashed.
     from ..pool import Manifest, index_pool, open_source
 
     output = Output(as_json=as_json)
@@ -141,46 +116,36 @@ def index(
     made: list[Permutation] = []
 
     def arrange(listed: Manifest) -> Manifest:
-        from ..compute.context import Compute
-
         reading.close()  # All is read; the next progress bar is another.
         made.append(
-            order_options.make_permutation(
-                listed,
-                source,
-                how,
-                out=out,
-                features=features,
-                compute=Compute(where, workers, batch_size, output),
-                engine=compute_features,
-            )
+            semantic.permutation_of(listed, source, out=out, compute=compute, engine=engine)
         )
         return made[0].apply(listed)
 
     with ExitStack() as connection, ExitStack() as reading:
-        hash_elsewhere, compute_features = None, None
+        hash_elsewhere = None
         if on_ray:
             from ..ray import connection as cluster
             from ..ray import index as ray_index
 
-            connection.enter_context(cluster.connected(address))
+            connection.enter_context(cluster.connected(machine.address))
             hash_elsewhere = ray_index.hash_on_ray
-        if semantic:
-            where, compute_features = _backbone_runs(device, on_ray=on_ray)
+        if by_looks:
+            compute, engine = machine.features(output)
         indexed = index_pool(
             source,
             out,
             extend=old,
-            arrange=arrange if semantic else None,
+            arrange=arrange if by_looks else None,
             hash_elsewhere=hash_elsewhere,
-            workers=workers,
+            workers=machine.workers,
             on_progress=reading.enter_context(_reading(output, source)),
         )
     manifest = indexed.manifest
     about_order: dict[str, Any] = {"order": manifest.metadata.order}
     if made:
         written = made[0].write(permutation) if permutation is not None else None
-        order_options.forget_features(out)
+        forget_features(out)
         about_order |= {
             "key_pool_id": made[0].base.id.hex(),
             "order_made_by": dict(made[0].made_by),
@@ -269,17 +234,6 @@ def verify(
     )
     if not verdict.good:
         raise typer.Exit(1)
-
-
-def _backbone_runs(device: str, *, on_ray: bool) -> tuple[torch.device, FeatureEngine | None]:
-    """The device that features are computed on, and what does it; None for this process."""
-    if not on_ray:
-        from ..compute.device import find_device
-
-        return find_device(device), None
-    from ..ray.features import FeatureActors
-
-    return engine_options.device_on_cluster(device), FeatureActors()
 
 
 def _need_packages(name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,18 +13,51 @@ from ..errors import Misuse
 from ..optional import need
 from ..output import Output
 from .exit_codes import command, resumes
-from .options import model as model_options
-from .options import order as order_options
-from .options.common import AsJson, Seed
+from .options.common import AsJson
+from .options.compute import BatchedComputeOptions
+from .options.group import OptionGroup
+from .options.order import OrderOptions, forget_features, prepare
 
 if TYPE_CHECKING:
-    from ..order import Permutation, Worth
+    from ..order import Permutation, Savings
     from ..pool import Manifest
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewOrderOptions(OrderOptions):
+    """How a semantic order is made, or the file that has it."""
+
+    apply: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Make the manifest with a permutation that the pool's publisher ships; needs no "
+            "model and no images.",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorthOptions(OptionGroup):
+    """The payloads whose sizes in both orders are compared."""
+
+    scores: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="SCORES",
+            help="A score table of the pool in the order of MANIFEST: say how many payloads like "
+            "this task's pay for the permutation. May be repeated.",
+        ),
+    ] = None
+    keep_rate: Annotated[
+        float, typer.Option(help="The keep rate of those payloads (lowest energy).")
+    ] = 0.01
 
 
 @command
 @resumes
 def order(
+    *,
     manifest: Annotated[
         Path,
         typer.Argument(
@@ -37,49 +71,20 @@ def order(
     sources: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Where the pool's images lie, as for plada pool index. Not with --apply.",
+            help="Where the pool's images are, as for plada pool index. Not with --apply.",
             show_default=False,
         ),
     ] = None,
-    model: order_options.ModelOption = None,
-    weights: model_options.WeightsOption = None,
-    pretrained: model_options.PretrainedOption = False,
-    img_size: order_options.ImgSizeOption = None,
-    clusters: order_options.ClustersOption = None,
-    slices: order_options.SlicesOption = 2,
-    folder_weight: order_options.FolderWeightOption = 0.5,
-    permutation: order_options.PermutationOption = None,
-    features: order_options.FeaturesOption = None,
-    apply: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Make the manifest with a permutation that the pool's publisher ships; needs no "
-            "model and no images.",
-        ),
-    ] = None,
-    scores: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="SCORES",
-            help="A score table of the pool in the order of MANIFEST: say how many payloads like "
-            "this task's pay for the permutation. May be repeated.",
-        ),
-    ] = None,
-    keep_rate: Annotated[
-        float, typer.Option(help="The keep rate of those payloads (lowest energy).")
-    ] = 0.01,
-    batch_size: model_options.BatchSizeOption = 64,
-    device: model_options.DeviceOption = "auto",
-    workers: model_options.WorkersOption = None,
-    seed: Seed = 0,
+    semantic: NewOrderOptions,
+    payloads: WorthOptions,
+    machine: BatchedComputeOptions,
     as_json: AsJson = False,
 ) -> None:
-    """Put a pool in semantic order: images that look alike stand together.
+    """Put a pool in semantic order: images that look alike get positions near each other.
 
     The order is part of the pool's identity: the new manifest has a new pool id, and payloads are
     made for one or the other. Payloads for a pool in semantic order are smaller, since kept images
-    and equal labels stand together. Clients do not compute the order again (floats differ between
+    and equal labels come in runs. Clients do not compute the order again (floats differ between
     machines); they get the manifest, or the permutation.
 
     An interrupted run goes on where it stopped when it is called again.
@@ -91,45 +96,37 @@ def order(
     started = time.monotonic()
     if not out.resolve().parent.is_dir():
         raise Misuse(f"The folder of {str(out)!r} does not exist; make it first.")
-    if apply is not None:
-        if sources or model is not None or permutation is not None or scores:
+    permutation = semantic.permutation
+    if semantic.apply is not None:
+        if sources or semantic.model is not None or permutation is not None or payloads.scores:
             raise Misuse(
                 "--apply takes the order from the file; leave SOURCES, --model, --permutation and "
                 "--scores out."
             )
-        facts = _apply(manifest, apply, out, output)
+        facts = _apply(manifest, semantic.apply, out, output)
     else:
-        order_options.prepare("plada pool order")
-        how = order_options.settings(
-            model, weights, pretrained, img_size, clusters, slices, folder_weight, seed
-        )
+        prepare("plada pool order")
+        semantic.settings()  # Refuses what cannot be made before anything is opened.
         if not sources:
-            raise Misuse("Say where the pool's images lie, or give a permutation with --apply.")
-        from ..compute.context import Compute
-        from ..compute.device import find_device
+            raise Misuse("Say where the pool's images are, or give a permutation with --apply.")
         from ..labelling.scores import ScoreTable
-        from ..order import worth
+        from ..order import measure_savings
         from ..pool import Manifest, open_source
 
         old = Manifest.read(manifest)
-        tables = [ScoreTable.read(path) for path in scores or []]
-        found = order_options.make_permutation(
-            old,
-            open_source(sources),
-            how,
-            out=out,
-            features=features,
-            compute=Compute(find_device(device), workers, batch_size, output),
+        tables = [(str(path), ScoreTable.read(path)) for path in payloads.scores or []]
+        found = semantic.permutation_of(
+            old, open_source(sources), out=out, compute=machine.compute(output)
         )
         new = found.apply(old)
         new.write(out)
         size = found.write(permutation) if permutation is not None else len(found.encoded())
-        order_options.forget_features(out)
+        forget_features(out)
         facts = report(output, new, out, found, size, permutation)
-        facts["worth"] = [
-            _tell(output, worth(found, old, table, keep_rate, permutation_bytes=size), str(path))
-            for path, table in zip(scores or [], tables, strict=True)
-        ]
+        facts["worth"] = []
+        for name, table in tables:
+            saved = measure_savings(found, old, table, payloads.keep_rate, permutation_bytes=size)
+            facts["worth"].append(_tell(output, saved, name))
     facts["seconds"] = round(time.monotonic() - started, 3)
     output.result(facts)
 
@@ -176,7 +173,7 @@ def _apply(manifest: Path, file: Path, out: Path, output: Output) -> dict[str, A
     return report(output, new, out, found, file.stat().st_size, file)
 
 
-def _tell(output: Output, found: Worth, name: str) -> dict[str, Any]:
+def _tell(output: Output, found: Savings, name: str) -> dict[str, Any]:
     """Say after how many payloads the permutation has paid, and return it as an object."""
     output.say(
         f"{name}: {100 * found.keep_rate:g} % kept takes {found.key_bytes:,} bytes in key order "

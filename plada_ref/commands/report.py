@@ -39,7 +39,7 @@ def report(
         typer.Option(
             "--pool",
             metavar="SOURCE",
-            help="Where the pool's images lie: an image folder, .tar shards or .parquet files; a "
+            help="Where the pool's images are: an image folder, .tar shards or .parquet files; a "
             "path, a quoted glob or a URL. May be repeated.",
         ),
     ] = None,
@@ -51,25 +51,25 @@ def report(
 ) -> None:
     """Write a page about a transfer: accuracy against bytes, classes, images, bytes, settings.
 
-    The page is one HTML file that needs nothing else: no script, no network. It shows what lies in
-    RUN; what `plada baselines`, `plada leakage` and the automatic choice found is shown if it is
-    there.
+    The page is one HTML file that needs nothing else: no script, no network. It shows what is in
+    RUN; what `plada baselines`, `plada leakage` and the automatic selection found is shown if it
+    is there.
 
     Example: `plada report run -m pool.parquet --pool 'shards/*.tar' -o report.html`
     """
-    for module in ("pyarrow", "PIL", "fsspec"):
+    for module in ("torch", "timm", "pyarrow", "PIL", "fsspec"):
         need(module, for_="plada report")
-    from ..report import RunFolder, page, pictures
+    from ..report import Run, page, pictures
 
     if (manifest is None) != (not pool):
         raise Misuse("Images are shown with both --manifest and --pool, or with neither.")
     output = Output(as_json=as_json)
-    found = RunFolder.read(run)
+    found = Run.read(run)
     galleries = None
     if manifest is not None and pool:
-        from .options.model import open_pool
+        from ..pool import open_pool
 
-        galleries = pictures(found, open_pool(manifest, pool))
+        galleries = pictures(found, open_pool(manifest, *pool))
     target = out or run / "report.html"
     data = page(found, galleries).encode("utf-8")
     write_whole(target, data)

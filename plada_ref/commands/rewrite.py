@@ -1,4 +1,4 @@
-"""``plada rewrite``: a file encoded anew, with the same meaning."""
+"""``plada rewrite``: another encoding of a file, with the same meaning."""
 
 from __future__ import annotations
 
@@ -13,34 +13,21 @@ from pladafmt.text import for_terminal
 
 from ..errors import Misuse
 from ..output import Output
-from .encode import encoding_named, read_metadata
 from .exit_codes import command
 from .options.common import AsJson, LimitOptions, limits_from
+from .options.encoding import EncodingOptions, read_metadata
 
 
 @command
 def rewrite(
+    *,
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="A valid .plada file.", show_default=False)
     ],
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Where to write the new file.", show_default=False)
     ],
-    encoding: Annotated[
-        str,
-        typer.Option(help="Position encoding: auto (the smallest), bitmap, delta or rle."),
-    ] = "auto",
-    dense: Annotated[
-        bool,
-        typer.Option(
-            "--dense",
-            help="Also try the dense encoding: smaller, for readers that have that feature.",
-        ),
-    ] = False,
-    block_span: Annotated[
-        int | None,
-        typer.Option(help="Pool positions per block; one block if left out."),
-    ] = None,
+    encoding: EncodingOptions,
     metadata: Annotated[
         Path | None,
         typer.Option(help="A JSON file with an object that replaces the file's metadata."),
@@ -51,7 +38,7 @@ def rewrite(
     limit: LimitOptions = None,
     as_json: AsJson = False,
 ) -> None:
-    """Encode a valid file anew without changing what it means.
+    """Encode a valid file again without changing what it means.
 
     A signature is left out, since it is over other bytes. So are unknown chunks that may not be
     copied; the output names them.
@@ -61,13 +48,13 @@ def rewrite(
     output = Output(as_json=as_json)
     if metadata is not None and drop_metadata:
         raise Misuse("--metadata replaces the metadata and --drop-metadata drops it; choose one.")
-    chosen = encoding_named(encoding)
+    positions = encoding.positions()
     before = file.read_bytes()
     found = rewrite_bytes(
         before,
-        encoding=chosen,
-        block_span=block_span,
-        dense=dense,
+        encoding=positions,
+        block_span=encoding.block_span,
+        dense=encoding.dense,
         metadata=None if metadata is None else read_metadata(metadata),
         drop_metadata=drop_metadata,
         limits=limits_from(limit),

@@ -79,7 +79,7 @@ def _say(output: Output, file: Path, found: Salvaged) -> None:
         output.say("what the file holds does not fit the check in HEAD")
     _list(
         output,
-        "the lost images lie among the positions",
+        "the lost images are among the positions",
         [f"{start:,} to {end - 1:,}" for start, end in found.lost_ranges],
         len(found.lost_ranges),
     )

@@ -4,41 +4,32 @@ from __future__ import annotations
 
 import time
 from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..output import Output
 from .exit_codes import command, resumes
-from .options import model as options
-from .options.common import AsJson, LimitOptions, PayloadFile, Seed, limits_from
-from .options.signature import SignedByOption, load_required
+from .options.common import AsJson
+from .options.compute import ComputeOptions, prepare
+from .options.group import OptionGroup
+from .options.payload import ReceivedOptions
+from .options.pool import PoolOptions
+from .options.task import DownloadOption
+from .options.training import TrainingOptions
+
+if TYPE_CHECKING:
+    from ..features.cache import FeatureCache
+    from ..pool import DiskPool
+    from ..tasks.task import Task
 
 
-@command
-@resumes
-def train(
-    payload: PayloadFile,
-    manifest: options.ManifestOption,
-    pool: options.PoolOption,
-    model: options.ModelOption,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Where to write the student.")],
-    weights: options.WeightsOption = None,
-    pretrained: options.PretrainedOption = False,
-    tune: options.TuneOption = "head",
-    img_size: options.ImgSizeOption = None,
-    via_size: options.ViaSizeOption = None,
-    grey: options.GreyOption = False,
-    epochs: options.EpochsOption = None,
-    steps: options.StepsOption = None,
-    lr: options.LrOption = None,
-    batch_size: options.BatchSizeOption = 64,
-    weight_decay: options.WeightDecayOption = None,
-    head_decay: options.HeadDecayOption = None,
-    label_smoothing: options.SmoothingOption = None,
-    augment: options.AugmentOption = None,
-    freeze_bn: options.FreezeBnOption = None,
+@dataclass(frozen=True, kw_only=True)
+class CachedPoolOptions(PoolOptions):
+    """A pool, and where the features of its images stay."""
+
     cache: Annotated[
         Path | None,
         typer.Option(
@@ -46,18 +37,49 @@ def train(
             help="Keep the features of frozen backbones here, for more students of the same model "
             "on this pool.",
         ),
-    ] = None,
+    ] = None
+
+    def cache_of(self, pool: DiskPool) -> FeatureCache | None:
+        """Return the cache of this pool's features, None if they are not kept."""
+        from ..features.cache import FeatureCache
+
+        return None if self.cache is None else FeatureCache.of_pool(self.cache, pool)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationOptions(OptionGroup):
+    """The labelled images that a student is evaluated on, if any."""
+
     task: Annotated[
         str | None,
         typer.Option(metavar="SPEC", help="Evaluate the student on these labelled images."),
-    ] = None,
-    split: Annotated[str, typer.Option(help="The part of --task to evaluate on.")] = "test",
-    seed: Seed = 0,
-    device: options.DeviceOption = "auto",
-    workers: options.WorkersOption = None,
-    limit: LimitOptions = None,
-    require_signed_by: SignedByOption = None,
-    download: options.DownloadOption = False,
+    ] = None
+    split: Annotated[str, typer.Option(help="The part of --task to evaluate on.")] = "test"
+    download: DownloadOption = False
+
+    def load(self) -> Task | None:
+        """Return the images, None without ``--task``.
+
+        Raises:
+            PipelineError, Misuse: if they cannot be found or read.
+        """
+        from ..tasks.load import load_task
+
+        if self.task is None:
+            return None
+        return load_task(self.task, self.split, download=self.download)
+
+
+@command
+@resumes
+def train(
+    *,
+    local: CachedPoolOptions,
+    training: TrainingOptions,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where to write the student.")],
+    test: EvaluationOptions,
+    received: ReceivedOptions,
+    machine: ComputeOptions,
     as_json: AsJson = False,
 ) -> None:
     """Train a student on the pool images that a payload names.
@@ -73,73 +95,54 @@ def train(
     tf_efficientnet_lite0 --weights lite0.safetensors --img-size 96 --via-size 32 -o
     student.safetensors --task cifar10`
     """
-    options.prepare("plada train")
-    from ..compute.context import Compute
-    from ..compute.device import find_device
+    prepare("plada train")
     from ..compute.torchrun import decoders, first, joined
-    from ..features.cache import FeatureCache
-    from ..models.spec import ModelSpec
-    from ..tasks.load import load_task
     from ..training.evaluate import evaluate
     from ..training.learn import train as train_model
-    from ..training.recipe import Tune, recipe
+    from ..training.recipe import Tune
 
     output = Output(as_json=as_json, quiet=not first())
     started = time.monotonic()
-    where = find_device(device)
-    settings = recipe(
-        tune,
-        epochs=epochs,
-        steps=steps,
-        lr=lr,
-        batch_size=batch_size,
-        weight_decay=weight_decay,
-        head_decay=head_decay,
-        label_smoothing=label_smoothing,
-        augment=augment,
-        freeze_bn=freeze_bn,
-        seed=seed,
-    )
+    compute = machine.compute(output, batch_size=training.batch_size)
+    recipe = training.recipe()
     # The solver of a head is not shared out: the first process does it alone.
-    alone = settings.tune is Tune.HEAD
+    alone = recipe.tune is Tune.HEAD
     if alone and not first():
         return
-    spec = ModelSpec(model, weights, pretrained, img_size, via_size, grey)
-    received = load_required(
-        payload, require_signed_by, limits=limits_from(limit), for_="plada train"
-    )
-    images = options.open_pool(manifest, pool)
-    images.serve(received.pool)
+    payload = received.load(for_="plada train")
+    pool = local.open()
+    pool.serve(payload.pool)
     # Before the training: a mistyped task should not cost an hour.
-    tested = None if task is None else load_task(task, split, download=download)
-    with nullcontext(where) if alone else joined(where) as where:
+    tested = test.load()
+    with nullcontext(compute.device) if alone else joined(compute.device) as device:
+        # Processes on one computer share its cores while they train.
         student = train_model(
-            received,
-            images,
-            spec,
-            settings,
-            compute=Compute(where, decoders(workers), batch_size, output),
+            payload,
+            pool,
+            training.spec(),
+            recipe,
+            compute=replace(compute, device=device, workers=decoders(machine.workers)),
             resume=out.with_name(f"{out.name}.training"),
-            cache=None if cache is None else FeatureCache.of_pool(cache, images),
+            cache=local.cache_of(pool),
         )
     if not first():
         return
     student.write(out)
-    kept = len(received.positions)
+    kept = len(payload.positions)
     output.say(f"student of {student.class_count} classes from {kept:,} images: {out}")
     accuracy = None
     if tested is not None:
-        compute = Compute(where, workers, batch_size, output)
-        accuracy = evaluate(student, tested, compute=compute).accuracy
+        on_one = replace(compute, device=device)
+        accuracy = evaluate(student, tested, compute=on_one).accuracy
         output.say(f"accuracy: {100 * accuracy:.1f} % of {len(tested):,} images")
     output.result(
         {
             "student": str(out),
             "sha256": student.sha256,
-            "model": model,
+            "model": training.model,
             "classes": list(student.class_names),
             "images": kept,
-            "recipe": settings.to_json(),
+            "recipe": recipe.to_json(),
             "test_images": None if tested is None else len(tested),
             "accuracy": accuracy,
             "seconds": round(time.monotonic() - started, 3),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -16,42 +16,81 @@ from pladafmt.text import for_terminal
 from ..optional import need
 from ..output import Output
 from .exit_codes import command, resumes
-from .options import model as options
-from .options.common import AsJson, Seed
-from .prune import AUTO
+from .options.common import AsJson
+from .options.compute import ComputeOptions, prepare
+from .options.encoding import UnnamedOption
+from .options.group import OptionGroup
+from .options.pool import PoolOptions
+from .options.task import SplitTaskOptions
+from .options.training import ShortTrainingOptions
 
 if TYPE_CHECKING:
+    from ..models.spec import ModelSpec
     from ..runs.transfer import Outcome
+    from ..selection import Selection
+    from ..training.recipe import Recipe
 
 _SELECTIONS = ["low-energy", "safety-net", "random"]
 
 
-@command
-@resumes
-def transfer(
-    task: options.TaskOption,
-    manifest: options.ManifestOption,
-    pool: options.PoolOption,
-    model: options.ModelOption,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for everything it makes.")],
+@dataclass(frozen=True, kw_only=True)
+class PairTrainingOptions(ShortTrainingOptions):
+    """How the teacher is trained, and where the students differ."""
+
+    student_model: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The student's model; the teacher's by default."),
+    ] = None
+    student_weights: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The student's weights; with another model only."),
+    ] = None
+    student_tune: Annotated[
+        str | None, typer.Option(help="The student's --tune; the teacher's by default.")
+    ] = None
+    student_epochs: Annotated[
+        int | None, typer.Option(help="The student's --epochs; the teacher's by default.")
+    ] = None
+
+    def student_spec(self) -> ModelSpec:
+        """Return the students' model."""
+        if self.student_model is None:
+            return self.spec()
+        return self.spec_of(self.student_model, self.student_weights)
+
+    def student_recipe(self) -> Recipe:
+        """Return the recipe of the students.
+
+        Raises:
+            Misuse: if there is no such tune, or a setting is out of range.
+        """
+        return replace(
+            self,
+            tune=self.student_tune or self.tune,
+            epochs=self.student_epochs or self.epochs,
+        ).recipe()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialOptions(OptionGroup):
+    """Which payloads are made and compared."""
+
     keep_rate: Annotated[
         list[float] | None,
         typer.Option(
             help="Kept images / pool size; 0.01 keeps 1 %. May be repeated. Default, without a "
             "--budget: 0.1 and 0.01."
         ),
-    ] = None,
+    ] = None
     budget: Annotated[
         list[str] | None,
         typer.Option(
             help="Bytes of the whole .plada file, such as 800 or 2KB: what fits is kept. May be "
             "repeated."
         ),
-    ] = None,
-    dense: Annotated[bool, typer.Option("--dense", help="Encode payloads densely.")] = False,
-    unnamed: Annotated[
-        bool, typer.Option("--unnamed", help="Leave the class names out; they cost bytes.")
-    ] = False,
+    ] = None
+    dense: Annotated[bool, typer.Option("--dense", help="Encode payloads densely.")] = False
+    unnamed: UnnamedOption = False
     select: Annotated[
         list[str] | None,
         typer.Option(
@@ -62,44 +101,51 @@ def transfer(
             "teaches best within a --budget. May be repeated. Default: low-energy, safety-net and "
             "random, and auto with a --budget.",
         ),
-    ] = None,
-    weights: options.WeightsOption = None,
-    pretrained: options.PretrainedOption = False,
-    tune: options.TuneOption = "head",
-    student_model: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="The student's model; the teacher's by default."),
-    ] = None,
-    student_weights: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="The student's weights; with another model only."),
-    ] = None,
-    student_tune: Annotated[
-        str | None, typer.Option(help="The student's --tune; the teacher's by default.")
-    ] = None,
-    img_size: options.ImgSizeOption = None,
-    via_size: options.ViaSizeOption = None,
-    grey: options.GreyOption = False,
-    split: Annotated[str, typer.Option(help="The part of the task to learn from.")] = "train",
-    test_split: Annotated[str, typer.Option(help="The part of the task to compare on.")] = "test",
-    epochs: options.EpochsOption = None,
-    student_epochs: Annotated[
-        int | None, typer.Option(help="The student's --epochs; the teacher's by default.")
-    ] = None,
-    lr: options.LrOption = None,
-    batch_size: options.BatchSizeOption = 64,
-    label_smoothing: options.SmoothingOption = None,
-    augment: options.AugmentOption = None,
+    ] = None
     leakage: Annotated[
         bool,
         typer.Option(
             help="Look for the test images in the pool: a student may have learned from them."
         ),
-    ] = True,
-    seed: Seed = 0,
-    device: options.DeviceOption = "auto",
-    workers: options.WorkersOption = None,
-    download: options.DownloadOption = False,
+    ] = True
+
+    def selections(self, *, seed: int) -> tuple[Selection | None, ...]:
+        """Return the selections to compare; None is the automatic one.
+
+        Raises:
+            Misuse: if one cannot be understood.
+        """
+        from ..selection import parse
+        from ..selection.auto import AUTO
+
+        asked = self.select or [*_SELECTIONS, *([AUTO] if self.budget else [])]
+        return tuple(None if text == AUTO else parse(text, seed=seed) for text in asked)
+
+    def keep_rates(self) -> tuple[float, ...]:
+        """Return the keep rates at which each selection is tried."""
+        return tuple(self.keep_rate or (() if self.budget else (0.1, 0.01)))
+
+    def budgets(self) -> tuple[int, ...]:
+        """Return the numbers of bytes at which each selection is tried.
+
+        Raises:
+            Misuse: if one cannot be understood.
+        """
+        from ..selection.budget import parse_bytes
+
+        return tuple(parse_bytes(text) for text in self.budget or ())
+
+
+@command
+@resumes
+def transfer(
+    *,
+    task: SplitTaskOptions,
+    local: PoolOptions,
+    training: PairTrainingOptions,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for everything it makes.")],
+    trials: TrialOptions,
+    machine: ComputeOptions,
     as_json: AsJson = False,
 ) -> None:
     """Teach, label, and for each selection prune, encode, decode, train and evaluate.
@@ -110,54 +156,33 @@ def transfer(
     Example: `plada transfer --task cifar10 -m pool.parquet --pool 'shards/*.tar' --model
     tf_efficientnet_lite0 --weights lite0.safetensors --img-size 96 --via-size 32 -o run`
     """
-    options.prepare("plada transfer")
-    if leakage:
+    prepare("plada transfer")
+    if trials.leakage:
         need("imagehash", extra="ref", for_="plada transfer --leakage")
-    from ..compute.context import Compute
-    from ..compute.device import find_device
-    from ..models.spec import ModelSpec
-    from ..runs.transfer import Plan
+    from ..runs.plan import Plan
     from ..runs.transfer import transfer as carry_out
-    from ..selection import parse
-    from ..selection.budget import parse_bytes
-    from ..tasks.load import load_task
-    from ..training.recipe import recipe
 
     output = Output(as_json=as_json)
     started = time.monotonic()
-    teacher = ModelSpec(model, weights, pretrained, img_size, via_size, grey)
-    student = teacher
-    if student_model is not None:
-        student = ModelSpec(student_model, student_weights, pretrained, img_size, via_size, grey)
-    settings: dict[str, Any] = {
-        "lr": lr,
-        "batch_size": batch_size,
-        "label_smoothing": label_smoothing,
-        "augment": augment,
-        "seed": seed,
-    }
     plan = Plan(
-        teacher=teacher,
-        student=student,
-        teach_recipe=recipe(tune, epochs=epochs, **settings),
-        train_recipe=recipe(student_tune or tune, epochs=student_epochs or epochs, **settings),
-        selections=tuple(
-            None if text == AUTO else parse(text, seed=seed)
-            for text in select or [*_SELECTIONS, *([AUTO] if budget else [])]
-        ),
-        keep_rates=tuple(keep_rate or (() if budget else (0.1, 0.01))),
-        budgets=tuple(parse_bytes(text) for text in budget or ()),
-        dense=dense,
-        named=not unnamed,
-        leakage=leakage,
+        teacher=training.spec(),
+        student=training.student_spec(),
+        teach_recipe=training.recipe(),
+        train_recipe=training.student_recipe(),
+        selections=trials.selections(seed=training.seed),
+        keep_rates=trials.keep_rates(),
+        budgets=trials.budgets(),
+        dense=trials.dense,
+        named=not trials.unnamed,
+        leakage=trials.leakage,
     )
     outcome = carry_out(
         plan,
-        load_task(task, split, download=download),
-        load_task(task, test_split, download=download),
-        options.open_whole_pool(manifest, pool),
+        task.load(task.split),
+        task.load(task.test_split),
+        local.open_whole(),
         out,
-        compute=Compute(find_device(device), workers, progress=output),
+        compute=machine.compute(output),
     )
     _show(output, outcome)
     output.result(
@@ -165,14 +190,14 @@ def transfer(
             "teacher_accuracy": _percent(outcome.teacher_accuracy),
             "pseudo_labels_per_class": outcome.pseudo_labels,
             "selections": [
-                asdict(row)
+                student.to_json()
                 | {
-                    "student_accuracy": _percent(row.student_accuracy),
-                    "of_teacher": _percent(row.student_accuracy / outcome.teacher_accuracy),
+                    "student_accuracy": _percent(student.accuracy),
+                    "of_teacher": _percent(student.accuracy / outcome.teacher_accuracy),
                 }
-                for row in outcome.rows
+                for student in outcome.students
             ],
-            "leakage": outcome.leakage,
+            "leakage": None if outcome.leakage is None else outcome.leakage.to_json(),
             "stages": outcome.seconds,
             "out": str(out),
             "seconds": round(time.monotonic() - started, 1),
@@ -190,14 +215,14 @@ def _show(output: Output, outcome: Outcome) -> None:
     for heading in ("keep rate", "kept", "payload bytes", "accuracy", "of the teacher's"):
         table.add_column(heading, justify="right")
     table.add_column("vanished classes")
-    for row in outcome.rows:
+    for student in outcome.students:
         table.add_row(
-            Text(row.selection),
-            f"{100 * row.keep_rate:g} %",
-            f"{row.kept:,}",
-            f"{row.payload_bytes:,}",
-            f"{100 * row.student_accuracy:.2f} %",
-            f"{100 * row.student_accuracy / outcome.teacher_accuracy:.1f} %",
-            Text(for_terminal(", ".join(row.vanished))),
+            Text(student.selection),
+            f"{100 * student.keep_rate:g} %",
+            f"{student.kept:,}",
+            f"{student.payload_bytes:,}",
+            f"{100 * student.accuracy:.2f} %",
+            f"{100 * student.accuracy / outcome.teacher_accuracy:.1f} %",
+            Text(for_terminal(", ".join(student.vanished))),
         )
     output.show(table)

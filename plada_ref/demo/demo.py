@@ -25,13 +25,15 @@ from ..labelling.scores import ScoreTable
 from ..models.spec import ModelSpec
 from ..output import Output
 from ..pool import Manifest, MemoryPool, index_pool, open_source
+from ..runs.folder import RunFolder
+from ..runs.records import StudentRecord, TeacherRecord
 from ..tasks.load import load_task
 from ..tasks.task import hold_out
 from ..training.learn import teach
 from ..training.recipe import Tune, recipe
 from .figure import Point, draw
 from .glyphs import IMAGE_SIZE, write_pool
-from .trials import Bench, percent, recommended, selections
+from .trials import Bench, Trial, payload_files, percent, recommended, selections
 
 DIGITS = "sklearn:digits"
 DIGIT_SIZE = 8
@@ -88,8 +90,9 @@ def run(out: Path, settings: Settings, output: Output) -> dict[str, Any]:
     how = recipe(
         Tune.ALL, lr=2e-3, augment="glyph", seed=settings.seed
     )  # A wrong seed is found here.
-    payloads = out / "payloads"
-    payloads.mkdir(parents=True, exist_ok=True)
+    folder = RunFolder(out)
+    _check_payloads(folder, settings.seed)
+    folder.payloads.mkdir(parents=True, exist_ok=True)
 
     output.say(f"1. Pool: rendering {settings.pool_size:,} characters; no digit is among them")
     pool = _make_pool(out, settings, output)
@@ -103,11 +106,11 @@ def run(out: Path, settings: Settings, output: Output) -> dict[str, Any]:
         replace(how, steps=settings.teacher_steps),
         compute=compute,
     )
-    teacher.write(out / "teacher.safetensors")
+    teacher.write(folder.teacher.model)
 
     output.say("3. Label: which digit does each character look like most, says the teacher")
     table = label(pool, teacher, compute=compute)
-    table.write(out / "scores.parquet")
+    table.write(folder.scores)
 
     output.say("4. Prune, encode, decode, train: one payload and one student for each selection,")
     output.say(f"   compared on {len(validation)} digits that the teacher has not seen")
@@ -115,21 +118,21 @@ def run(out: Path, settings: Settings, output: Output) -> dict[str, Any]:
         table,
         pool,
         validation,
-        payloads,
+        folder,
         MODEL,
         replace(how, steps=settings.student_steps),
         # A worker process would take longer to start than these few images take to decode.
         replace(compute, workers=0),
     )
     trials = []
-    for rule, keep_rate in selections(settings.seed):
-        trials.append(bench.trial(rule, keep_rate))
+    for selection, keep_rate in selections(settings.seed):
+        trials.append(bench.trial(selection, keep_rate))
         output.say(
-            f"   {trials[-1].validation_accuracy:5.1f} %  {rule.name}, keep rate {keep_rate:g}"
+            f"   {trials[-1].validation_accuracy:5.1f} %  {selection}, keep rate {keep_rate:g}"
         )
     best = recommended(trials)
     payload = out / "digits.plada"
-    payload.write_bytes(best.path.read_bytes())
+    payload.write_bytes(best.files.payload.read_bytes())
 
     # The choice has been made. From here on test images may be looked at.
     test = load_task(DIGITS, "test")
@@ -137,7 +140,7 @@ def run(out: Path, settings: Settings, output: Output) -> dict[str, Any]:
     teacher_accuracy = percent(teacher, test, bench.compute)
     rows: list[dict[str, Any]] = [
         {
-            "name": trial.rule.name,
+            "name": str(trial.selection),
             "keep_rate": trial.keep_rate,
             "kept": trial.pruned.payload.kept,
             "payload_bytes": trial.payload_bytes,
@@ -145,11 +148,11 @@ def run(out: Path, settings: Settings, output: Output) -> dict[str, Any]:
             "student_accuracy": percent(trial.student, test, bench.compute),
             "vanished": trial.pruned.vanished,
             "recommended": trial is best,
-            "payload": str(trial.path),
+            "payload": str(trial.files.payload),
         }
         for trial in trials
     ]
-    _leave_figures(out, teacher_accuracy, rows)
+    _write_records(folder, teacher_accuracy, trials, rows)
     picture = out / "demo.png"
     draw(
         picture,
@@ -171,7 +174,7 @@ def run(out: Path, settings: Settings, output: Output) -> dict[str, Any]:
         "teacher_accuracy": teacher_accuracy,
         "student_accuracy": rows[trials.index(best)]["student_accuracy"],
         "payload_bytes": best.payload_bytes,
-        "recommended": {"name": best.rule.name, "keep_rate": best.keep_rate},
+        "recommended": {"name": str(best.selection), "keep_rate": best.keep_rate},
         "selections": rows,
         "student_model_bytes": len(best.student.data),
         "validation_images": len(validation),
@@ -185,20 +188,34 @@ def run(out: Path, settings: Settings, output: Output) -> dict[str, Any]:
     }
 
 
-def _leave_figures(out: Path, teacher_accuracy: float, rows: list[dict[str, Any]]) -> None:
-    """Write what `plada report` reads: the same files as a transfer's, accuracies as fractions."""
-    figures = json.dumps({"accuracy": teacher_accuracy / 100})
-    write_whole(out / "teacher.json", figures.encode("utf-8"))
-    for row in rows:
-        found = {
-            "selection": row["name"],
-            "keep_rate": row["keep_rate"],
-            "kept": row["kept"],
-            "payload_bytes": row["payload_bytes"],
-            "student_accuracy": row["student_accuracy"] / 100,
-            "vanished": row["vanished"],
-        }
-        write_whole(Path(row["payload"]).with_suffix(".json"), json.dumps(found).encode("utf-8"))
+def _check_payloads(folder: RunFolder, seed: int) -> None:
+    """Refuse a folder with payloads of another run, which would be taken for this one's."""
+    own = {payload_files(folder, *one).stem.name for one in selections(seed)}
+    for file in sorted([*folder.payloads.glob("*.plada"), *folder.payloads.glob("*.json")]):
+        if file.name.removesuffix(file.suffix) not in own:
+            raise Misuse(
+                f"The folder {folder.payloads} holds {file.name}, which this version of plada demo "
+                "does not write; use another --out, or remove the folder."
+            )
+
+
+def _write_records(
+    folder: RunFolder, teacher_accuracy: float, trials: list[Trial], rows: list[dict[str, Any]]
+) -> None:
+    """Write the records that `plada report` reads, as a transfer does: accuracies as fractions."""
+    teacher = TeacherRecord(teacher_accuracy / 100)
+    write_whole(folder.teacher.record, json.dumps(teacher.to_json()).encode("utf-8"))
+    for trial, row in zip(trials, rows, strict=True):
+        record = StudentRecord(
+            selection=row["name"],
+            keep_rate=trial.keep_rate,
+            kept=row["kept"],
+            payload_bytes=trial.payload_bytes,
+            accuracy=row["student_accuracy"] / 100,
+            vanished=tuple(row["vanished"]),
+            payload=row["payload"],
+        )
+        write_whole(trial.files.record, json.dumps(record.to_json()).encode("utf-8"))
 
 
 def _make_pool(out: Path, settings: Settings, output: Output) -> MemoryPool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from pladafmt import dump, load
 
@@ -12,8 +11,10 @@ from ..labelling.scores import ScoreTable
 from ..models.checkpoint import Checkpoint
 from ..models.spec import ModelSpec
 from ..pool import MemoryPool
-from ..selection import SafetyNet, Selection, count_of
-from ..selection.prune import Pruned, prune
+from ..runs.folder import ModelFiles, RunFolder, student_stem
+from ..selection import SafetyNet, Selection, Size
+from ..selection.producer import Producer
+from ..selection.prune import Pruned
 from ..tasks.task import Task
 from ..training.evaluate import evaluate
 from ..training.learn import train
@@ -22,36 +23,39 @@ from ..training.recipe import Recipe
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """What came of one selection.
+    """One selection, and its student.
 
     Attributes:
-        rule: which images.
-        keep_rate: how many, as a part of the pool.
-        pruned: what was kept.
-        path: the payload.
+        keep_rate: how many images, as a part of the pool.
+        pruned: the payload, and the selection that made it.
+        files: where payload and record are written.
         payload_bytes: its size.
         student: trained on the decoded payload.
         validation_accuracy: of the student, percent.
     """
 
-    rule: Selection
     keep_rate: float
     pruned: Pruned
-    path: Path
+    files: ModelFiles
     payload_bytes: int
     student: Checkpoint
     validation_accuracy: float
 
+    @property
+    def selection(self) -> Selection:
+        """Which images were kept."""
+        return self.pruned.selection
+
 
 @dataclass(frozen=True)
 class Bench:
-    """What every trial has in common.
+    """What all trials share.
 
     Attributes:
         table: the teacher's scores of the pool.
         pool: the images.
         validation: labelled images that choose among trials: neither the teacher's nor test data.
-        folder: where payloads are written.
+        folder: where everything is written.
         student: the students' model.
         recipe: how students are trained.
         compute: where they are trained.
@@ -60,24 +64,32 @@ class Bench:
     table: ScoreTable
     pool: MemoryPool
     validation: Task
-    folder: Path
+    folder: RunFolder
     student: ModelSpec
     recipe: Recipe
     compute: Compute
 
-    def trial(self, rule: Selection, keep_rate: float) -> Trial:
+    def trial(self, selection: Selection, keep_rate: float) -> Trial:
         """Prune, encode and write the payload; read it back and train a student on it."""
-        pruned = prune(self.table, rule, count_of(len(self.pool), keep_rate=keep_rate))
-        path = self.folder / _file_name(rule, keep_rate)
-        dump(pruned.payload, path)
+        size = Size(keep_rate=keep_rate)
+        pruned = Producer(self.table).make(selection, size)
+        files = payload_files(self.folder, selection, keep_rate)
+        dump(pruned.payload, files.payload)
         # The student gets what a client gets: the file and the pool.
-        student = train(load(path), self.pool, self.student, self.recipe, compute=self.compute)
+        payload = load(files.payload)
+        student = train(payload, self.pool, self.student, self.recipe, compute=self.compute)
         accuracy = percent(student, self.validation, self.compute)
-        return Trial(rule, keep_rate, pruned, path, path.stat().st_size, student, accuracy)
+        payload_bytes = files.payload.stat().st_size
+        return Trial(keep_rate, pruned, files, payload_bytes, student, accuracy)
+
+
+def payload_files(folder: RunFolder, selection: Selection, keep_rate: float) -> ModelFiles:
+    """Return where the demo writes a payload and its record."""
+    return ModelFiles(folder.payloads / student_stem(selection, Size(keep_rate=keep_rate)))
 
 
 def selections(seed: int) -> list[tuple[Selection, float]]:
-    """What the demo compares: (rule, keep rate)."""
+    """What the demo compares: (selection, keep rate)."""
     low = Selection()
     net = Selection(safety_net=SafetyNet(share=0.5, alpha=0.0))
     mild_net = Selection(safety_net=SafetyNet(share=0.5, alpha=0.5))
@@ -101,8 +113,3 @@ def recommended(trials: list[Trial]) -> Trial:
 def percent(model: Checkpoint, task: Task, compute: Compute) -> float:
     """The model's accuracy on a task, percent to two places."""
     return round(100 * evaluate(model, task, compute=compute).accuracy, 2)
-
-
-def _file_name(rule: Selection, keep_rate: float) -> str:
-    net = "" if rule.safety_net is None else f"-safety-net-{rule.safety_net.alpha:g}"
-    return f"{rule.ranking}{net}-{100 * keep_rate:g}-percent.plada"

@@ -26,6 +26,21 @@ PASSES = 60
 proxy students, and of the head that a ranking compares by."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class HeadSettings:
+    """How a head is fitted.
+
+    Attributes:
+        decay: strength of the penalty on its weights.
+        passes: most evaluations of the objective.
+        smoothing: label smoothing, 0 to 1.
+    """
+
+    decay: float = DECAY
+    passes: int = PASSES
+    smoothing: float = 0.0
+
+
 @dataclass(frozen=True)
 class Head:
     """A linear classifier on features.
@@ -56,30 +71,27 @@ def fit_head(
     labels: npt.NDArray[np.int64],
     weights: npt.NDArray[np.float64],
     classes: int,
+    settings: HeadSettings | None = None,
     *,
-    decay: float = DECAY,
-    passes: int = PASSES,
-    smoothing: float = 0.0,
     advance: Callable[[int], None] = lambda steps: None,
 ) -> Head:
     """The head of least weighted cross-entropy plus ``decay / 2 |W|^2``.
 
     The penalty is on the weights of standardised features (mean 0, deviation 1 per dimension), so
-    that one `decay` fits backbones of any scale. The result applies to raw features.
+    that one decay fits backbones of any scale. The result applies to raw features.
 
     Args:
         views: the features of each view of all n images, (n, D) each; views count alike.
         labels: class numbers, shape (n,).
         weights: sample weights, shape (n,).
         classes: number of classes C.
-        decay: strength of the penalty.
-        passes: most evaluations of the objective.
-        smoothing: label smoothing.
-        advance: told about each evaluation.
+        settings: the defaults when None.
+        advance: called after each evaluation of the objective.
 
     Raises:
         PipelineError: if features are not finite.
     """
+    settings = settings or HeadSettings()
     mean, deviation = _moments(views)
     target = torch.from_numpy(labels)
     share = torch.from_numpy(weights / weights.sum() / len(views)).float()
@@ -87,8 +99,8 @@ def fit_head(
     bias = torch.zeros(classes, requires_grad=True)
     solver = torch.optim.LBFGS(
         [weight, bias],
-        max_iter=passes,
-        max_eval=passes,
+        max_iter=settings.passes,
+        max_eval=settings.passes,
         history_size=10,
         tolerance_grad=1e-6,
         line_search_fn="strong_wolfe",
@@ -110,12 +122,12 @@ def fit_head(
                 functional.linear(x, weight, bias),
                 target[part],
                 reduction="none",
-                label_smoothing=smoothing,
+                label_smoothing=settings.smoothing,
             )
             loss = (losses * share[part]).sum()
             loss.backward()  # type: ignore[no-untyped-call]
             total += loss.detach()
-        penalty = decay / 2 * weight.square().sum()
+        penalty = settings.decay / 2 * weight.square().sum()
         penalty.backward()  # type: ignore[no-untyped-call]
         advance(1)
         return total + penalty.detach()

@@ -9,7 +9,7 @@ from sklearn.cluster import MiniBatchKMeans
 from .project import CHUNK, Projected
 
 MOST = 65_536
-"""Clusters at most: a permutation file numbers places with 16 bits."""
+"""Clusters at most: a permutation file numbers bins with 16 bits."""
 
 _DEFAULT_MOST = 8192
 """Beyond it, chaining the clusters costs more memory and time than it brings."""

@@ -1,8 +1,8 @@
 """The permutation file: what a publisher ships so that clients get the semantic order.
 
 It is a `.plada` payload. Its pool is the pool in key order, every image is kept, and the label of
-an image is its place: ``places(i) = label``. The new order is by place, and among the images of one
-place by key, so about one byte per image says it all; a list of positions would take log2(N) bits.
+an image is its bin: ``bins(i) = label``. The new order is by bin, and among the images of one
+bin by key, so about one byte per image says it all; a list of positions would take log2(N) bits.
 The payload's metadata has one member, ``plada_order``:
 
 ========= ==========================================================================================
@@ -30,7 +30,7 @@ from pladafmt.files import write_whole
 
 from ..errors import PipelineError
 from ..pool import Manifest
-from .places import Places, permutation_of
+from .bins import Bins, permutation_of
 
 _KEY = "plada_order"
 _LAYOUT = 1
@@ -43,24 +43,24 @@ class Permutation:
     Attributes:
         base: the pool in key order.
         result: the same images in the new order.
-        places: the place of each image in key order, shape (N,), uint16.
+        bins: the bin of each image in key order, shape (N,), uint16.
         order: name of the new order.
         made_by: how it was made.
     """
 
     base: PoolRef
     result: PoolRef
-    places: Places
+    bins: Bins
     order: str
     made_by: Mapping[str, Any]
 
     @classmethod
-    def of_places(
-        cls, base: Manifest, places: Places, *, order: str, made_by: Mapping[str, Any]
+    def of_bins(
+        cls, base: Manifest, bins: Bins, *, order: str, made_by: Mapping[str, Any]
     ) -> Permutation:
         """The permutation of a manifest in key order."""
-        result = base.arranged(permutation_of(places), order).pool
-        return cls(base.pool, result, places, order, made_by)
+        result = base.arranged(permutation_of(bins), order).pool
+        return cls(base.pool, result, bins, order, made_by)
 
     def apply(self, manifest: Manifest) -> Manifest:
         """The manifest in the new order.
@@ -80,7 +80,7 @@ class Permutation:
                 f"{base.pool.id.hex()}; use it with the images it was made for. If this pool has "
                 "grown, index the first images alone, apply the permutation, and extend."
             )
-        found = base.arranged(permutation_of(self.places), self.order, made_by=self.made_by)
+        found = base.arranged(permutation_of(self.bins), self.order, made_by=self.made_by)
         if found.pool != self.result:
             raise PipelineError(
                 f"The permutation leads to the pool {found.pool.id.hex()}, but says that it leads "
@@ -90,7 +90,7 @@ class Permutation:
 
     def encoded(self) -> bytes:
         """The file's bytes."""
-        count = len(self.places)
+        count = len(self.bins)
         metadata = {
             _KEY: {
                 "layout": _LAYOUT,
@@ -101,9 +101,9 @@ class Permutation:
         }
         payload = Payload(
             self.base,
-            int(self.places.max()) + 1 if count else 1,
+            int(self.bins.max()) + 1 if count else 1,
             np.arange(count),
-            self.places,
+            self.bins,
             metadata=metadata,
         )
         return dumps(payload, dense=True, limits=_limits(count))

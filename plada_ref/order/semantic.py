@@ -1,4 +1,4 @@
-"""From images to their semantic order: features, clusters, a chain of clusters, places."""
+"""From images to their semantic order: features, clusters, a chain of clusters, bins."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from ..features.backbone import Backbone, FeatureEngine
 from ..features.cache import FeatureCache
 from ..models.spec import ModelSpec, backbone_digest
 from ..pool import MemoryPool
+from .bins import Bins, bins_of
 from .chain import chain
 from .folders import folders_of
 from .kmeans import MOST, default_clusters, kmeans
 from .permutation import Permutation
-from .places import Places, places_of
 from .project import project
 
 NAME = "semantic"
@@ -105,7 +105,7 @@ def semantic_permutation(
         "seed": settings.seed,
         "versions": {name: importlib.metadata.version(name) for name in _LIBRARIES},
     }
-    places: Places = np.zeros(count, np.uint16)
+    bins: Bins = np.zeros(count, np.uint16)
     if count > 1:
         view = backbone.pool(pool, FeatureCache.of_pool(scratch, pool), engine=engine)
         # One thread: the order in which threads add up would change the last bits.
@@ -120,5 +120,5 @@ def semantic_permutation(
                 path=scratch / "projected.f32",
             )
             member, centroids = kmeans(points, clusters, seed=settings.seed)
-            places = places_of(points, member, centroids, chain(centroids), slices)
-    return Permutation.of_places(pool.manifest, places, order=NAME, made_by=made_by)
+            bins = bins_of(points, member, centroids, chain(centroids), slices)
+    return Permutation.of_bins(pool.manifest, bins, order=NAME, made_by=made_by)

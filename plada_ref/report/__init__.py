@@ -1,13 +1,13 @@
 """One self-contained HTML page about the folder that a transfer leaves.
 
-The folder's files may come from strangers: `fields` and `folder` check what they say, and `markup`
+The folder's files may come from strangers: `plada_ref.runs` checks what they say, and `markup`
 escapes every text on its way into the page.
 """
 
 from __future__ import annotations
 
-from ..runs.folder import RunFolder
+from ..runs.run import Run
 from .page import page
 from .payloads import pictures
 
-__all__ = ["RunFolder", "page", "pictures"]
+__all__ = ["Run", "page", "pictures"]

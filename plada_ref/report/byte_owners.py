@@ -1,4 +1,4 @@
-"""Who owns which bytes of a payload: a bar of its kinds of parts, and the list of parts."""
+"""The owner of each byte of a payload: a bar of its kinds of parts, and the list of parts."""
 
 from __future__ import annotations
 

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ..runs.folder import RunFolder
-from ..runs.records import CHOSEN, Student
+from ..runs.run import Run, Student
 from .markup import Html, element, join
 from .scale import BOTTOM, TOP, Scale
 from .wording import count, percent, size, title
@@ -27,7 +26,7 @@ SHAPES = (
     "M0 -6.5L6.2 -2L3.8 5.3H-3.8L-6.2 -2z",  # pentagon
     "M-6 -5H6L0 0L6 5H-6L0 0z",  # hourglass
 )
-"""Outlines of marks around (0, 0), about 12 pixels wide: no series is told by its colour alone."""
+"""Outlines of marks around (0, 0), about 12 pixels wide: a series is known by more than colour."""
 
 
 Point = tuple[int, float, str]
@@ -59,7 +58,7 @@ class Level:
     accuracy: float
 
 
-def chart(run: RunFolder) -> Html:
+def chart(run: Run) -> Html:
     """Return the figure: students and baselines as marks, teacher and ceiling as lines."""
     students, baselines, levels = _students(run), _baselines(run), _levels(run)
     series = [*students, *baselines]
@@ -95,7 +94,7 @@ def chart(run: RunFolder) -> Html:
     )
 
 
-def _students(run: RunFolder) -> list[Series]:
+def _students(run: Run) -> list[Series]:
     names = list(dict.fromkeys(_series_of(student) for student in run.students))
     return [
         Series(
@@ -104,7 +103,11 @@ def _students(run: RunFolder) -> list[Series]:
             number % len(SHAPES),
             tuple(
                 sorted(
-                    (student.payload_bytes, student.accuracy, title(student))
+                    (
+                        student.record.payload_bytes,
+                        student.record.accuracy,
+                        title(student.record),
+                    )
                     for student in run.students
                     if _series_of(student) == name
                 )
@@ -115,13 +118,11 @@ def _students(run: RunFolder) -> list[Series]:
 
 
 def _series_of(student: Student) -> str:
-    """Which students share a line: those of one selection, or those of the automatic choice."""
-    if student.selection.startswith(CHOSEN):
-        return "automatic choice"
-    return student.selection
+    """The name of the line that a student is on: its selection, or the automatic selection."""
+    return "automatic selection" if student.record.chosen else student.record.selection
 
 
-def _baselines(run: RunFolder) -> list[Series]:
+def _baselines(run: Run) -> list[Series]:
     # Rows of one baseline, such as images-random with 100 and with 500 images, share a mark.
     shown = [row for row in run.baselines if not row.is_line]
     return [
@@ -135,7 +136,7 @@ def _baselines(run: RunFolder) -> list[Series]:
     ]
 
 
-def _levels(run: RunFolder) -> list[Level]:
+def _levels(run: Run) -> list[Level]:
     levels = [Level(row.name, row.accuracy) for row in run.baselines if row.is_line]
     if run.teacher_accuracy is not None:
         levels.append(Level("Teacher", run.teacher_accuracy))
@@ -160,7 +161,7 @@ def _grid(scale: Scale) -> list[Html]:
 def _lines(levels: Sequence[Level], points: Sequence[Point], scale: Scale) -> list[Html]:
     """The levels from the highest down; the first has its name above, the others below.
 
-    The names stand where the most room is between the marks on the lines.
+    The names are written where the lines have the most room between marks.
     """
     near = [
         scale.across(sent)

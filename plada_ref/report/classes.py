@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from pladafmt import Payload
 
-from ..runs.folder import RunFolder
+from ..runs.run import Run
 from .markup import Html, element, join
 from .thumbnails import Gallery, Thumbnail
 from .wording import percent
@@ -20,7 +20,7 @@ WITH_IMAGES = 20
 Counts = npt.NDArray[np.int64]
 
 
-def shown_classes(run: RunFolder) -> list[int]:
+def shown_classes(run: Run) -> list[int]:
     """Return the numbers of the classes that a page shows: all, or the most and least frequent.
 
     Frequent is what has many pseudo-labels in the pool, or, without a score table, many kept
@@ -37,9 +37,7 @@ def shown_classes(run: RunFolder) -> list[int]:
     return [int(label) for label in (*order[: ALL // 2], *order[-ALL // 2 :])]
 
 
-def class_table(
-    payload: Payload, run: RunFolder, shown: list[int], gallery: Gallery | None
-) -> Html:
+def class_table(payload: Payload, run: Run, shown: list[int], gallery: Gallery | None) -> Html:
     """Return the table of a payload's classes, one row each, with their images if there are any."""
     kept = _kept(payload)
     supply = None if run.scores is None else run.scores.histogram()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ..runs.folder import RunFolder
+from ..runs.run import Run
 from .markup import Html, element
 from .wording import percent
 
 
-def leakage(run: RunFolder) -> Html:
+def leakage(run: Run) -> Html:
     """Return the section; without a measurement it says how to make one."""
     found = run.leakage
     if found is None:

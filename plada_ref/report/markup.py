@@ -25,7 +25,7 @@ def element(tag: str, *children: str, **attributes: str | float | None) -> Html:
     Args:
         tag: name of the element.
         children: its content in order; what is not `Html` is escaped.
-        attributes: escaped too. Underscores stand for hyphens, and one at the end (``class_``)
+        attributes: escaped too. Underscores become hyphens, and one at the end (``class_``)
             for none; those that are None are left out.
     """
     opening = "".join(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..runs.folder import RunFolder
-from ..runs.records import Student
+from ..runs.records import Baseline
+from ..runs.run import Run, Student
 from .chart import chart
 from .markup import Html, element
 from .payloads import SHOWN
@@ -14,15 +14,15 @@ _DETAILS = 8
 """Facts about a baseline that are shown at most."""
 
 
-def heading(run: RunFolder) -> str:
+def heading(run: Run) -> str:
     """The page's title."""
     return f"A task in kilobytes: {run.plan.task}" if run.plan else "A task in kilobytes"
 
 
-def overview(run: RunFolder) -> Html:
+def overview(run: Run) -> Html:
     """Return the heading and the figures that matter most."""
-    sizes = [student.payload_bytes for student in run.students]
-    accuracies = [student.accuracy for student in run.students]
+    sizes = [student.record.payload_bytes for student in run.students]
+    accuracies = [student.record.accuracy for student in run.students]
     tiles = []
     if run.teacher_accuracy is not None:
         tiles.append(_tile(percent(run.teacher_accuracy, 1), "teacher, on the test images"))
@@ -44,7 +44,7 @@ def overview(run: RunFolder) -> Html:
     )
 
 
-def results(run: RunFolder) -> Html:
+def results(run: Run) -> Html:
     """Return the section of the chart and of the tables with its numbers."""
     return element(
         "section",
@@ -68,10 +68,10 @@ def results(run: RunFolder) -> Html:
     )
 
 
-def _story(run: RunFolder) -> str:
+def _story(run: Run) -> str:
     teacher, test = "A teacher", ""
     if run.plan is not None:
-        model, images = run.plan.teacher.text("model"), run.plan.learn_from[1]
+        model, images = run.plan.settings.teacher.model, run.plan.learn_from[1]
         teacher = f"A teacher ({model}) learned the task from {images:,} labelled images and"
         test = f" Accuracy is that on {run.plan.test[1]:,} test images."
     pool = "the images" if run.scores is None else f"the {len(run.scores):,} images"
@@ -90,24 +90,25 @@ def _tile(value: str, what: str) -> Html:
     return element("li", element("strong", value), " ", what)
 
 
-def _student(student: Student, run: RunFolder) -> list[str]:
-    name: str = student.selection
+def _student(student: Student, run: Run) -> list[str]:
+    record = student.record
+    name: str = record.selection
     shown = [one for one, _ in run.payloads[:SHOWN]]
     if student in shown:
-        name = element("a", name, href=f"#payload-{shown.index(student) + 1}", title=title(student))
+        name = element("a", name, href=f"#payload-{shown.index(student) + 1}", title=title(record))
     return [
         name,
-        rate(student.keep_rate),
-        f"{student.kept:,}",
-        f"{student.payload_bytes:,}",
-        percent(student.accuracy),
-        _relative(student.accuracy, run),
-        some(student.vanished),
-        duration(student.seconds),
+        rate(record.keep_rate),
+        f"{record.kept:,}",
+        f"{record.payload_bytes:,}",
+        percent(record.accuracy),
+        _relative(record.accuracy, run),
+        some(record.vanished),
+        duration(record.seconds),
     ]
 
 
-def _baselines(run: RunFolder) -> Html:
+def _baselines(run: Run) -> Html:
     if not run.baselines:
         return element(
             "p",
@@ -125,7 +126,7 @@ def _baselines(run: RunFolder) -> Html:
                 f"{row.bytes:,}",
                 percent(row.accuracy),
                 _relative(row.accuracy, run),
-                some([f"{key} {value}" for key, value in row.details], _DETAILS),
+                some(_details(row), _DETAILS),
                 duration(row.seconds),
             ]
             for row in run.baselines
@@ -133,5 +134,12 @@ def _baselines(run: RunFolder) -> Html:
     )
 
 
-def _relative(accuracy: float, run: RunFolder) -> str:
+def _details(row: Baseline) -> list[str]:
+    return [
+        f"{key.replace('_', ' ')} {f'{value:.4g}' if type(value) is float else value}"
+        for key, value in row.details.items()
+    ]
+
+
+def _relative(accuracy: float, run: Run) -> str:
     return percent(accuracy / run.teacher_accuracy, 1) if run.teacher_accuracy else ""

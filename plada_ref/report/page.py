@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import resources
 
-from ..runs.folder import RunFolder
-from .choices import choices
+from ..runs.run import Run
+from .auto import auto_selections
 from .leakage import leakage
 from .markup import Html, element, join
 from .overview import heading, overview, results
@@ -17,7 +17,7 @@ from .thumbnails import Gallery
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
-def page(run: RunFolder, galleries: Sequence[Gallery] | None) -> str:
+def page(run: Run, galleries: Sequence[Gallery] | None) -> str:
     """Return the HTML document; the same folder gives the same text.
 
     Args:
@@ -41,7 +41,7 @@ def page(run: RunFolder, galleries: Sequence[Gallery] | None) -> str:
         element(
             "main",
             results(run),
-            choices(run),
+            auto_selections(run),
             leakage(run),
             payloads(run, galleries),
             reproduce(run),

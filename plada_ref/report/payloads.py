@@ -6,8 +6,7 @@ import json
 from collections.abc import Sequence
 
 from ..images import ImagePool
-from ..runs.folder import RunFolder
-from ..runs.records import Sent, Student
+from ..runs.run import PayloadFile, Run, Student
 from .byte_owners import byte_bar, part_table
 from .classes import WITH_IMAGES, class_table, shown_classes
 from .markup import Html, element
@@ -23,18 +22,18 @@ _METADATA = 2_000
 """Characters of a payload's metadata that are shown at most."""
 
 
-def pictures(run: RunFolder, pool: ImagePool) -> list[Gallery]:
+def pictures(run: Run, pool: ImagePool) -> list[Gallery]:
     """Return pictures of kept images for the payloads that a page shows, in their order.
 
     Raises:
         Mismatch: if `pool` is not the one that the payloads refer to.
         PipelineError: if an image cannot be read or is not the one that the manifest lists.
     """
-    shown = [sent.payload for _, sent in run.payloads[:SHOWN]]
+    shown = [file.payload for _, file in run.payloads[:SHOWN]]
     return galleries(shown, pool, shown_classes(run)[:WITH_IMAGES], MAX_IMAGE_BYTES)
 
 
-def payloads(run: RunFolder, galleries: Sequence[Gallery] | None) -> Html:
+def payloads(run: Run, galleries: Sequence[Gallery] | None) -> Html:
     """Return the section.
 
     Args:
@@ -43,8 +42,8 @@ def payloads(run: RunFolder, galleries: Sequence[Gallery] | None) -> Html:
     classes = shown_classes(run)
     shown = run.payloads[:SHOWN]
     articles = [
-        _article(number, student, sent, run, classes, galleries)
-        for number, (student, sent) in enumerate(shown)
+        _article(number, student, file, run, classes, galleries)
+        for number, (student, file) in enumerate(shown)
     ]
     notes = [_about_images(galleries)]
     if len(shown) < len(run.payloads):
@@ -84,42 +83,42 @@ def _about_images(galleries: Sequence[Gallery] | None) -> str | Html:
 def _article(
     number: int,
     student: Student,
-    sent: Sent,
-    run: RunFolder,
+    file: PayloadFile,
+    run: Run,
     classes: list[int],
     galleries: Sequence[Gallery] | None,
 ) -> Html:
-    payload = sent.payload
+    payload = file.payload
     return element(
         "article",
-        element("h3", title(student)),
+        element("h3", title(student.record)),
         element(
             "p",
-            f"{payload.kept:,} of {payload.pool.size:,} images in {sent.report.size:,} bytes; the "
-            f"student reached {percent(student.accuracy)}.",
+            f"{payload.kept:,} of {payload.pool.size:,} images in {file.report.size:,} bytes; the "
+            f"student reached {percent(student.record.accuracy)}.",
         ),
-        byte_bar(sent.report),
+        byte_bar(file.report),
         class_table(payload, run, classes, galleries[number] if galleries else None),
         element(
             "details",
             element("summary", f"Owner of every byte of {student.name}.plada"),
-            facts(_about(sent)),
-            part_table(sent.report),
+            facts(_about(file)),
+            part_table(file.report),
         ),
         id=f"payload-{number + 1}",
     )
 
 
-def _about(sent: Sent) -> list[tuple[str, str]]:
-    told = sent.report.facts
-    signed = told["signed_by"]
+def _about(file: PayloadFile) -> list[tuple[str, str]]:
+    known = file.report.facts
+    signed = known["signed_by"]
     about = [
-        ("features", str(told["features"]) or "none"),
+        ("features", str(known["features"]) or "none"),
         ("signature", f"key {signed}, not checked here" if signed else "none"),
-        ("content id", element("code", told["content_id"])),
+        ("content id", element("code", known["content_id"])),
     ]
-    if sent.payload.metadata:
-        text = json.dumps(sent.payload.metadata, ensure_ascii=False)
+    if file.payload.metadata:
+        text = json.dumps(file.payload.metadata, ensure_ascii=False)
         cut = f" … and {len(text) - _METADATA:,} more characters" if len(text) > _METADATA else ""
         about.append(("metadata", element("code", text[:_METADATA] + cut)))
     return about

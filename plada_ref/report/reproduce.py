@@ -5,8 +5,8 @@ from __future__ import annotations
 import platform
 from importlib import metadata
 
-from ..runs.folder import RunFolder
-from ..runs.plan import spelling
+from ..runs.plan import select_option
+from ..runs.run import Run
 from .markup import Html, element
 from .table import facts
 from .wording import some
@@ -18,7 +18,7 @@ _LENGTH = 300
 """Characters of a setting that are shown at most."""
 
 
-def reproduce(run: RunFolder) -> Html:
+def reproduce(run: Run) -> Html:
     """Return the section."""
     return element(
         "section",
@@ -31,10 +31,11 @@ def reproduce(run: RunFolder) -> Html:
     )
 
 
-def _commands(run: RunFolder) -> list[Html]:
+def _commands(run: Run) -> list[Html]:
     if run.plan is None:
         return [element("p", "The folder holds no plan.json, so its settings are not known.")]
-    unknown = [student.selection for student in run.students if spelling(student.selection) is None]
+    records = [student.record for student in run.students]
+    unknown = [one.selection for one in records if select_option(one) is None]
     parts = [
         element(
             "p",
@@ -45,7 +46,7 @@ def _commands(run: RunFolder) -> list[Html]:
         ),
         *(
             element("p", element("code", *_words(options)), class_="command")
-            for options in run.plan.commands(run.students)
+            for options in run.plan.commands(records)
         ),
     ]
     if unknown:
@@ -53,7 +54,7 @@ def _commands(run: RunFolder) -> list[Html]:
         parts.append(
             element("p", f"This program does not know how to ask for: {names}.", class_="soft")
         )
-    settings = run.plan.settings
+    settings = run.plan.listed
     listed = [(name[:_LENGTH], value[:_LENGTH]) for name, value in settings[:_SETTINGS]]
     parts.append(
         element(
@@ -71,17 +72,17 @@ def _words(options: list[str]) -> list[Html]:
     return [part for option in options for part in (element("span", option), Html(" "))]
 
 
-def _digests(run: RunFolder) -> list[tuple[str, str]]:
+def _digests(run: Run) -> list[tuple[str, str]]:
     found = []
     if run.teacher_sha256 is not None:
         found.append(("teacher, SHA-256", run.teacher_sha256))
-    pools = {sent.payload.pool.id.hex() for _, sent in run.payloads}
+    pools = {file.payload.pool.id.hex() for _, file in run.payloads}
     if run.scores is not None:
         pools.add(run.scores.pool.id.hex())
     found += [("pool id", pool) for pool in sorted(pools)]
     found += [
-        (f"{student.name}.plada, content id", str(sent.report.facts["content_id"]))
-        for student, sent in run.payloads
+        (f"{student.name}.plada, content id", str(file.report.facts["content_id"]))
+        for student, file in run.payloads
     ]
     return [(name, element("code", value)) for name, value in found]
 

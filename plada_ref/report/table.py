@@ -41,7 +41,7 @@ def table(
 
 
 def facts(pairs: Sequence[tuple[str, str]]) -> Html:
-    """Return a list of names and what they stand for."""
+    """Return a list of names and what they mean."""
     return element(
         "dl",
         *(part for name, value in pairs for part in (element("dt", name), element("dd", value))),

@@ -79,7 +79,7 @@ def spread(positions: npt.NDArray[np.uint64], most: int) -> npt.NDArray[np.uint6
 
 
 def _gallery(payload: Payload, pool: ImagePool, classes: Sequence[int], most: int) -> Gallery:
-    """One picture of every class, then a second one of every class, until there is no room."""
+    """Make one picture of every class, then a second one of every class, until the room is used."""
     wanted = {
         label: spread(payload.positions[payload.labels == label], PER_CLASS) for label in classes
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..runs.records import Student
+from ..runs.records import StudentRecord
 
 
 def percent(value: float, places: int = 2) -> str:
@@ -28,7 +28,7 @@ def duration(seconds: float | None) -> str:
     return "" if seconds is None else f"{seconds:,.1f} s"
 
 
-def title(student: Student) -> str:
+def title(student: StudentRecord) -> str:
     """What a student's payload is called: selection, and keep rate or budget."""
     if student.budget is not None:
         return f"{student.selection}, within {student.budget:,} bytes"

@@ -15,6 +15,8 @@ MAX_TEXT = 2_000
 """Characters that a text field has at most."""
 MAX_ITEMS = 1_000
 """Entries that a list of objects has at most."""
+MAX_WHOLE = (1 << 53) - 1
+"""The largest whole number of most fields; every JSON reader takes it exactly."""
 MAX_DEPTH = 16
 """Levels of lists and objects within each other; what walks through them may recurse so far."""
 
@@ -49,7 +51,7 @@ class Fields:
             value = json.loads(data)
         except (ValueError, RecursionError) as exc:  # ValueError: also what UTF-8 decoding raises.
             raise PipelineError(
-                f"{file} is damaged: it is no JSON ({exc}). Remove it, or have it made again."
+                f"{file} is damaged: it is not JSON ({exc}). Remove it, or have it made again."
             ) from exc
         if not isinstance(value, dict):
             raise PipelineError(
@@ -91,12 +93,23 @@ class Fields:
             self.refuse(key, f"a list of texts of at most {MAX_TEXT:,} characters")
         return tuple(value)
 
-    def whole(self, key: str, least: int = 0) -> int:
-        """A whole number from `least` on."""
+    def whole(self, key: str, least: int = 0, *, most: int = MAX_WHOLE) -> int:
+        """A whole number from `least` to `most`."""
         value = self.value.get(key)
-        if type(value) is not int or not least <= value < 1 << 53:
+        if type(value) is not int or not least <= value <= most:
             self.refuse(key, f"a whole number from {least} on")
         return value
+
+    def wholes(self, key: str) -> tuple[int, ...]:
+        """A list of at most `MAX_ITEMS` whole numbers of at most 63 bits."""
+        value = self.value.get(key)
+        if (
+            not isinstance(value, list)
+            or len(value) > MAX_ITEMS
+            or not all(type(item) is int and 0 <= item < 1 << 63 for item in value)
+        ):
+            self.refuse(key, f"a list of at most {MAX_ITEMS:,} whole numbers")
+        return tuple(value)
 
     def number(self, key: str, most: float = math.inf) -> float:
         """A finite number from 0 to `most`."""

@@ -1,81 +1,198 @@
-"""The settings of a transfer as plan.json holds them, and the commands that they came from."""
+"""What a transfer does, and what plan.json says of it: the settings of everything in a folder."""
 
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any
 
-from ..errors import Misuse
-from ..selection import parse
-from ..training.recipe import Recipe, recipe
+from ..errors import Misuse, PipelineError
+from ..models.spec import ModelSpec
+from ..pool import MemoryPool
+from ..selection import Selection, Size, parse, spell
+from ..selection.auto import AUTO
+from ..tasks.task import Task
+from ..training.recipe import Recipe, Tune, recipe
 from .fields import Fields
-from .records import CHOSEN, Student
+from .folder import LAYOUT
+from .records import StudentRecord
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What plan.json says.
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What all results of a transfer depend on.
 
     Attributes:
-        settings: everything, as (path of the field, value).
-        encoding: how payloads are encoded.
-        teacher, student: the models.
-        teach_recipe, train_recipe: how they were trained.
-        learn_from, test: name and number of the labelled images.
+        teacher: the server's model.
+        student: the client's model.
+        teach_recipe: how the teacher is trained.
+        train_recipe: how each student is trained.
+        dense: encode payloads densely.
+        named: whether payloads hold the class names.
     """
 
-    settings: tuple[tuple[str, str], ...]
-    encoding: Fields
-    teacher: Fields
-    student: Fields
-    teach_recipe: Fields
-    train_recipe: Fields
-    learn_from: tuple[str, int]
-    test: tuple[str, int]
+    teacher: ModelSpec
+    student: ModelSpec
+    teach_recipe: Recipe
+    train_recipe: Recipe
+    dense: bool = False
+    named: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings as JSON values."""
+        return {
+            "teacher": _model_to_json(self.teacher),
+            "student": _model_to_json(self.student),
+            "teach_recipe": self.teach_recipe.to_json(),
+            "train_recipe": self.train_recipe.to_json(),
+            "dense": self.dense,
+            "named": self.named,
+        }
 
     @classmethod
-    def of(cls, fields: Fields) -> Plan:
-        """The plan of a transfer.
+    def of(cls, stored: Fields) -> Settings:
+        """The settings that `to_json` wrote.
 
         Raises:
             PipelineError: if a field is missing or wrong.
         """
-        plan = fields.inner("plan")
-        found = cls(
-            settings=tuple(_flat(fields.value)),
-            encoding=plan,
-            teacher=plan.inner("teacher"),
-            student=plan.inner("student"),
-            teach_recipe=plan.inner("teach_recipe"),
-            train_recipe=plan.inner("train_recipe"),
-            learn_from=fields.named_count("learn_from"),
-            test=fields.named_count("test"),
+        return cls(
+            teacher=_read_model(stored.inner("teacher")),
+            student=_read_model(stored.inner("student")),
+            teach_recipe=_read_recipe(stored.inner("teach_recipe")),
+            train_recipe=_read_recipe(stored.inner("train_recipe")),
+            dense=stored.flag("dense"),
+            named=stored.flag("named"),
         )
-        for model in (found.teacher, found.student):
-            model.text("model")
-        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan(Settings):
+    """What a transfer does.
+
+    Attributes:
+        selections: the selections to compare; None is the automatic one.
+        keep_rates: each selection is tried at each of these.
+        budgets: and with the bytes of each of these; the automatic selection only so.
+        leakage: look for the test images in the pool.
+
+    Raises:
+        Misuse: if a selection is to be chosen automatically, and there is no budget.
+    """
+
+    selections: tuple[Selection | None, ...]
+    keep_rates: tuple[float, ...] = ()
+    budgets: tuple[int, ...] = ()
+    leakage: bool = False
+
+    def __post_init__(self) -> None:
+        if None in self.selections and not self.budgets:
+            raise Misuse("The automatic selection needs a number of bytes; give --budget.")
+
+    @property
+    def seed(self) -> int:
+        """Of random selections and held-out images: the recipe's."""
+        return self.train_recipe.seed
+
+    @property
+    def payloads(self) -> Iterator[tuple[Selection | None, Size]]:
+        """Every payload that is made, by size and then by selection."""
+        sizes = [Size(keep_rate=rate) for rate in self.keep_rates]
+        sizes += [Size(budget=budget) for budget in self.budgets]
+        for size in sizes:
+            for selection in self.selections:
+                if selection is not None or size.budget is not None:
+                    yield selection, size
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanRecord:
+    """What plan.json says. Selections and sizes are not in it: more of them may be added later.
+
+    Attributes:
+        settings: what all results depend on.
+        learn_from, test: name and number of the labelled images.
+        pool: the pool id in hex.
+        seeds: of the recipe and all selections, ascending.
+        layout: of the folder, see `plada_ref.runs.folder.LAYOUT`.
+    """
+
+    settings: Settings
+    learn_from: tuple[str, int]
+    test: tuple[str, int]
+    pool: str
+    seeds: tuple[int, ...]
+    layout: int = LAYOUT
+
+    @classmethod
+    def about(cls, plan: Plan, learn_from: Task, test: Task, pool: MemoryPool) -> PlanRecord:
+        """The record of a transfer."""
+        settings = Settings(**{one.name: getattr(plan, one.name) for one in fields(Settings)})
+        return cls(
+            settings=settings,
+            learn_from=(learn_from.name, len(learn_from)),
+            test=(test.name, len(test)),
+            pool=pool.ref.id.hex(),
+            seeds=tuple(sorted({plan.seed, *(one.seed for one in plan.selections if one)})),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as JSON values."""
+        return {
+            "layout": self.layout,
+            "plan": self.settings.to_json(),
+            "learn_from": list(self.learn_from),
+            "test": list(self.test),
+            "pool": self.pool,
+            "seeds": list(self.seeds),
+        }
+
+    @classmethod
+    def of(cls, stored: Fields) -> PlanRecord:
+        """The record that `to_json` wrote.
+
+        Raises:
+            PipelineError: if a field is missing or wrong, or a later version wrote the file.
+        """
+        layout = stored.whole("layout", 1) if "layout" in stored else 1
+        if layout > LAYOUT:
+            raise PipelineError(
+                f"{stored.file} was written by a later version of plada; use that version."
+            )
+        return cls(
+            settings=Settings.of(stored.inner("plan")),
+            learn_from=stored.named_count("learn_from"),
+            test=stored.named_count("test"),
+            pool=stored.text("pool"),
+            seeds=stored.wholes("seeds"),
+            layout=layout,
+        )
 
     @property
     def task(self) -> str:
         """The task for people: its name without split and folders."""
         return self.test[0].removesuffix(f" {_split(self.test)}").rstrip("/").rpartition("/")[2]
 
-    def commands(self, students: Sequence[Student]) -> list[list[str]]:
-        """The ``plada transfer`` that made these students, each a list of options.
+    @property
+    def listed(self) -> list[tuple[str, str]]:
+        """Everything in it that is set, as (path of the field, value)."""
+        return list(_flat(self.to_json()))
+
+    def commands(self, students: Sequence[StudentRecord]) -> list[list[str]]:
+        """Return the ``plada transfer`` that made these students, each a list of options.
 
         There are several if not every selection was tried at every size. Words in capitals are to
         be filled in; settings that are the defaults are left out.
         """
         tried: dict[str, list[str]] = {}
         for student in students:
-            size = f"--keep-rate {student.keep_rate:g}"
+            size = f"--keep-rate {spell(student.keep_rate)}"
             if student.budget is not None:
                 size = f"--budget {student.budget}"
-            asked = spelling(student.selection) or student.selection
+            asked = select_option(student) or student.selection
             tried.setdefault(size, []).append(f"--select {shlex.quote(asked)}")
         together: dict[tuple[str, ...], list[str]] = {}
         for size, selections in tried.items():
@@ -89,54 +206,89 @@ class Plan:
 
     def _models(self) -> list[str]:
         """The options for the splits, the models, what they see, and how payloads are encoded."""
+        teacher, student = self.settings.teacher, self.settings.student
         words = _option("--split", _split(self.learn_from), unless="train")
         words += _option("--test-split", _split(self.test), unless="test")
-        words += _option("--model", self.teacher.text("model"))
-        words += ["--weights WEIGHTS"] if "weights" in self.teacher else []
-        for name in ("img_size", "via_size"):
-            words += _option(f"--{name}", self.teacher.value.get(name))
+        words += _option("--model", teacher.model)
+        words += [] if teacher.weights is None else ["--weights WEIGHTS"]
+        words += _option("--img-size", teacher.img_size) + _option("--via-size", teacher.via_size)
         flags = {
-            "--pretrained": self.teacher.value.get("pretrained"),
-            "--grey": self.teacher.value.get("grey"),
-            "--dense": self.encoding.value.get("dense"),
-            "--unnamed": self.encoding.value.get("named") is False,
+            "--pretrained": teacher.pretrained,
+            "--grey": teacher.grey,
+            "--dense": self.settings.dense,
+            "--unnamed": not self.settings.named,
         }
-        words += [flag for flag, value in flags.items() if value is True]
-        model, weights = self.student.text("model"), self.student.value.get("weights")
-        words += _option("--student-model", model, unless=self.teacher.text("model"))
-        if weights is not None and weights != self.teacher.value.get("weights"):
+        words += [flag for flag, given in flags.items() if given]
+        words += _option("--student-model", student.model, unless=teacher.model)
+        if student.weights is not None and student.weights != teacher.weights:
             words += ["--student-weights WEIGHTS"]
         return words
 
     def _recipes(self) -> list[str]:
-        """The options that make the recipes of teacher and students of the defaults."""
-        teach, train = self.teach_recipe, self.train_recipe
-        words = _option("--tune", teach.text("tune"), unless="head")
-        words += _option("--student-tune", train.text("tune"), unless=teach.text("tune"))
-        epochs, student_epochs = (_own_epochs(how) for how in (teach, train))
+        """The options that turn the default recipes into those of teacher and students."""
+        teach, train = self.settings.teach_recipe, self.settings.train_recipe
+        words = _option("--tune", teach.tune.value, unless="head")
+        words += _option("--student-tune", train.tune.value, unless=teach.tune.value)
+        epochs, student_epochs = _epochs_option(teach), _epochs_option(train)
         words += _option("--epochs", epochs)
         words += _option("--student-epochs", student_epochs, unless=epochs)
         for name in ("lr", "batch_size", "label_smoothing", "augment", "seed"):
             for how in (teach, train):
-                option = _option(
-                    f"--{name}", how.value.get(name), unless=getattr(_default(how), name)
-                )
+                value, default = getattr(how, name), getattr(recipe(how.tune), name)
+                option = _option(f"--{name.replace('_', '-')}", value, unless=default)
                 if option:
                     words += option
                     break
         return words
 
 
-def spelling(name: str) -> str | None:
-    """How a selection of this name is asked for with ``--select``; None if that is not known."""
-    if name.startswith(CHOSEN):
-        return "auto"
-    net = re.fullmatch(r"(\S+) \+ safety-net\(s=([^\s,]+), alpha=([^\s,)]+)\)", name)
-    text = f"{net[1]}+safety-net:share={net[2]},alpha={net[3]}" if net else name
+def select_option(student: StudentRecord) -> str | None:
+    """Return how ``--select`` asks for a student's selection; None if that is not known.
+
+    Folders of layout 1 hold selections in another spelling.
+    """
+    if student.chosen:
+        return AUTO
     try:
-        return text if parse(text).name == name else None
+        return str(parse(student.selection))
     except Misuse:
         return None
+
+
+def _model_to_json(model: ModelSpec) -> dict[str, Any]:
+    weights = None if model.weights is None else str(model.weights)
+    return asdict(model) | {"weights": weights}
+
+
+def _read_model(stored: Fields) -> ModelSpec:
+    return ModelSpec(
+        model=stored.text("model"),
+        weights=Path(stored.text("weights")) if "weights" in stored else None,
+        pretrained=stored.flag("pretrained"),
+        img_size=stored.whole("img_size", 1) if "img_size" in stored else None,
+        via_size=stored.whole("via_size", 1) if "via_size" in stored else None,
+        grey=stored.flag("grey"),
+    )
+
+
+def _read_recipe(stored: Fields) -> Recipe:
+    tune = stored.text("tune")
+    if tune not in list(Tune):
+        stored.refuse("tune", "head, slow or all")
+    return Recipe(
+        tune=Tune(tune),
+        epochs=stored.whole("epochs", 1),
+        lr=stored.number("lr", 100),
+        batch_size=stored.whole("batch_size", 1),
+        weight_decay=stored.number("weight_decay", 100),
+        head_decay=stored.number("head_decay", 1e6),
+        label_smoothing=stored.number("label_smoothing", 1),
+        augment=stored.text("augment"),
+        freeze_bn=stored.flag("freeze_bn"),
+        steps=stored.whole("steps", 1) if "steps" in stored else None,
+        min_steps=stored.whole("min_steps"),
+        seed=stored.whole("seed", most=2**63 - 1),
+    )
 
 
 def _split(named: tuple[str, int]) -> str:
@@ -144,24 +296,17 @@ def _split(named: tuple[str, int]) -> str:
     return named[0].rpartition(" ")[2]
 
 
-def _default(how: Fields) -> Recipe:
-    try:
-        return recipe(how.text("tune"))
-    except Misuse:
-        how.refuse("tune", "head, slow or all")
-
-
-def _own_epochs(how: Fields) -> int | None:
+def _epochs_option(how: Recipe) -> int | None:
     """The passes of a recipe, if they are not the default's."""
-    epochs, default = how.whole("epochs", 1), _default(how)
-    same = (epochs, how.value.get("min_steps")) == (default.epochs, default.min_steps)
-    return None if same else epochs
+    default = recipe(how.tune)
+    same = (how.epochs, how.min_steps) == (default.epochs, default.min_steps)
+    return None if same else how.epochs
 
 
 def _option(name: str, value: Any, *, unless: Any = None) -> list[str]:
     if value is None or value == unless:
         return []
-    return [f"{name.replace('_', '-')} {shlex.quote(str(value))}"]
+    return [f"{name} {shlex.quote(spell(value) if isinstance(value, float) else str(value))}"]
 
 
 def _flat(value: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -1,134 +1,179 @@
-"""What the files of a transfer folder say, checked."""
+"""The records of a run: one class for each, which writes it as JSON and reads it back, checked."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
-from pladafmt import Payload, Report
-
+from ..selection import Selection
+from ..selection.auto import AUTO
+from ..selection.auto_record import AutoSelection, Candidate
 from .fields import Fields
 
 FULL_TARGET = "full-target"
 """Key of the baseline that trains on the target's own images: a ceiling, whatever its bytes."""
 
-CHOSEN = "auto: "
-"""What the name of a selection begins with that the automatic choice has found."""
+_CHOSEN = f"{AUTO}: "
 
 
-@dataclass(frozen=True, eq=False)
-class Sent:
-    """A valid payload file.
+@dataclass(frozen=True)
+class TeacherRecord:
+    """What teacher.json says.
 
     Attributes:
-        report: who owns its bytes, and its facts.
-        payload: what it means.
+        accuracy: top-1 on the test images, 0 to 1.
     """
 
-    report: Report
-    payload: Payload
+    accuracy: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, fields: Fields) -> TeacherRecord:
+        """The record that `to_json` wrote.
+
+        Raises:
+            PipelineError: if a field is missing or wrong.
+        """
+        return cls(fields.number("accuracy", 1))
 
 
-@dataclass(frozen=True, eq=False)
-class Student:
-    """A student and the payload that it learned from.
+@dataclass(frozen=True, kw_only=True)
+class StudentRecord:
+    """One payload, and what the student that learned from it reached.
 
     Attributes:
-        name: name of its files without their suffix.
-        selection: the selection's name.
-        keep_rate: kept images / pool size.
+        selection: the spelling of the selection; after ``auto: `` if it was chosen automatically.
+        keep_rate: kept images / pool size; as asked for, where that decided.
         kept: number of kept images.
-        payload_bytes: size of the whole payload.
+        payload_bytes: size of the whole file.
         accuracy: top-1 on the test images, 0 to 1.
-        vanished: classes that no kept image stands for.
+        vanished: names of classes of which no image is kept.
+        payload: path of the file when it was written; None where that is not recorded.
         seconds: from pruning to evaluation; None where that is not recorded.
         budget: bytes that the payload could take; None if a keep rate decided.
-        sent: the payload as it was read again; None if the file is not in the folder.
     """
 
-    name: str
     selection: str
     keep_rate: float
     kept: int
     payload_bytes: int
     accuracy: float
     vanished: tuple[str, ...]
-    seconds: float | None
-    budget: int | None
-    sent: Sent | None
+    payload: str | None = None
+    seconds: float | None = None
+    budget: int | None = None
+
+    @property
+    def chosen(self) -> bool:
+        """Whether the automatic selection chose the selection."""
+        return self.selection.startswith(_CHOSEN)
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as JSON values."""
+        return {
+            "selection": self.selection,
+            "keep_rate": self.keep_rate,
+            "kept": self.kept,
+            "payload_bytes": self.payload_bytes,
+            "student_accuracy": self.accuracy,
+            "vanished": list(self.vanished),
+            "payload": self.payload,
+            "seconds": self.seconds,
+            "budget": self.budget,
+        }
 
     @classmethod
-    def of(cls, fields: Fields, sent: Sent | None) -> Student:
-        """The student that a row of a transfer describes.
+    def of(cls, fields: Fields) -> StudentRecord:
+        """The record that `to_json` wrote.
 
         Raises:
-            PipelineError: if a field is missing or wrong, or says something else than the payload.
+            PipelineError: if a field is missing or wrong.
         """
-        student = cls(
-            name=fields.file.stem,
+        return cls(
             selection=fields.text("selection"),
             keep_rate=fields.number("keep_rate", 1),
             kept=fields.whole("kept"),
             payload_bytes=fields.whole("payload_bytes", 1),
             accuracy=fields.number("student_accuracy", 1),
             vanished=fields.texts("vanished"),
+            payload=fields.text("payload") if "payload" in fields else None,
             seconds=fields.number("seconds") if "seconds" in fields else None,
             budget=fields.whole("budget", 1) if "budget" in fields else None,
-            sent=sent,
         )
-        if sent is not None:
-            if student.payload_bytes != sent.report.size:
-                size = sent.report.size
-                fields.refuse("payload_bytes", f"{size}, the size of the payload beside it")
-            if student.kept != sent.payload.kept:
-                fields.refuse("kept", f"{sent.payload.kept}, as the payload beside it says")
-        return student
 
 
-@dataclass(frozen=True)
+def shown_selection(selection: Selection, *, chosen: bool) -> str:
+    """Return what a `StudentRecord` calls a selection."""
+    return f"{_CHOSEN if chosen else ''}{selection}"
+
+
+Details = dict[str, int | float | str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Baseline:
-    """Another way to bring the task to a client.
+    """Something other than a `.plada` file of selected images, and what a client reaches with it.
 
     Attributes:
-        key: which one, such as ``int8-head``.
-        name: for people.
-        bytes: what is sent.
+        key: for programs, such as ``"int8-head"``.
+        name: for people, such as ``"INT8 linear head"``.
+        bytes: size of what is sent. Class names are in none of them.
         accuracy: top-1 on the test images, 0 to 1.
-        seconds: how long it took; None where that is not recorded.
-        details: facts about it, as text.
+        details: facts about it.
+        setting: what tells it from others of the same key, such as ``{"budget": 2000}``.
+        seconds: for encoding, training and testing; None where that is not recorded.
     """
 
     key: str
     name: str
     bytes: int
     accuracy: float
-    seconds: float | None
-    details: tuple[tuple[str, str], ...]
+    details: Details
+    setting: dict[str, int | str] = field(default_factory=dict)
+    seconds: float | None = None
+
+    @property
+    def is_line(self) -> bool:
+        """Whether it is a level to compare with, rather than a point among payloads."""
+        return self.key == FULL_TARGET or self.bytes == 0
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as JSON values."""
+        return {
+            "baseline": self.key,
+            "name": self.name,
+            "bytes": self.bytes,
+            "accuracy": self.accuracy,
+            "seconds": self.seconds,
+            "details": self.details,
+            "setting": self.setting,
+        }
 
     @classmethod
     def of(cls, fields: Fields) -> Baseline:
-        """The baseline that a row of baselines.json describes.
+        """The record that `to_json` wrote, in a row of baselines.json.
 
         Raises:
             PipelineError: if a field is missing or wrong.
         """
         details = fields.inner("details").value if "details" in fields else {}
+        setting = fields.inner("setting").value if "setting" in fields else {}
         return cls(
             key=fields.text("baseline"),
             name=fields.text("name"),
             bytes=fields.whole("bytes"),
             accuracy=fields.number("accuracy", 1),
+            details={key: value for key, value in details.items() if _is_fact(value)},
+            setting={key: value for key, value in setting.items() if _is_fact(value)},
             seconds=fields.number("seconds") if "seconds" in fields else None,
-            details=tuple(
-                (key.replace("_", " "), f"{value:.4g}" if type(value) is float else str(value))
-                for key, value in details.items()
-                if isinstance(value, str | int | float)
-            ),
         )
 
-    @property
-    def is_line(self) -> bool:
-        """Whether it is a level to compare with, and no point among payloads of some size."""
-        return self.key == FULL_TARGET or self.bytes == 0
+
+def _is_fact(value: object) -> bool:
+    return isinstance(value, str | int | float)
 
 
 @dataclass(frozen=True)
@@ -136,7 +181,7 @@ class Leakage:
     """How many of the task's test images the pool holds.
 
     Attributes:
-        test_images, pool_images: images that were compared.
+        test_images, pool_images: numbers of images that were compared.
         exact: test images of which the pool holds every pixel.
         near: further test images that a pool image looks like.
         fraction: the part of the test images that either is true of, 0 to 1.
@@ -148,9 +193,13 @@ class Leakage:
     near: int
     fraction: float
 
+    def to_json(self) -> dict[str, Any]:
+        """The record as JSON values."""
+        return asdict(self)
+
     @classmethod
     def of(cls, fields: Fields) -> Leakage:
-        """What leakage.json says.
+        """The record that `to_json` wrote.
 
         Raises:
             PipelineError: if a field is missing or wrong.
@@ -167,81 +216,34 @@ class Leakage:
         return found
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """A selection that the automatic choice tried.
+def read_auto(fields: Fields) -> AutoSelection:
+    """Return the record that `AutoSelection.to_json` wrote.
 
-    Attributes:
-        selection: its name.
-        kept: number of kept images.
-        payload_bytes: size of its payload; 0 if there was no time to try the candidate.
-        accuracy: of its student on held-out images, 0 to 1.
-        seconds: how long it took.
-        note: why it was not tried, else empty.
+    Raises:
+        PipelineError: if a field is missing or wrong.
     """
-
-    selection: str
-    kept: int
-    payload_bytes: int
-    accuracy: float
-    seconds: float
-    note: str
-
-    @classmethod
-    def of(cls, fields: Fields) -> Candidate:
-        """The candidate that an entry of auto-BUDGET.json describes.
-
-        Raises:
-            PipelineError: if a field is missing or wrong.
-        """
-        return cls(
-            selection=fields.text("selection"),
-            kept=fields.whole("kept"),
-            payload_bytes=fields.whole("payload_bytes"),
-            accuracy=fields.number("held_out_accuracy", 1),
-            seconds=fields.number("seconds"),
-            note=fields.text("note"),
-        )
+    return AutoSelection(
+        budget=fields.whole("budget"),
+        chosen=fields.text("chosen"),
+        kept=fields.whole("kept"),
+        payload_bytes=fields.whole("payload_bytes"),
+        held_out_images=fields.whole("held_out_images"),
+        held_out_accuracy=fields.number("held_out_accuracy", 1),
+        held_out_teacher=fields.number("held_out_teacher", 1),
+        floor=fields.number("floor", 1),
+        carried=fields.flag("carried"),
+        verdict=fields.text("verdict"),
+        seconds=fields.number("seconds"),
+        candidates=tuple(map(_read_candidate, fields.items("candidates"))),
+    )
 
 
-@dataclass(frozen=True)
-class Choice:
-    """What the automatic choice found for a budget of bytes.
-
-    Attributes:
-        budget: bytes that the payload may take.
-        chosen: name of the selection.
-        held_out_images: images of the target that decided.
-        teacher: accuracy on them of a head trained on the target's other images, 0 to 1.
-        floor: accuracy on them of always naming the most frequent class, 0 to 1.
-        verdict: the outcome as a sentence.
-        carried: whether the pool can carry the task at all.
-        candidates: what was tried.
-    """
-
-    budget: int
-    chosen: str
-    held_out_images: int
-    teacher: float
-    floor: float
-    verdict: str
-    carried: bool
-    candidates: tuple[Candidate, ...]
-
-    @classmethod
-    def of(cls, fields: Fields) -> Choice:
-        """What auto-BUDGET.json says.
-
-        Raises:
-            PipelineError: if a field is missing or wrong.
-        """
-        return cls(
-            budget=fields.whole("budget"),
-            chosen=fields.text("chosen"),
-            held_out_images=fields.whole("held_out_images"),
-            teacher=fields.number("held_out_teacher", 1),
-            floor=fields.number("floor", 1),
-            verdict=fields.text("verdict"),
-            carried=fields.flag("carried"),
-            candidates=tuple(Candidate.of(item) for item in fields.items("candidates")),
-        )
+def _read_candidate(fields: Fields) -> Candidate:
+    return Candidate(
+        selection=fields.text("selection"),
+        kept=fields.whole("kept"),
+        payload_bytes=fields.whole("payload_bytes"),
+        held_out_accuracy=fields.number("held_out_accuracy", 1),
+        seconds=fields.number("seconds"),
+        note=fields.text("note"),
+    )

@@ -18,7 +18,7 @@ FIRST_TRY = 16
 
 
 def parse_bytes(text: str) -> int:
-    """Return the bytes that ``"20KB"``, ``"1.5 KiB"`` or ``"800"`` stand for, rounded down.
+    """Return the number of bytes in ``"20KB"``, ``"1.5 KiB"`` or ``"800"``, rounded down.
 
     Raises:
         Misuse: for anything else.
@@ -28,20 +28,20 @@ def parse_bytes(text: str) -> int:
     if match is None or factor is None:
         raise Misuse(f"A budget is a number of bytes, such as 800, 20KB or 1.5KiB; not {text!r}.")
     whole, _, fraction = match["number"].partition(".")
-    # In integers: 1.1 KB are 1,100 bytes, and no binary fraction of them.
+    # In integers: 1.1 KB are 1,100 bytes, not a binary fraction near them.
     scale: int = 10 ** len(fraction)
     return int(whole + fraction) * factor // scale
 
 
 @dataclass(frozen=True)
-class Fit:
-    """What fits into a budget.
+class Largest:
+    """The largest file that fits into a budget.
 
     Attributes:
         keep: images to keep.
         size: bytes of the file that keeps them.
         next_size: bytes of the file that keeps one more, or None if there is no more.
-        tries: files that were encoded.
+        tries: number of files that were encoded.
     """
 
     keep: int
@@ -50,12 +50,12 @@ class Fit:
     tries: int
 
 
-def fit(size_of: Callable[[int], int], most: int, budget: int) -> Fit:
+def largest_within(size_of: Callable[[int], int], most: int, budget: int) -> Largest:
     """Return a number of images whose file fits `budget` while that of one more does not.
 
-    Sizes nearly always grow with the number of images, and the search takes it that they do: where
-    a file shrinks as it grows, another such number may exist. What is returned is exact all the
-    same: both sizes were measured.
+    The search assumes that files grow with the number of images, as they nearly always do: where
+    one shrinks, another such number may exist. What is returned is exact all the same, since both
+    sizes were measured.
 
     Args:
         size_of: bytes of the file that keeps this many images, 0 to `most`.
@@ -81,11 +81,11 @@ def fit(size_of: Callable[[int], int], most: int, budget: int) -> Fit:
     while high < most and measured(high) <= budget:
         low, high = high, min(2 * high, most)
     if measured(high) <= budget:
-        return Fit(high, measured(high), None, len(sizes))
+        return Largest(high, measured(high), None, len(sizes))
     while high - low > 1:
         middle = (low + high) // 2
         if measured(middle) <= budget:
             low = middle
         else:
             high = middle
-    return Fit(low, measured(low), measured(high), len(sizes))
+    return Largest(low, measured(low), measured(high), len(sizes))

@@ -36,7 +36,7 @@ def write(payload: Payload, path: str | os.PathLike[str]) -> None:
     table = pa.table(columns).replace_schema_metadata({_KEY: json.dumps(facts).encode()})
     with replacing(path) as temporary:
         # Positions ascend, so their distances are small; packed labels take ten bits for a thousand
-        # classes. Compressing both anew would take longer than all the rest.
+        # classes. Compressing both again would take longer than all the rest.
         pq.write_table(
             table,
             temporary,
@@ -50,7 +50,7 @@ def read(path: str | os.PathLike[str]) -> Payload:
     """Return the selection in the file at `path`.
 
     Raises:
-        PipelineError: if the file is no selection.
+        PipelineError: if the file is not a selection.
     """
     try:
         table = pq.read_table(path)

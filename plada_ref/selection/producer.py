@@ -1,133 +1,116 @@
-"""The payloads that one labelled pool gives: by any selection, of any size."""
+"""The one way from a score table to payloads: by any selection, of any size."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-from functools import cached_property, partial
-from pathlib import Path
+from dataclasses import dataclass, field
+from functools import cached_property
 
-from pladafmt import dumps
-from pladafmt.files import write_whole
-
-from ..compute.progress import Progress
-from ..features.backbone import Backbone
-from ..features.cache import FeatureCache
-from ..features.target import Features, Target
+from ..compute.progress import Progress, Silence
+from ..errors import Misuse
 from ..labelling.scores import ScoreTable
-from ..pool import MemoryPool
-from ..tasks.task import Task, hold_out
-from .auto import HELD_OUT, Chooser
-from .budget import fit
-from .prune import Pruned, Pruner, evidence_of
-from .quotas import count_of
-from .ranked import rank
+from ..tasks.task import hold_out
+from .auto import AUTO, HELD_OUT, AutoSelector
+from .comparison import Comparison
+from .prune import PayloadOptions, Pruned, Pruner
 from .rankings.registry import RANKINGS
-from .rule import Selection
-
-Size = float | int
-"""A keep rate, or a whole number of bytes."""
+from .rule import Selection, parse
+from .size import Size
 
 
-@dataclass(frozen=True)
-class Made:
-    """A payload.
+def prune(
+    table: ScoreTable,
+    selection: Selection | str = "low-energy",
+    *,
+    keep_rate: float | None = None,
+    count: int | None = None,
+    budget: int | None = None,
+    comparison: Comparison | None = None,
+    options: PayloadOptions | None = None,
+) -> Pruned:
+    """Return the payload that a selection makes of a score table, and what it did to each class.
 
-    Attributes:
-        name: the selection's name; after ``auto:`` when it was chosen.
-        pruned: the payload and its histograms.
-        keep_rate: kept images / pool size; as asked for, where that was how.
-        budget: bytes that were allowed, or None.
+    Args:
+        table: the pool's scores.
+        selection: a `Selection`, its spelling as `plada_ref.selection.parse` reads it, or ``auto``.
+        keep_rate: kept images / pool size; exactly one of this, `count` and `budget` is given.
+        count: number of kept images.
+        budget: bytes of the whole file, of which as many images are kept as fit.
+        comparison: the images, for rankings that compare them, and for ``auto``.
+        options: class names, metadata, and whether a budget counts on the dense encoding.
+
+    Raises:
+        Misuse: for an unknown selection or a size out of range; if images are needed and there is
+            no `comparison`; if a budget has no room for the empty file.
+        PipelineError: if an image cannot be read or is not the one that the pool lists.
     """
-
-    name: str
-    pruned: Pruned
-    keep_rate: float
-    budget: int | None
+    producer = Producer(table, comparison, options or PayloadOptions())
+    chosen = parse(selection) if isinstance(selection, str) and selection != AUTO else selection
+    size = Size(keep_rate=keep_rate, count=count, budget=budget)
+    return producer.make(None if isinstance(chosen, str) else chosen, size)
 
 
 @dataclass(frozen=True, eq=False)
-class Payloads:
+class Producer:
     """Makes payloads from one score table.
 
     Attributes:
         table: the pool's scores.
-        pool: its images, for rankings that compare them.
-        task: the server's target images, likewise.
-        backbone: what it sees is compared.
-        cache: the pool's features.
-        folder: where reports on automatic choices are written.
-        progress: hears how far the work is.
-        dense, named: how payloads are encoded.
+        comparison: the images, for rankings that compare them and the automatic selection; None
+            allows the other rankings only.
+        options: of the payloads.
         seed: of held-out images and random candidates.
+        progress: hears how far the work is.
     """
 
     table: ScoreTable
-    pool: MemoryPool
-    task: Task
-    backbone: Backbone
-    cache: FeatureCache
-    folder: Path
-    progress: Progress
-    dense: bool
-    named: bool
-    seed: int
+    comparison: Comparison | None = None
+    options: PayloadOptions = field(default_factory=PayloadOptions)
+    seed: int = 0
+    progress: Progress = field(default_factory=Silence)
 
-    def make(self, rule: Selection | None, size: Size) -> Made:
-        """The payload by `rule`, or by the automatic choice when None, of a size.
+    def make(
+        self, selection: Selection | None, size: Size, *, within: float | None = None
+    ) -> Pruned:
+        """Return the payload by `selection`, or by the automatic selection when None, of a size.
 
-        The automatic choice is left in the folder as ``auto-BYTES.json``.
+        Args:
+            within: seconds after which the automatic selection begins no further trial.
 
         Raises:
-            Misuse: if a budget has no room for the empty file.
+            Misuse: if images are needed and there are none, if a budget has no room for the empty
+                file, or if an automatic selection is not given a budget.
+            PipelineError: if an image cannot be read or is not the one that the pool lists.
         """
-        if rule is None:
-            assert isinstance(size, int)
-            return self._chosen(size)
-        evidence = evidence_of(self.table)
-        if RANKINGS[rule.ranking].compares:
-            evidence = evidence_of(self.table, self._features, self._target)
-        pruner = Pruner(self.table, rank(evidence, rule), named=self.named)
-        if isinstance(size, float):
-            keep = count_of(len(self.table), keep_rate=size)
-            return Made(rule.name, pruner(keep), size, None)
-        found = fit(partial(self._bytes, pruner), len(self.table), size)
-        return Made(rule.name, pruner(found.keep), found.keep / len(self.table), size)
-
-    def _chosen(self, budget: int) -> Made:
-        choice = self._chooser.choose(budget, progress=self.progress)
-        (self.progress.say if choice.carried else self.progress.warn)(choice.verdict)
-        report = json.dumps(choice.to_json(), indent=1)
-        write_whole(self.folder / f"auto-{budget}.json", report.encode())
-        kept = choice.pruned.payload.kept
-        return Made(f"auto: {choice.rule.name}", choice.pruned, kept / len(self.table), budget)
-
-    def _bytes(self, pruner: Pruner, keep: int) -> int:
-        return len(dumps(pruner(keep).payload, dense=self.dense))
+        if selection is None:
+            if size.budget is None:
+                raise Misuse("The automatic selection needs a number of bytes; give --budget.")
+            return self._selector.select(size.budget, progress=self.progress, within=within)
+        pruner = self._comparing if RANKINGS[selection.ranking].compares else self._by_score
+        pruner.ranked(selection)  # Before the search, which would count it as a size.
+        if size.budget is None:
+            return pruner.prune(selection, size)
+        with self.progress.track("Trying sizes", None) as advance:
+            return pruner.prune(selection, size, advance=advance)
 
     @cached_property
-    def _features(self) -> Features:
-        return self.backbone.pool(self.pool, self.cache).all()
+    def _by_score(self) -> Pruner:
+        return Pruner(self.table, self.options)
 
     @cached_property
-    def _target(self) -> Target:
-        return self.backbone.target(self.task)
+    def _comparing(self) -> Pruner:
+        if self.comparison is None:
+            return self._by_score  # It says which images a ranking lacks.
+        return Pruner(self.table, self.options, self.comparison.features, self.comparison.target)
 
     @cached_property
-    def _chooser(self) -> Chooser:
-        rest, held = hold_out(self.task, HELD_OUT, seed=self.seed)
-        return Chooser(
-            self.table,
-            self._features,
-            self.backbone.target(rest),
-            self.backbone.target(held),
-            dense=self.dense,
-            named=self.named,
-            seed=self.seed,
-        )
-
-
-def stem_of(rule: Selection | None, size: Size) -> str:
-    """The part of file names that stands for a payload."""
-    name = "chosen" if rule is None else rule.slug
-    return f"{name}-{size:g}" if isinstance(size, float) else f"{name}-{size}B"
+    def _selector(self) -> AutoSelector:
+        if self.comparison is None:
+            raise Misuse(
+                "The automatic selection compares pool images with images of the task: give "
+                "--task, --manifest, --pool and --model."
+            )
+        rest, held_out = hold_out(self.comparison.task, HELD_OUT, seed=self.seed)
+        backbone = self.comparison.backbone
+        features, target = self.comparison.features, backbone.target(rest)
+        pruner = Pruner(self.table, self.options, features, target)
+        return AutoSelector(pruner, backbone.target(held_out), self.seed)

@@ -2,99 +2,145 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pladafmt import Payload
+from pladafmt import Payload, dumps
 
 from ..features.target import Features, Target
 from ..labelling.histogram import count_labels
 from ..labelling.scores import ScoreTable
+from .auto_record import AutoSelection
+from .budget import largest_within
 from .evidence import Evidence
-from .ranked import Ranked, rank
+from .quotas import count_of
+from .ranked import RankedImages, rank_images
 from .rule import Selection
+from .size import Size
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class PayloadOptions:
+    """What a payload file holds besides the kept images, and how it is encoded.
+
+    Attributes:
+        dense: encode densely; a budget of bytes counts on it.
+        named: store the class names.
+        metadata: a JSON object to store, or None.
+    """
+
+    dense: bool = False
+    named: bool = True
+    metadata: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Pruned:
     """A payload, and what the selection did to each class.
 
     Attributes:
         payload: the kept images with their pseudo-labels.
+        selection: the rule that they were kept by.
         supply: pseudo-labels of each class in the whole pool, int64 of shape (C,).
         kept: kept images of each class, int64 of shape (C,).
+        payload_bytes: size of the whole file, where a budget was given.
+        next_bytes: size of the file with one more image, likewise; None if there is none.
+        auto: what the selection was chosen from, if it was chosen automatically.
     """
 
     payload: Payload
+    selection: Selection
     supply: npt.NDArray[np.int64]
     kept: npt.NDArray[np.int64]
+    payload_bytes: int | None = None
+    next_bytes: int | None = None
+    auto: AutoSelection | None = None
 
     @property
     def vanished(self) -> list[str]:
-        """Names of the classes that no kept image stands for."""
+        """Names of the classes of which no image is kept."""
         return [name for name, n in zip(self.payload.class_names, self.kept, strict=True) if not n]
 
 
 @dataclass(frozen=True, eq=False)
 class Pruner:
-    """A score table ranked by one rule: prunes it to any number of images.
+    """Prunes a score table by any selection to any size. `Producer` is the way in for callers.
+
+    Each selection is ranked once, for any number of sizes.
 
     Attributes:
         table: the pool's scores.
-        ranked: the pool in the rule's order.
-        metadata: what the payload says of itself.
-        named: whether the payload holds the class names.
+        options: of the payloads.
+        features: of the pool's images by a frozen backbone, shape (N, D), or None.
+        target: the server's target images in the same features, or None.
     """
 
     table: ScoreTable
-    ranked: Ranked
-    metadata: dict[str, Any] | None = None
-    named: bool = True
+    options: PayloadOptions = field(default_factory=PayloadOptions)
+    features: Features | None = None
+    target: Target | None = None
+    _ranked: dict[Selection, RankedImages] = field(default_factory=dict, init=False, repr=False)
 
-    def __call__(self, keep: int) -> Pruned:
-        """The payload of the `keep` images that the rule keeps."""
+    def ranked(self, selection: Selection) -> RankedImages:
+        """Return the pool's images in the order of a selection.
+
+        Raises:
+            Misuse: if the ranking compares images, and there are no features.
+        """
+        if selection not in self._ranked:
+            table = self.table
+            evidence = Evidence(
+                table.labels, table.columns, len(table.classes), self.features, self.target
+            )
+            self._ranked[selection] = rank_images(evidence, selection)
+        return self._ranked[selection]
+
+    def prune(
+        self,
+        selection: Selection,
+        size: Size,
+        *,
+        advance: Callable[[int], None] = lambda files: None,
+    ) -> Pruned:
+        """Return the payload of a size that holds the images which a selection keeps.
+
+        Args:
+            advance: hears of each file that is encoded to find its size.
+
+        Raises:
+            Misuse: if the size is out of range, or not even a file without an image fits a budget.
+        """
+        if size.budget is None:
+            keep = count_of(len(self.table), keep_rate=size.keep_rate, count=size.count)
+            return self._keep(selection, keep)
+
+        def size_of(keep: int) -> int:
+            advance(1)
+            return len(dumps(self._keep(selection, keep).payload, dense=self.options.dense))
+
+        found = largest_within(size_of, len(self.table), size.budget)
+        pruned = self._keep(selection, found.keep)
+        return replace(pruned, payload_bytes=found.size, next_bytes=found.next_size)
+
+    def _keep(self, selection: Selection, keep: int) -> Pruned:
+        ranked = self.ranked(selection)
         table, classes = self.table, len(self.table.classes)
-        positions = self.ranked.keep(keep)
+        positions = ranked.keep(keep)
         everything = len(positions) == len(table)
         labels = table.labels if everything else table.labels[positions]
         return Pruned(
             payload=Payload(
                 pool=table.pool,
-                classes=list(table.classes) if self.named else classes,
+                classes=list(table.classes) if self.options.named else classes,
                 positions=positions,
                 labels=labels,
-                metadata=self.metadata,
+                metadata=self.options.metadata,
             ),
-            supply=self.ranked.supply,
-            kept=self.ranked.supply if everything else count_labels(labels, classes),
+            selection=selection,
+            supply=ranked.supply,
+            kept=ranked.supply if everything else count_labels(labels, classes),
         )
-
-
-def evidence_of(
-    table: ScoreTable, features: Features | None = None, target: Target | None = None
-) -> Evidence:
-    """What rankings may read of a table, with the features of its pool where they are known."""
-    return Evidence(table.labels, table.columns, len(table.classes), features, target)
-
-
-def prune(
-    table: ScoreTable,
-    rule: Selection,
-    keep: int,
-    *,
-    metadata: dict[str, Any] | None = None,
-    named: bool = True,
-) -> Pruned:
-    """Return the payload of the `keep` images that `rule` selects from `table`.
-
-    Args:
-        table: the pool's scores.
-        rule: the selection, by score; those that compare images take a `Pruner`.
-        keep: K.
-        metadata: what the payload says of itself.
-        named: whether the payload holds the class names.
-    """
-    return Pruner(table, rank(evidence_of(table), rule), metadata, named)(keep)

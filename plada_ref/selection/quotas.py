@@ -74,7 +74,7 @@ def quotas(supply: npt.NDArray[np.int64], budget: int, alpha: float) -> npt.NDAr
         ]
         if not full:
             break
-        # A class whose share is at least its supply gives all it has; the others share anew.
+        # A class whose share is at least its supply gives all it has; the others share again.
         for c in full:
             quota[c] = supply[c]
             left -= int(supply[c])

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ..labelling.histogram import count_labels
 from .evidence import Evidence, Labels, Positions
 from .quotas import part_of, quotas
-from .rankings.registry import RANKINGS, Keys
+from .rankings.registry import RANKINGS, SortKeys
 from .rule import SafetyNet, Selection
 
 _NEAR = 4
@@ -20,18 +20,18 @@ _NEAR = 4
 
 
 @dataclass(frozen=True, eq=False)
-class Ranked:
-    """A pool ranked by one rule; any number of images can be kept of it.
+class RankedImages:
+    """Images ranked by one selection; any number of them can be kept.
 
     Attributes:
-        keys: sort key of each image, shape (N,); small ones are kept first, and among equals the
+        sort_keys: one for each image, shape (N,); small ones are kept first, and among equals the
             lower position.
         labels: pseudo-labels, shape (N,).
         classes: C.
         safety_net: per-class quotas, or None.
     """
 
-    keys: Keys
+    sort_keys: SortKeys
     labels: Labels
     classes: int
     safety_net: SafetyNet | None
@@ -48,17 +48,17 @@ class Ranked:
         few times that of one ``numpy.argpartition`` of the keys.
         """
         if self.safety_net is None or count >= self.labels.size:
-            return _smallest(self.keys, count)
+            return _smallest(self.sort_keys, count)
         reserved = part_of(count, self.safety_net.share)
         quota = quotas(self.supply, reserved, self.safety_net.alpha)
-        near = _smallest(self.keys, max(count, _NEAR * reserved))
+        near = _smallest(self.sort_keys, max(count, _NEAR * reserved))
         taken = np.zeros(self.labels.size, dtype=np.bool_)
         for members in self._by_quota(quota, near):
             taken[members] = True
         # The rest of the budget lies among the `count` smallest keys of the pool: at most as many
         # of them are taken as the quotas ask for.
         rest = near[~taken[near]]
-        taken[rest[_smallest(self.keys[rest], count - int(quota.sum()))]] = True
+        taken[rest[_smallest(self.sort_keys[rest], count - int(quota.sum()))]] = True
         return np.flatnonzero(taken)
 
     def _by_quota(self, quota: npt.NDArray[np.int64], near: Positions) -> Iterator[Positions]:
@@ -80,35 +80,35 @@ class Ranked:
         labels = self.labels[positions]
         # A stable sort of 16-bit numbers is a radix sort, and positions keep ascending.
         members = positions[np.argsort(labels, kind="stable")]
-        keys = self.keys[members]
+        sort_keys = self.sort_keys[members]
         counts = count_labels(labels, self.classes)
         ends = np.cumsum(counts)
         for label in np.flatnonzero(np.minimum(counts, quota)).tolist():
             part = slice(int(ends[label] - counts[label]), int(ends[label]))
-            yield members[part][_smallest(keys[part], int(quota[label]))]
+            yield members[part][_smallest(sort_keys[part], int(quota[label]))]
 
 
-def rank(evidence: Evidence, rule: Selection) -> Ranked:
-    """Rank a pool's images by `rule`.
+def rank_images(evidence: Evidence, selection: Selection) -> RankedImages:
+    """Rank images as `selection` says.
 
     Raises:
-        Misuse: if the rule needs features or target images, and `evidence` has none.
+        Misuse: if the ranking needs features or target images, and `evidence` has none.
     """
-    keys = RANKINGS[rule.ranking].keys(evidence, rule.seed)
-    return Ranked(keys, evidence.labels, evidence.classes, rule.safety_net)
+    sort_keys = RANKINGS[selection.ranking].sort_keys(evidence, selection.seed)
+    return RankedImages(sort_keys, evidence.labels, evidence.classes, selection.safety_net)
 
 
-def _smallest(keys: Keys, count: int) -> Positions:
-    """Indices of the `count` smallest keys, ascending; among equals the lower index."""
-    if count >= keys.size:
-        return np.arange(keys.size)
+def _smallest(sort_keys: SortKeys, count: int) -> Positions:
+    """Return the indices of the `count` smallest sort keys, ascending; of equals the lower."""
+    if count >= sort_keys.size:
+        return np.arange(sort_keys.size)
     if count <= 0:
         return np.zeros(0, dtype=np.int64)
-    limit = np.partition(keys, count - 1)[count - 1]
-    found = np.flatnonzero(keys <= limit)
+    limit = np.partition(sort_keys, count - 1)[count - 1]
+    found = np.flatnonzero(sort_keys <= limit)
     surplus = found.size - count
     if surplus:
         # More keys equal the limit than are wanted: the last of them go.
-        equal = np.flatnonzero(keys[found] == limit)
+        equal = np.flatnonzero(sort_keys[found] == limit)
         found = np.delete(found, equal[-surplus:])
     return found

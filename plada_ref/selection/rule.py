@@ -1,4 +1,4 @@
-"""A rule says which images are kept: a ranking, and perhaps a Safety-Net over it."""
+"""A selection says which images are kept: a ranking, and perhaps a Safety-Net over it."""
 
 from __future__ import annotations
 
@@ -27,10 +27,18 @@ class SafetyNet:
         if not -8 <= self.alpha <= 8:
             raise Misuse(f"The Safety-Net's alpha lies in -8 to 8, not {self.alpha}.")
 
+    def __str__(self) -> str:
+        if self == SafetyNet():
+            return "safety-net"
+        return f"safety-net:alpha={spell(self.alpha)},share={spell(self.share)}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
     """A rule that says which images are kept.
+
+    ``str`` gives its spelling, such as ``"low-energy+safety-net:alpha=-0.2,share=0.5"``, without
+    the seed; `parse` reads it back.
 
     Attributes:
         ranking: what comes first, one of `RANKINGS`.
@@ -46,42 +54,27 @@ class Selection:
         if self.ranking not in RANKINGS:
             raise Misuse(f"Unknown ranking {self.ranking!r}; choose one of {', '.join(RANKINGS)}.")
 
-    @property
-    def name(self) -> str:
-        """A short name, such as ``"low-energy + safety-net(s=0.5, alpha=0)"``."""
-        if self.safety_net is None:
-            return self.ranking
-        return (
-            f"{self.ranking} + safety-net(s={self.safety_net.share:g}, "
-            f"alpha={self.safety_net.alpha:g})"
-        )
-
-    @property
-    def slug(self) -> str:
-        """The name as part of a file name, such as ``"low-energy-net-s0.5-a0"``."""
-        if self.safety_net is None:
-            return self.ranking
-        return f"{self.ranking}-net-s{self.safety_net.share:g}-a{self.safety_net.alpha:g}"
+    def __str__(self) -> str:
+        return self.ranking if self.safety_net is None else f"{self.ranking}+{self.safety_net}"
 
 
 def parse(text: str, *, seed: int = 0) -> Selection:
-    """Return the selection that a short spelling stands for.
+    """Return the selection that is spelled `text`.
 
-    The names of `RANKINGS` stand alone, or are followed by a Safety-Net:
-    ``random+safety-net``, ``low-energy+safety-net:alpha=0.5,share=0.5``. ``safety-net`` alone means
-    ``low-energy+safety-net``.
+    A spelling is a name of `RANKINGS`, alone or followed by a Safety-Net: ``random+safety-net``,
+    ``low-energy+safety-net:alpha=0.5,share=0.5``. A setting that is not given has its default.
+    ``safety-net`` alone means ``low-energy+safety-net``.
 
     Raises:
         Misuse: for anything else.
     """
-    ranking_text, _, net_text = text.partition("+")
-    if ranking_text.startswith("safety-net"):
-        ranking_text, net_text = "low-energy", text
-    ranking = ranking_text if ranking_text in RANKINGS else None
-    word, _, settings = net_text.partition(":")
-    if ranking is None or word not in ("", "safety-net") or ("+" in text and not word):
+    ranking, _, net = text.partition("+")
+    if ranking.startswith("safety-net"):
+        ranking, net = "low-energy", text
+    word, _, settings = net.partition(":")
+    if ranking not in RANKINGS or word not in ("", "safety-net") or ("+" in text and not word):
         raise Misuse(
-            f"{text!r} is no selection; write {', '.join(RANKINGS)}, or one of them followed by "
+            f"{text!r} is not a selection; write {', '.join(RANKINGS)}, or one of them followed by "
             "+safety-net or +safety-net:alpha=0.5,share=0.5."
         )
     if not word:
@@ -96,3 +89,9 @@ def parse(text: str, *, seed: int = 0) -> Selection:
                 f"A Safety-Net has the settings alpha=NUMBER and share=NUMBER, not {setting!r}."
             ) from None
     return Selection(ranking=ranking, safety_net=SafetyNet(**values), seed=seed)
+
+
+def spell(number: float) -> str:
+    """Return the shortest decimal text that reads back as `number`: ``"1"`` rather than 1.0."""
+    short = f"{number:g}"
+    return short if float(short) == number else repr(float(number))

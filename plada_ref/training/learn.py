@@ -17,7 +17,7 @@ from ..compute.torchrun import ranks
 from ..errors import Misuse, PipelineError
 from ..features.backbone import Backbone
 from ..features.cache import FeatureCache
-from ..features.head import PASSES, fit_head
+from ..features.head import PASSES, HeadSettings, fit_head
 from ..images import ImagePool
 from ..models.checkpoint import Checkpoint
 from ..models.preparation import Preparation
@@ -159,9 +159,11 @@ class _Learner:
                 data.labels,
                 data.weights,
                 count,
-                decay=recipe.head_decay,
-                passes=passes,
-                smoothing=recipe.label_smoothing if only_head else 0.0,
+                HeadSettings(
+                    decay=recipe.head_decay,
+                    passes=passes,
+                    smoothing=recipe.label_smoothing if only_head else 0.0,
+                ),
                 advance=advance,
             )
         with torch.no_grad():

@@ -12,6 +12,8 @@ from plada_ref.errors import PipelineError
 
 from .conftest import Cluster
 
+pytestmark = pytest.mark.slow
+
 CHUNKS = [range(start, start + 10) for start in range(0, 2000, 10)]
 
 

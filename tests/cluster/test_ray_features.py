@@ -21,6 +21,8 @@ from plada_ref.features.target import Features
 
 from .conftest import IMAGES, NET, Cluster, TinyPool, kill
 
+pytestmark = pytest.mark.slow
+
 ALONE = Compute(torch.device("cpu"), workers=0)
 WORKING = "ray::_Actor.work"
 Engine = Callable[..., Iterator[tuple[range, Features]]]

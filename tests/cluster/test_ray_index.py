@@ -12,6 +12,8 @@ from plada_ref.pool import index_pool, open_source
 
 from .conftest import Cluster, TinyPool
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def connection(cluster: Cluster) -> Iterator[None]:

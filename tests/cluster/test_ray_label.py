@@ -26,6 +26,8 @@ from plada_ref.output import Output
 
 from .conftest import IMAGES, Cluster, TinyPool, kill, wait_until
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 WORKING = "ray::_Actor.work"
 

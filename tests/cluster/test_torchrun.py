@@ -25,6 +25,8 @@ from pladafmt import Payload, dump
 from . import fit_digits
 from .conftest import wait_until
 
+pytestmark = pytest.mark.slow
+
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
 
 

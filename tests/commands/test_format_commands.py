@@ -207,6 +207,7 @@ def test_pladafmt_and_the_command_line_import_nothing_heavy() -> None:
         assert result.stdout.strip() == "[]", (module, result)
 
 
+@pytest.mark.slow
 def test_a_missing_extra_is_named(payload_file: Path) -> None:
     blocker = (
         "import sys\n"

@@ -139,6 +139,7 @@ def test_sign_refuses_what_it_cannot_sign(desk: Desk) -> None:
     assert plada("sign", desk.payload).exit_code == 2
 
 
+@pytest.mark.slow
 def test_verify_gives_each_file_its_own_answer(desk: Desk) -> None:
     broken = desk.folder / "broken.plada"
     broken.write_bytes(desk.signed("alice").read_bytes()[:-1])
@@ -185,6 +186,7 @@ def test_verify_says_what_is_wrong_with_a_key(desk: Desk) -> None:
         assert sentence in last_json(result)["error"]
 
 
+@pytest.mark.slow
 def test_inspect_and_validate_show_a_signature_and_do_not_vouch_for_it(desk: Desk) -> None:
     for path in (desk.signed("alice"), desk.altered()):
         for command in ("inspect", "validate"):
@@ -256,6 +258,7 @@ def test_train_refuses_before_the_pool_is_read(desk: Desk) -> None:
     assert last_json(unasked)["code"] == "pipeline-error"
 
 
+@pytest.mark.slow
 def test_a_missing_extra_is_named(desk: Desk) -> None:
     signed, folder = str(desk.signed("alice")), desk.folder
     blocker = (

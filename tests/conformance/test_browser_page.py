@@ -16,6 +16,7 @@ CLIENT = Path(__file__).resolve().parents[2] / "conformance" / "clients" / "java
 CHROMIUM = shutil.which("chromium")
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
     pytest.mark.skipif(
         not (CLIENT / "node_modules" / "fzstd").is_dir(),

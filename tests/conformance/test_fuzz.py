@@ -57,6 +57,7 @@ def client(tmp_path: Path, body: str, features: tuple[str, ...] = ("zstd", "weig
     return [sys.executable, str(script)]
 
 
+@pytest.mark.slow
 def test_both_decoders_agree() -> None:
     tally = fuzz(1, 3000)
     assert not tally.kinds, table(tally)
@@ -67,6 +68,7 @@ def test_both_decoders_agree() -> None:
     assert max(tally.verdicts.values()) < 1000
 
 
+@pytest.mark.slow
 def test_a_run_follows_from_its_seed() -> None:
     one, two, other = fuzz(2, 300), fuzz(2, 300, jobs=2), fuzz(3, 300)
     assert one.verdicts == two.verdicts != other.verdicts
@@ -93,6 +95,7 @@ def test_fresh_files_are_valid() -> None:
         assert read_plain(data, LIMITS).verdict == "valid", number
 
 
+@pytest.mark.slow
 def test_a_missing_check_is_found_and_minimised(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -114,6 +117,7 @@ def test_a_missing_check_is_found_and_minimised(
     assert read_plain(finding.data, sidecar["limits"]).code == "name-forbidden-character"
 
 
+@pytest.mark.slow
 def test_other_contents_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """And of one kind only a few are written, while all are counted."""
     monkeypatch.setattr(
@@ -141,6 +145,7 @@ def _hoard(*_: object) -> None:
 @pytest.mark.parametrize(
     ("fault", "word"), [(_raise, "crash, IndexError"), (_sleep, "hang"), (_hoard, "memory")]
 )
+@pytest.mark.slow
 def test_trouble_is_found(monkeypatch: pytest.MonkeyPatch, fault: Any, word: str) -> None:
     old = metadata.decode
 
@@ -236,6 +241,7 @@ def plain_without_dense(request, answer):
         ("answer.get('code') == 'dense-tail' and answer.update(code='x')", "noncanonical, x"),
     ],
 )
+@pytest.mark.slow
 def test_a_bad_client_is_found(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, body: str, word: str
 ) -> None:
@@ -246,6 +252,7 @@ def test_a_bad_client_is_found(
     assert all(word in kind for kind in tally.kinds), tally.kinds
 
 
+@pytest.mark.slow
 def test_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     out = tmp_path / "out"
     arguments = ["fuzz", "--count", "120", "--seed", "4", "--out", str(out), "--json"]

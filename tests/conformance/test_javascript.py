@@ -14,8 +14,18 @@ CLIENT = ROOT / "conformance" / "clients" / "javascript"
 VECTORS = ROOT / "conformance" / "vectors" / "v1"
 NODE = shutil.which("node")
 
+
+def node_version() -> int:
+    """The number before the first dot, or 0 without Node."""
+    if NODE is None:
+        return 0
+    said = subprocess.run([NODE, "--version"], capture_output=True, text=True, check=True).stdout
+    return int(said.strip().removeprefix("v").partition(".")[0])
+
+
 pytestmark = [
     pytest.mark.skipif(NODE is None, reason="node is not installed"),
+    pytest.mark.skipif(0 < node_version() < 20, reason="the client needs Node 20"),
     pytest.mark.skipif(
         not (CLIENT / "node_modules" / "fzstd").is_dir(),
         reason="run npm install in conformance/clients/javascript",

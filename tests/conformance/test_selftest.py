@@ -51,6 +51,7 @@ def control(role: str) -> ModuleType:
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+@pytest.mark.slow
 def test_a_vector_of_the_requirement_tells_it_apart(fault: Fault) -> None:
     program, right = fault.module(), control(fault.role)
     told = any(
@@ -83,6 +84,7 @@ def test_a_patch_that_does_not_fit_once_is_loud(old: str) -> None:
         Fault("gone", "PLADA-CON-001", "It is gone.", ((old, ""),)).module()
 
 
+@pytest.mark.slow
 def test_the_runner_catches_faults_and_not_the_control() -> None:
     lines: list[str] = []
     report = selftest.selftest([BY_NAME[name] for name in END_TO_END], show=lines.append)

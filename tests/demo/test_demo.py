@@ -16,6 +16,7 @@ import torch
 from plada_ref.commands import demo as command
 from plada_ref.demo import demo as stages
 from plada_ref.pool import Manifest
+from plada_ref.runs.run import Run
 from pladafmt import load
 
 
@@ -39,6 +40,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Pat
     return figures, out
 
 
+@pytest.mark.slow
 def test_figures_describe_the_recommended_selection(
     small: tuple[dict[str, Any], Path],
 ) -> None:
@@ -54,6 +56,7 @@ def test_figures_describe_the_recommended_selection(
     assert figures["seconds"] > 0
 
 
+@pytest.mark.slow
 def test_the_recommendation_follows_from_validation_alone(
     small: tuple[dict[str, Any], Path],
 ) -> None:
@@ -63,6 +66,7 @@ def test_the_recommendation_follows_from_validation_alone(
     assert chosen["validation_accuracy"] == best
 
 
+@pytest.mark.slow
 def test_payloads_are_for_the_pool_that_was_written(
     small: tuple[dict[str, Any], Path],
 ) -> None:
@@ -79,6 +83,27 @@ def test_payloads_are_for_the_pool_that_was_written(
     assert chosen.stat().st_size == figures["payload_bytes"]
     assert manifest.pool.id.hex() == figures["pool_id"]
     assert Path(figures["picture"]).read_bytes().startswith(b"\x89PNG")
+
+
+def test_its_folder_is_reported_on(small: tuple[dict[str, Any], Path]) -> None:
+    figures, out = small
+    run = Run.read(out)
+    assert sorted(one.record.selection for one in run.students) == sorted(
+        row["name"] for row in figures["selections"]
+    )
+    assert all(one.file is not None for one in run.students)
+
+
+def test_payloads_of_another_version_are_not_mixed_in(tmp_path: Path) -> None:
+    (tmp_path / "payloads").mkdir()
+    old = tmp_path / "payloads" / "low-energy-safety-net-0-10-percent.plada"
+    old.touch()
+    app = Typer()
+    app.command()(command.demo)
+    result = CliRunner().invoke(app, ["--out", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "use another --out" in " ".join(result.output.split())
+    assert [path.name for path in tmp_path.iterdir()] == ["payloads"]
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ import pytest
 pytest.importorskip("timm", reason="the demo needs the extra `ref`")
 
 from plada_ref.demo.trials import Trial, recommended, selections
+from plada_ref.runs.folder import ModelFiles
 
 
 def _trial(validation_accuracy: float, payload_bytes: int) -> Trial:
     unused: Any = None
-    rule, keep_rate = selections(0)[0]
-    return Trial(rule, keep_rate, unused, Path(), payload_bytes, unused, validation_accuracy)
+    return Trial(0.1, unused, ModelFiles(Path()), payload_bytes, unused, validation_accuracy)
 
 
 def test_validation_accuracy_decides() -> None:
@@ -27,5 +27,5 @@ def test_among_equals_the_smallest_payload_is_recommended() -> None:
 
 
 def test_no_selection_is_compared_twice() -> None:
-    compared = [(rule.name, keep_rate) for rule, keep_rate in selections(0)]
+    compared = [(str(selection), keep_rate) for selection, keep_rate in selections(0)]
     assert len(set(compared)) == len(compared) == 7

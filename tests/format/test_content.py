@@ -44,6 +44,7 @@ def test_reading_finds_the_id_that_writing_states(way: str, payload: Payload) ->
 
 
 @pytest.mark.parametrize("way", WAYS)
+@pytest.mark.slow
 def test_blocks_come_one_after_the_other(way: str) -> None:
     positions = np.sort(np.random.default_rng(0).choice(2**20, 300_000, replace=False))
     payload = Payload(PoolRef(bytes(32), 2**20), 300, positions, positions % 300)

@@ -171,6 +171,7 @@ def test_quadratic_work_is_not_to_be_had() -> None:
     assert time.perf_counter() - started < 5
 
 
+@pytest.mark.slow
 def test_many_tiny_blocks_stay_linear() -> None:
     positions = np.arange(0, 40_000, 2)
     payload = Payload(PoolRef(bytes(32), 40_000), 2, positions, positions % 2)

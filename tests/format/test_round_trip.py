@@ -156,6 +156,7 @@ def test_reader_and_writer_apply_every_limit(limits: Limits, code: str) -> None:
     assert (read.value.code, written.value.code) == (code, code)
 
 
+@pytest.mark.slow
 def test_sizes_that_the_design_promises() -> None:
     empty = Payload(PoolRef(bytes(range(32)), 14_197_122), 10, [], [])
     assert len(dumps(empty)) <= 76
@@ -173,6 +174,7 @@ def test_sizes_that_the_design_promises() -> None:
 
 @pytest.mark.parametrize("cores", [1, 3])
 @pytest.mark.parametrize("dense", [False, True])
+@pytest.mark.slow
 def test_threads_change_nothing(cores: int, dense: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Many blocks, and streams that are large enough to be compressed by several threads."""
     rng = np.random.default_rng(0)

@@ -1,10 +1,11 @@
-"""The automatic choice, on handwritten digits and on a pool that cannot carry them."""
+"""The automatic selection, on handwritten digits and on a pool that cannot carry them."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,10 +13,13 @@ import pytest
 from plada_ref.errors import Misuse
 from plada_ref.features.target import Target
 from plada_ref.labelling.scores import Scores, ScoreTable
-from plada_ref.output import Output
-from plada_ref.selection import parse as parse_rule
-from plada_ref.selection import rank
-from plada_ref.selection.auto import CANDIDATES, PARTS, Chooser
+from plada_ref.runs.fields import Fields
+from plada_ref.runs.records import read_auto
+from plada_ref.selection import Selection, Size, parse, rank_images
+from plada_ref.selection.auto import CANDIDATES, PARTS, AutoSelector
+from plada_ref.selection.auto_record import AutoSelection
+from plada_ref.selection.producer import Producer
+from plada_ref.selection.prune import PayloadOptions, Pruned, Pruner
 from plada_ref.tasks.load import load_task
 from pladafmt import PoolRef, dumps, load
 
@@ -24,74 +28,97 @@ from .conftest import DigitPool
 from .test_rankings import of_digits
 
 
-def chooser(output: Output, **changes: object) -> tuple[Chooser, Target]:
+def digit_selector() -> tuple[AutoSelector, Target]:
     evidence, test = of_digits()
-    assert evidence.features is not None and evidence.target is not None
     names = tuple(str(digit) for digit in range(10))
     pool = PoolRef(bytes(32), len(evidence))
     scores = Scores(evidence.labels, **evidence.scores)
     table = ScoreTable.of(pool, names, "", scores)
     half = Target(test.features[:150], test.labels[:150])
     rest = Target(test.features[150:], test.labels[150:])
-    made = Chooser(table, evidence.features, evidence.target, half, named=False)
-    return replace(made, **changes), rest  # type: ignore[arg-type]
+    pruner = Pruner(table, PayloadOptions(named=False), evidence.features, evidence.target)
+    return AutoSelector(pruner, half), rest
 
 
-def test_it_tries_every_candidate_and_takes_the_best(output: Output) -> None:
-    chooses, test = chooser(output)
-    choice = chooses.choose(260, progress=output)
-    assert len(choice.candidates) == len(CANDIDATES) * len(PARTS)
-    best = max(choice.candidates, key=lambda one: (one.held_out_accuracy, -one.payload_bytes))
-    assert choice.held_out_accuracy == best.held_out_accuracy
-    assert choice.rule.name == best.selection
-    assert choice.payload_bytes == len(dumps(choice.pruned.payload)) <= 260
-    assert choice.carried and choice.rule.name in choice.verdict
-    assert choice.held_out_teacher > 0.8 and choice.floor < 0.2
+def select(selector: AutoSelector, budget: int, **asked: Any) -> tuple[Pruned, AutoSelection]:
+    pruned = selector.select(budget, **asked)
+    assert pruned.auto is not None
+    return pruned, pruned.auto
+
+
+@pytest.mark.slow
+def test_it_tries_every_candidate_and_takes_the_best() -> None:
+    selector, test = digit_selector()
+    pruned, auto = select(selector, 260)
+    assert len(auto.candidates) == len(CANDIDATES) * len(PARTS)
+    best = max(auto.candidates, key=lambda one: (one.held_out_accuracy, -one.payload_bytes))
+    assert auto.held_out_accuracy == best.held_out_accuracy
+    assert str(pruned.selection) == auto.chosen == best.selection
+    assert pruned.payload_bytes == auto.payload_bytes == len(dumps(pruned.payload)) <= 260
+    assert auto.kept == pruned.payload.kept
+    assert auto.carried and auto.chosen in auto.verdict
+    assert auto.held_out_teacher > 0.8 and auto.floor < 0.2
     # What the candidates report is what their payloads do.
-    for found in choice.candidates[:3]:
-        rule = parse_rule(
-            next(text for text in CANDIDATES if parse_rule(text).name == found.selection)
-        )
+    for found in auto.candidates[:3]:
         evidence, _ = of_digits()
-        kept = rank(evidence, rule).keep(found.kept).astype(np.uint64)
-        again = replace(choice.pruned.payload, positions=kept, labels=evidence.labels[kept])
+        kept = rank_images(evidence, parse(found.selection)).keep(found.kept).astype(np.uint64)
+        again = replace(pruned.payload, positions=kept, labels=evidence.labels[kept])
         assert len(dumps(again)) == found.payload_bytes
-        student = chooses.student(replace(choice.pruned, payload=again))
+        student = selector.student(again)
         assert student is not None
-        assert student.accuracy(chooses.held_out) == found.held_out_accuracy
+        assert student.accuracy(selector.held_out) == found.held_out_accuracy
     # And it pays on images that did not choose.
-    by_energy, _ = chooses.largest("low-energy", 260)
-    plain, chosen = chooses.student(by_energy), chooses.student(choice.pruned)
+    by_energy = selector.pruner.prune(parse("low-energy"), Size(budget=260))
+    plain, chosen = selector.student(by_energy.payload), selector.student(pruned.payload)
     assert plain is not None and chosen is not None
     assert chosen.accuracy(test) > plain.accuracy(test)
 
 
-def test_a_pool_that_cannot_carry_the_task_is_called_so(output: Output) -> None:
-    carried, _ = chooser(output)
-    noise = np.random.default_rng(0).random(carried.features.shape).astype(np.float16)
-    lost = replace(carried, features=noise, _pruners={}).choose(260, progress=output)
+def test_a_pool_that_cannot_carry_the_task_is_called_so() -> None:
+    carried, _ = digit_selector()
+    features = carried.pruner.features
+    assert features is not None
+    noise = np.random.default_rng(0).random(features.shape).astype(np.float16)
+    _, lost = select(replace(carried, pruner=replace(carried.pruner, features=noise)), 260)
     assert not lost.carried
     assert lost.verdict.startswith("This pool cannot carry this task in 260 bytes.")
     assert f"{100 * lost.held_out_accuracy:.1f} %" in lost.verdict
 
 
-def test_time_runs_out_after_the_first(output: Output) -> None:
-    chooses, _ = chooser(output)
-    choice = chooses.choose(260, progress=output, within=0.0)
-    tried = [one for one in choice.candidates if not one.note]
+def test_time_runs_out_after_the_first() -> None:
+    selector, _ = digit_selector()
+    _, auto = select(selector, 260, within=0.0)
+    tried = [one for one in auto.candidates if not one.note]
     assert [one.selection for one in tried] == ["herding"]
-    assert {one.note for one in choice.candidates[1:]} == {"no time left"}
-    assert json.loads(json.dumps(choice.to_json()))["chosen"] == "herding"
+    assert {one.note for one in auto.candidates[1:]} == {"no time left"}
+    assert json.loads(json.dumps(auto.to_json()))["chosen"] == "herding"
 
 
-def test_a_budget_without_room_for_the_file(output: Output) -> None:
-    chooses, _ = chooser(output)
+def test_what_is_found_is_read_back() -> None:
+    selector, _ = digit_selector()
+    _, auto = select(selector, 260, within=0.0)
+    assert read_auto(Fields(json.loads(json.dumps(auto.to_json())), Path("x"))) == auto
+
+
+def test_a_budget_without_room_for_the_file() -> None:
+    selector, _ = digit_selector()
     with pytest.raises(Misuse, match="too small"):
-        chooses.choose(40, progress=output)
+        selector.select(40)
     # A quarter has no room, the whole has.
-    assert len(chooses.choose(200, progress=output).candidates) == len(CANDIDATES)
+    assert len(select(selector, 200)[1].candidates) == len(CANDIDATES)
 
 
+def test_a_producer_without_images_says_what_it_lacks() -> None:
+    producer = Producer(digit_selector()[0].pruner.table)
+    assert producer.make(Selection(), Size(count=5)).payload.kept == 5
+    for selection in (Selection(ranking="herding"), None):
+        with pytest.raises(Misuse, match="--task"):
+            producer.make(selection, Size(budget=300))
+    with pytest.raises(Misuse, match="--budget"):
+        producer.make(None, Size(count=5))
+
+
+@pytest.mark.slow
 def test_the_command_chooses_on_real_files(
     digit_pool: DigitPool, teacher_file: Path, tmp_path: Path
 ) -> None:

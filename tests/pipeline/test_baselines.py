@@ -22,20 +22,20 @@ from plada_ref.baselines import (
     HeadStudents,
     NothingFits,
     full_target,
-    int8_head,
     int8_student,
+    quantised_head,
     random_selection,
     target_images,
     whole_pool,
 )
 from plada_ref.baselines.baseline import Labels
+from plada_ref.baselines.experiment import Experiment, LabelledPool
 from plada_ref.baselines.frames import compress
-from plada_ref.baselines.head import decode_head, encode_best, encode_head
 from plada_ref.baselines.jpegs import decode_jpegs, encode_jpegs
-from plada_ref.baselines.material import LabelledPool, Material
 from plada_ref.baselines.quantise import quantise
+from plada_ref.baselines.quantised_head import decode_head, encode_best, encode_head
 from plada_ref.baselines.student import decode_weights, encode_weights
-from plada_ref.baselines.study import Wanted
+from plada_ref.baselines.study import Request
 from plada_ref.baselines.study import compute as compute_baselines
 from plada_ref.commands import baselines as command
 from plada_ref.errors import Misuse, PipelineError
@@ -44,9 +44,11 @@ from plada_ref.features.head import Head
 from plada_ref.features.target import Features, Target
 from plada_ref.images import ImageRows, ImageSet
 from plada_ref.labelling.label import label
+from plada_ref.labelling.scores import Scores, ScoreTable
 from plada_ref.models.checkpoint import Checkpoint
 from plada_ref.models.spec import ModelSpec, build
 from plada_ref.output import Output
+from plada_ref.selection import Size
 from plada_ref.tasks.load import load_task
 from plada_ref.tasks.task import Task
 from plada_ref.training.evaluate import evaluate
@@ -95,7 +97,7 @@ def test_heads_survive_their_bytes(
     assert np.array_equal(found.weight.numpy(), quantise(weight / unit, bits).values * unit)
     assert np.allclose(found.bias.numpy(), bias, rtol=2.0**-10, atol=unit * 2.0**-24)
     for wrong in (data[:-1], b"", encode_jpegs([b"a"], np.array([0]), 2)):
-        with pytest.raises(PipelineError, match="no quantised linear head"):
+        with pytest.raises(PipelineError, match="not a quantised linear head"):
             decode_head(wrong)
 
 
@@ -110,6 +112,7 @@ def test_files_and_labels_survive_their_container(items: list[tuple[bytes, int]]
         decode_jpegs(data[:-1], 300)
 
 
+@pytest.mark.slow
 def test_every_weight_of_a_model_is_sent(teacher: Checkpoint) -> None:
     data = encode_weights(teacher.network)
     network = build(NET, teacher.class_count, seed=7)
@@ -122,7 +125,7 @@ def test_every_weight_of_a_model_is_sent(teacher: Checkpoint) -> None:
             assert torch.allclose(found, sent, atol=largest / 127 * 0.51, rtol=0), name
     stored = zstandard.ZstdDecompressor().decompress(data)
     for wrong, problem in ((stored[:-1], "too early"), (stored + b"1", "follow")):
-        with pytest.raises(PipelineError, match=f"no INT8 weights of this model .*{problem}"):
+        with pytest.raises(PipelineError, match=f"set of INT8 weights .*{problem}"):
             decode_weights(compress([wrong]), build(NET, teacher.class_count, seed=7))
 
 
@@ -156,8 +159,9 @@ def seen(teacher: Checkpoint, digits: Task, digits_test: Task, output: Output) -
     return Seen(teacher, digits, digits_test, output)
 
 
+@pytest.mark.slow
 def test_fewer_bits_cost_fewer_bytes(seen: Seen) -> None:
-    found = {bits: int8_head(seen.target, seen.students.test, 10, bits) for bits in (8, 4, 2)}
+    found = {bits: quantised_head(seen.target, seen.students.test, 10, bits) for bits in (8, 4, 2)}
     assert found[8].bytes > 1.3 * found[4].bytes > 1.3 * 1.3 * found[2].bytes
     assert found[8].bytes > seen.features.shape[1] * 10 * 0.7  # Codes hardly compress.
     exact = float(found[8].details["unquantised_accuracy"])
@@ -190,14 +194,8 @@ def test_training_images_as_jpeg(seen: Seen) -> None:
         received.append((images, labels.tolist()))
         return seen.learn(images, labels)
 
-    def run(**asked: object) -> tuple[int, float, int]:
-        found = target_images(
-            seen.train.images,
-            seen.train.labels,
-            10,
-            learn=learn,
-            **asked,  # type: ignore[arg-type]
-        )
+    def run(seed: int = 0, **size: int) -> tuple[int, float, int]:
+        found = target_images(seen.train, Size(**size), learn=learn, seed=seed)
         return found.bytes, found.accuracy, int(found.details["images"])
 
     few, many = run(count=20), run(count=100)
@@ -233,12 +231,10 @@ def test_k_center_covers_more_than_chance(seen: Seen) -> None:
     for which in ("random", "k-center"):
         features = seen.features if which == "k-center" else None
         found = target_images(
-            seen.train.images,
-            seen.train.labels,
-            10,
+            seen.train,
+            Size(count=80),
             learn=learn,
             features=features,
-            count=80,
             quality=95,
         )
         assert found.key == f"images-{which}"
@@ -250,11 +246,15 @@ def test_k_center_covers_more_than_chance(seen: Seen) -> None:
     assert radius["k-center"] < 0.9 * radius["random"]
 
 
+@pytest.mark.slow
 def test_payloads_of_the_pool(seen: Seen, digit_pool: DigitPool) -> None:
     pool = digit_pool.open()
     features = seen.backbone.features(pool)
     labels = digit_pool.truth.astype(np.uint16)
-    whole = whole_pool(pool.ref, labels, 10, learn=seen.students.on_pool(features))
+    none = np.zeros(len(labels), np.float32)
+    scores = Scores(labels, none, none, none, none)
+    table = ScoreTable.of(pool.ref, seen.train.classes, "", scores)
+    whole = whole_pool(table, learn=seen.students.on_pool(features))
     everything = Payload(pool.ref, 10, np.arange(len(pool)), labels)
     assert whole.bytes == len(dumps(everything, dense=True))
     assert whole.accuracy > 0.9
@@ -266,12 +266,12 @@ def test_payloads_of_the_pool(seen: Seen, digit_pool: DigitPool) -> None:
         received.append(payload)
         return seen.students.on_pool(features)(payload)
 
-    some = random_selection(pool.ref, labels, 10, budget=budget, learn=learn)
+    some = random_selection(table, budget=budget, learn=learn)
     assert some.details["images"] == received[0].kept > 50
     assert some.bytes == len(dumps(received[0], dense=True)) <= budget
     assert 0.5 < some.accuracy <= whole.accuracy + 0.02
     with pytest.raises(NothingFits):
-        random_selection(pool.ref, labels, 10, budget=67, learn=learn)
+        random_selection(table, budget=67, learn=learn)
 
 
 def test_the_full_target_counts_stored_files(tmp_path: Path, digits: Task) -> None:
@@ -287,9 +287,9 @@ def test_the_full_target_counts_stored_files(tmp_path: Path, digits: Task) -> No
     shard = write_tar(tmp_path / "shard.tar", files)
     for spec in (tmp_path / "folder", shard):
         task = load_task(str(spec), "train")
-        found = full_target(task.images, task.labels, 10, learn=lambda images, labels: 0.5)
+        found = full_target(task, learn=lambda images, labels: 0.5)
         assert (found.bytes, found.accuracy) == (sum(map(len, files.values())) + 30, 0.5)
-    arrays_only = full_target(digits.images, digits.labels, 10, learn=lambda images, labels: 1.0)
+    arrays_only = full_target(digits, learn=lambda images, labels: 1.0)
     assert arrays_only.bytes > 64 * len(digits)  # No PNG of 8 px digits is smaller.
 
 
@@ -321,6 +321,7 @@ def _baselines(*arguments: object) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
+@pytest.mark.slow
 def test_the_command_goes_on_where_it_stopped(
     tmp_path: Path,
     teacher: Checkpoint,
@@ -367,7 +368,7 @@ def test_the_command_goes_on_where_it_stopped(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("what is done must not be done again")
 
-    for name in ("int8_head", "target_images", "full_target", "int8_student"):
+    for name in ("quantised_head", "target_images", "full_target", "int8_student"):
         monkeypatch.setattr(f"plada_ref.baselines.study.{name}", never)
     assert rows(_baselines(*small, *net, *out, "--images", 50)) == first
     more = ("--baseline", "random", "--baseline", "whole-pool", "--budget", 400, "--budget", 67)
@@ -387,6 +388,7 @@ def test_the_command_goes_on_where_it_stopped(
         assert "holds baselines with other settings" in " ".join(refused.stderr.split())
 
 
+@pytest.mark.slow
 def test_heads_on_a_frozen_backbone_see_the_pool_once(
     tmp_path: Path,
     teacher: Checkpoint,
@@ -402,7 +404,7 @@ def test_heads_on_a_frozen_backbone_see_the_pool_once(
     numbers = digits_test.labels[some] - np.uint16(3)
     images = ImageRows(digits_test.images, some)
     keys = tuple(str(row) for row in some)
-    material = Material(
+    experiment = Experiment(
         spec=replace(NET, weights=teacher_file),
         how=recipe("head", augment="off"),
         target=digits,
@@ -412,9 +414,9 @@ def test_heads_on_a_frozen_backbone_see_the_pool_once(
         compute=ALONE,
     )
     rows = compute_baselines(
-        material, Wanted(keys=("full-target", "whole-pool", "random"), budgets=(600,))
+        experiment, Request(keys=("full-target", "whole-pool", "random"), budgets=(600,))
     )
-    accuracy = {row.found.key: row.found.accuracy for row in rows}
+    accuracy = {row.key: row.accuracy for row in rows}
     assert 0.5 < accuracy["random"] <= accuracy["whole-pool"] + 0.02
     assert accuracy["full-target"] > 0.9
     # Backbone features of pool, training and test images: three files, and which rows are there.
@@ -452,6 +454,7 @@ def test_a_damaged_record_is_reported(tmp_path: Path) -> None:
 # Photographs
 
 
+@pytest.mark.slow
 def test_baselines_of_photographs(photos: Photos, output: Output) -> None:
     learn, test = load_task(photos.task, "train"), load_task(photos.task, "test")
     learn = learn.rows(np.arange(0, len(learn), 20), "some")
@@ -459,16 +462,14 @@ def test_baselines_of_photographs(photos: Photos, output: Output) -> None:
     spec = ModelSpec("tf_efficientnet_lite0", photos.weights, img_size=64, via_size=32)
     backbone = Backbone.of(spec, ALONE)
     seen_test = backbone.target(test)
-    head = int8_head(backbone.target(learn), seen_test, 10, 2)
+    head = quantised_head(backbone.target(learn), seen_test, 10, 2)
     assert head.accuracy > 0.45  # Chance is 0.1.
     assert head.bytes < 10 * 1280 / 4  # Less than two bits per weight.
     students = HeadStudents(seen_test, 10)
     few = target_images(
-        learn.images,
-        learn.labels,
-        10,
+        learn,
+        Size(budget=8000),
         learn=lambda images, labels: students.learn([backbone.features(images)], labels),
-        budget=8000,
     )
     assert 30 < int(few.details["images"]) < 80
     # Ten times as many images, though blurred by JPEG, would do better.

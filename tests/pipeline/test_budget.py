@@ -11,14 +11,15 @@ from hypothesis import strategies as st
 
 from plada_ref.errors import Misuse
 from plada_ref.labelling.scores import ScoreTable
-from plada_ref.selection import SafetyNet, Selection
-from plada_ref.selection.budget import fit, parse_bytes
-from plada_ref.selection.prune import prune
+from plada_ref.selection import SafetyNet, Selection, Size
+from plada_ref.selection.budget import largest_within, parse_bytes
+from plada_ref.selection.producer import Producer
+from plada_ref.selection.prune import PayloadOptions
 from pladafmt import PoolRef, dumps
 
 from ..commands.test_format_commands import last_json, plada
 
-RULES = (
+SELECTIONS = (
     Selection(),
     Selection(ranking="random"),
     Selection(ranking="high-energy", safety_net=SafetyNet(alpha=0.5)),
@@ -46,25 +47,29 @@ def random_table(seed: int) -> ScoreTable:
 
 
 @pytest.mark.parametrize("start", range(0, 200, 25))
+@pytest.mark.slow
 def test_200_random_tables_and_budgets(start: int) -> None:
     for seed in range(start, start + 25):
         table = random_table(seed)
         random = np.random.default_rng(1000 + seed)
-        rule = RULES[seed % len(RULES)]
+        selection = SELECTIONS[seed % len(SELECTIONS)]
         dense, named = bool(seed & 4), bool(seed & 8)
+        producer = Producer(table, options=PayloadOptions(dense=dense, named=named))
 
         def size_of(
             keep: int,
-            table: ScoreTable = table,
-            rule: Selection = rule,
+            producer: Producer = producer,
+            selection: Selection = selection,
             dense: bool = dense,
-            named: bool = named,
         ) -> int:
-            return len(dumps(prune(table, rule, keep, named=named).payload, dense=dense))
+            return len(dumps(producer.make(selection, Size(count=keep)).payload, dense=dense))
 
         empty, whole = size_of(0), size_of(len(table))
         budget = int(random.integers(empty, max(whole, empty) + 50))
-        found = fit(size_of, len(table), budget)
+        made = producer.make(selection, Size(budget=budget))
+        assert made.payload_bytes == size_of(made.payload.kept)
+        found = largest_within(size_of, len(table), budget)
+        assert (found.keep, found.next_size) == (made.payload.kept, made.next_bytes)
         assert found.size == size_of(found.keep) <= budget
         if found.keep < len(table):
             assert found.next_size == size_of(found.keep + 1) > budget
@@ -77,9 +82,9 @@ def test_sizes_that_do_not_only_grow(steps: list[int], budget: int) -> None:
     sizes = np.concatenate(([50], 50 + np.abs(np.cumsum(steps)))).astype(int).tolist()
     if budget < 50:
         with pytest.raises(Misuse, match="too small"):
-            fit(sizes.__getitem__, len(steps), budget)
+            largest_within(sizes.__getitem__, len(steps), budget)
         return
-    found = fit(sizes.__getitem__, len(steps), budget)
+    found = largest_within(sizes.__getitem__, len(steps), budget)
     assert sizes[found.keep] <= budget
     assert found.keep == len(steps) or sizes[found.keep + 1] > budget
     assert found.tries <= 2 * 16 + 2
@@ -99,12 +104,14 @@ def test_no_budgets(text: str) -> None:
         parse_bytes(text)
 
 
+@pytest.mark.slow
 def test_the_encoded_file_has_the_size_that_prune_names(tmp_path: Path) -> None:
     table = random_table(7)
     table.write(tmp_path / "scores.parquet")
     (tmp_path / "about.json").write_text('{"licence": "CC0-1.0"}', "utf-8")
     about = {"licence": "CC0-1.0"}
-    half = prune(table, Selection(), len(table) // 2, metadata=about)
+    producer = Producer(table, options=PayloadOptions(metadata=about))
+    half = producer.make(Selection(), Size(count=len(table) // 2))
     budget = len(dumps(half.payload, dense=True))
     prune_options = ["--budget", str(budget), "--dense", "--metadata", tmp_path / "about.json"]
     scores, selection, file = (

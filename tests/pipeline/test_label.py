@@ -53,6 +53,7 @@ def _command(teacher: Path, pool: DigitPool, out: Path) -> list[str]:
     return [*command, "--device", "cpu", "--workers", "0", "--json"]
 
 
+@pytest.mark.slow
 def test_killed_label_resumes_to_the_same_table(
     teacher_file: Path, digit_pool: DigitPool, tmp_path: Path
 ) -> None:
@@ -82,6 +83,7 @@ def test_killed_label_resumes_to_the_same_table(
     assert not parts.exists()
 
 
+@pytest.mark.slow
 def test_a_pool_known_stretch_by_stretch_gets_the_same_table(
     teacher: Checkpoint,
     digit_pool: DigitPool,
@@ -114,6 +116,7 @@ def test_a_pool_known_stretch_by_stretch_gets_the_same_table(
         stored.only(asked[1]).open_image(0)
 
 
+@pytest.mark.slow
 def test_table_is_the_teachers_word_and_parts_are_bound_to_it(
     teacher: Checkpoint, digits: Task, digit_pool: DigitPool, output: Output, tmp_path: Path
 ) -> None:
@@ -173,6 +176,7 @@ def test_table_is_the_teachers_word_and_parts_are_bound_to_it(
     assert _same(table(other, parts), table(other, None))
 
 
+@pytest.mark.slow
 def test_chunks_of_an_engine_may_come_in_any_order(
     teacher: Checkpoint, digit_pool: DigitPool, output: Output, tmp_path: Path
 ) -> None:

@@ -16,7 +16,7 @@ from PIL import Image
 from plada_ref.compute.progress import Advance
 from plada_ref.errors import Misuse, PipelineError
 from plada_ref.features.cache import FeatureCache
-from plada_ref.features.head import fit_head
+from plada_ref.features.head import HeadSettings, fit_head
 from plada_ref.models.checkpoint import Checkpoint
 from plada_ref.models.preparation import Preparation
 from plada_ref.models.spec import ModelSpec
@@ -65,6 +65,7 @@ def test_teacher_learns(teacher: Checkpoint, digits_test: Task, output: Output) 
         evaluate(teacher, foreign, compute=CPU)
 
 
+@pytest.mark.slow
 def test_student_learns_from_a_payload(
     digit_pool: DigitPool, digits_test: Task, output: Output
 ) -> None:
@@ -114,7 +115,7 @@ def test_the_head_solves_its_problem() -> None:
     x[:, 7] = 1  # A dimension that carries nothing.
     labels = (x[:, 0] > 3).astype(np.int64) + (x[:, 1] > 3)
     weights = rng.uniform(0.5, 2, 300)
-    head = fit_head([x], labels, weights, 3, decay=0.01, passes=200)
+    head = fit_head([x], labels, weights, 3, HeadSettings(decay=0.01, passes=200))
     # At the minimum of the objective its gradient vanishes.
     scaled = torch.tensor((x - x.mean(0)) / np.where(x.std(0) > 0, x.std(0), 1)).double()
     mean, deviation = x.astype(np.float64).mean(0), x.astype(np.float64).std(0)
@@ -154,6 +155,7 @@ class _StoppingOutput(Output):
 
 
 @pytest.mark.parametrize("tune", ["all", "slow"])
+@pytest.mark.slow
 def test_interrupted_training_goes_on(
     digits: Task, output: Output, tmp_path: Path, tune: str
 ) -> None:

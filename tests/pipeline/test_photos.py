@@ -8,6 +8,7 @@ from glob import glob
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from plada_ref.features.cache import FeatureCache
 from plada_ref.labelling.collapse import find_collapse
@@ -35,6 +36,7 @@ def _some_photographs(pattern: str, path: Path, every: int) -> None:
                         out.addfile(info, io.BytesIO(stored.read()))
 
 
+@pytest.mark.slow
 def test_photographs_teach_a_student(photos: Photos, tmp_path: Path, output: Output) -> None:
     shard, listed = tmp_path / "pool.tar", tmp_path / "pool.parquet"
     _some_photographs(photos.pool, shard, every=100)

@@ -65,7 +65,7 @@ def test_interruptions_say_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> N
         raise KeyboardInterrupt
 
     for function, sentence in (
-        (command(short), "the same command begins anew"),
+        (command(short), "the same command starts over"),
         (command(resumes(long)), "the same command goes on where it stopped"),
     ):
         with pytest.raises(typer.Exit) as exit_:
@@ -85,6 +85,7 @@ def test_every_long_command_that_says_so_resumes() -> None:
     assert marked == {"teach", "label", "prune", "train", "transfer", "baselines"}
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on(
     teacher_file: Path, digit_pool: DigitPool, tmp_path: Path
 ) -> None:

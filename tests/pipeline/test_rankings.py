@@ -17,7 +17,7 @@ from plada_ref.errors import Misuse
 from plada_ref.features.head import fit_default_head
 from plada_ref.features.target import Target
 from plada_ref.labelling.scores import Scores, score
-from plada_ref.selection import RANKINGS, Evidence, Selection, rank
+from plada_ref.selection import RANKINGS, Evidence, Selection, rank_images
 from plada_ref.selection.rankings import by_class, space
 from plada_ref.selection.rankings import gradient_matching as matching
 from plada_ref.selection.rankings.by_class import first_then_rest, shortlist
@@ -76,7 +76,7 @@ def test_each_pick_of_k_center_is_the_farthest(count: int, seed: int) -> None:
         assert nearest(order[number]) == max(map(nearest, free))
 
 
-def test_worth_is_the_product_of_gradients() -> None:
+def test_gains_are_the_product_of_gradients() -> None:
     random = np.random.default_rng(3)
     values = random.normal(size=(40, 5)).astype(np.float32)
     labels = random.integers(0, 3, 40).astype(np.uint16)
@@ -84,7 +84,7 @@ def test_worth_is_the_product_of_gradients() -> None:
     goal_labels = random.integers(0, 3, 30).astype(np.uint16)
     rows = np.arange(12)
     inverse = np.diag(random.uniform(0.5, 2, 5)).astype(np.float32)
-    worth = matching._worth(values, labels, goal, goal_labels, inverse, rows, 3)
+    gains = matching._gains(values, labels, goal, goal_labels, inverse, rows, 3)
 
     head = matching.proxy_head(values[rows], labels[rows], 3)
 
@@ -100,10 +100,11 @@ def test_worth_is_the_product_of_gradients() -> None:
     for row in range(40):
         weight, bias = gradients(values[row : row + 1], labels[row : row + 1])
         product = (weight * (wanted_weight @ inverse)).sum() + (bias * wanted_bias).sum()
-        assert worth[row] == pytest.approx(product, rel=1e-3, abs=1e-5)
+        assert gains[row] == pytest.approx(product, rel=1e-3, abs=1e-5)
 
 
 @pytest.mark.parametrize("name", COMPARING)
+@pytest.mark.slow
 def test_classes_take_turns_and_every_image_has_its_place(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,15 +112,15 @@ def test_classes_take_turns_and_every_image_has_its_place(
     monkeypatch.setattr(by_class.shortlist, "__defaults__", (400,))
     monkeypatch.setattr(matching, "MOST", 300)
     evidence, _ = of_digits()
-    ranked = rank(evidence, Selection(ranking=name))
-    assert len(np.unique(ranked.keys)) == len(evidence), "no ties: an order"
+    ranked = rank_images(evidence, Selection(ranking=name))
+    assert len(np.unique(ranked.sort_keys)) == len(evidence), "no ties: an order"
     supply = np.bincount(evidence.labels, minlength=10)
     for count in (10, 57, 300, 500, 900):
         kept = np.bincount(evidence.labels[ranked.keep(count)], minlength=10)
         open_classes = kept[kept < supply]
         assert kept.sum() == count and open_classes.max() - open_classes.min() <= 1
-    again = rank(evidence, Selection(ranking=name))
-    assert (again.keys == ranked.keys).all()
+    again = rank_images(evidence, Selection(ranking=name))
+    assert (again.sort_keys == ranked.sort_keys).all()
     smaller, larger = set(ranked.keep(57)), set(ranked.keep(300))
     assert smaller < larger
 
@@ -154,12 +155,13 @@ def test_projections_are_what_they_say() -> None:
     assert (logits.argmax(axis=1) == evidence.target.labels).mean() > 0.95
 
 
+@pytest.mark.slow
 def test_gradient_matching_teaches_more_than_chance_and_low_energy() -> None:
     evidence, test = of_digits()
     assert evidence.features is not None
 
     def student(name: str, seed: int = 0) -> float:
-        kept = rank(evidence, Selection(ranking=name, seed=seed)).keep(300)
+        kept = rank_images(evidence, Selection(ranking=name, seed=seed)).keep(300)
         assert evidence.features is not None
         head = fit_default_head(evidence.features[kept], evidence.labels[kept], 10)
         return head.accuracy(test)
@@ -173,4 +175,4 @@ def test_without_images_they_say_what_is_missing(name: str) -> None:
     evidence, _ = of_digits(50)
     blind = Evidence(evidence.labels, evidence.scores, 10)
     with pytest.raises(Misuse, match=r"compares pool images.*--task"):
-        rank(blind, Selection(ranking=name))
+        rank_images(blind, Selection(ranking=name))

@@ -144,12 +144,12 @@ def test_the_settings_are_the_papers(recorded: dict[str, object]) -> None:
         assert (given["lr"], given["student_tune"], given["img_size"]) == (0.001, "all", 224)
     assert [found[number]["student_epochs"] for number in (1, 3, 5)] == [5, 5, 30]
     assert found[1]["keep_rate"] == [0.01, 0.05, 0.1, 0.25, 0.5, 1]
-    names = [parse(text).name for text in found[3]["select"]]
+    names = [str(parse(text)) for text in found[3]["select"]]
     assert names == [
         "low-energy",
         "high-energy",
-        "low-energy + safety-net(s=0.5, alpha=0.5)",
-        "low-energy + safety-net(s=0.5, alpha=-0.2)",
+        "low-energy+safety-net:alpha=0.5,share=0.5",
+        "low-energy+safety-net:alpha=-0.2,share=0.5",
     ]
     # One pass over the pool serves both tables; another pool has folders of its own.
     assert found[1]["out"] == found[3]["out"] != found[5]["out"]
@@ -182,6 +182,7 @@ def test_a_command_that_fails_ends_the_recipe(recorded: dict[str, object]) -> No
     assert not list(Path(str(recorded["OUT"])).rglob("*.json"))
 
 
+@pytest.mark.slow
 def test_recipes_run_on_small_data(digit_pool: DigitPool, tmp_path: Path) -> None:
     settings = {
         "PLADA": f"{sys.executable} -m plada_ref",

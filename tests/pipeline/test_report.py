@@ -26,10 +26,12 @@ from plada_ref.commands.report import report
 from plada_ref.errors import PipelineError
 from plada_ref.labelling.scores import ScoreTable
 from plada_ref.output import Output
-from plada_ref.report import RunFolder, page, pictures
+from plada_ref.report import Run, page, pictures
 from plada_ref.report.markup import Html, element, join
 from plada_ref.report.thumbnails import galleries, spread
-from plada_ref.runs.transfer import Outcome, Plan, Row, transfer
+from plada_ref.runs.plan import Plan
+from plada_ref.runs.records import StudentRecord
+from plada_ref.runs.transfer import Outcome, transfer
 from plada_ref.selection import SafetyNet, Selection
 from plada_ref.tasks.task import Task
 from plada_ref.training.recipe import recipe
@@ -58,7 +60,10 @@ LEAKAGE = {"test_images": 3000, "exact": 1, "near": 2, "fraction": 0.001, "pool_
 CHOICE: dict[str, Any] = {
     "budget": 2000,
     "chosen": "herding",
+    "kept": 3000,
+    "payload_bytes": 1998,
     "held_out_images": 1600,
+    "held_out_accuracy": 0.7731,
     "held_out_teacher": 0.8125,
     "floor": 0.1075,
     "verdict": "herding is the best of 3 payloads.",
@@ -185,7 +190,7 @@ def put_all(folder: Path) -> None:
 
 
 def dom_of(folder: Path) -> Dom:
-    return Dom(page(RunFolder.read(folder), None))
+    return Dom(page(Run.read(folder), None))
 
 
 def result(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -193,14 +198,14 @@ def result(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     return found
 
 
-def student_cells(row: Row, teacher: float) -> list[str]:
+def student_cells(row: StudentRecord, teacher: float) -> list[str]:
     return [
         row.selection,
         f"{100 * row.keep_rate:.3g} %",
         f"{row.kept:,}",
         f"{row.payload_bytes:,}",
-        f"{100 * row.student_accuracy:.2f} %",
-        f"{100 * row.student_accuracy / teacher:.1f} %",
+        f"{100 * row.accuracy:.2f} %",
+        f"{100 * row.accuracy / teacher:.1f} %",
         ", ".join(row.vanished),
         f"{row.seconds:.1f} s",
     ]
@@ -208,29 +213,30 @@ def student_cells(row: Row, teacher: float) -> list[str]:
 
 def test_the_page_holds_what_the_transfer_found(made: Made) -> None:
     dom = dom_of(made.folder)
-    rows, teacher = made.outcome.rows, made.outcome.teacher_accuracy
+    rows, teacher = made.outcome.students, made.outcome.teacher_accuracy
     assert sorted(dom.rows("Students")) == sorted(student_cells(row, teacher) for row in rows)
     assert len(dom.marked("mark")) == len(rows) == 4
     assert f"Teacher {100 * teacher:.2f} %" in dom.text
 
     tables = [rows for caption, rows in dom.tables if caption.startswith("Classes before")]
     table = ScoreTable.read(made.folder / "scores.parquet")
-    for cells, row in zip(tables, RunFolder.read(made.folder).students, strict=True):
+    for cells, row in zip(tables, Run.read(made.folder).students, strict=True):
         kept = np.bincount(load(made.folder / f"{row.name}.plada").labels, minlength=10)
         assert [(line[0], line[2].split()[0], line[3].split()[0]) for line in cells[1:]] == [
             (name, f"{before:,}", f"{after:,}")
             for name, before, after in zip(table.classes, table.histogram(), kept, strict=True)
         ]
     parts = [rows for caption, rows in dom.tables if caption.endswith("parts")]
-    for cells, row in zip(parts, RunFolder.read(made.folder).students, strict=True):
-        assert sum(int(line[2].replace(",", "")) for line in cells[1:]) == row.payload_bytes
+    for cells, row in zip(parts, Run.read(made.folder).students, strict=True):
+        sizes = [int(line[2].replace(",", "")) for line in cells[1:]]
+        assert sum(sizes) == row.record.payload_bytes
 
     assert table.teacher in dom.text
     assert table.pool.id.hex() in dom.text
     for text in (
         "plada transfer --task TASK -m MANIFEST --pool SOURCE --model plada_convnet_s --tune all "
         "--epochs 2 --student-epochs 1 --lr 0.004 --augment glyph --keep-rate 0.1 --keep-rate 0.01 "
-        "--select low-energy --select low-energy+safety-net:share=0.5,alpha=0 -o RUN",
+        "--select low-energy --select low-energy+safety-net -o RUN",
         "has not been measured",
         "plan.train_recipe.batch_size",
     ):
@@ -239,7 +245,7 @@ def test_the_page_holds_what_the_transfer_found(made: Made) -> None:
 
 def test_the_page_is_one_file_without_script(made: Made, folder: Path) -> None:
     put_all(folder)
-    run = RunFolder.read(folder)
+    run = Run.read(folder)
     html = page(run, pictures(run, made.pool.open()))
     assert html == page(run, pictures(run, made.pool.open()))
     assert len(html.encode()) < 3_000_000
@@ -303,12 +309,14 @@ def test_a_folder_may_lack_a_file(folder: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "field"),
     [
-        ("plan.json", "{", "no JSON"),
-        ("plan.json", "[" * 100_000, "no JSON"),
+        ("plan.json", "{", "not JSON"),
+        ("plan.json", "[" * 100_000, "not JSON"),
         ("plan.json", '{"a":' * 400 + "1" + "}" * 400, "nested"),
         ("plan.json", "[]", "object"),
         ("plan.json", {"plan": 3}, "plan"),
-        ("teacher.json", "\x00", "no JSON"),
+        ("plan.json", {"layout": 3}, "later version"),
+        ("plan.json", {"layout": "2"}, "layout"),
+        ("teacher.json", "\x00", "not JSON"),
         ("teacher.json", {"accuracy": "0.9"}, "accuracy"),
         ("teacher.json", {"accuracy": True}, "accuracy"),
         ("teacher.json", '{"accuracy": NaN}', "accuracy"),
@@ -321,25 +329,73 @@ def test_a_folder_may_lack_a_file(folder: Path, name: str) -> None:
         ("leakage.json", LEAKAGE | {"exact": 3000}, "test_images"),
         ("auto-2000.json", CHOICE | {"candidates": {}}, "candidates"),
         ("auto-2000.json", CHOICE | {"verdict": ["x"]}, "verdict"),
+        ("auto-2000.json", CHOICE | {"kept": -1}, "kept"),
         ("low-energy-0.1.json", {"selection": "x"}, "keep_rate"),
+        ("low-energy-0.1.json", {"selection": "x" * 3000}, "selection"),
         ("other.json", {"student_accuracy": 0.5}, "selection"),
     ],
 )
 def test_a_damaged_file_is_named(folder: Path, name: str, content: Any, field: str) -> None:
     put(folder, name, content)
     with pytest.raises(PipelineError, match=f"(?s){name}.*{field}"):
-        RunFolder.read(folder)
+        Run.read(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"tune": "tail"}, "plan.train_recipe.tune"),
+        ({"tune": ["all"]}, "plan.train_recipe.tune"),
+        ({"epochs": 0}, "plan.train_recipe.epochs"),
+        ({"lr": "1e-3"}, "plan.train_recipe.lr"),
+        ({"lr": 1e6}, "plan.train_recipe.lr"),
+        ({"seed": -1}, "plan.train_recipe.seed"),
+        ({"seed": 2**63}, "plan.train_recipe.seed"),
+        ({"freeze_bn": None}, "plan.train_recipe.freeze_bn"),
+    ],
+)
+def test_a_damaged_recipe_is_named(folder: Path, changes: dict[str, Any], field: str) -> None:
+    plan = json.loads((folder / "plan.json").read_text())
+    plan["plan"]["train_recipe"] |= changes
+    put(folder, "plan.json", plan)
+    with pytest.raises(PipelineError, match=f"plan.json.*{field}"):
+        Run.read(folder)
+
+
+def test_a_plan_is_read_as_it_was_written(made: Made) -> None:
+    plan = Run.read(made.folder).plan
+    assert plan is not None
+    assert plan.to_json() == json.loads((made.folder / "plan.json").read_text())
+    assert (plan.settings.teacher, plan.settings.train_recipe.epochs) == (NET, 1)
+
+
+def test_a_folder_of_an_earlier_version_is_shown(folder: Path) -> None:
+    """Its selections are spelled in another way, and plan.json has no layout."""
+    plan = json.loads((folder / "plan.json").read_text())
+    del plan["layout"]
+    put(folder, "plan.json", plan)
+    old = "low-energy + safety-net(s=0.5, alpha=0)"
+    for file in folder.glob("low-energy+safety-net-*.*"):
+        name = file.name.replace("+safety-net", "-net-s0.5-a0")
+        if file.suffix == ".json":
+            put(folder, name, json.loads(file.read_text()) | {"selection": old})
+            file.unlink()
+        else:
+            file.rename(folder / name)
+    dom = dom_of(folder)
+    assert [row[0] for row in dom.rows("Students")] == ["low-energy", old] * 2
+    assert f"This program does not know how to ask for: {old}." in dom.text
 
 
 def test_files_that_contradict_each_other_are_refused(folder: Path) -> None:
     def refused(match: str) -> None:
         with pytest.raises(PipelineError, match=match):
-            RunFolder.read(folder)
+            Run.read(folder)
 
     file, row = folder / "low-energy-0.1.plada", folder / "low-energy-0.1.json"
     good, said = file.read_bytes(), json.loads(row.read_text())
     file.write_bytes(good[:-1])
-    refused("low-energy-0.1.plada is no valid payload.*at byte")
+    refused("low-energy-0.1.plada is not a valid payload.*at byte")
     file.write_bytes((folder / "low-energy-0.01.plada").read_bytes())
     refused("low-energy-0.1.json.*payload_bytes")
     payload = load(folder / "low-energy-0.01.plada")
@@ -351,16 +407,16 @@ def test_files_that_contradict_each_other_are_refused(folder: Path) -> None:
     put(folder, row.name, said | {"kept": said["kept"] + 1})
     refused("low-energy-0.1.json.*kept")
     put(folder, row.name, said)
-    RunFolder.read(folder)
+    Run.read(folder)
     (folder / "teacher.safetensors").write_bytes(b"another")
     refused("not the teacher")
 
 
 def test_a_folder_without_students(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="no student"):
-        RunFolder.read(tmp_path)
+        Run.read(tmp_path)
     with pytest.raises(PipelineError, match="no folder"):
-        RunFolder.read(tmp_path / "missing")
+        Run.read(tmp_path / "missing")
 
 
 HOSTILE = '</td></title></style><script>alert(1)</script><img src="https://e.example/x" onerror=1>'
@@ -411,7 +467,7 @@ def test_what_is_long_is_cut_and_says_so(tmp_path: Path) -> None:
         "seconds": 1,
     }
     put(tmp_path, "many.json", row)
-    html = page(RunFolder.read(tmp_path), None)
+    html = page(Run.read(tmp_path), None)
     assert len(html) < 60_000
     dom = Dom(html)
     shown = [int(cells[0]) for cells in dom.rows("Kept images of each class")]
@@ -444,15 +500,15 @@ def test_only_markup_made_here_is_markup() -> None:
 
 
 def test_pictures_are_kept_images_of_their_class(made: Made) -> None:
-    run, pool = RunFolder.read(made.folder), made.pool.open()
+    run, pool = Run.read(made.folder), made.pool.open()
     dom = Dom(page(run, pictures(run, pool)))
     shown = iter([attrs for tag, attrs in dom.elements if tag == "img"])
     seen = 0
-    for _, sent in run.payloads:
-        counts = np.bincount(sent.payload.labels, minlength=10)
+    for _, file in run.payloads:
+        counts = np.bincount(file.payload.labels, minlength=10)
         here = islice(shown, int(np.minimum(counts, 10).sum()))
         label_of = dict(
-            zip(sent.payload.positions.tolist(), sent.payload.labels.tolist(), strict=True)
+            zip(file.payload.positions.tolist(), file.payload.labels.tolist(), strict=True)
         )
         for attrs in here:
             name, _, position = str(attrs["alt"]).partition(", position ")
@@ -470,8 +526,8 @@ def test_pictures_are_kept_images_of_their_class(made: Made) -> None:
 
 
 def test_pictures_have_a_bound(made: Made) -> None:
-    run, pool = RunFolder.read(made.folder), made.pool.open()
-    payloads = [sent.payload for _, sent in run.payloads]
+    run, pool = Run.read(made.folder), made.pool.open()
+    payloads = [file.payload for _, file in run.payloads]
     for payload, found in zip(
         payloads, galleries(payloads, pool, list(range(10)), most=40_000), strict=True
     ):
@@ -487,7 +543,7 @@ def test_pictures_have_a_bound(made: Made) -> None:
 
 
 def test_the_command(made: Made, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    report(folder, as_json=True)
+    report(run=folder, as_json=True)
     said = result(capsys)
     written = (folder / "report.html").read_bytes()
     assert said == {
@@ -499,15 +555,19 @@ def test_the_command(made: Made, folder: Path, capsys: pytest.CaptureFixture[str
     }
     other = folder / "other.html"
     report(
-        folder, manifest=made.pool.manifest, pool=[str(made.pool.shard)], out=other, as_json=True
+        run=folder,
+        manifest=made.pool.manifest,
+        pool=[str(made.pool.shard)],
+        out=other,
+        as_json=True,
     )
     assert result(capsys)["images"] == other.read_text().count("<img ") > 100
     with pytest.raises(typer.Exit) as stopped:
-        report(folder, pool=["x"], as_json=True)
+        report(run=folder, pool=["x"], as_json=True)
     assert stopped.value.exit_code == 2
     put(folder, "teacher.json", "{")
     with pytest.raises(typer.Exit) as stopped:
-        report(folder, as_json=True)
+        report(run=folder, as_json=True)
     assert stopped.value.exit_code == 1
     assert (folder / "report.html").read_bytes() == written
 
@@ -606,11 +666,12 @@ def rendered(folder: Path, html: str, *, dark: bool = False) -> Rendered:
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+@pytest.mark.slow
 def test_in_a_browser(made: Made, folder: Path, tmp_path: Path) -> None:
     put_all(folder)
     long = json.loads((folder / "low-energy-0.1.json").read_text())
     put(folder, "low-energy-0.1.json", long | {"selection": "x" * 200})
-    run = RunFolder.read(folder)
+    run = Run.read(folder)
     html = page(run, pictures(run, made.pool.open()))
     light = rendered(tmp_path, html)
     assert light.asked == ["/around.html", "/report.html"]
@@ -623,7 +684,7 @@ def test_in_a_browser(made: Made, folder: Path, tmp_path: Path) -> None:
 
     # Every mark lies within the chart: the further right, the more bytes; the higher, the better.
     marks = light.found["marks"]
-    rows = [(one.payload_bytes, one.accuracy) for one in run.students]
+    rows = [(one.record.payload_bytes, one.record.accuracy) for one in run.students]
     rows += [(one.bytes, one.accuracy) for one in run.baselines if not one.is_line]
     assert len(marks) == len(rows) == 7
     assert all(size > 8 and 0 < x < width and 0 < y < height for size, x, y in marks)

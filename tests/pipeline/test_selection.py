@@ -14,10 +14,12 @@ from plada_ref.selection import (
     Positions,
     SafetyNet,
     Selection,
+    Size,
     count_of,
+    parse,
     quotas,
-    rank,
-    shuffle_keys,
+    random_sort_keys,
+    rank_images,
 )
 
 COLUMNS = ("energy", "entropy", "margin", "probability")
@@ -31,7 +33,7 @@ def select(
     keep: int,
     rule: Selection,
 ) -> Positions:
-    return rank(Evidence(labels, columns, classes), rule).keep(keep)
+    return rank_images(Evidence(labels, columns, classes), rule).keep(keep)
 
 
 @given(
@@ -87,7 +89,7 @@ def test_selection_against_a_naive_one(data: st.DataObject) -> None:
         labels, columns, classes, keep, Selection(ranking=ranking, safety_net=net, seed=seed)
     )
 
-    keys = shuffle_keys(size, seed)
+    keys = random_sort_keys(size, seed)
     tail, _, name = ranking.partition("-")
     if ranking == "random":
         order = sorted(range(size), key=lambda i: int(keys[i]))
@@ -113,7 +115,7 @@ def test_selection_against_a_naive_one(data: st.DataObject) -> None:
 
 def test_the_order_of_random_is_pinned() -> None:
     # SplitMix64 seeded with 0: the published first outputs of the generator.
-    assert [hex(k) for k in shuffle_keys(3, 0).tolist()] == [
+    assert [hex(k) for k in random_sort_keys(3, 0).tolist()] == [
         "0xe220a8397b1dcdaf",
         "0x6e789e6aa1b965f4",
         "0x6c45d188009454f",
@@ -139,3 +141,51 @@ def test_counts() -> None:
     ):
         with pytest.raises(Misuse):
             count_of(10, **wrong)
+
+
+@given(
+    st.sampled_from(sorted(RANKINGS)),
+    st.none() | st.builds(SafetyNet, share=st.floats(0, 1), alpha=st.floats(-8, 8)),
+    st.integers(0, 2**63 - 1),
+)
+def test_a_spelling_is_read_back(ranking: str, net: SafetyNet | None, seed: int) -> None:
+    selection = Selection(ranking=ranking, safety_net=net, seed=seed)
+    assert parse(str(selection), seed=seed) == selection
+
+
+def test_spellings() -> None:
+    for text in (
+        "low-energy",
+        "low-energy+safety-net",
+        "random+safety-net:alpha=-0.2,share=0.5",
+        "herding+safety-net:alpha=1,share=0.123456789",
+    ):
+        assert str(parse(text)) == text
+    assert parse("low-energy") == Selection()
+    assert parse("safety-net", seed=3) == Selection(safety_net=SafetyNet(), seed=3)
+    assert str(parse("safety-net:share=0.50,alpha=0")) == "low-energy+safety-net"
+    assert parse("random+safety-net:share=0.25") == Selection(
+        ranking="random", safety_net=SafetyNet(share=0.25)
+    )
+    for wrong in (
+        "",
+        "best",
+        "low-energy+",
+        "low-energy+net",
+        "safety-net:beta=1",
+        "safety-net:alpha=",
+        "safety-net:alpha=nan",
+        # As earlier versions wrote it.
+        "low-energy + safety-net(s=0.5, alpha=0)",
+    ):
+        with pytest.raises(Misuse):
+            parse(wrong)
+
+
+def test_sizes() -> None:
+    sizes = Size(keep_rate=0.1), Size(count=1000), Size(budget=2000)
+    assert [str(size) for size in sizes] == ["keep rate 0.1", "1,000 images", "2,000 bytes"]
+    with pytest.raises(Misuse, match="Give one of"):
+        Size()
+    with pytest.raises(Misuse, match="Give one of"):
+        Size(keep_rate=0.1, count=5)

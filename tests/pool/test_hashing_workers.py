@@ -90,6 +90,7 @@ def test_a_damaged_shard_ends_all_workers(tmp_path: Path, make_tar: Any) -> None
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 @pytest.mark.parametrize("killed", ["parent", "worker"])
+@pytest.mark.slow
 def test_nothing_is_left_behind(killed: str) -> None:
     """A parent that is killed takes its workers along; a killed worker ends the run."""
     command = [sys.executable, "-c", f"import {__name__} as test; test.wait_for_ever()"]

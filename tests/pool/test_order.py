@@ -20,11 +20,11 @@ from plada_ref.features.backbone import Backbone
 from plada_ref.features.cache import FeatureCache
 from plada_ref.labelling.scores import ScoreTable
 from plada_ref.models.spec import ModelSpec
-from plada_ref.order import Permutation, Worth, in_key_order, worth
+from plada_ref.order import Permutation, Savings, in_key_order, measure_savings
+from plada_ref.order.bins import bins_of, permutation_of
 from plada_ref.order.chain import chain
 from plada_ref.order.folders import folders_of
 from plada_ref.order.kmeans import default_clusters, kmeans
-from plada_ref.order.places import permutation_of, places_of
 from plada_ref.order.project import project
 from plada_ref.order.semantic import Settings, semantic_permutation
 from plada_ref.pool import Manifest, MemoryPool, index_pool, open_source
@@ -135,10 +135,10 @@ def test_neighbours_are_more_alike(pool: MemoryPool, permutation: Permutation) -
     def step(rows: np.ndarray[Any, Any]) -> float:
         return float(np.linalg.norm(np.diff(found[rows], axis=0), axis=1).mean())
 
-    assert step(permutation_of(permutation.places)) < 0.75 * step(np.arange(COUNT))
-    # Duplicates have one place, and the key order in it.
+    assert step(permutation_of(permutation.bins)) < 0.75 * step(np.arange(COUNT))
+    # Duplicates have one bin, and the key order in it.
     rows = [pool.manifest.keys.index(key).as_py() for key in ("00007.png", "again.png")]
-    assert len(set(permutation.places[rows].tolist())) == 1
+    assert len(set(permutation.bins[rows].tolist())) == 1
 
 
 def test_the_file_reproduces_the_manifest(
@@ -215,7 +215,7 @@ def test_few_images(
     source = open_source([str(make_folder(tmp_path / "images", some))])
     manifest = Manifest.read(index_pool(source, tmp_path / "pool.parquet").manifest.path)
     found = ordered(MemoryPool(manifest, source), tmp_path / "scratch")
-    assert len(found.places) == count
+    assert len(found.bins) == count
     found.write(tmp_path / "order.plada")
     read = Permutation.read(tmp_path / "order.plada", images=count)
     assert read.apply(manifest).pool == found.result
@@ -262,7 +262,7 @@ def test_folders_draw_images_together(
     def changes(weight: float) -> int:
         found = ordered(pool, tmp_path / "scratch", folder_weight=weight)
         assert found.made_by["folder_weight"] == weight
-        return int(np.count_nonzero(np.diff(numbers[permutation_of(found.places)])))
+        return int(np.count_nonzero(np.diff(numbers[permutation_of(found.bins)])))
 
     # Digits without end: only the weight can tell folders of like images apart.
     assert changes(100) < 20 < changes(0)
@@ -325,9 +325,9 @@ def test_slices_follow_the_chain() -> None:
     points = np.arange(40, dtype=np.float32)[:, None]
     member = (np.arange(40) // 20).astype(np.int32)
     centroids = np.array([[9.5], [29.5]], np.float32)
-    places = places_of(points, member, centroids, np.array([1, 0]), 4)
+    bins = bins_of(points, member, centroids, np.array([1, 0]), 4)
     # Cluster 1 comes first and cluster 0 second, so both run downwards.
-    assert places.tolist() == [7 - n // 5 for n in range(20)] + [3 - n // 5 for n in range(20)]
+    assert bins.tolist() == [7 - n // 5 for n in range(20)] + [3 - n // 5 for n in range(20)]
 
 
 def test_default_clusters() -> None:
@@ -345,7 +345,7 @@ def test_default_clusters() -> None:
 
 
 def test_what_an_order_is_worth(pool: MemoryPool, permutation: Permutation) -> None:
-    rows = permutation_of(permutation.places)
+    rows = permutation_of(permutation.bins)
     energy = np.empty(COUNT, np.float32)
     energy[rows] = np.arange(COUNT)  # The task keeps the first images of the semantic order.
     labels = np.empty(COUNT, np.uint16)
@@ -353,15 +353,15 @@ def test_what_an_order_is_worth(pool: MemoryPool, permutation: Permutation) -> N
     zero = np.zeros(COUNT, np.float32)
     classes = tuple("0123456789")
     table = ScoreTable(pool.ref, classes, "", labels, energy, zero, zero, zero)
-    found = worth(permutation, pool.manifest, table, 0.5, permutation_bytes=1000)
+    found = measure_savings(permutation, pool.manifest, table, 0.5, permutation_bytes=1000)
     assert found.saved == found.key_bytes - found.ordered_bytes > 0
     assert found.break_even == -(-1000 // found.saved)
-    assert Worth(0.01, 70, 70, 1000).break_even is None
+    assert Savings(0.01, 70, 70, 1000).break_even is None
     semantic = permutation.apply(pool.manifest)
     moved = ScoreTable(semantic.pool, classes, "", labels[rows], energy[rows], zero, zero, zero)
-    assert worth(permutation, semantic, moved, 0.5, permutation_bytes=1000) == found
+    assert measure_savings(permutation, semantic, moved, 0.5, permutation_bytes=1000) == found
     with pytest.raises(PipelineError, match="label this pool"):
-        worth(permutation, semantic, table, 0.5, permutation_bytes=1000)
+        measure_savings(permutation, semantic, table, 0.5, permutation_bytes=1000)
 
 
 def test_settings_out_of_range() -> None:
@@ -437,7 +437,7 @@ def test_misuse(root: Path, pool: MemoryPool, tmp_path: Path) -> None:
             "keeps the order of the old manifest",
         ),
         (("order", key, root, "-o", out), "needs --model"),
-        (("order", key, "-o", out, *model), "where the pool's images lie"),
+        (("order", key, "-o", out, *model), "where the pool's images are"),
         (("order", key, root, "-o", out, *model, "--clusters", 0), "--clusters is a number"),
         (("order", key, root, "-o", out, "--apply", key), "leave SOURCES"),
         (("order", key, root, "-o", tmp_path / "no" / "x", *model), "make it first"),

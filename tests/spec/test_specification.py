@@ -7,6 +7,7 @@ from pathlib import Path
 from random import Random
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from plada_conformance import appendix_b, coverage, make, programs, requirements
@@ -38,6 +39,7 @@ def test_requirements_are_the_sentences_of_the_specification() -> None:
         assert re.search(r"\bMUST\b", rule.sentence)
 
 
+@pytest.mark.slow
 def test_vectors_are_those_that_their_generators_make() -> None:
     wanted = make.files(SPEC / "plada-1.md")
     found = {

@@ -2,7 +2,7 @@
 
 ``recorded.json`` and ``flags.json`` were written before the pipeline was divided into rooms. A
 change of either is a change for users: it belongs into CHANGELOG.md, and the record is made again
-with ``python -m tests.unchanged.test_unchanged``.
+with ``python -m tests.unchanged.test_unchanged`` (flags alone: ``... flags``).
 """
 
 from __future__ import annotations
@@ -57,12 +57,14 @@ def test_every_flag_is_the_one_that_it_was() -> None:
     assert flags() == json.loads(FLAGS.read_bytes())
 
 
-def _record() -> None:
+def _record(digests: bool) -> None:
+    FLAGS.write_text(json.dumps(flags(), indent=1) + "\n")
+    if not digests:
+        return
     with tempfile.TemporaryDirectory() as folder:
         about: dict[str, Any] = {"versions": _versions(), "digests": _digests(Path(folder))}
     RECORDED.write_text(json.dumps(about, indent=1) + "\n")
-    FLAGS.write_text(json.dumps(flags(), indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    _record()
+    _record(digests=sys.argv[1:] != ["flags"])

@@ -1,4 +1,4 @@
-"""Options of the rankings that compare images, and of the automatic choice."""
+"""Options of the rankings that compare images, and of the automatic selection."""
 
 from __future__ import annotations
 
@@ -10,102 +10,82 @@ import typer
 
 from ...errors import Misuse
 from ...optional import need
-from . import model as options
+from .compute import ComputeOptions
+from .group import OptionGroup
+from .model import BackboneOptions
+from .pool import OptionalPoolOptions
+from .task import DownloadOption
 
 if TYPE_CHECKING:
-    from ...features.backbone import Backbone
-    from ...features.target import Features
-    from ...output import Output
-    from ...tasks.task import Task
-
-TaskOption = Annotated[
-    str | None,
-    typer.Option("--task", metavar="SPEC", help="The target task, as for plada teach."),
-]
-ManifestOption = Annotated[
-    Path | None, typer.Option("--manifest", "-m", metavar="MANIFEST", help="The pool's manifest.")
-]
-PoolOption = Annotated[
-    list[str] | None,
-    typer.Option("--pool", metavar="SOURCE", help="The pool's images. May be repeated."),
-]
-ModelOption = Annotated[
-    str | None,
-    typer.Option(
-        "--model",
-        metavar="NAME",
-        help="A model of timm; its frozen backbone sees pool and task. Best the students' own.",
-    ),
-]
-FeaturesOption = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="DIR",
-        help="Where the pool's features are kept for the next call. Default: beside the scores.",
-    ),
-]
+    from ...compute.progress import Progress
+    from ...selection.comparison import Comparison
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What the options say about seeing images; `task` and the others may be missing.
+@dataclass(frozen=True, kw_only=True)
+class OptionalTaskOptions(OptionGroup):
+    """A task and a model, for a command that may do without."""
 
-    Attributes:
-        task, manifest, pool, model: as given.
-        weights, pretrained, img_size, via_size, grey: of the model.
-        features: folder of the cache.
-        device, workers, download: as everywhere.
-    """
+    task: Annotated[
+        str | None,
+        typer.Option("--task", metavar="SPEC", help="The target task, as for plada teach."),
+    ] = None
+    download: DownloadOption = False
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="NAME",
+            help="A model of timm; its frozen backbone sees pool and task. Best the students' own.",
+        ),
+    ] = None
 
-    task: str | None
-    manifest: Path | None
-    pool: list[str] | None
-    model: str | None
-    weights: Path | None
-    pretrained: bool
-    img_size: int | None
-    via_size: int | None
-    grey: bool
-    features: Path
-    device: str
-    workers: int | None
-    download: bool
 
-    def open(self, why: str, output: Output, pool_id: bytes) -> tuple[Backbone, Features, Task]:
-        """The backbone, the features of the pool, and the task's training images.
+# The bases from last to first, so that --help begins with the task and ends with the device.
+@dataclass(frozen=True, kw_only=True)
+class CompareOptions(ComputeOptions, BackboneOptions, OptionalPoolOptions, OptionalTaskOptions):
+    """Which images to compare, and how; a ranking that looks at scores alone needs none of it."""
+
+    features: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Where the pool's features are kept for the next call. Default: SCORES.features.",
+        ),
+    ] = None
+
+    def open(self, purpose: str, scores: Path, pool_id: bytes, progress: Progress) -> Comparison:
+        """Open the pool, the task's training images and the model.
 
         Args:
-            why: what needs them, for the error.
+            purpose: what needs them, for the error.
+            scores: the file of the score table; by default, features are kept next to it.
             pool_id: of the score table.
+            progress: hears how far the work is.
 
         Raises:
             Misuse: if an option is missing, or the manifest is another pool's.
         """
         if self.task is None or self.manifest is None or not self.pool or self.model is None:
             raise Misuse(
-                f"{why} compares pool images with images of the task: give --task, --manifest, "
+                f"{purpose} compares pool images with images of the task: give --task, --manifest, "
                 "--pool and --model (with --weights or --pretrained)."
             )
         for module in ("torch", "timm", "safetensors", "fsspec"):
-            need(module, extra="ref", for_=why)
-        from ...compute.context import Compute
-        from ...compute.device import find_device
+            need(module, extra="ref", for_=purpose)
         from ...features.backbone import Backbone
         from ...features.cache import FeatureCache
-        from ...models.spec import ModelSpec
+        from ...pool import open_pool
+        from ...selection.comparison import Comparison
         from ...tasks.load import load_task
 
-        spec = ModelSpec(
-            self.model, self.weights, self.pretrained, self.img_size, self.via_size, self.grey
-        )
-        compute = Compute(find_device(self.device), self.workers, progress=output)
-        backbone = Backbone.of(spec, compute)
-        opened = options.open_pool(self.manifest, self.pool)
-        if opened.ref.id != pool_id:
+        spec = self.spec_of(self.model, self.weights)
+        backbone = Backbone.of(spec, self.compute(progress))
+        pool = open_pool(self.manifest, *self.pool)
+        if pool.ref.id != pool_id:
             raise Misuse(
-                f"The manifest is of pool {opened.ref.id.hex()[:16]}..., the scores are of "
+                f"The manifest is of pool {pool.ref.id.hex()[:16]}..., the scores are of "
                 f"{pool_id.hex()[:16]}...; give the pool that was labelled."
             )
         task = load_task(self.task, "train", download=self.download)
-        cache = FeatureCache.of_pool(self.features, opened)
-        return backbone, backbone.pool(opened, cache).all(), task
+        folder = self.features or scores.with_name(f"{scores.name}.features")
+        return Comparison(backbone, pool, task, FeatureCache.of_pool(folder, pool))

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ...errors import Misuse
 from ...optional import need
+from .compute import BatchedComputeOptions
 
 if TYPE_CHECKING:
     import torch
 
+    from ...compute.context import Compute
+    from ...compute.progress import Progress
+    from ...features.backbone import FeatureEngine
     from ...labelling.label import Engine
 
 EngineOption = Annotated[
@@ -57,60 +62,105 @@ ThreadsOption = Annotated[
 ]
 
 
-@contextmanager
-def labelling(
-    engine: str,
-    device: str,
-    *,
-    address: str | None,
-    actors: int | None,
-    gpus: float,
-) -> Iterator[tuple[torch.device, Engine | None]]:
-    """Yield the device to label on, and what does it; None for this process.
+@dataclass(frozen=True, kw_only=True)
+class EngineOptions(BatchedComputeOptions):
+    """What a pass over a pool computes on: this process, or a Ray cluster."""
 
-    Raises:
-        Misuse: if the engine, its device or its cluster is not there.
-    """
-    if not choose(engine, address=address, actors=actors):
-        from ...compute.device import find_device
+    engine: EngineOption = "local"
+    address: AddressOption = None
 
-        yield find_device(device), None
-        return
-    from ...ray.connection import connected
-    from ...ray.label import LabelActors
+    def on_ray(self) -> bool:
+        """Return whether to use Ray, which is then installed.
 
-    with connected(address):
-        yield device_on_cluster(device), LabelActors(actors, gpus)
+        Raises:
+            Misuse: if there is no such engine, it is not installed, or options are given that it
+                does not take.
+        """
+        if self.engine not in ("local", "ray"):
+            raise Misuse(f"--engine is local or ray, not {self.engine!r}.")
+        if self.engine == "local":
+            if self._only_with_ray():
+                raise Misuse("--address and --actors go with --engine ray.")
+            return False
+        need("ray", extra="ray", for_="--engine ray")
+        return True
+
+    def compute_on_cluster(self, progress: Progress) -> Compute:
+        """Return what actors compute on, on the cluster that this process is connected to.
+
+        Raises:
+            Misuse: if ``--device`` is not a kind of device.
+        """
+        from ...compute.context import Compute
+
+        return Compute(self._device_of_actors(), self.workers, self.batch_size, progress)
+
+    def _only_with_ray(self) -> bool:
+        return self.address is not None
+
+    def _device_of_actors(self) -> torch.device:
+        import torch
+
+        from ...ray.connection import has_gpu
+
+        if self.device not in ("auto", "cpu", "cuda"):
+            raise Misuse(f"With --engine ray, --device is auto, cpu or cuda, not {self.device!r}.")
+        if self.device == "auto":
+            return torch.device("cuda" if has_gpu() else "cpu")
+        return torch.device(self.device)
 
 
-def device_on_cluster(device: str) -> torch.device:
-    """The device that actors compute on, on the cluster that this process is connected to.
+@dataclass(frozen=True, kw_only=True)
+class IndexEngineOptions(EngineOptions):
+    """The same for an index of a pool: images are hashed, and a model may put them in order."""
 
-    Raises:
-        Misuse: if it is no kind of device.
-    """
-    import torch
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Processes that read and hash shards, and that decode images for --model; chosen "
+            "for this machine by default.",
+        ),
+    ] = None
 
-    from ...ray.connection import has_gpu
+    def features(self, progress: Progress) -> tuple[Compute, FeatureEngine | None]:
+        """Return what features are computed on, and their engine; None for this process.
 
-    if device not in ("auto", "cpu", "cuda"):
-        raise Misuse(f"With --engine ray, --device is auto, cpu or cuda, not {device!r}.")
-    if device == "auto":
-        device = "cuda" if has_gpu() else "cpu"
-    return torch.device(device)
+        With ``--engine ray``, this process is connected to the cluster.
+
+        Raises:
+            Misuse: if there is no such device.
+        """
+        if not self.on_ray():
+            return self.compute(progress), None
+        from ...ray.features import FeatureActors
+
+        return self.compute_on_cluster(progress), FeatureActors()
 
 
-def choose(engine: str, *, address: str | None, actors: int | None) -> bool:
-    """Whether to use Ray, which is then installed.
+@dataclass(frozen=True, kw_only=True)
+class ActorOptions(EngineOptions):
+    """The same for a pass of one model, with the number and size of its actors."""
 
-    Raises:
-        Misuse: if there is no such engine, or options are given that it does not take.
-    """
-    if engine not in ("local", "ray"):
-        raise Misuse(f"--engine is local or ray, not {engine!r}.")
-    if engine == "local":
-        if address is not None or actors is not None:
-            raise Misuse("--address and --actors go with --engine ray.")
-        return False
-    need("ray", extra="ray", for_="--engine ray")
-    return True
+    threads: ThreadsOption = None
+    actors: ActorsOption = None
+    gpus_per_actor: GpusOption = 1.0
+
+    @contextmanager
+    def labelling(self, progress: Progress) -> Iterator[tuple[Compute, Engine | None]]:
+        """Yield what to label on, and the engine that does it; None for this process.
+
+        Raises:
+            Misuse: if the engine, its device or its cluster is missing.
+        """
+        if not self.on_ray():
+            yield self.compute(progress), None
+            return
+        from ...ray.connection import connected
+        from ...ray.label import LabelActors
+
+        with connected(self.address):
+            yield self.compute_on_cluster(progress), LabelActors(self.actors, self.gpus_per_actor)
+
+    def _only_with_ray(self) -> bool:
+        return super()._only_with_ray() or self.actors is not None

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pladafmt import Limits, Payload, load
-
 from ...errors import Misuse
 from ...optional import need
 
@@ -33,10 +31,10 @@ def describe_signature(facts: dict[str, Any]) -> str:
 
 
 def public_keys(paths: list[Path] | None, *, for_: str) -> dict[PublicKey, Path]:
-    """Return the public keys in these files, each with where it lies.
+    """Return the public keys in these files, each with the path of its file.
 
     Raises:
-        Misuse: if one is no Ed25519 public key.
+        Misuse: if one is not an Ed25519 public key.
         OSError: if one cannot be read.
     """
     if not paths:
@@ -57,7 +55,7 @@ def private_key(path: Path, *, for_: str) -> PrivateKey:
     """Return the private key in this file.
 
     Raises:
-        Misuse: if it is no Ed25519 private key.
+        Misuse: if it is not an Ed25519 private key.
         OSError: if it cannot be read.
     """
     need("cryptography", extra="sign", for_=for_)
@@ -67,21 +65,3 @@ def private_key(path: Path, *, for_: str) -> PrivateKey:
         return PrivateKey.from_pem(path.read_bytes())
     except BadKey as error:
         raise Misuse(f"{path}: {error}") from error
-
-
-def load_required(
-    payload: Path, signed_by: list[Path] | None, *, limits: Limits, for_: str
-) -> Payload:
-    """Return the payload in a file, which must be signed by one of these keys if any is given.
-
-    Raises:
-        PladaError: if the file is refused: `Untrusted` if it is valid but not signed so.
-        Misuse, OSError: if a key or the file cannot be read.
-    """
-    if not signed_by:
-        return load(payload, limits=limits)
-    from pladafmt.signature import verify
-
-    keys = public_keys(signed_by, for_=f"{for_} --require-signed-by")
-    # Read once: what is used is what was checked, whatever happens to the file meanwhile.
-    return verify(payload.read_bytes(), list(keys), limits=limits)

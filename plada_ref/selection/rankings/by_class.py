@@ -7,14 +7,14 @@ import numpy.typing as npt
 
 from ..evidence import Labels, Positions
 from ..quotas import quotas
-from .shuffle import shuffle_keys
+from .shuffle import random_sort_keys
 
 SHORTLIST = 131_072
-"""Images whose features a ranking looks at: what keeps it quick on a pool of any size."""
+"""Images whose features a ranking reads at most, so that it is quick on a pool of any size."""
 
 
 def rank_in_class(labels: Labels, values: npt.NDArray[np.generic]) -> Positions:
-    """The place of each image within its class, 0 for the smallest value; ties by position.
+    """Return the rank of each image within its class, 0 for the smallest value; ties by position.
 
     Args:
         labels: shape (N,).
@@ -28,7 +28,7 @@ def rank_in_class(labels: Labels, values: npt.NDArray[np.generic]) -> Positions:
 
 
 def in_turn(labels: Labels, classes: int, ranks: Positions) -> Positions:
-    """Sort keys by which the classes take turns: the best of each class, then the second best.
+    """Return sort keys by which the classes take turns: the best of each, then the second best.
 
     Of such an order any prefix keeps equally many images of each class, as long as they last.
     """
@@ -36,18 +36,18 @@ def in_turn(labels: Labels, classes: int, ranks: Positions) -> Positions:
 
 
 def shortlist(labels: Labels, classes: int, seed: int, most: int = SHORTLIST) -> Positions:
-    """At most `most` images, drawn at random in equal numbers per class, ascending positions."""
+    """Draw at most `most` images at random, equally many per class; return ascending positions."""
     if labels.size <= most:
         return np.arange(labels.size)
     quota = quotas(np.bincount(labels, minlength=classes), most, 0.0)
-    ranks = rank_in_class(labels, shuffle_keys(labels.size, seed))
+    ranks = rank_in_class(labels, random_sort_keys(labels.size, seed))
     return np.flatnonzero(ranks < quota[labels])
 
 
 def first_then_rest(
     labels: Labels, classes: int, picked: dict[int, Positions], values: npt.NDArray[np.generic]
 ) -> Positions:
-    """Sort keys of an order in turn: each class's picked images, then its others by `values`.
+    """Return sort keys of an order in turn: each class's picked images, then others by `values`.
 
     Args:
         picked: by class, positions in the order in which they were picked.

@@ -56,17 +56,17 @@ def gradient_matching(evidence: Evidence, seed: int) -> Positions:
         count = min(math.ceil(GROWTH * len(rows)), MOST - len(rows), int(free.sum()))
         if count <= 0:
             break
-        worth = _worth(values, labels, goal, target.labels, inverse, rows, classes)
+        gains = _gains(values, labels, goal, target.labels, inverse, rows, classes)
         candidates = np.flatnonzero(free)
         turns = in_turn(
-            labels[candidates], classes, rank_in_class(labels[candidates], -worth[candidates])
+            labels[candidates], classes, rank_in_class(labels[candidates], -gains[candidates])
         )
         rows = np.concatenate([rows, candidates[np.argsort(turns, kind="stable")[:count]]])
     picked = {int(label): listed[rows[labels[rows] == label]] for label in np.unique(labels)}
     return first_then_rest(evidence.labels, classes, picked, -evidence.scores["margin"])
 
 
-def _worth(
+def _gains(
     values: Vectors,
     labels: Labels,
     goal: Vectors,
@@ -75,7 +75,7 @@ def _worth(
     rows: Positions,
     classes: int,
 ) -> Vectors:
-    """How much a step along each image's gradient lowers the loss on the target, shape (n,).
+    """Return how much a step along each image's gradient lowers the target's loss, shape (n,).
 
     The gradient of the cross-entropy in the head's weights is ``(softmax - one-hot) x^T``, so the
     inner product of two images' gradients is the product of two small inner products.
@@ -85,17 +85,17 @@ def _worth(
     errors = _errors(goal @ weight + bias, goal_labels)
     direction = inverse @ (goal.T @ errors / len(goal))
     pull = values @ direction + errors.mean(axis=0)
-    worth: Vectors = (_errors(values @ weight + bias, labels) * pull).sum(axis=1)
-    return worth
+    gains: Vectors = (_errors(values @ weight + bias, labels) * pull).sum(axis=1)
+    return gains
 
 
 def proxy_head(values: Vectors, labels: Labels, classes: int) -> Head:
-    """A student of the images so far: not fitted to the end, which the next round would undo."""
-    from ...features.head import fit_head  # torch: other rankings do without.
+    """Fit a student to the images so far; not to the end, which the next round would undo."""
+    from ...features.head import HeadSettings, fit_head  # torch: other rankings do without.
 
     shares = np.ones(len(labels))
     numbers = labels.astype(np.int64)
-    return fit_head([values], numbers, shares, classes, passes=_PASSES)
+    return fit_head([values], numbers, shares, classes, HeadSettings(passes=_PASSES))
 
 
 def _errors(logits: Vectors, labels: Labels) -> Vectors:

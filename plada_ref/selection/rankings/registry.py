@@ -1,6 +1,6 @@
 """The registry of rankings: what each is called, what it reads, and its sort keys.
 
-Every ranking is a function ``keys(evidence, seed)`` that returns one sort key per pool image, shape
+Every ranking is a function of evidence and seed that returns one sort key per pool image, shape
 (N,), of any dtype that compares: small keys are kept first, and among equal keys the lower
 position.
 """
@@ -18,9 +18,9 @@ from ..evidence import Evidence
 from .diversity import k_center, prototype
 from .gradient_matching import gradient_matching
 from .herding import herding, herding_logits
-from .shuffle import shuffle_keys
+from .shuffle import random_sort_keys
 
-Keys = npt.NDArray[Any]
+SortKeys = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -28,35 +28,35 @@ class Ranking:
     """One way to order a pool.
 
     Attributes:
-        keys: the sort keys, shape (N,).
+        sort_keys: computes them, shape (N,).
         about: a phrase for people.
         compares: whether it needs the features of pool and target images.
     """
 
-    keys: Callable[[Evidence, int], Keys]
+    sort_keys: Callable[[Evidence, int], SortKeys]
     about: str
     compares: bool = False
 
 
-def _column(name: str, sign: int) -> Callable[[Evidence, int], Keys]:
-    def keys(evidence: Evidence, seed: int) -> Keys:
+def _column(name: str, sign: int) -> Callable[[Evidence, int], SortKeys]:
+    def sort_keys(evidence: Evidence, seed: int) -> SortKeys:
         values = evidence.scores[name]
         return values if sign > 0 else -values
 
-    return keys
+    return sort_keys
 
 
-def _random(evidence: Evidence, seed: int) -> Keys:
-    return shuffle_keys(len(evidence), seed)
+def _random(evidence: Evidence, seed: int) -> SortKeys:
+    return random_sort_keys(len(evidence), seed)
 
 
-def _consensus(evidence: Evidence, seed: int) -> Keys:
-    """Sum of the places by energy, entropy, margin and probability: each score votes alike."""
-    places = np.zeros(len(evidence), dtype=np.int64)
+def _consensus(evidence: Evidence, seed: int) -> SortKeys:
+    """Sum of the ranks by energy, entropy, margin and probability: each score votes alike."""
+    ranks = np.zeros(len(evidence), dtype=np.int64)
     for name, sign in (("energy", 1), ("entropy", 1), ("margin", -1), ("probability", -1)):
         order = np.argsort(_column(name, sign)(evidence, seed), kind="stable")
-        places[order] += np.arange(len(evidence))
-    return places
+        ranks[order] += np.arange(len(evidence))
+    return ranks
 
 
 RANKINGS: dict[str, Ranking] = {

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 
-def shuffle_keys(size: int, seed: int) -> npt.NDArray[np.uint64]:
-    """Return a pseudo-random 64-bit key for each of `size` positions.
+def random_sort_keys(size: int, seed: int) -> npt.NDArray[np.uint64]:
+    """Return a pseudo-random 64-bit sort key for each of `size` positions.
 
     SplitMix64 (Steele, Lea and Flood, 2014) over the position, started at `seed`: three lines in
     any language, where library generators differ between versions.

@@ -20,7 +20,7 @@ Vectors = npt.NDArray[np.float32]
 
 
 def need(evidence: Evidence, ranking: str) -> tuple[Features, Target]:
-    """The features and the target images that `ranking` compares.
+    """Return the features and the target images that `ranking` compares.
 
     Raises:
         Misuse: if there are none.

@@ -1,4 +1,4 @@
-"""What the baselines of one task have in common: images, features, pool and student."""
+"""The experiment that all baselines of one task share: images, features, pool and student."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from ..labelling.scores import ScoreTable
 from ..models.checkpoint import Checkpoint
 from ..models.spec import ModelSpec
 from ..pool import MemoryPool
+from ..runs.folder import RunFolder
 from ..tasks.task import Task
 from ..training.augment import augmentation
 from ..training.recipe import Recipe, Tune, recipe
@@ -52,8 +53,8 @@ class LabelledPool:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Material:
-    """The images, the pool and the student of a comparison.
+class Experiment:
+    """The images, the pool and the student by which baselines are compared.
 
     Attributes:
         spec: the student's model and the pre-trained weights that clients have.
@@ -99,7 +100,7 @@ class Material:
         rows: npt.NDArray[np.int64] | None = None,
         cache: FeatureCache | None = None,
     ) -> list[Features]:
-        """What a head is fitted to: features of images, and of their mirrors if the recipe flips.
+        """Return what a head is fitted to: features of images, and of mirrors if the recipe flips.
 
         Args:
             rows: which images, shape (n,); all when None.
@@ -132,7 +133,7 @@ class Material:
             test=self.test,
             pool=None if self.labelled is None else self.labelled.pool,
             cache=self._pool_cache,
-            resume=self.folder / "baselines.training",
+            resume=self._run.baselines_training,
             compute=self.compute,
         )
 
@@ -142,19 +143,19 @@ class Material:
         return self.students.taught(self.target)
 
     def learn_target(self, images: ImageSet, labels: Labels) -> float:
-        """Accuracy of the student of all training images, which are `images`."""
+        """Return the accuracy of the student of all training images, which are `images`."""
         if self._frozen:
             return self.heads.learn(self.target_views, labels)
         return self.students.accuracy(self.target_student)
 
     def learn_images(self, images: ImageSet, labels: Labels) -> float:
-        """Accuracy of a student of other labelled images."""
+        """Return the accuracy of a student of other labelled images."""
         if self._frozen:
             return self.heads.learn(self.views(images), labels)
         return self.students.on_images(images, labels)
 
     def learn_payload(self, payload: Payload) -> float:
-        """Accuracy of a student of a payload."""
+        """Return the accuracy of a student of a payload."""
         if not self._frozen:
             return self.students.on_payload(payload)
         assert self.labelled is not None
@@ -163,7 +164,7 @@ class Material:
         return self.heads.learn(views, payload.labels)
 
     def settings(self) -> dict[str, Any]:
-        """What every row depends on, as JSON values."""
+        """Return what every row depends on, as JSON values."""
         spec = asdict(self.spec)
         if self.spec.weights is not None:
             with open(self.spec.weights, "rb") as file:
@@ -180,6 +181,10 @@ class Material:
         return settings
 
     @property
+    def _run(self) -> RunFolder:
+        return RunFolder(self.folder)
+
+    @property
     def _frozen(self) -> bool:
         """Whether students are heads: then the backbone sees the test images once for them all."""
         return self.how.tune is Tune.HEAD
@@ -188,10 +193,10 @@ class Material:
     def _pool_cache(self) -> FeatureCache | None:
         if self.labelled is None:
             return None
-        return FeatureCache.of_pool(self.folder / "features", self.labelled.pool)
+        return FeatureCache.of_pool(self._run.features, self.labelled.pool)
 
     def _cache_of(self, task: Task) -> FeatureCache:
-        return FeatureCache(self.folder / "features", name=_digest(task), size=len(task))
+        return FeatureCache(self._run.features, name=_digest(task), size=len(task))
 
 
 def _digest(task: Task) -> str:

@@ -1,4 +1,4 @@
-"""What an order is worth: bytes that a payload saves, against the bytes of the permutation."""
+"""What an order saves: bytes of a payload, against the bytes of the permutation."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pladafmt import Payload, PoolRef, dumps
 from ..errors import PipelineError
 from ..labelling.scores import ScoreTable
 from ..pool import Manifest
-from ..selection import Evidence, Selection, count_of, rank
+from ..selection import Evidence, Selection, count_of, rank_images
+from .bins import permutation_of
 from .permutation import Permutation, rows_in_key_order
-from .places import permutation_of
 
 
 @dataclass(frozen=True)
-class Worth:
+class Savings:
     """Payload sizes of one task at one keep rate, whole files with the dense encoding.
 
     Attributes:
@@ -45,14 +45,14 @@ class Worth:
         return math.ceil(self.permutation_bytes / self.saved) if self.saved > 0 else None
 
 
-def worth(
+def measure_savings(
     permutation: Permutation,
     manifest: Manifest,
     scores: ScoreTable,
     keep_rate: float,
     *,
     permutation_bytes: int,
-) -> Worth:
+) -> Savings:
     """Measure the lowest-energy images of one task in both orders.
 
     Args:
@@ -73,16 +73,16 @@ def worth(
     labels, energy = scores.labels[rows], scores.energy[rows]
     keep = count_of(len(labels), keep_rate=keep_rate)
     evidence = Evidence(labels, {"energy": energy}, len(scores.classes))
-    kept = rank(evidence, Selection()).keep(keep)
+    kept = rank_images(evidence, Selection()).keep(keep)
     new_position = np.empty(len(labels), np.int64)
-    new_position[permutation_of(permutation.places)] = np.arange(len(labels))
+    new_position[permutation_of(permutation.bins)] = np.arange(len(labels))
     moved = new_position[kept]
     order = np.argsort(moved)
 
     def size(pool: PoolRef, positions: npt.NDArray[np.int64], images: npt.NDArray[np.int64]) -> int:
         return len(dumps(Payload(pool, scores.classes, positions, labels[images]), dense=True))
 
-    return Worth(
+    return Savings(
         keep_rate,
         size(permutation.base, kept, kept),
         size(permutation.result, moved[order], kept[order]),

@@ -12,7 +12,7 @@ from ..features.target import Features, Target
 from ..training.recipe import Recipe
 from .baseline import Baseline
 from .frames import Reader, compress
-from .head_students import HEAD, HeadStudents
+from .head_students import HEAD_RECIPE, HeadStudents
 from .quantise import Rows, Values, half, quantise
 
 HALVINGS = 20
@@ -27,7 +27,7 @@ def encode_head(head: Head, bits: int) -> bytes:
 
     Raises:
         Misuse: if `bits` is not 2 to 8.
-        PipelineError: if a weight is no finite number.
+        PipelineError: if a weight is not a finite number.
     """
     classes, width = head.weight.shape
     weight: Values = head.weight.numpy()
@@ -77,18 +77,18 @@ def encode_best(head: Head, bits: int, train: Target) -> bytes:
     return best
 
 
-def int8_head(
+def quantised_head(
     train: Target,
     test: Target,
     classes: int,
     bits: int = 8,
     *,
     mirrored: Features | None = None,
-    how: Recipe = HEAD,
+    how: Recipe = HEAD_RECIPE,
 ) -> Baseline:
     """Fit a linear head to all labelled images of the target, and send it with few bits per weight.
 
-    With other `bits` than 8 the baseline's key is ``int4-head`` and so on.
+    The baseline's key is ``int8-head``, ``int4-head`` and so on.
 
     Args:
         train: the target's training images, n, as the shared backbone sees them.

@@ -1,4 +1,4 @@
-"""Places: which images stand together, as one small number per image."""
+"""Bins: one small number per image, equal for images that follow each other in key order."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
     from .chain import Path
     from .project import Projected
 
-Places = npt.NDArray[np.uint16]
+Bins = npt.NDArray[np.uint16]
 
 
-def places_of(
+def bins_of(
     points: Projected,
     member: npt.NDArray[np.int32],
     centroids: Projected,
     path: Path,
     slices: int,
-) -> Places:
-    """The place of each image, shape (N,), uint16: 0 for the first, with no number left out.
+) -> Bins:
+    """The bin of each image, shape (N,), uint16: 0 for the first, with no number left out.
 
     A cluster's images are sorted along the line from the cluster before to the cluster after and
     cut into slices of equal number. Among the images of one slice the order is the key's: to tell
@@ -49,6 +49,6 @@ def places_of(
     return np.unique(found, return_inverse=True)[1].astype(np.uint16)
 
 
-def permutation_of(places: Places) -> npt.NDArray[np.int64]:
+def permutation_of(bins: Bins) -> npt.NDArray[np.int64]:
     """The number in key order of the image at each new position, shape (N,)."""
-    return np.argsort(places, kind="stable")
+    return np.argsort(bins, kind="stable")

@@ -1,0 +1,71 @@
+"""Options that say what a command computes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ...compute.process import suit_torch
+from ...optional import need
+from .group import OptionGroup
+from .recipe import BatchSizeOption
+
+if TYPE_CHECKING:
+    from ...compute.context import Compute
+    from ...compute.progress import Progress
+
+DeviceOption = Annotated[str, typer.Option(help="cpu, cuda, or auto for a GPU when there is one.")]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(min=0, help="Processes that decode images; chosen for this machine by default."),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComputeOptions(OptionGroup):
+    """The device, and the processes that decode images."""
+
+    device: DeviceOption = "auto"
+    workers: WorkersOption = None
+
+    def compute(self, progress: Progress, *, batch_size: int | None = None) -> Compute:
+        """Return what the command computes on; call it once per command.
+
+        Args:
+            progress: hears how far the work is: the command's `Output`.
+            batch_size: images per pass through a model; the default of `Compute` when None.
+
+        Raises:
+            Misuse: if there is no such device.
+        """
+        from ...compute.context import Compute
+        from ...compute.device import find_device
+
+        where = find_device(self.device)
+        if batch_size is None:
+            return Compute(where, self.workers, progress=progress)
+        return Compute(where, self.workers, batch_size, progress)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchedComputeOptions(ComputeOptions):
+    """The same, with the images per pass, for a command without a recipe."""
+
+    batch_size: BatchSizeOption = 64
+
+    def compute(self, progress: Progress, *, batch_size: int | None = None) -> Compute:
+        """Return what the command computes on, with ``--batch-size`` unless another is given."""
+        return super().compute(progress, batch_size=batch_size or self.batch_size)
+
+
+def prepare(name: str) -> None:
+    """Check for the packages of the command called `name`, before torch is imported.
+
+    Raises:
+        Misuse: if one is not installed.
+    """
+    suit_torch()
+    for module in ("torch", "timm", "safetensors", "pyarrow", "fsspec"):
+        need(module, extra="ref", for_=name)

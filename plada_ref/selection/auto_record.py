@@ -1,0 +1,117 @@
+"""What the automatic selection found, as data that can be written and read."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+CARRIED = 0.5
+"""The part of the way from guessing to a student of the target's own images that a payload's
+student has to go, or the verdict is that the pool cannot carry the task."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A payload that was tried.
+
+    Attributes:
+        selection: the spelling of its selection.
+        kept: number of kept images.
+        payload_bytes: size of the whole file; 0 if it was not tried.
+        held_out_accuracy: of its student on the held-out images, 0 to 1.
+        seconds: for ranking, fitting the budget and training.
+        note: why it was not tried, else empty.
+    """
+
+    selection: str
+    kept: int
+    payload_bytes: int
+    held_out_accuracy: float
+    seconds: float
+    note: str = ""
+
+    @property
+    def order(self) -> tuple[float, int]:
+        """What candidates are compared by: accuracy, and among equals the smaller file."""
+        return self.held_out_accuracy, -self.payload_bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoSelection:
+    """Which selection was chosen for a budget, and everything that it was compared with.
+
+    Attributes:
+        budget: bytes that were allowed.
+        chosen: the spelling of the chosen selection.
+        kept: images that its payload keeps.
+        payload_bytes: size of its payload.
+        held_out_images: target images that decided.
+        held_out_accuracy: of the chosen payload's student on them, 0 to 1.
+        held_out_teacher: accuracy of a head trained on the target's other images, 0 to 1.
+        floor: accuracy of always naming the most frequent class, 0 to 1.
+        carried: whether the pool can carry the task, see `CARRIED`.
+        verdict: the outcome as a sentence, for people to read before anything is sent.
+        seconds: for all of it.
+        candidates: all payloads, in the order in which they were tried.
+    """
+
+    budget: int
+    chosen: str
+    kept: int
+    payload_bytes: int
+    held_out_images: int
+    held_out_accuracy: float
+    held_out_teacher: float
+    floor: float
+    carried: bool
+    verdict: str
+    seconds: float
+    candidates: tuple[Candidate, ...]
+
+    @classmethod
+    def of(
+        cls,
+        best: Candidate,
+        candidates: tuple[Candidate, ...],
+        *,
+        budget: int,
+        held_out_images: int,
+        held_out_teacher: float,
+        floor: float,
+        seconds: float,
+    ) -> AutoSelection:
+        """The outcome when `best` of `candidates` is chosen."""
+        gained = best.held_out_accuracy - floor
+        carried = gained > 0 and gained >= CARRIED * (held_out_teacher - floor)
+        facts = (
+            f"of {held_out_images:,} held-out target images its student gets "
+            f"{100 * best.held_out_accuracy:.1f} %, one trained on the target's own images "
+            f"{100 * held_out_teacher:.1f} %, and naming the most frequent class "
+            f"{100 * floor:.1f} %"
+        )
+        if carried:
+            verdict = f"{best.selection} is the best of {len(candidates)} payloads: {facts}."
+        else:
+            verdict = (
+                f"This pool cannot carry this task in {budget:,} bytes. The best of "
+                f"{len(candidates)} payloads is by {best.selection}: {facts}. Send weights or "
+                "images instead, or use a pool that is nearer to the task."
+            )
+        return cls(
+            budget=budget,
+            chosen=best.selection,
+            kept=best.kept,
+            payload_bytes=best.payload_bytes,
+            held_out_images=held_out_images,
+            held_out_accuracy=best.held_out_accuracy,
+            held_out_teacher=held_out_teacher,
+            floor=floor,
+            carried=carried,
+            verdict=verdict,
+            seconds=seconds,
+            candidates=candidates,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as JSON values."""
+        return asdict(self) | {"candidates": [asdict(candidate) for candidate in self.candidates]}

@@ -1,0 +1,76 @@
+"""What rankings that compare images read: pool and target through one frozen backbone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ..features.target import Features, Target
+from ..images import ImagePool
+from ..tasks.task import Task
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..compute.context import Compute
+    from ..features.backbone import Backbone
+    from ..features.cache import FeatureCache
+    from ..models.spec import ModelSpec
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """A pool and a task whose images can be compared; features are computed when first asked for.
+
+    Attributes:
+        backbone: computes the features.
+        pool: the images that labels were made for.
+        task: the server's labelled target images.
+        cache: keeps the pool's features.
+    """
+
+    backbone: Backbone
+    pool: ImagePool
+    task: Task
+    cache: FeatureCache
+
+    @classmethod
+    def of(
+        cls,
+        spec: ModelSpec,
+        pool: ImagePool,
+        task: Task,
+        folder: Path,
+        *,
+        compute: Compute | None = None,
+    ) -> Comparison:
+        """The comparison by the frozen backbone of a model.
+
+        Args:
+            spec: the model, with pre-trained weights; best the students' own.
+            folder: where the pool's features are kept for the next time; made when needed.
+
+        Raises:
+            Misuse, PipelineError: if the model or its weights cannot be used.
+        """
+        from ..compute.context import Compute
+        from ..features.backbone import Backbone
+        from ..features.cache import FeatureCache
+
+        backbone = Backbone.of(spec, compute or Compute())
+        return cls(backbone, pool, task, FeatureCache.of_pool(folder, pool))
+
+    @cached_property
+    def features(self) -> Features:
+        """Features of all pool images, shape (N, D), as a memory map.
+
+        Raises:
+            PipelineError: if an image has changed, is missing or does not decode.
+        """
+        return self.backbone.pool(self.pool, self.cache).all()
+
+    @cached_property
+    def target(self) -> Target:
+        """Features and labels of all images of the task."""
+        return self.backbone.target(self.task)
