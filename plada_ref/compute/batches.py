@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from torch.utils.data import DataLoader, Dataset, default_collate
+from torch.utils.data import DataLoader, Dataset, default_collate, get_worker_info
 
 from pladafmt import PladaError
 
@@ -126,6 +126,15 @@ def _lost(exc: RuntimeError) -> Exception:
     return exc
 
 
+def _travels(exc: Exception) -> bool:
+    """Whether an exception survives pickling: else it is lost, and its receiver waits for ever."""
+    try:
+        pickle.loads(pickle.dumps(exc))
+    except Exception:
+        return False
+    return True
+
+
 @dataclass(frozen=True)
 class _Failure:
     """An error on its way here: DataLoader would bury the sentence under a traceback."""
@@ -136,11 +145,8 @@ class _Failure:
     @classmethod
     def of(cls, exc: Exception) -> _Failure:
         if isinstance(exc, PipelineError | PladaError | OSError):
-            try:
-                pickle.loads(pickle.dumps(exc))
-            except Exception:  # It would be lost on its way, and its receiver wait for ever.
-                return cls(PipelineError(str(exc)))
-            return cls(exc)
+            travels = get_worker_info() is None or _travels(exc)
+            return cls(exc if travels else PipelineError(str(exc)))
         known = _lost(exc) if isinstance(exc, RuntimeError) else exc
         if isinstance(known, PipelineError):
             return cls(known)
