@@ -11,6 +11,7 @@ from typing import Any
 import timm
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from ..errors import Misuse, PipelineError
 from . import convnets as convnets  # Registers our small nets with timm.
@@ -130,12 +131,12 @@ def outline(model: str, classes: int, img_size: int | None) -> nn.Module:
         Misuse: if timm does not know the model.
     """
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), _RealNumbers():
             return _create(model, classes, img_size, 0, False, None)
     except PipelineError:
         raise
     except Exception:
-        # Some models of older versions of timm compute with tensors while they are made.
+        # A model that computes with tensors while it is made.
         return _create(model, classes, img_size, 0, False, None)
 
 
@@ -146,6 +147,18 @@ def rebuild(model: str, classes: int, img_size: int) -> nn.Module:
         Misuse: if timm does not know the model.
     """
     return _create(model, classes, img_size, 0, False, None)
+
+
+class _RealNumbers(TorchFunctionMode):
+    """Keeps the tensors real whose numbers versions of timm take out while a model is made."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func is torch.linspace:
+            kwargs.setdefault("device", "cpu")
+        return func(*args, **kwargs)
 
 
 def classifier(network: nn.Module) -> nn.Linear | None:
@@ -227,7 +240,9 @@ def _create(
     for config in (getattr(network, "pretrained_cfg", None), getattr(network, "default_cfg", None)):
         if isinstance(config, dict):
             config.pop("state_dict", None)
-    found: nn.Module = network.to(memory_format=torch.channels_last)
+    if not any(tensor.dim() == 5 for tensor in network.state_dict().values()):
+        network.to(memory_format=torch.channels_last)  # Not for tensors of five dimensions.
+    found: nn.Module = network
     return found
 
 

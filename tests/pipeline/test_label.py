@@ -187,10 +187,10 @@ def test_flipped_bits_in_parts_are_not_used(
     asked: list[int] = []
 
     def counting(
-        pool: Any, model: Checkpoint, chunks: Sequence[range], **how: Any
+        pool: Any, teacher: Checkpoint, chunks: Sequence[range], **how: Any
     ) -> Iterator[Chunk]:
         asked.extend(chunk.start // 1024 for chunk in chunks)
-        yield from label_chunks(pool, model, chunks, **how)
+        yield from label_chunks(pool, teacher, chunks, **how)
 
     def again() -> ScoreTable:
         asked.clear()
@@ -219,9 +219,9 @@ def test_two_runs_with_the_same_out_come_to_the_same_table(
     whole = label(pool, teacher, compute=ALONE)
 
     def overtaken(
-        pool: Any, model: Checkpoint, chunks: Sequence[range], **how: Any
+        pool: Any, teacher: Checkpoint, chunks: Sequence[range], **how: Any
     ) -> Iterator[Chunk]:
-        for number, chunk in enumerate(label_chunks(pool, model, chunks, **how)):
+        for number, chunk in enumerate(label_chunks(pool, teacher, chunks, **how)):
             if number == 3:
                 # Another run is through, and removes what it takes for its own.
                 forget_parts(parts)
