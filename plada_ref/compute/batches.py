@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import math
+import os
+import pickle
+import traceback
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
-from torch.utils.data import DataLoader, Dataset, default_collate
+from torch.utils.data import DataLoader, Dataset, default_collate, get_worker_info
+
+from pladafmt import PladaError
 
 from ..errors import PipelineError
 from ..images import ImageSet
@@ -15,6 +23,13 @@ from .workers import default_workers
 
 FEW = 512
 """Images that are decoded sooner than worker processes have started."""
+
+SHARED_MEMORY = "/dev/shm"
+
+ROOM = 1 << 30
+"""Free bytes of shared memory above which batches are handed over in it: 8 processes are each two
+batches of 64 images of 512 px ahead. Containers often have 64 MB; there batches go through pipes,
+which takes a copy more."""
 
 
 class PreparedImages(Dataset[torch.Tensor]):
@@ -54,21 +69,31 @@ def loaded(
         pin: put batches into page-locked memory, from which a GPU copies while it computes.
 
     Raises:
-        PipelineError: the error of an item, with its own type and words.
+        PipelineError, pladafmt.PladaError, OSError: the error of an item, with its own type and
+            words; any other error as a PipelineError that says what it was.
+        PipelineError: if a process that decodes was killed.
     """
     if workers is None:
         workers = default_workers(reserved=1) if sum(map(len, batches)) > FEW else 0
+    by_pipe = workers > 0 and _shared_memory() < ROOM
     loader = DataLoader(
-        _Guarded(dataset),
+        _Guarded(dataset, by_pipe),
         batch_sampler=batches,  # type: ignore[arg-type]  # Any iterable with a length will do.
         num_workers=workers,
         collate_fn=_unchanged,
-        pin_memory=pin,
+        pin_memory=pin and not by_pipe,
     )
-    for batch in loader:
-        if isinstance(batch, PipelineError):
-            raise batch
-        yield batch
+    incoming = iter(loader)
+    while True:
+        try:
+            batch = next(incoming)
+        except StopIteration:
+            return
+        except RuntimeError as exc:
+            raise _lost(exc) from exc
+        if isinstance(batch, _Failure):
+            raise batch.error from (RuntimeError(batch.trace) if batch.trace else None)
+        yield _as_tensors(batch) if by_pipe else batch
 
 
 def in_order(count: int, size: int) -> list[range]:
@@ -76,17 +101,96 @@ def in_order(count: int, size: int) -> list[range]:
     return [range(start, min(start + size, count)) for start in range(0, count, size)]
 
 
-class _Guarded(Dataset[Any]):
-    """Hands errors over as values: DataLoader would bury the sentence under a traceback."""
+def _shared_memory() -> float:
+    """Free bytes of the shared memory in which worker processes hand over batches."""
+    try:
+        found = os.statvfs(SHARED_MEMORY)
+    except (OSError, AttributeError):
+        return math.inf  # Another system, which hands batches over in another way.
+    return found.f_bavail * found.f_frsize
 
-    def __init__(self, dataset: Dataset[Any]) -> None:
+
+def _lost(exc: RuntimeError) -> Exception:
+    """What torch means that cannot hand batches over; `exc` itself if it is another error."""
+    said = str(exc)
+    if "shared memory" in said or "Bus error" in said:
+        return PipelineError(
+            f"The shared memory of this system ({SHARED_MEMORY}) is full; use smaller batches, or "
+            "--workers 0, which needs none."
+        )
+    if "DataLoader worker" in said and ("killed" in said or "exited" in said):
+        return PipelineError(
+            "A process that decodes images was killed, most often because memory ran out; use "
+            "fewer --workers, or --workers 0."
+        )
+    return exc
+
+
+def _travels(exc: Exception) -> bool:
+    """Whether an exception survives pickling: else it is lost, and its receiver waits for ever."""
+    try:
+        pickle.loads(pickle.dumps(exc))
+    except Exception:
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """An error on its way here: DataLoader would bury the sentence under a traceback."""
+
+    error: Exception
+    trace: str = ""
+
+    @classmethod
+    def of(cls, exc: Exception) -> _Failure:
+        if isinstance(exc, PipelineError | PladaError | OSError):
+            travels = get_worker_info() is None or _travels(exc)
+            return cls(exc if travels else PipelineError(str(exc)))
+        known = _lost(exc) if isinstance(exc, RuntimeError) else exc
+        if isinstance(known, PipelineError):
+            return cls(known)
+        reason = " ".join(f"{type(exc).__name__} {exc}".split())[:300]
+        error = PipelineError(
+            f"An image cannot be prepared ({reason}); if that does not explain it, look at the "
+            "image, and report it with the command."
+        )
+        return cls(error, traceback.format_exc())
+
+
+class _Guarded(Dataset[Any]):
+    """Hands errors over as values, and batches by whatever way there is room for.
+
+    Args:
+        by_pipe: as arrays, which go through a pipe, in place of tensors, which need shared memory.
+    """
+
+    def __init__(self, dataset: Dataset[Any], by_pipe: bool) -> None:
         self.dataset = dataset
+        self.by_pipe = by_pipe
 
     def __getitems__(self, indices: list[int]) -> Any:
         try:
-            return default_collate([self.dataset[index] for index in indices])
-        except PipelineError as exc:
-            return exc
+            items = [self.dataset[index] for index in indices]
+            # default_collate itself makes tensors in shared memory, in a worker process.
+            return _as_arrays(items) if self.by_pipe else default_collate(items)
+        except Exception as exc:
+            return _Failure.of(exc)
+
+
+def _as_arrays(items: list[Any]) -> Any:
+    first = items[0]
+    if isinstance(first, list | tuple):
+        return [_as_arrays(list(column)) for column in zip(*items, strict=True)]
+    if isinstance(first, torch.Tensor):
+        return torch.stack(items).numpy()
+    return np.array(items, np.float64 if isinstance(first, float) else np.int64)
+
+
+def _as_tensors(batch: Any) -> Any:
+    if isinstance(batch, list):
+        return [_as_tensors(column) for column in batch]
+    return torch.from_numpy(batch)
 
 
 def _unchanged(batch: Any) -> Any:

@@ -17,7 +17,8 @@ def find_device(name: str = "auto") -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         chosen = torch.device(name)
-        torch.empty(1, device=chosen)
+        # And back: there are devices, such as "meta", that hold no numbers.
+        torch.zeros(1, device=chosen).cpu()
     except (RuntimeError, AssertionError) as exc:
         reason = str(exc).strip().splitlines()[0]
         raise Misuse(f"--device {name} cannot be used here ({reason}); try cpu.") from exc

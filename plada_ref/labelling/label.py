@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import shutil
-import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,11 +18,13 @@ from pladafmt.files import replacing
 
 from ..compute.context import Compute
 from ..compute.progress import Advance
+from ..compute.sealed import LENGTH, is_sealed, seal
 from ..errors import PipelineError
 from ..features.cache import CachedView, FeatureCache
 from ..images import ImagePool
 from ..models.checkpoint import Checkpoint
-from ..models.spec import classifier
+from ..models.limits import bounded_batch
+from ..models.spec import check_input, classifier
 from ..training.recipe import Tune
 from .chunks import Chunk, label_chunks
 from .collapse import warnings
@@ -30,6 +32,9 @@ from .scores import Scores, ScoreTable, score
 
 CHUNK = 1024
 """Images per chunk: what an interrupted run, or a lost worker, has to label again at most."""
+
+_MAX_PART = 1 << 20
+"""Bytes of a file with a finished chunk; it takes 22 kB."""
 
 _COLUMNS = tuple(column.name for column in fields(Scores))
 
@@ -81,11 +86,20 @@ def label(
         temperature: of the energy, see `plada_ref.labelling.scores.score`.
 
     Raises:
-        PipelineError: if an image has changed, is missing or unreadable, or the teacher gives
-            numbers that are not finite.
+        PipelineError: if an image has changed, is missing or unreadable, the teacher gives numbers
+            that are not finite, or `parts` cannot be written.
     """
-    chunks = [range(start, min(start + CHUNK, len(pool))) for start in range(0, len(pool), CHUNK)]
     compute = compute or Compute()
+    size = bounded_batch(compute.batch_size, teacher.preparation.img_size)
+    if size < compute.batch_size:
+        compute.progress.say(
+            f"batches of {size} images in place of {compute.batch_size}: they are of "
+            f"{teacher.preparation.img_size} pixels"
+        )
+        compute = replace(compute, batch_size=size)
+    if engine is None:
+        check_input(teacher.network, teacher.model, teacher.preparation, compute.device)
+    chunks = [range(start, min(start + CHUNK, len(pool))) for start in range(0, len(pool), CHUNK)]
     store = _Parts(parts, _binding(pool, teacher, compute, temperature))
     columns = _empty(len(pool), teacher.class_count)
     missing = []
@@ -176,30 +190,45 @@ def _binding(pool: ImagePool, teacher: Checkpoint, compute: Compute, temperature
 
 
 class _Parts:
-    """Finished chunks on disk, one file each, in a folder named for what they depend on."""
+    """Finished chunks on disk, one sealed file each, in a folder named for what they depend on."""
 
     def __init__(self, folder: Path | None, binding: str) -> None:
-        self._folder = None if folder is None else folder / binding[:32]
-        if self._folder is not None:
-            self._folder.mkdir(parents=True, exist_ok=True)
+        self._name = binding[:32]
+        self._folder = None if folder is None else folder / self._name
 
     def load(self, number: int) -> Scores | None:
         if self._folder is None:
             return None
+        path = self._path(self._folder, number)
         try:
-            with np.load(self._path(number), allow_pickle=False) as stored:
+            if path.stat().st_size > _MAX_PART or not is_sealed(path, self._what(number)):
+                return None  # Damaged: label the chunk again.
+            with np.load(io.BytesIO(path.read_bytes()[:-LENGTH]), allow_pickle=False) as stored:
                 return Scores(**{name: stored[name] for name in _COLUMNS})
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            return None  # Not there, or damaged: label the chunk again.
+        except OSError:
+            return None  # Not there.
 
     def save(self, number: int, scores: Scores) -> None:
         if self._folder is None:
             return
         arrays: dict[str, Any] = {name: getattr(scores, name) for name in _COLUMNS}
-        with replacing(self._path(number)) as temporary, open(temporary, "wb") as file:
-            np.savez(file, **arrays)
+        path = self._path(self._folder, number)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as temporary:
+                with open(temporary, "wb") as file:
+                    np.savez(file, **arrays)
+                seal(temporary, self._what(number))
+        except FileNotFoundError:
+            pass  # Another run with this table as its --out is through, and has tidied up.
+        except OSError as exc:
+            raise PipelineError(
+                f"Finished images cannot be kept in {str(path)!r} ({exc.strerror or exc}); make "
+                "room and call the same command again: what was kept before is used."
+            ) from exc
 
-    def _path(self, number: int) -> Path:
-        if self._folder is None:
-            raise PipelineError("There is no folder for parts.")
-        return self._folder / f"{number:08d}.npz"
+    def _what(self, number: int) -> str:
+        return f"{self._name} {number}"
+
+    def _path(self, folder: Path, number: int) -> Path:
+        return folder / f"{number:08d}.npz"

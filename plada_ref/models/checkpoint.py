@@ -16,11 +16,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-import safetensors
 import safetensors.torch
 import torch
 from torch import nn
@@ -28,13 +29,13 @@ from torch import nn
 from pladafmt.files import write_whole
 from pladafmt.names import complaint
 
-from ..errors import Misuse, PipelineError
+from ..errors import PipelineError
+from .limits import MAX_CLASSES, MAX_HEADER, check_img_size
 from .preparation import Preparation
-from .spec import rebuild
+from .spec import outline, rebuild
 
 LAYOUT = 1
-_MAX_HEADER = 16 << 20
-_MAX_CLASSES = 65_536
+_FLOATS, _INTEGERS = ("F16", "BF16", "F32", "F64"), ("I64", "I32")
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,8 +91,18 @@ class Checkpoint:
         return hashlib.sha256(self.data).hexdigest()
 
     def write(self, path: str | os.PathLike[str]) -> None:
-        """Write the file, whole or not at all."""
-        write_whole(path, self.data)
+        """Write the file, whole or not at all.
+
+        Raises:
+            PipelineError: if there is no room or no such folder.
+        """
+        try:
+            write_whole(path, self.data)
+        except OSError as exc:
+            raise PipelineError(
+                f"The model cannot be written to {os.fspath(path)!r} ({exc.strerror or exc}); a "
+                "file that was there before is as it was."
+            ) from exc
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Checkpoint:
@@ -102,62 +113,135 @@ class Checkpoint:
         """
         name = os.fspath(path)
         try:
-            with open(name, "rb") as file:
-                data = file.read()
+            with open(name, "rb") as file, _damage_in(name):
+                start = file.read(8)
+                start += file.read(_header_length(start))
+                stated = _Stated.of(start)
+                if os.fstat(file.fileno()).st_size != stated.size:
+                    raise ValueError("it is longer or shorter than its header says")
+                # Not before: what is read into memory is what this model needs.
+                data = start + file.read(stated.size - len(start))
         except FileNotFoundError as exc:
             raise PipelineError(
                 f"There is no model at {name!r}; make one with: plada teach"
             ) from exc
-        return cls.from_bytes(data, name=name)
+        return cls._load(data, stated, name)
 
     @classmethod
     def from_bytes(cls, data: bytes, *, name: str) -> Checkpoint:
         """As `read`, from the bytes of the file; `name` is for messages."""
-        try:
+        with _damage_in(name):
+            stated = _Stated.of(data[: 8 + _header_length(data[:8])])
+        return cls._load(data, stated, name)
+
+    @classmethod
+    def _load(cls, data: bytes, stated: _Stated, name: str) -> Checkpoint:
+        with _damage_in(name):
             tensors = safetensors.torch.load(data)
-            header = _header(data)
-            model, classes, preparation, facts = _parse(header)
-            network = rebuild(
-                model, classes if isinstance(classes, int) else len(classes), preparation.img_size
-            )
+            network = rebuild(stated.model, stated.class_count, stated.preparation.img_size)
             network.load_state_dict(tensors, strict=True)
-        except (
-            safetensors.SafetensorError,
-            ValueError,  # Also what json and UTF-8 decoding raise.
-            KeyError,
-            TypeError,
-            AttributeError,
-            RuntimeError,  # load_state_dict
-            RecursionError,
-            Misuse,
-        ) as exc:
-            reason = str(exc).strip().splitlines()[:1] or [type(exc).__name__]
-            raise PipelineError(
-                f"{name!r} is no model of plada, or it is damaged ({reason[0]}); models are made "
-                "by plada teach and plada train."
-            ) from exc
         if not all(bool(torch.isfinite(value).all()) for value in tensors.values()):
             raise PipelineError(
                 f"The model {name!r} holds weights that are not finite numbers; train it again."
             )
-        checkpoint = cls(model, classes, preparation, network.eval(), facts)
+        checkpoint = cls(
+            stated.model, stated.classes, stated.preparation, network.eval(), stated.facts
+        )
         # The identity is that of the stored bytes, whoever wrote them.
         checkpoint.__dict__["sha256"] = hashlib.sha256(data).hexdigest()
         return checkpoint
 
 
-def _header(data: bytes) -> dict[str, Any]:
-    """The JSON header. safetensors has checked the file's frame, but hides its metadata."""
-    length = int.from_bytes(data[:8], "little")
-    if length > _MAX_HEADER:
-        raise ValueError("its header is too long")
-    metadata = json.loads(data[8 : 8 + length]).get("__metadata__") or {}
-    if "plada" not in metadata:
+@contextmanager
+def _damage_in(name: str) -> Iterator[None]:
+    """Turn what goes wrong with the bytes of a file into one sentence."""
+    try:
+        yield
+    # json, safetensors, timm and torch raise all kinds.
+    except Exception as exc:
+        if isinstance(exc, OSError) and not isinstance(exc, UnicodeError):
+            raise
+        reason = str(exc).strip().splitlines()[:1] or [type(exc).__name__]
+        raise PipelineError(
+            f"{name!r} is no model of plada, or it is damaged ({reason[0][:300]}); models are "
+            "made by plada teach and plada train."
+        ) from exc
+
+
+@dataclass(frozen=True)
+class _Stated:
+    """What the header of a file states, compared with the model that it names.
+
+    The model is drawn up without its numbers, so a small file that names a giant model costs
+    nothing.
+
+    Attributes:
+        size: bytes of the whole file.
+    """
+
+    model: str
+    classes: tuple[str, ...] | int
+    preparation: Preparation
+    facts: dict[str, Any]
+    size: int
+
+    @property
+    def class_count(self) -> int:
+        return self.classes if isinstance(self.classes, int) else len(self.classes)
+
+    @classmethod
+    def of(cls, start: bytes) -> _Stated:
+        """What a file states that begins with `start`, its whole header."""
+        stored = json.loads(start[8:])
+        if not isinstance(stored, dict):
+            raise ValueError("its header is not an object")
+        model, classes, preparation, facts = _parse(_header(stored.pop("__metadata__", None)))
+        check_img_size(preparation.img_size)
+        if preparation.via_size is not None:
+            check_img_size(preparation.via_size)
+        count = classes if isinstance(classes, int) else len(classes)
+        network = outline(model, count, preparation.img_size)
+        ends = _compare(stored, network.state_dict(), model)
+        return cls(model, classes, preparation, facts, len(start) + ends)
+
+
+def _header_length(start: bytes) -> int:
+    length = int.from_bytes(start, "little")
+    if len(start) < 8 or not 0 < length <= MAX_HEADER:
+        raise ValueError("it is not a safetensors file, or its header is too long")
+    return length
+
+
+def _header(metadata: Any) -> dict[str, Any]:
+    """Our own JSON header among the metadata of safetensors."""
+    if not isinstance(metadata, dict) or "plada" not in metadata:
         raise ValueError("it is a safetensors file without plada's header")
     header = json.loads(metadata["plada"])
     if not isinstance(header, dict) or header.get("layout") != LAYOUT:
         raise ValueError(f"its header is not of layout {LAYOUT}")
     return header
+
+
+def _compare(stored: dict[str, Any], own: dict[str, torch.Tensor], model: str) -> int:
+    """See that the tensors in a file are a model's; returns where the last of them ends."""
+    missing = sorted(own.keys() - stored.keys())
+    unknown = sorted(stored.keys() - own.keys())
+    if missing or unknown:
+        what = f"lacks {missing[0]}" if missing else f"has {unknown[0]}"
+        raise ValueError(
+            f"of the tensors of {model}, {len(missing)} are missing and {len(unknown)} are too "
+            f"many: it {what}"
+        )
+    for name, value in own.items():
+        shape, kind = stored[name]["shape"], stored[name]["dtype"]
+        if shape != list(value.shape):
+            raise ValueError(f"{name} is of shape {shape}, in {model} of {list(value.shape)}")
+        if kind not in (_FLOATS if value.is_floating_point() else _INTEGERS):
+            raise ValueError(f"{name} is stored as {kind}")
+    ends = [about["data_offsets"][1] for about in stored.values()]
+    if not all(type(end) is int for end in ends):
+        raise ValueError("an offset is not a whole number")
+    return max(ends, default=0)
 
 
 def _parse(
@@ -181,7 +265,7 @@ def _parse(
 
 def _classes(stored: Any) -> tuple[str, ...] | int:
     count = stored if type(stored) is int else len(stored)
-    if not 1 <= count <= _MAX_CLASSES:
+    if not 1 <= count <= MAX_CLASSES:
         raise ValueError(f"it has {count} classes")
     if type(stored) is int:
         return stored

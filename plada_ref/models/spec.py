@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,13 @@ from typing import Any
 import timm
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from ..errors import Misuse, PipelineError
 from . import convnets as convnets  # Registers our small nets with timm.
+from .limits import check_img_size
 from .preparation import Preparation
+from .weights import State, file_digest, read_weights, whole
 
 
 @dataclass(frozen=True)
@@ -41,10 +44,14 @@ class ModelSpec:
         """The image preparation that the model's configuration and this spec ask for.
 
         Raises:
-            Misuse: if timm does not know the model.
+            Misuse: if timm does not know the model, or its input is too large.
         """
         config = _config(self.model)
         channels, height, _ = config.input_size
+        try:
+            check_img_size(self.img_size or height)
+        except Misuse as exc:
+            raise Misuse(f"--img-size: {exc}.") from None
         return Preparation(
             img_size=self.img_size or height,
             via_size=self.via_size,
@@ -53,34 +60,84 @@ class ModelSpec:
             grey=self.grey,
         )
 
+    def weights_digest(self) -> str | None:
+        """SHA-256 of the weights file, in hex; None without one.
 
-def build(spec: ModelSpec, classes: int, *, seed: int) -> nn.Module:
+        Raises:
+            PipelineError: if it cannot be read.
+        """
+        return None if self.weights is None else file_digest(self.weights)
+
+
+def build(
+    spec: ModelSpec, classes: int, *, seed: int, say: Callable[[str], None] = lambda text: None
+) -> nn.Module:
     """The model with a new classifier of `classes` outputs.
 
     Args:
         seed: of the weights that are drawn, not read.
+        say: hears what was recognised, converted and left over in the weights file.
+
+    Raises:
+        Misuse: if timm does not know the model, or the model cannot take this image size.
+        PipelineError: if the weights cannot be read, fetched, or are another model's.
+    """
+    try:
+        if spec.weights is None:
+            return _create(spec.model, classes, spec.img_size, seed, spec.pretrained, None)
+        sketch = outline(spec.model, classes, spec.img_size)
+        names = {name for name, _ in backbone_state(sketch)}
+        stored = read_weights(spec.weights, names, say)
+        with whole(spec.model, spec.weights, say):
+            return _create(spec.model, classes, spec.img_size, seed, True, stored)
+    except PipelineError:
+        raise
+    except Exception as exc:  # timm, torch, safetensors and the network raise all kinds.
+        if spec.weights is None and not spec.pretrained:
+            raise _cannot_take(spec.model, spec.img_size, exc) from exc
+        origin = f"in {str(spec.weights)!r}" if spec.weights else "that timm offers"
+        raise PipelineError(
+            f"The weights {origin} cannot be loaded into {spec.model!r} ({_reason(exc)}); give "
+            "weights of this model with --weights."
+        ) from exc
+
+
+def check_input(
+    network: nn.Module, model: str, preparation: Preparation, device: torch.device
+) -> None:
+    """See that a model can take images of its preparation's size: some are too small for it.
+
+    Args:
+        network: on `device` and in evaluation mode afterwards.
+        model: its name.
+
+    Raises:
+        Misuse: if it cannot.
+    """
+    size = preparation.img_size
+    blank = torch.zeros(1, preparation.channels, size, size, device=device)
+    network.to(device).eval()
+    try:
+        with torch.inference_mode():
+            network(blank.contiguous(memory_format=torch.channels_last))
+    except Exception as exc:  # Networks raise all kinds.
+        raise _cannot_take(model, size, exc) from exc
+
+
+def outline(model: str, classes: int, img_size: int | None) -> nn.Module:
+    """The model without its numbers: names, shapes and types of its tensors, at next to no memory.
 
     Raises:
         Misuse: if timm does not know the model.
-        PipelineError: if the weights cannot be read, fetched, or are another model's.
     """
-    pretrained = spec.weights is not None or spec.pretrained
-    overlay = None if spec.weights is None else {"file": str(spec.weights)}
-    if spec.weights is not None and not spec.weights.is_file():
-        raise PipelineError(f"There is no weights file {str(spec.weights)!r}.")
     try:
-        return _create(spec.model, classes, spec.img_size, seed, pretrained, overlay)
-    except Misuse:
+        with torch.device("meta"), _RealNumbers():
+            return _create(model, classes, img_size, 0, False, None)
+    except PipelineError:
         raise
-    except Exception as exc:  # timm, torch, safetensors and the network raise all kinds.
-        if not pretrained:
-            raise
-        origin = f"in {str(spec.weights)!r}" if spec.weights else "that timm offers"
-        reason = str(exc).strip().splitlines() or [type(exc).__name__]
-        raise PipelineError(
-            f"The weights {origin} cannot be loaded into {spec.model!r} ({reason[0]}); give "
-            "weights of this model with --weights."
-        ) from exc
+    except Exception:
+        # A model that computes with tensors while it is made.
+        return _create(model, classes, img_size, 0, False, None)
 
 
 def rebuild(model: str, classes: int, img_size: int) -> nn.Module:
@@ -90,6 +147,18 @@ def rebuild(model: str, classes: int, img_size: int) -> nn.Module:
         Misuse: if timm does not know the model.
     """
     return _create(model, classes, img_size, 0, False, None)
+
+
+class _RealNumbers(TorchFunctionMode):
+    """Keeps the tensors real whose numbers versions of timm take out while a model is made."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func is torch.linspace:
+            kwargs.setdefault("device", "cpu")
+        return func(*args, **kwargs)
 
 
 def classifier(network: nn.Module) -> nn.Linear | None:
@@ -112,14 +181,15 @@ def backbone_digest(network: nn.Module) -> str:
     Two models with the same digest and the same image preparation have the same features.
     """
     state = hashlib.sha256()
-    for name, value in _backbone_state(network):
+    for name, value in backbone_state(network):
         array = value.detach().cpu().contiguous()
         state.update(f"{name} {array.dtype} {tuple(array.shape)}\0".encode())
         state.update(array.reshape(-1).view(torch.uint8).numpy().tobytes())
     return state.hexdigest()
 
 
-def _backbone_state(network: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+def backbone_state(network: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield the name and value of each tensor before the classifier, by name."""
     head = classifier(network)
     names = [name for name, module in network.named_modules() if module is head and head]
     for name, value in sorted(network.state_dict().items()):
@@ -133,7 +203,16 @@ def _config(model: str) -> Any:
         near = ", ".join(timm.list_models(f"*{model[:12]}*")[:3]) if model.isprintable() else ""
         hint = f"; similar names: {near}" if near else ""
         raise Misuse(f"timm {timm.__version__} knows no model {model!r}{hint}.")
-    return timm.get_pretrained_cfg(model) or timm.models.PretrainedCfg()
+    try:
+        return timm.get_pretrained_cfg(model) or timm.models.PretrainedCfg()
+    except RuntimeError:
+        name, _, tag = model.partition(".")
+        known = sorted(full.partition(".")[2] for full in timm.list_pretrained(f"{name}.*"))
+        there = f"there are {', '.join(known[:5])}" if known else "there are none"
+        raise Misuse(
+            f"timm {timm.__version__} knows no weights {tag!r} of the model {name!r}; {there}. "
+            f"Leave .{tag} out to use weights of your own."
+        ) from None
 
 
 def _create(
@@ -142,7 +221,7 @@ def _create(
     img_size: int | None,
     seed: int,
     pretrained: bool,
-    overlay: dict[str, str] | None,
+    weights: State | None,
 ) -> nn.Module:
     config = _config(model)
     arguments: dict[str, Any] = {}
@@ -153,9 +232,30 @@ def _create(
         network: Any = timm.create_model(
             model,
             pretrained=pretrained,
-            pretrained_cfg_overlay=overlay,
+            pretrained_cfg_overlay=None if weights is None else {"state_dict": weights},
             num_classes=classes,
             **arguments,
         )
-    found: nn.Module = network.to(memory_format=torch.channels_last)
+    # timm keeps the tensors with the model; they have done their work.
+    for config in (getattr(network, "pretrained_cfg", None), getattr(network, "default_cfg", None)):
+        if isinstance(config, dict):
+            config.pop("state_dict", None)
+    if not any(tensor.dim() == 5 for tensor in network.state_dict().values()):
+        network.to(memory_format=torch.channels_last)  # Not for tensors of five dimensions.
+    found: nn.Module = network
     return found
+
+
+def _cannot_take(model: str, img_size: int | None, exc: Exception) -> Misuse:
+    size = "its own size" if img_size is None else f"{img_size} pixels"
+    return Misuse(
+        f"The model {model!r} cannot take images of {size} ({_reason(exc)}); choose another "
+        "--img-size."
+    )
+
+
+def _reason(exc: Exception) -> str:
+    said = (str(exc).strip().splitlines() or [""])[0][:200]
+    # A KeyError says nothing but the key.
+    plain = said and isinstance(exc, RuntimeError | ValueError | AssertionError)
+    return said if plain else f"{type(exc).__name__} {said}".strip()

@@ -9,11 +9,13 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from ..compute.progress import Progress
 from ..errors import Misuse, PipelineError
 from ..models.spec import ModelSpec
 from ..pool import MemoryPool
 from ..selection import Selection, Size, parse, spell
 from ..selection.auto import AUTO
+from ..tasks.content import task_digest
 from ..tasks.task import Task
 from ..training.recipe import Recipe, Tune, recipe
 from .fields import Fields
@@ -117,6 +119,9 @@ class PlanRecord:
         learn_from, test: name and number of the labelled images.
         pool: the pool id in hex.
         seeds: of the recipe and all selections, ascending.
+        digests: SHA-256 in hex of what may change under the same name: ``learn_from`` and ``test``
+            (`plada_ref.tasks.content.task_digest`), the weights of ``teacher`` and ``student``
+            (empty without a file). Empty in folders by an older version.
         layout: of the folder, see `plada_ref.runs.folder.LAYOUT`.
     """
 
@@ -125,11 +130,23 @@ class PlanRecord:
     test: tuple[str, int]
     pool: str
     seeds: tuple[int, ...]
+    digests: dict[str, str]
     layout: int = LAYOUT
 
     @classmethod
-    def about(cls, plan: Plan, learn_from: Task, test: Task, pool: MemoryPool) -> PlanRecord:
-        """The record of a transfer."""
+    def about(
+        cls,
+        plan: Plan,
+        learn_from: Task,
+        test: Task,
+        pool: MemoryPool,
+        progress: Progress | None = None,
+    ) -> PlanRecord:
+        """The record of a transfer; every image of its tasks is read once.
+
+        Raises:
+            PipelineError: if an image or a weights file cannot be read.
+        """
         settings = Settings(**{one.name: getattr(plan, one.name) for one in fields(Settings)})
         return cls(
             settings=settings,
@@ -137,6 +154,12 @@ class PlanRecord:
             test=(test.name, len(test)),
             pool=pool.ref.id.hex(),
             seeds=tuple(sorted({plan.seed, *(one.seed for one in plan.selections if one)})),
+            digests={
+                "learn_from": task_digest(learn_from, progress),
+                "test": task_digest(test, progress),
+                "teacher": plan.teacher.weights_digest() or "",
+                "student": plan.student.weights_digest() or "",
+            },
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -148,6 +171,7 @@ class PlanRecord:
             "test": list(self.test),
             "pool": self.pool,
             "seeds": list(self.seeds),
+            "digests": self.digests,
         }
 
     @classmethod
@@ -168,6 +192,7 @@ class PlanRecord:
             test=stored.named_count("test"),
             pool=stored.text("pool"),
             seeds=stored.wholes("seeds"),
+            digests=_read_digests(stored.inner("digests")) if "digests" in stored else {},
             layout=layout,
         )
 
@@ -258,6 +283,10 @@ def select_option(student: StudentRecord) -> str | None:
 def _model_to_json(model: ModelSpec) -> dict[str, Any]:
     weights = None if model.weights is None else str(model.weights)
     return asdict(model) | {"weights": weights}
+
+
+def _read_digests(stored: Fields) -> dict[str, str]:
+    return {name: stored.text(name) for name in sorted(stored.value)}
 
 
 def _read_model(stored: Fields) -> ModelSpec:

@@ -84,7 +84,7 @@ def transfer(
     compute = compute or Compute()
     progress = compute.progress
     folder = RunFolder(out)
-    _start(folder, PlanRecord.about(plan, learn_from, test, pool))
+    _start(folder, PlanRecord.about(plan, learn_from, test, pool, progress))
     seconds: dict[str, float] = {}
 
     started = time.monotonic()
@@ -253,12 +253,31 @@ def _start(folder: RunFolder, record: PlanRecord) -> None:
                 f"The folder {folder.path} holds a transfer by another version of plada, which "
                 "names files differently; use another --out, or remove the folder."
             )
+        before = found.get("digests")
+        changed = [
+            _CHANGED[name]
+            for name, digest in record.digests.items()
+            if isinstance(before, dict) and before.get(name) != digest
+        ]
+        if changed:
+            raise Misuse(
+                f"The folder {folder.path} holds results of other files: {' and '.join(changed)} "
+                "changed since; use another --out, or remove the folder."
+            )
         if found != json.loads(wanted):
             raise Misuse(
                 f"The folder {folder.path} holds a transfer with other settings "
                 f"({folder.plan.name} lists them); use another --out, or remove the folder."
             )
     write_whole(folder.plan, wanted.encode("utf-8"))
+
+
+_CHANGED = {
+    "learn_from": "the images or labels that the teacher learns from",
+    "test": "the test images or their labels",
+    "teacher": "the teacher's weights",
+    "student": "the student's weights",
+}
 
 
 class _Record(Protocol):

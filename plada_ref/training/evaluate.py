@@ -15,6 +15,8 @@ from ..compute.context import Compute
 from ..errors import Misuse
 from ..images import ImageSet
 from ..models.checkpoint import Checkpoint
+from ..models.limits import bounded_batch
+from ..models.spec import check_input
 from ..tasks.task import Task
 
 
@@ -80,10 +82,11 @@ def predict(
         PipelineError: if an image cannot be read.
     """
     compute = compute or Compute()
-    network = model.network.to(compute.device).eval()
+    network = model.network.eval()
+    check_input(network, model.model, model.preparation, compute.device)
     dataset = PreparedImages(images, model.preparation)
     found: list[npt.NDArray[np.int64]] = []
-    batches = in_order(len(images), compute.batch_size)
+    batches = in_order(len(images), bounded_batch(compute.batch_size, model.preparation.img_size))
     with compute.progress.track("Evaluating", len(images)) as advance, torch.inference_mode():
         for pixels in loaded(dataset, batches, workers=compute.workers):
             logits = network(model.preparation.batch(pixels.to(compute.device)))

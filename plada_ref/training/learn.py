@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,15 @@ from pladafmt import Payload
 
 from ..compute.context import Compute
 from ..compute.torchrun import ranks
-from ..errors import Misuse
+from ..errors import Misuse, PipelineError
 from ..features.backbone import Backbone
 from ..features.cache import FeatureCache
 from ..features.head import PASSES, HeadSettings, fit_head
 from ..images import ImagePool
 from ..models.checkpoint import Checkpoint
 from ..models.preparation import Preparation
-from ..models.spec import ModelSpec, backbone_digest, build, classifier
+from ..models.spec import ModelSpec, backbone_digest, build, check_input, classifier
+from ..tasks.content import task_digest
 from ..tasks.task import Task
 from .augment import augmentation
 from .dataset import LabelledImages
@@ -56,7 +57,8 @@ def teach(
     learner = _Learner(
         spec, recipe or default_recipe(Tune.HEAD), compute or Compute(), None, resume
     )
-    return learner.learn(LabelledImages.of_task(task), {"role": "teacher", "task": task.name})
+    facts = {"role": "teacher", "task": task.name}
+    return learner.learn(LabelledImages.of_task(task), facts, lambda: task_digest(task))
 
 
 def train(
@@ -86,7 +88,9 @@ def train(
         spec, recipe or default_recipe(Tune.HEAD), compute or Compute(), cache, resume
     )
     facts = {"role": "student", "pool": payload.pool.id.hex()}
-    return learner.learn(LabelledImages.of_payload(payload, pool), facts)
+    # Each image is verified against the pool when it is read, so the pool's id says what it is.
+    data = LabelledImages.of_payload(payload, pool)
+    return learner.learn(data, facts, lambda: payload.pool.id.hex())
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,24 +101,41 @@ class _Learner:
     cache: FeatureCache | None
     resume: Path | None
 
-    def learn(self, data: LabelledImages, facts: dict[str, Any]) -> Checkpoint:
+    def learn(
+        self, data: LabelledImages, facts: dict[str, Any], identity: Callable[[], str]
+    ) -> Checkpoint:
         """The model trained on `data`; the checkpoint states `facts` and how it was trained."""
         spec, recipe = self.spec, self.recipe
         count = data.classes if isinstance(data.classes, int) else len(data.classes)
         preparation = spec.preparation()
         augmentation(recipe.augment)  # A wrong name is found before the long work.
         data.transform = preparation
-        network = build(spec, count, seed=recipe.seed)
+        # What the results name is what is read: the file may be replaced meanwhile.
+        weights = spec.weights_digest()
+        network = build(spec, count, seed=recipe.seed, say=self.compute.progress.say)
+        if weights != spec.weights_digest():
+            raise PipelineError(
+                f"The weights file {str(spec.weights)!r} was changed while it was read; try again."
+            )
+        check_input(network, spec.model, preparation, self.compute.device)
         # The other processes get what the first one has fitted when `optimise` begins.
         if recipe.tune is not Tune.ALL and ranks().first:
             self._fit_head(network, data, count, preparation)
         if recipe.tune is not Tune.HEAD:
-            optimise(network, data, preparation, recipe, compute=self.compute, resume=self.resume)
+            optimise(
+                network,
+                data,
+                preparation,
+                recipe,
+                compute=self.compute,
+                resume=self.resume,
+                identity=identity,
+            )
         network.to("cpu").eval()
         facts = facts | {
             "images": len(data),
             "recipe": recipe.to_json(),
-            "weights": None if spec.weights is None else _file_digest(spec.weights),
+            "weights": weights,
             "pretrained": spec.pretrained and spec.weights is None,
             "backbone": backbone_digest(network),
         }
@@ -155,8 +176,3 @@ class _Learner:
             if layer.bias is not None:
                 layer.bias.copy_(head.bias)
         network.to(self.compute.device)
-
-
-def _file_digest(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

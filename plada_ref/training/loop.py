@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from torch.nn import functional
 from ..compute.batches import in_order, loaded
 from ..compute.context import Compute
 from ..compute.torchrun import ranks
-from ..errors import PipelineError
+from ..errors import Misuse, PipelineError
 from ..models.preparation import Preparation
 from ..models.spec import classifier
 from .augment import augmentation
@@ -42,6 +42,7 @@ def optimise(
     *,
     compute: Compute,
     resume: Path | None = None,
+    identity: Callable[[], str] = lambda: "",
 ) -> None:
     """Train `network` in place; it is in evaluation mode afterwards.
 
@@ -55,11 +56,20 @@ def optimise(
         data: with `preparation` as its transform.
         resume: file that keeps the state after each epoch, so that a repeated call goes on there;
             removed at the end. Only the first process reads and writes it.
+        identity: what tells these images from others under the same names; called when they are
+            too many to be held in memory, where their pixels tell it.
 
     Raises:
-        PipelineError: if the loss is not a finite number.
+        Misuse: if the network has batch norm and gets one image per step.
+        PipelineError: if the loss is not a finite number, or the state cannot be written.
     """
     group, device = ranks(), compute.device
+    pairs = not recipe.freeze_bn and _normalises_batches(network)
+    if pairs and recipe.batch_size == 1:
+        raise Misuse(
+            "This model has batch norm, which needs at least 2 images per step; take a larger "
+            "--batch-size, or --freeze-bn, which keeps the statistics of the given weights."
+        )
     network.to(device)
     shared = group.wrap(network, device, frozen_bn=recipe.freeze_bn)
     optimiser = torch.optim.AdamW(_groups(network, recipe), lr=recipe.lr)
@@ -67,10 +77,12 @@ def optimise(
     total = recipe.steps or max(recipe.epochs * per_epoch, recipe.min_steps)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _cosine(total))
     change = augmentation(recipe.augment)
-    binding = _binding(data, preparation, recipe)
+    source = _Source(data, preparation, compute)
+    binding = ""
+    if resume is not None and group.first:
+        binding = _binding(data, preparation, recipe, source.digest() or identity())
     state = TrainingState(resume, network, optimiser, schedule, binding)
     epoch = state.load(device)
-    source = _Source(data, preparation, compute)
     with compute.progress.track("Training", total) as advance:
         step = epoch * per_epoch
         advance(step)
@@ -92,12 +104,16 @@ def optimise(
                 for batch, (_, factor), (pixels, labels, weights) in zip(
                     batches, parts, incoming, strict=True
                 ):
-                    # Batch norm in training mode cannot take a single value per channel.
-                    if len(batch) > 1 or recipe.freeze_bn or len(order) == 1:
+                    # Batch norm in training mode cannot take a single value per channel. Whose
+                    # turn it is to be left over, the order of the epoch decides.
+                    if len(batch) > 1 or not pairs or len(order) == 1:
                         x = preparation.batch(change(_on(device, pixels), chance))
                         with _autocast(device):
                             summed = _summed_loss(
-                                shared(x), _on(device, labels), _on(device, weights), recipe
+                                _outputs(shared, x),
+                                _on(device, labels),
+                                _on(device, weights),
+                                recipe,
                             )
                         loss = summed / (float(data.weights[batch].sum()) / factor)
                         if not math.isfinite(loss.item()):
@@ -124,6 +140,21 @@ def _summed_loss(
         logits, labels, reduction="none", label_smoothing=recipe.label_smoothing
     )
     return (losses * weights.to(losses.dtype)).sum()
+
+
+def _outputs(network: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    try:
+        found: torch.Tensor = network(x)
+    except ValueError as exc:
+        if "more than 1 value per channel" not in str(exc):
+            raise
+        # A norm over feature maps of one pixel.
+        raise PipelineError(
+            f"This model cannot be trained with {len(x)} image{'s' * (len(x) > 1)} of "
+            f"{x.shape[-1]} pixels per step: a norm is left with one value per channel. Use more "
+            "images, a larger --img-size, --freeze-bn or --tune head."
+        ) from exc
+    return found
 
 
 def _on(device: torch.device, tensor: torch.Tensor) -> torch.Tensor:
@@ -168,10 +199,21 @@ def _cosine(total: int) -> Any:
 def _training_mode(network: nn.Module, recipe: Recipe) -> None:
     network.train()
     if recipe.freeze_bn:
-        for module in network.modules():
-            # Every batch norm of torch and timm derives from this class.
-            if isinstance(module, nn.modules.batchnorm._NormBase):
-                module.eval()
+        for module in _norms(network):
+            module.eval()
+
+
+def _norms(network: nn.Module) -> Iterator[nn.Module]:
+    # Every batch norm of torch and timm derives from this class.
+    return (
+        module for module in network.modules() if isinstance(module, nn.modules.batchnorm._NormBase)
+    )
+
+
+def _normalises_batches(network: nn.Module) -> bool:
+    """Whether a layer takes its statistics over a batch; instance norms take them per image."""
+    instance = nn.modules.instancenorm._InstanceNorm
+    return any(not isinstance(module, instance) for module in _norms(network))
 
 
 def _seed(seed: int, epoch: int, rank: int = 0) -> int:
@@ -193,10 +235,16 @@ class _Source:
         self._pin = device.type == "cuda"
         size = len(data) * preparation.channels * preparation.stored_size**2
         self._held: Batch | None = None
+        self._digest = ""
         if size <= HELD_BYTES:
             parts = list(loaded(data, in_order(len(data), 256), workers=self._workers))
             pixels, labels, weights = (torch.cat(column) for column in zip(*parts, strict=True))
+            self._digest = hashlib.sha256(pixels.numpy().data).hexdigest()
             self._held = pixels.to(device), labels.to(device), weights.to(device)
+
+    def digest(self) -> str:
+        """SHA-256 (hex) of the pixels of all images, or nothing where they are not held."""
+        return self._digest
 
     def batches(self, batches: list[list[int]]) -> Iterator[Batch]:
         """The items of each batch, stacked."""
@@ -208,9 +256,10 @@ class _Source:
             yield pixels, labels, weights
 
 
-def _binding(data: LabelledImages, preparation: Preparation, recipe: Recipe) -> str:
+def _binding(data: LabelledImages, preparation: Preparation, recipe: Recipe, images: str) -> str:
     """What a stored state belongs to: the same images, labels and settings."""
-    state = hashlib.sha256(json.dumps([repr(preparation), recipe.to_json()]).encode())
+    about = ["plada-training-2", repr(preparation), recipe.to_json(), images]
+    state = hashlib.sha256(json.dumps(about).encode())
     for column in (data.rows, data.labels, data.weights):
         state.update(column.tobytes())
     return state.hexdigest()

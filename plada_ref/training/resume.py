@@ -11,7 +11,9 @@ from torch import nn
 
 from pladafmt.files import replacing
 
+from ..compute.sealed import is_sealed, seal
 from ..compute.torchrun import ranks
+from ..errors import PipelineError
 
 
 class TrainingState:
@@ -55,12 +57,30 @@ class TrainingState:
         return int(stored["epoch"])
 
     def save(self, epoch: int) -> None:
-        """Replace the file, whole or not at all."""
+        """Replace the file, whole or not at all.
+
+        It is sealed, see `plada_ref.compute.sealed`.
+
+        Raises:
+            PipelineError: if the disk is full.
+        """
         if self._path is None:
             return
         state: dict[str, Any] = {name: part.state_dict() for name, part in self._parts.items()}
-        with replacing(self._path) as temporary:
-            torch.save(state | {"epoch": epoch, "binding": self._binding}, temporary)
+        try:
+            with replacing(self._path) as temporary:
+                torch.save(state | {"epoch": epoch, "binding": self._binding}, temporary)
+                seal(temporary, self._binding)
+        # Where the disk is full, torch raises the latter.
+        except (OSError, RuntimeError) as exc:
+            reason = (exc.strerror if isinstance(exc, OSError) else None) or (
+                "the disk may be full"
+            )
+            before = " The state after the epoch before is still there." if epoch > 1 else ""
+            raise PipelineError(
+                f"The state of the training cannot be written to {str(self._path)!r} ({reason}); "
+                f"make room and call the same command again.{before}"
+            ) from exc
 
     def forget(self) -> None:
         """Remove the file of a run that is through."""
@@ -71,6 +91,8 @@ class TrainingState:
         if self._path is None or not self._path.exists():
             return None
         try:
+            if not is_sealed(self._path, self._binding):
+                return None
             # On the CPU: another process has another GPU.
             stored: dict[str, Any] = torch.load(self._path, map_location="cpu", weights_only=True)
             return stored if stored["binding"] == self._binding else None

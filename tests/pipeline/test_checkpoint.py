@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import resource
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,8 @@ import torch
 
 from plada_ref.errors import PipelineError
 from plada_ref.models.checkpoint import Checkpoint
+
+from .checkpoint_fuzz import checkpoint, mutants, outcome
 
 
 def test_round_trip(teacher: Checkpoint, teacher_file: Path) -> None:
@@ -64,6 +69,56 @@ HEADERS: dict[str, dict[str, Any]] = {
 def test_hostile_headers(teacher_file: Path, name: str) -> None:
     with pytest.raises(PipelineError, match="no model of plada"):
         Checkpoint.from_bytes(_change(teacher_file.read_bytes(), **HEADERS[name]), name="x")
+
+
+def test_a_giant_model_costs_nothing(teacher_file: Path, tmp_path: Path) -> None:
+    data = teacher_file.read_bytes()
+    path = tmp_path / "giant"
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    started = time.monotonic()
+    for name in ("vit_giant_patch14_224", "convnext_xxlarge", "regnety_2560"):
+        path.write_bytes(_change(data, model=name))
+        with pytest.raises(PipelineError, match=f"tensors of {name}"):
+            Checkpoint.read(path)
+    assert time.monotonic() - started < 30
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1 << 20  # KiB
+    # A file that is longer than its model is not read.
+    path.write_bytes(data)
+    os.truncate(path, 1 << 40)
+    with pytest.raises(PipelineError, match="longer or shorter than its header says"):
+        Checkpoint.read(path)
+
+
+def test_an_input_of_many_pixels_is_allowed_on_request(
+    teacher_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    about = {"img_size": 4096, "via_size": None, "mean": [0.5], "std": [0.5]}
+    data = _change(teacher_file.read_bytes(), preparation=about)
+    with pytest.raises(PipelineError, match=r"4,096 pixels .*PLADA_MAX_IMG_SIZE to 4096"):
+        Checkpoint.from_bytes(data, name="x")
+    monkeypatch.setenv("PLADA_MAX_IMG_SIZE", "4096")
+    assert Checkpoint.from_bytes(data, name="x").preparation.img_size == 4096
+
+
+@pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.float16, torch.bool])
+def test_other_types_of_numbers(teacher_file: Path, dtype: torch.dtype) -> None:
+    data = teacher_file.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    tensors = safetensors.torch.load(data)
+    tensors["head.weight"] = tensors["head.weight"].to(dtype)
+    metadata = json.loads(data[8 : 8 + length])["__metadata__"]
+    changed = safetensors.torch.save(tensors, metadata)
+    if dtype is torch.float16:
+        found = Checkpoint.from_bytes(changed, name="x").network.get_parameter("head.weight")
+        assert torch.equal(found.half(), tensors["head.weight"])
+    else:
+        with pytest.raises(PipelineError, match=r"head\.weight is stored as"):
+            Checkpoint.from_bytes(changed, name="x")
+
+
+def test_mutated_files(tmp_path: Path) -> None:
+    for data in mutants(checkpoint(), int(os.environ.get("PLADA_FUZZ", "120"))):
+        outcome(data, tmp_path / "model")
 
 
 def test_damaged_and_foreign_files(teacher_file: Path, tmp_path: Path) -> None:

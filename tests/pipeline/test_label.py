@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -21,10 +23,13 @@ from typer.testing import CliRunner
 
 from plada_ref.cli import app
 from plada_ref.compute.batches import PreparedImages
+from plada_ref.compute.sealed import LENGTH, seal
+from plada_ref.errors import PipelineError
 from plada_ref.labelling import chunks as labelling
 from plada_ref.labelling.chunks import Chunk, label_chunks
-from plada_ref.labelling.label import label, parts_folder
+from plada_ref.labelling.label import forget_parts, label, parts_folder
 from plada_ref.labelling.scores import Scores, ScoreTable, score
+from plada_ref.models import limits
 from plada_ref.models.checkpoint import Checkpoint
 from plada_ref.output import Output
 from plada_ref.pool import DiskPool, ManifestFile, VerifiedImages, open_source
@@ -142,12 +147,20 @@ def test_table_is_the_teachers_word_and_parts_are_bound_to_it(
     stored = sorted(parts.glob("*/*.npz"))
     assert len(stored) == 6
     stored[1].write_bytes(stored[1].read_bytes()[:100])
-    with np.load(stored[2]) as arrays:
-        planted = dict(arrays) | {"energy": arrays["energy"] + 1}
-    np.savez(stored[2], **planted)
-    with np.load(stored[4]) as arrays:
-        short = {name: arrays[name][:10] for name in arrays}
-    np.savez(stored[4], **short)
+
+    def plant(number: int, change: Callable[[np.ndarray], np.ndarray], name: str = "") -> Any:
+        """Change a column, or all, of a part, and seal it again."""
+        with np.load(io.BytesIO(stored[number].read_bytes()[:-LENGTH])) as arrays:
+            planted = dict(arrays)
+        for column in [name] if name else list(planted):
+            planted[column] = change(planted[column])
+        with open(stored[number], "wb") as file:
+            np.savez(file, **planted)
+        seal(stored[number], f"{stored[0].parent.name} {number}")
+        return planted
+
+    planted = plant(2, lambda column: column + 1, "energy")
+    plant(4, lambda column: column[:10])
     again = table(teacher, parts)
     assert again.energy[4096:5120].tobytes() == first.energy[4096:5120].tobytes()
     assert again.energy[2048:3072].tobytes() == planted["energy"].tobytes()
@@ -167,6 +180,89 @@ def test_table_is_the_teachers_word_and_parts_are_bound_to_it(
 
 
 @pytest.mark.slow
+def test_flipped_bits_in_parts_are_not_used(
+    teacher: Checkpoint, digit_pool: DigitPool, tmp_path: Path
+) -> None:
+    pool, parts = digit_pool.open(), tmp_path / "parts"
+    asked: list[int] = []
+
+    def counting(
+        pool: Any, teacher: Checkpoint, chunks: Sequence[range], **how: Any
+    ) -> Iterator[Chunk]:
+        asked.extend(chunk.start // 1024 for chunk in chunks)
+        yield from label_chunks(pool, teacher, chunks, **how)
+
+    def again() -> ScoreTable:
+        asked.clear()
+        return label(pool, teacher, compute=ALONE, parts=parts, engine=counting)
+
+    first = again()
+    stored = sorted(parts.glob("*/*.npz"))
+    last = stored[-1]  # The shortest.
+    whole = last.read_bytes()
+    for at in range(0, len(whole), len(whole) // 12):
+        flipped = bytearray(whole)
+        flipped[at] ^= 1 << at % 8
+        last.write_bytes(flipped)
+        assert _same(again(), first) and asked == [5]
+    # Nor is one chunk taken for another, or a file that would fill the memory.
+    stored[1].write_bytes(stored[0].read_bytes())
+    os.truncate(stored[2], 1 << 40)
+    assert _same(again(), first) and asked == [1, 2]
+    assert _same(again(), first) and not asked
+
+
+def test_two_runs_with_the_same_out_come_to_the_same_table(
+    teacher: Checkpoint, digit_pool: DigitPool, tmp_path: Path
+) -> None:
+    pool, parts = digit_pool.open(), tmp_path / "parts"
+    whole = label(pool, teacher, compute=ALONE)
+
+    def overtaken(
+        pool: Any, teacher: Checkpoint, chunks: Sequence[range], **how: Any
+    ) -> Iterator[Chunk]:
+        for number, chunk in enumerate(label_chunks(pool, teacher, chunks, **how)):
+            if number == 3:
+                # Another run is through, and removes what it takes for its own.
+                forget_parts(parts)
+            yield chunk
+
+    table = label(pool, teacher, compute=ALONE, parts=parts, engine=overtaken)
+    assert _same(table, whole)
+    assert len(list(parts.glob("*/*.npz"))) == 3
+
+
+def test_parts_that_find_no_room(
+    teacher: Checkpoint, digit_pool: DigitPool, tmp_path: Path
+) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+    try:
+        with pytest.raises(PipelineError, match=r"cannot be kept in .*00000000\.npz.*make room"):
+            label(digit_pool.open(), teacher, compute=ALONE, parts=tmp_path / "parts")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_large_images_go_in_small_batches(
+    teacher: Checkpoint, digit_pool: DigitPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+
+    class Listening(Output):
+        def say(self, text: str) -> None:
+            said.append(text)
+
+    assert limits.bounded_batch(1024, 512) == 1024
+    assert [limits.bounded_batch(64, size) for size in (1024, 2048, 4096)] == [9, 2, 1]
+    monkeypatch.setattr(limits, "LARGE", 15)
+    monkeypatch.setattr(limits, "BATCH_PIXELS", 40 * 16**2)
+    compute = replace(ALONE, progress=Listening(as_json=True))
+    table = label(digit_pool.open(), teacher, compute=compute)
+    assert said[0].startswith("batches of 40 images in place of 64")
+    assert _same(table, label(digit_pool.open(), teacher, compute=replace(ALONE, batch_size=40)))
+
+
 def test_chunks_of_an_engine_may_come_in_any_order(
     teacher: Checkpoint, digit_pool: DigitPool, output: Output, tmp_path: Path
 ) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,21 +19,24 @@ from plada_ref.compute.progress import Advance
 from plada_ref.errors import Misuse, PipelineError
 from plada_ref.features.cache import FeatureCache
 from plada_ref.features.head import HeadSettings, fit_head
+from plada_ref.images import ImageArrays
 from plada_ref.models.checkpoint import Checkpoint
 from plada_ref.models.preparation import Preparation
-from plada_ref.models.spec import ModelSpec
+from plada_ref.models.spec import ModelSpec, build
 from plada_ref.output import Output
 from plada_ref.pool import ChangedImage, Manifest, MemoryPool, open_source
 from plada_ref.tasks.task import Task
+from plada_ref.training import loop
 from plada_ref.training.augment import AUGMENTATIONS
 from plada_ref.training.dataset import LabelledImages
 from plada_ref.training.evaluate import evaluate
 from plada_ref.training.learn import teach, train
 from plada_ref.training.recipe import recipe
+from plada_ref.training.resume import TrainingState
 from pladafmt import Payload, PoolRef
 from pladafmt.errors import Mismatch
 
-from .conftest import CPU, NET, DigitPool, write_tar
+from .conftest import ALONE, CPU, NET, DigitPool, write_tar
 
 
 def _payload(pool: MemoryPool, truth: np.ndarray, every: int = 5) -> Payload:
@@ -178,6 +183,106 @@ def test_interrupted_training_goes_on(
     assert other.sha256 != whole.sha256
     state.write_bytes(stored[: len(stored) // 2])
     assert learn(output, state).sha256 == whole.sha256
+
+
+def test_a_state_is_bound_to_the_images_themselves(
+    digits: Task, output: Output, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = digits.rows(np.arange(0, len(digits), 12), "few")
+    how = recipe("all", epochs=3, lr=1e-3, batch_size=32, augment="off")
+    epoch = -(-len(few) // 32)
+    state = tmp_path / "teacher.training"
+
+    def learn(task: Task, output: Output = output) -> tuple[Checkpoint, int]:
+        """The teacher, and the steps that it took now."""
+        steps = []
+
+        class Counting(Output):
+            @contextmanager
+            def track(self, description: str, total: int | None) -> Iterator[Advance]:
+                def advance(count: int) -> None:
+                    if description == "Training":
+                        steps.append(count)
+                        output_advance(count)
+
+                with output.track(description, total) as output_advance:
+                    yield advance
+
+        compute = replace(ALONE, progress=Counting(as_json=True))
+        found = teach(task, NET, how, compute=compute, resume=state)
+        return found, sum(steps[1:])  # The first are those of an earlier call.
+
+    arrays = [np.asarray(few.images.open_image(row).convert("L")) for row in range(len(few))]
+    other_images = ImageArrays([array[::-1].copy() for array in arrays])
+    changed = Task(few.name, few.classes, few.labels, few.keys, other_images)
+    for held in (True, False):
+        # Images that are too many to hold are told apart by the task's digest.
+        monkeypatch.setattr(loop, "HELD_BYTES", 1 << 30 if held else 0)
+        with pytest.raises(_Stop):
+            learn(few, _StoppingOutput(epoch + 2))
+        stored = state.read_bytes()
+        same, steps = learn(few)
+        assert steps == 2 * epoch  # The first was there.
+        state.write_bytes(stored)
+        other, steps = learn(changed)
+        assert steps == 3 * epoch
+        assert learn(changed)[0].sha256 == other.sha256 != same.sha256
+    # No bit of the file is believed that was flipped.
+    for at in range(0, len(stored), len(stored) // 3):
+        flipped = bytearray(stored)
+        flipped[at] ^= 1
+        state.write_bytes(flipped)
+        assert learn(few)[1] == 3 * epoch
+
+
+def test_a_state_that_finds_no_room(tmp_path: Path) -> None:
+    state = tmp_path / "teacher.training"
+    network = build(NET, 10, seed=0)
+    optimiser = torch.optim.AdamW(network.parameters())
+    schedule = torch.optim.lr_scheduler.ConstantLR(optimiser)
+    kept = TrainingState(state, network, optimiser, schedule, "b")
+    kept.save(1)
+    before = state.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(PipelineError, match=r"cannot be written to .*make room") as caught:
+            kept.save(2)
+        model = Checkpoint(NET.model, 10, NET.preparation(), network, {})
+        (tmp_path / "model").write_bytes(b"old")
+        with pytest.raises(PipelineError, match=r"model cannot be written to .*as it was"):
+            model.write(tmp_path / "model")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert str(state) in str(caught.value) and "\n" not in str(caught.value)
+    assert (tmp_path / "model").read_bytes() == b"old"
+    assert state.read_bytes() == before and kept.load(torch.device("cpu")) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "teacher.training"]
+    assert sum(weight.numel() for weight in network.parameters()) * 4 > 100_000
+
+
+def test_one_image_per_step(digits: Task, digits_test: Task) -> None:
+    few = digits.rows(np.arange(0, len(digits), 30), "few")
+
+    def changed(model: ModelSpec, task: Task = few, **changes: Any) -> int:
+        """Tensors that the training changed."""
+        how = recipe("all", **({"steps": 30, "lr": 1e-3, "augment": "off"} | changes))
+        trained = teach(task, model, how, compute=ALONE).network.state_dict()
+        start = build(model, 10, seed=0).state_dict()
+        return sum(not torch.equal(trained[name], start[name]) for name in start)
+
+    vit = ModelSpec("test_vit", img_size=32)
+    assert changed(vit, batch_size=1) == len(build(vit, 10, seed=0).state_dict())
+    with pytest.raises(Misuse, match=r"batch norm.*larger --batch-size, or --freeze-bn"):
+        changed(NET, batch_size=1)
+    assert changed(NET, batch_size=1, freeze_bn=True) > 10
+    # The last image of an epoch is learned from too, where the model can.
+    odd = digits.rows(np.arange(5), "odd")
+    assert changed(vit, odd, batch_size=4, steps=None, epochs=1) > 10
+    one = digits.rows(np.arange(1), "one")
+    assert changed(vit, one, steps=3) > 10
+    with pytest.raises(PipelineError, match="cannot be trained with 1 image of 32 pixels"):
+        changed(ModelSpec("resnet10t", img_size=32), one)
 
 
 def test_another_pool_is_a_mismatch(digit_pool: DigitPool, output: Output) -> None:
