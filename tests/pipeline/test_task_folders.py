@@ -359,9 +359,6 @@ def test_odd_working_directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             assert task.images.open_image(3).size == (8, 8)
 
 
-@pytest.mark.skipif(
-    not hasattr(location, "is_local"), reason="a path with :: is taken for a chained URL"
-)
 def test_a_path_may_hold_two_colons(tmp_path: Path) -> None:
     lay(tmp_path / "a::b" / "task", members("a", "b", split="train/"))
     write_tar(tmp_path / "a::b.tar", members("a", "b"))
