@@ -19,7 +19,7 @@ demo: install
 	$(BIN)/plada demo
 
 # On all cores. A file stays on one worker, and what its tests share is made once: tests/scheduling.py.
-PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile --max-worker-restart 0
 
 # Every test.
 test: install
