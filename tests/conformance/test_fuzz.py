@@ -207,11 +207,13 @@ def test_clients_may_say_less() -> None:
         assert not content.agrees(wrong)
 
 
+@pytest.mark.slow
 def test_a_good_client_agrees() -> None:
     tally = fuzz(1, 300, command=PLAIN)
     assert (tally.files, dict(tally.kinds)) == (300, {})
 
 
+@pytest.mark.slow
 def test_a_client_without_a_feature_is_not_blamed(tmp_path: Path) -> None:
     body = "answer = plain_without_dense(request, answer)"
     command = client(tmp_path, body)

@@ -85,6 +85,7 @@ def test_payloads_are_for_the_pool_that_was_written(
     assert Path(figures["picture"]).read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_its_folder_is_reported_on(small: tuple[dict[str, Any], Path]) -> None:
     figures, out = small
     run = Run.read(out)

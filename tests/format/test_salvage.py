@@ -89,6 +89,7 @@ def refused(data: bytes, *, other: bytes | None = None, limits: Limits | None = 
 # What comes back.
 
 
+@pytest.mark.slow
 @given(block_files())
 @settings(max_examples=40)
 def test_a_file_with_nothing_wrong_comes_back_as_it_is(file: tuple[Payload, bytes]) -> None:

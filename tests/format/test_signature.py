@@ -247,6 +247,7 @@ def test_no_changed_byte_is_verified(payload: Payload, data: st.DataObject, flip
     assert mended == signed or status(mended) != "verified"
 
 
+@pytest.mark.slow
 def test_every_changed_byte_of_one_file() -> None:
     signed = sign(dumps(SMALL), ALICE)
     ends = set()

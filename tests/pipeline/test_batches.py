@@ -59,6 +59,7 @@ print(sums == [3 * 512 * 512 * sum(range(start, start + 16)) for start in (0, 16
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="mounts a file system")
 def test_a_shared_memory_of_eight_megabytes_will_do(tmp_path: Path) -> None:
     program = tmp_path / "box.py"
@@ -110,6 +111,7 @@ class Failing(Numbers):
         return index
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 1])
 @pytest.mark.parametrize("name", ERRORS)
 def test_an_error_in_a_worker_is_one_sentence(name: str, workers: int) -> None:

@@ -124,6 +124,7 @@ def test_images_in_memory_and_of_libraries_count_by_their_pixels() -> None:
     assert len(found) == 8
 
 
+@pytest.mark.slow
 def test_a_transfer_is_bound_to_its_files(
     folder: Path, digit_pool: DigitPool, tmp_path: Path
 ) -> None:

@@ -116,6 +116,7 @@ def test_other_types_of_numbers(teacher_file: Path, dtype: torch.dtype) -> None:
             Checkpoint.from_bytes(changed, name="x")
 
 
+@pytest.mark.slow
 def test_mutated_files(tmp_path: Path) -> None:
     for data in mutants(checkpoint(), int(os.environ.get("PLADA_FUZZ", "120"))):
         outcome(data, tmp_path / "model")

@@ -61,6 +61,7 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (again.all() == values).all()
 
 
+@pytest.mark.slow
 def test_a_file_system_without_room_for_so_large_a_file(tmp_path: Path) -> None:
     """In a process that may not write large files: an error where others were killed."""
     program = f"""

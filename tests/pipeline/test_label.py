@@ -212,6 +212,7 @@ def test_flipped_bits_in_parts_are_not_used(
     assert _same(again(), first) and not asked
 
 
+@pytest.mark.slow
 def test_two_runs_with_the_same_out_come_to_the_same_table(
     teacher: Checkpoint, digit_pool: DigitPool, tmp_path: Path
 ) -> None:
@@ -244,6 +245,7 @@ def test_parts_that_find_no_room(
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
+@pytest.mark.slow
 def test_large_images_go_in_small_batches(
     teacher: Checkpoint, digit_pool: DigitPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -263,6 +265,7 @@ def test_large_images_go_in_small_batches(
     assert _same(table, label(digit_pool.open(), teacher, compute=replace(ALONE, batch_size=40)))
 
 
+@pytest.mark.slow
 def test_chunks_of_an_engine_may_come_in_any_order(
     teacher: Checkpoint, digit_pool: DigitPool, output: Output, tmp_path: Path
 ) -> None:
@@ -291,6 +294,7 @@ def test_chunks_of_an_engine_may_come_in_any_order(
     assert _same(resumed, table())
 
 
+@pytest.mark.slow
 def test_a_teacher_that_sees_one_class_everywhere_is_warned_of(
     teacher: Checkpoint, digit_pool: DigitPool, output: Output
 ) -> None:

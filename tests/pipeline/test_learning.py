@@ -185,6 +185,7 @@ def test_interrupted_training_goes_on(
     assert learn(output, state).sha256 == whole.sha256
 
 
+@pytest.mark.slow
 def test_a_state_is_bound_to_the_images_themselves(
     digits: Task, output: Output, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -318,6 +319,7 @@ def test_a_changed_image_is_named(
     assert "Traceback" not in sentence
 
 
+@pytest.mark.slow
 def test_settings_that_cannot_work(digits: Task, output: Output, tmp_path: Path) -> None:
     with pytest.raises(Misuse, match="knows no model 'resnet81'"):
         teach(digits, ModelSpec("resnet81"), recipe("all"), compute=CPU)

@@ -37,6 +37,7 @@ def _examples() -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_the_page_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -145,6 +146,7 @@ def test_another_pools_payload_is_refused(payload: Path, digit_pool: DigitPool) 
         plada_ref.PseudoLabels(other, pool)
 
 
+@pytest.mark.slow
 def test_a_model_is_a_plain_module(
     teacher: plada_ref.Checkpoint, digits_test: plada_ref.Task, tmp_path: Path
 ) -> None:
@@ -162,6 +164,7 @@ def test_a_model_is_a_plain_module(
     assert len(parameters) > 10, "it can be trained further"
 
 
+@pytest.mark.slow
 def test_a_library_caller_needs_no_compute(digits: plada_ref.Task, capfd: Any) -> None:
     few = digits.rows(np.arange(0, len(digits), 20), "few")
     model = plada_ref.teach(few, NET)

@@ -85,6 +85,7 @@ def test_a_wrong_flag_would_be_seen() -> None:
         _parsed(["transfer", "--task", "digits", "--keep-rates", "0.1"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
 def test_every_command_is_a_real_one(
     recipe: Path, recorded: dict[str, object], monkeypatch: pytest.MonkeyPatch

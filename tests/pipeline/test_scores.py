@@ -62,6 +62,7 @@ def _table() -> ScoreTable:
     )
 
 
+@pytest.mark.slow
 def test_table_round_trip(tmp_path: Path) -> None:
     table, path = _table(), tmp_path / "scores.parquet"
     table.write(path)

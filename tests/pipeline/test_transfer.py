@@ -103,6 +103,7 @@ def test_a_transfer_and_its_repetition(
         run(plan())
 
 
+@pytest.mark.slow
 def test_a_damaged_record_is_not_taken_for_a_result(
     digits: Task, digits_test: Task, digit_pool: DigitPool, tmp_path: Path
 ) -> None:

@@ -13,6 +13,7 @@ from tests.pool import fuzz
 FILES = {"tar": 150, "manifest": 60, "parquet": 60, "index": 100, "part": 100}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_a_right_result_or_a_sentence(name: str) -> None:
     if name == "tar" and shutil.which("tar") is None:
@@ -23,6 +24,7 @@ def test_a_right_result_or_a_sentence(name: str) -> None:
     assert "ok" in verdicts.values()
 
 
+@pytest.mark.slow
 def test_the_judge_notices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Readers that leave out an image, stop early, or ask for no seal do not pass."""
 

@@ -156,6 +156,7 @@ def test_a_key_in_two_shards(
     assert not (tmp_path / "pool.parquet").exists()
 
 
+@pytest.mark.slow
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_damaged_part_is_made_again(tmp_path: Path, data: st.DataObject) -> None:

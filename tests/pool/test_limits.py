@@ -40,6 +40,7 @@ def _table(keys: list[str]) -> pa.Table:
     return pa.table({"key": pa.array(keys), "sha256": digests, "size": sizes}, schema=SCHEMA)
 
 
+@pytest.mark.slow
 def test_a_manifest_whose_keys_grow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A few kilobytes in delta encoding, of which 16,384 rows are 8 GB."""
     table = _table(["k" * 500_000 + f"{row:06d}" for row in range(600)])
@@ -98,6 +99,7 @@ def test_rows_at_a_time_follow_the_pages(tmp_path: Path) -> None:
             page_at(file, 10**9)
 
 
+@pytest.mark.slow
 def test_a_zip_file_that_grows(tmp_path: Path) -> None:
     with (
         zipfile.ZipFile(tmp_path / "pool.zip", "w", zipfile.ZIP_DEFLATED) as archive,

@@ -57,6 +57,7 @@ def pools(draw: st.DrawFn) -> tuple[Manifest, list[int]]:
     return manifest, sorted(positions)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(pools())
 def test_it_says_what_the_manifest_in_memory_says(
@@ -158,6 +159,7 @@ def test_a_file_does_not_show_in_which_pieces_it_was_written(tmp_path: Path) -> 
         assert written == (tmp_path / "whole.parquet").read_bytes()
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=300)
 @given(st.data())
 def test_a_changed_byte_is_an_error_or_found_by_the_pool_id(

@@ -48,6 +48,7 @@ def test_images_by_position(pool: MemoryPool, images: dict[str, bytes]) -> None:
             pool.read(position)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_worker_processes(pool: MemoryPool, images: dict[str, bytes], method: str) -> None:
     pool.read(0)

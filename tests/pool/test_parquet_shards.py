@@ -160,6 +160,7 @@ def test_all_null(tmp_path: Path) -> None:
         index_pool(open_source([path]), tmp_path / "pool")
 
 
+@pytest.mark.slow
 def test_a_page_that_claims_much(tmp_path: Path) -> None:
     """Kilobytes that would decode to gigabytes: a long value, one repeated in every row, both."""
     big = bytes(100_000_000)

@@ -125,6 +125,7 @@ def test_only_links(tmp_path: Path) -> None:
         index_pool(open_source([str(tmp_path / "pool")]), tmp_path / "pool.parquet")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
 def test_names_on_a_terminal_of_another_encoding(
     tmp_path: Path, make_folder: Any, encoding: str

@@ -37,6 +37,7 @@ def same(one: HashedImages, other: HashedImages) -> bool:
     return bool(one.keys.equals(other.keys) and (one.digests == other.digests).all())
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.dictionaries(KEYS, st.binary(max_size=600), min_size=1).filter(fits_a_disk))
 def test_a_folder_and_shards_of_the_same_images_are_one_pool(

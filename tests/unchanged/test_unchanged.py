@@ -45,6 +45,7 @@ def _versions() -> dict[str, str]:
     return {name: metadata.version(name) for name in LIBRARIES}
 
 
+@pytest.mark.slow
 def test_every_file_is_the_one_that_it_was(tmp_path: Path) -> None:
     recorded = json.loads(RECORDED.read_bytes())
     if platform.machine() != "x86_64" or recorded["versions"] != _versions():
