@@ -195,7 +195,7 @@ def transfer(
                 student.to_json()
                 | {
                     "student_accuracy": _percent(student.accuracy),
-                    "of_teacher": _percent(student.accuracy / outcome.teacher_accuracy),
+                    "of_teacher": _of_teacher(student.accuracy, outcome),
                 }
                 for student in outcome.students
             ],
@@ -213,6 +213,11 @@ def _percent(value: float) -> float:
     return round(100 * value, 2)
 
 
+def _of_teacher(accuracy: float, outcome: Outcome) -> float | None:
+    """A student's accuracy in percent of the teacher's; None if the teacher is never right."""
+    return _percent(accuracy / outcome.teacher_accuracy) if outcome.teacher_accuracy else None
+
+
 def _show(output: Output, outcome: Outcome) -> None:
     table = Table(title="Students", title_justify="left")
     table.add_column("selection")
@@ -220,13 +225,14 @@ def _show(output: Output, outcome: Outcome) -> None:
         table.add_column(heading, justify="right")
     table.add_column("vanished classes")
     for student in outcome.students:
+        of_teacher = _of_teacher(student.accuracy, outcome)
         table.add_row(
             Text(student.selection),
             f"{100 * student.keep_rate:g} %",
             f"{student.kept:,}",
             f"{student.payload_bytes:,}",
             f"{100 * student.accuracy:.2f} %",
-            f"{100 * student.accuracy / outcome.teacher_accuracy:.1f} %",
+            "" if of_teacher is None else f"{of_teacher:.1f} %",
             Text(for_terminal(", ".join(student.vanished))),
         )
     output.show(table)

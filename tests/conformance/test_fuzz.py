@@ -275,12 +275,14 @@ def test_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert result.exit_code == 2
 
 
+@pytest.mark.slow
 @given(valid_files(max_size=10_000))
 def test_both_decoders_accept_what_the_library_writes(data: bytes) -> None:
     assert read_library(data, LIMITS) == read_plain(data, LIMITS)
     assert read_plain(data, LIMITS).verdict == "valid"
 
 
+@pytest.mark.slow
 @given(damaged_files())
 def test_both_decoders_agree_about_damage(data: bytes) -> None:
     assert read_library(data, LIMITS) == read_plain(data, LIMITS)

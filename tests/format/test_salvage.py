@@ -102,6 +102,7 @@ def test_a_file_with_nothing_wrong_comes_back_as_it_is(file: tuple[Payload, byte
     assert found.lost_per_class is not None and not found.lost_per_class.any()
 
 
+@pytest.mark.slow
 @given(
     block_files(),
     st.integers(0, 31),

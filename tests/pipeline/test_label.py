@@ -233,6 +233,7 @@ def test_two_runs_with_the_same_out_come_to_the_same_table(
     assert len(list(parts.glob("*/*.npz"))) == 3
 
 
+@pytest.mark.slow
 def test_parts_that_find_no_room(
     teacher: Checkpoint, digit_pool: DigitPool, tmp_path: Path
 ) -> None:

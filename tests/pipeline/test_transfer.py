@@ -124,6 +124,7 @@ def test_a_damaged_record_is_not_taken_for_a_result(
     run()
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from(sorted(RANKINGS)),
     st.none() | st.builds(SafetyNet, share=st.floats(0, 1), alpha=st.floats(-8, 8)),
@@ -194,3 +195,14 @@ def test_budgets_rankings_that_compare_and_the_choice(
     assert outcome.leakage.test_images == len(digits_test)
     with pytest.raises(Misuse, match="--budget"):
         plan(selections=(None,))
+
+
+def test_a_teacher_that_is_never_right_ends_no_table() -> None:
+    from types import SimpleNamespace
+
+    from plada_ref.commands.transfer import _of_teacher
+
+    outcome: Any = SimpleNamespace(teacher_accuracy=0.0)
+    assert _of_teacher(0.5, outcome) is None
+    outcome.teacher_accuracy = 0.8
+    assert _of_teacher(0.4, outcome) == 50.0
