@@ -20,7 +20,7 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 # What `make quick` chooses.
-settings.register_profile("quick", settings.get_profile("plada"), max_examples=20)
+settings.register_profile("quick", settings.get_profile("plada"), max_examples=10)
 settings.load_profile("plada")
 
 

@@ -65,10 +65,14 @@ class Browser:
         self.folder = folder
         self.profile = profile
         self.address = f"http://127.0.0.1:{port}/page.html"
+        self.opened = 0
 
     def open(self, data: bytes) -> Dom:
-        (self.folder / "task.plada").write_bytes(data)
-        return self.load("?file=task.plada")
+        # Another name for each: the browser takes a file of the same second for unchanged.
+        self.opened += 1
+        name = f"task-{self.opened}.plada"
+        (self.folder / name).write_bytes(data)
+        return self.load(f"?file={name}")
 
     def load(self, query: str) -> Dom:
         assert CHROMIUM is not None
