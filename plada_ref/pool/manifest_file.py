@@ -22,7 +22,8 @@ from .key_order import KeyOrder
 from .known_ids import Digests, pool_id_of
 from .limits import limits
 from .manifest_layout import SCHEMA, Rows, check_layout, decode_metadata
-from .parquet_pages import BATCH, rows_at_a_time
+from .parquet_footer import Group, read_groups
+from .parquet_pages import BATCH, counted, rows_at_a_time
 from .reasons import one_line
 
 _ROWS_AT_A_TIME = 1 << 14
@@ -82,7 +83,7 @@ class ManifestFile:
                 encoded = file.metadata.metadata or {}
                 check_layout(file.schema_arrow, encoded, self.path)
                 # Not the file's own count, which may be another: rows are found by their groups.
-                rows = int(_group_bounds(file)[-1])
+                rows = int(_group_bounds(self._groups())[-1])
                 self._room = limits().page + limits().expansion * self._state[2]
                 self._refuse_above(32 * rows)
         self.metadata = decode_metadata(encoded, self.path)
@@ -180,9 +181,10 @@ class ManifestFile:
         if stop <= start:
             return
         with _readable(self.path), self._opened() as file:
-            bounds = _group_bounds(file)
+            groups_of_file = self._groups()
+            bounds = _group_bounds(groups_of_file)
             first = int(np.searchsorted(bounds, start, side="right")) - 1
-            groups = list(range(first, int(np.searchsorted(bounds, stop))))
+            groups = groups_of_file[first : int(np.searchsorted(bounds, stop))]
             at, found = int(bounds[first]), 0
             for batch in self._decoded(file, groups, columns):
                 found += batch.nbytes
@@ -199,18 +201,20 @@ class ManifestFile:
                 yield batch.slice(first, last - first)
 
     def _decoded(
-        self, file: pq.ParquetFile, groups: list[int], columns: list[str]
+        self, file: pq.ParquetFile, groups: list[Group], columns: list[str]
     ) -> Iterator[Any]:
         """Yield the record batches of some row groups, of few rows if their keys may be long."""
         with open(self.path, "rb") as stream:
             for group in groups:
-                rows = rows_at_a_time(
-                    stream, file.metadata.row_group(group), columns, _ROWS_AT_A_TIME
-                )
+                rows = rows_at_a_time(stream, group, columns, _ROWS_AT_A_TIME)
                 batches = file.iter_batches(
-                    rows, row_groups=[group], columns=columns, use_threads=False
+                    rows, row_groups=[group.number], columns=columns, use_threads=False
                 )
-                yield from _joined(batches)
+                yield from _joined(counted(batches, group, columns[0]))
+
+    def _groups(self) -> list[Group]:
+        with open(self.path, "rb") as stream:
+            return read_groups(stream, self._state[2])
 
     def _refuse_above(self, size: int) -> None:
         """Check what the rows take in memory: digests do not shrink, so neither does a manifest."""
@@ -263,12 +267,9 @@ def _one(batches: list[Any]) -> list[Any]:
     return joined
 
 
-def _group_bounds(file: pq.ParquetFile) -> npt.NDArray[np.int64]:
+def _group_bounds(groups: list[Group]) -> npt.NDArray[np.int64]:
     """Return the first row of each row group, and then the number of all rows."""
-    sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
-    if min(sizes, default=0) < 0:
-        raise pa.ArrowInvalid("a row group has a negative number of rows")
-    return np.cumsum([0, *sizes], dtype=np.int64)
+    return np.cumsum([0, *(group.rows for group in groups)], dtype=np.int64)
 
 
 @contextmanager

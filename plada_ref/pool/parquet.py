@@ -27,7 +27,8 @@ from ..errors import PipelineError
 from .keys import KEY_RULES, shard_key
 from .limits import check_image, limits, refuse
 from .location import filesystem, fingerprint, state_of
-from .parquet_pages import PageGuard, rows_at_a_time, whole_groups
+from .parquet_footer import Group, read_groups
+from .parquet_pages import PageGuard, counted, rows_at_a_time
 from .ranges import opened
 from .reasons import BASE_NAMES, ONLY_BASE_NAMES, one_line
 from .shard import Entry, Remarks, Shard
@@ -180,7 +181,7 @@ class _Group:
 
     def _decode(self) -> Iterator[Any]:
         with _opened(self._url) as shard:
-            yield from shard.images(self._number, shard.file.metadata.row_group(self._number))
+            yield from shard.images(shard.groups[self._number])
 
 
 def _shard(url: str) -> Shard:
@@ -196,8 +197,8 @@ def _entries(url: str, remarks: Remarks) -> Iterator[Entry]:
         room = limits().page + limits().expansion * shard.length
         most = limits().image
         bare = without_choice(url)[1] != _ROWS
-        for number, group in whole_groups(shard.file.metadata):
-            for batch in shard.images(number, group):
+        for group in shard.groups:
+            for batch in shard.images(group):
                 for data in batch:
                     key = next(keys)
                     bare = bare and "/" not in key
@@ -235,8 +236,8 @@ def _keys(url: str) -> Iterator[str]:
     with _opened(url) as shard:
         room = limits().page + limits().expansion * shard.length
         most = limits().key
-        for number, group in whole_groups(shard.file.metadata):
-            for batch in shard.paths(number, group):
+        for group in shard.groups:
+            for batch in shard.paths(group):
                 for path in batch.to_pylist():
                     size = len(path or "")
                     if size > most:
@@ -248,42 +249,44 @@ def _keys(url: str) -> Iterator[str]:
                     row += 1
 
 
-class _Place(NamedTuple):
-    """A row group's number, and the number of its first row."""
-
-    number: int
-    first: int
-
-
 class _Opened(NamedTuple):
-    """An open shard: the Parquet file, its bytes, its length, and the name of its image column."""
+    """An open shard.
+
+    Attributes:
+        file: the Parquet file.
+        groups: its row groups.
+        stream: its bytes.
+        length: their number.
+        column: name of the image column.
+    """
 
     file: pq.ParquetFile
+    groups: list[Group]
     stream: PageGuard
     length: int
     column: str
 
-    def group_of(self, row: int) -> _Place:
+    def group_of(self, row: int) -> Group:
         """Find the row group of a row."""
-        first = 0
-        for number, group in whole_groups(self.file.metadata):
-            if row < first + group.num_rows:
-                return _Place(number, first)
-            first += group.num_rows
-        raise pa.ArrowInvalid(f"it has {first} rows")
+        for group in self.groups:
+            if row < group.first + group.rows:
+                return group
+        raise pa.ArrowInvalid(f"it lacks the row {row}")
 
-    def images(self, number: int, group: Any) -> Iterator[Any]:
+    def images(self, group: Group) -> Iterator[Any]:
         """Yield the image bytes of a row group, some rows at a time."""
         name = f"{self.column}.bytes"
         rows = self.stream.watch(group, name, _BATCH_ROWS)
-        for batch in self.file.iter_batches(rows, row_groups=[number], columns=[name]):
+        batches = self.file.iter_batches(rows, row_groups=[group.number], columns=[name])
+        for batch in counted(batches, group, name):
             yield pc.struct_field(batch.column(self.column), "bytes")
 
-    def paths(self, number: int, group: Any) -> Iterator[Any]:
+    def paths(self, group: Group) -> Iterator[Any]:
         """Yield the paths of a row group, some rows at a time."""
         name = f"{self.column}.path"
         rows = rows_at_a_time(self.stream, group, [name], _PATHS_AT_A_TIME)
-        for batch in self.file.iter_batches(rows, row_groups=[number], columns=[name]):
+        batches = self.file.iter_batches(rows, row_groups=[group.number], columns=[name])
+        for batch in counted(batches, group, name):
             paths = pc.struct_field(batch.column(self.column), "path")
             paths.validate(full=True)
             yield paths
@@ -295,14 +298,14 @@ def _opened(url: str) -> Iterator[_Opened]:
     try:
         with opened(path) as (stream, length):
             guard = PageGuard(stream)
-            about = pq.read_metadata(guard)
-            sizes = (group.total_byte_size for _, group in whole_groups(about))
-            buffer = _BUFFER if max(sizes, default=0) > _LARGE else 0
+            groups = read_groups(stream, length)
+            chunks = [chunk for group in groups for chunk in group.chunks]
+            large = max((chunk.end - chunk.start for chunk in chunks), default=0) > _LARGE
             with pq.ParquetFile(
-                guard, metadata=about, buffer_size=buffer, pre_buffer=False
+                guard, buffer_size=_BUFFER if large else 0, pre_buffer=False
             ) as file:
                 column = _image_column(file.schema_arrow, path, choice)
-                yield _Opened(file, guard, length, column)
+                yield _Opened(file, groups, guard, length, column)
     except (pa.ArrowException, UnicodeDecodeError, OSError) as exc:
         if isinstance(exc, OSError) and exc.errno is not None:
             raise  # Not Arrow's, which has no number.

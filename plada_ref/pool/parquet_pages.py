@@ -8,12 +8,13 @@ says how large the pages are together, but nobody checks that it is so.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import IO, Any, NamedTuple
 
 import pyarrow as pa
 
 from .limits import limits
+from .parquet_footer import Group
 from .thrift import Struct, read_struct
 
 BATCH = 1 << 28
@@ -45,20 +46,6 @@ class Page(NamedTuple):
     values: int
     repeats: bool
     end: int
-
-
-def chunks(group: Any, columns: list[str]) -> list[Any]:
-    """Return pyarrow's metadata of some columns of a row group, by paths such as ``image.path``."""
-    every = (group.column(number) for number in range(group.num_columns))
-    return [column for column in every if column.path_in_schema in columns]
-
-
-def begin(chunk: Any) -> int:
-    """Return the place of a column chunk's first page in the file."""
-    first = chunk.data_page_offset
-    if chunk.has_dictionary_page and chunk.dictionary_page_offset:
-        first = min(first, chunk.dictionary_page_offset)
-    return int(first)
 
 
 def page_at(file: IO[bytes] | PageGuard, place: int) -> Page:
@@ -99,7 +86,7 @@ def _page(header: Struct, length: int, place: int) -> Page:
     )
 
 
-def rows_at_a_time(file: IO[bytes] | PageGuard, group: Any, columns: list[str], most: int) -> int:
+def rows_at_a_time(file: IO[bytes] | PageGuard, group: Group, columns: list[str], most: int) -> int:
     """Choose how many rows of a row group to decode together: `most`, or what `BATCH` has room for.
 
     Every page header of these columns is read, so they should be small ones.
@@ -108,12 +95,11 @@ def rows_at_a_time(file: IO[bytes] | PageGuard, group: Any, columns: list[str], 
         pyarrow.ArrowInvalid: if a page is damaged or above the limit.
     """
     longest = 1
-    for chunk in chunks(group, columns):
-        place, values = begin(chunk), 0
-        end = place + chunk.total_compressed_size
-        while place < end and values < chunk.num_values:
+    for chunk in group.of(columns):
+        place, values = chunk.start, 0
+        while place < chunk.end and values < chunk.values:
             page = page_at(file, place)
-            if page.repeats and chunk.physical_type == "BYTE_ARRAY":
+            if page.repeats and chunk.long:
                 longest = max(longest, page.size)
             place, values = page.end, values + page.values
     return max(1, min(most, BATCH // longest))
@@ -131,7 +117,7 @@ class PageGuard(io.RawIOBase):
         self._next: list[tuple[int, int]] = []
         """The place of the next page and the end of each column chunk that is read."""
 
-    def watch(self, group: Any, column: str, most: int) -> int:
+    def watch(self, group: Group, column: str, most: int) -> int:
         """Check the pages of a column of a row group from now on.
 
         Returns:
@@ -141,12 +127,13 @@ class PageGuard(io.RawIOBase):
             pyarrow.ArrowInvalid: if its first page is damaged or above the limit.
         """
         self._next, self._rows = [], most
-        for chunk in chunks(group, [column]):
-            place = begin(chunk)
-            page = page_at(self._file, place)
+        for chunk in group.of([column]):
+            if not chunk.values:
+                continue
+            page = page_at(self._file, chunk.start)
             if page.repeats:
                 self._rows = max(1, min(self._rows, BATCH // max(1, page.size)))
-            self._next.append((place, place + chunk.total_compressed_size))
+            self._next.append((chunk.start, chunk.end))
         return self._rows
 
     def read(self, size: int = -1) -> bytes:
@@ -184,14 +171,19 @@ class PageGuard(io.RawIOBase):
         return True
 
 
-def whole_groups(about: Any) -> Iterator[tuple[int, Any]]:
-    """Yield number and metadata of each row group of a Parquet file, of which this is metadata.
+def counted(batches: Iterable[Any], group: Group, column: str) -> Iterator[Any]:
+    """Yield the batches of a column of a row group, which must have the group's number of rows.
 
     Raises:
-        pyarrow.ArrowInvalid: if one has a negative number of rows.
+        pyarrow.ArrowInvalid: if it has not. Arrow ends early, without an error, where damaged pages
+            or metadata hold fewer rows.
     """
-    for number in range(about.num_row_groups):
-        group = about.row_group(number)
-        if group.num_rows < 0:
-            raise pa.ArrowInvalid("a row group has a negative number of rows")
-        yield number, group
+    for chunk in group.of([column]):
+        if chunk.values != group.rows:
+            raise pa.ArrowInvalid(f"the column {column} has {chunk.values} of {group.rows} rows")
+    found = 0
+    for batch in batches:
+        found += len(batch)
+        yield batch
+    if found != group.rows:
+        raise pa.ArrowInvalid(f"the column {column} has {found} of {group.rows} rows")

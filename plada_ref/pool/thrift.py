@@ -1,14 +1,13 @@
-"""Decode a Thrift struct in the compact protocol, as the page headers of Parquet are stored."""
+"""Decode a Thrift struct in the compact protocol, as Parquet stores its footer and page headers."""
 
 from __future__ import annotations
 
 from typing import Any
 
 Struct = dict[int, Any]
-"""Fields by number: integers, and structs; of other types, that they are there (None)."""
+"""Fields by number: integers, bytes, structs, lists of these; None for other types."""
 
-_DEEPEST = 8
-_MOST = 1 << 16
+_DEEPEST = 16
 
 
 class _Cut(Exception):
@@ -50,25 +49,24 @@ class _Reader:
         if kind in (4, 5, 6):
             return self._integer()
         if kind == 7:
-            return self._skip(8)
+            self._bytes(8)
+            return None
         if kind == 8:
-            return self._skip(self._varint())
+            return self._bytes(self._varint())
         if kind == 12:
             return self.struct(depth + 1)
         if kind in (9, 10):
             return self._list(depth + 1)
-        raise _Cut  # A map, or nothing known: no page header has one.
+        raise _Cut  # A map, or nothing known: Parquet has none.
 
-    def _list(self, depth: int) -> None:
+    def _list(self, depth: int) -> list[Any]:
         head = self._byte()
         count = head >> 4 if head >> 4 < 15 else self._varint()
-        if count > _MOST or depth > _DEEPEST:
+        if count > len(self._data) - self.place or depth > _DEEPEST:  # Each takes a byte or more.
             raise _Cut
-        for _ in range(count):
-            if head & 15 in (1, 2):
-                self._byte()
-            else:
-                self._value(head & 15, depth)
+        if head & 15 in (1, 2):
+            return [self._byte() for _ in range(count)]
+        return [self._value(head & 15, depth) for _ in range(count)]
 
     def _byte(self) -> int:
         value = self._data[self.place]
@@ -90,7 +88,8 @@ class _Reader:
         value = self._varint()
         return (value >> 1) ^ -(value & 1)
 
-    def _skip(self, count: int) -> None:
-        self.place += count
+    def _bytes(self, count: int) -> bytes:
+        start, self.place = self.place, self.place + count
         if self.place > len(self._data):
             raise _Cut
+        return self._data[start : self.place]

@@ -14,7 +14,8 @@ import pytest
 from plada_ref.errors import PipelineError
 from plada_ref.pool import Manifest, ManifestFile, manifest_file, open_source
 from plada_ref.pool.manifest_layout import SCHEMA
-from plada_ref.pool.parquet_pages import BATCH, begin, chunks, page_at, rows_at_a_time
+from plada_ref.pool.parquet_footer import read_groups
+from plada_ref.pool.parquet_pages import BATCH, page_at, rows_at_a_time
 
 
 def _write(path: Path, tables: list[pa.Table], generations: int, **more: Any) -> Path:
@@ -83,16 +84,16 @@ def test_a_manifest_of_one_image_many_times(tmp_path: Path) -> None:
 
 def test_rows_at_a_time_follow_the_pages(tmp_path: Path) -> None:
     plain = _write(tmp_path / "a.parquet", [_table(["a.png", "b.png"])], 2)
-    metadata = pq.read_metadata(plain)
     with open(plain, "rb") as file:
-        assert rows_at_a_time(file, metadata.row_group(0), ["key"], 1000) == 1000
+        (group,) = read_groups(file, plain.stat().st_size)
+        assert rows_at_a_time(file, group, ["key"], 1000) == 1000
     long = _table(["k" * 4_000_000 + str(row) for row in range(3)])
     delta = {"column_encoding": {"key": "DELTA_BYTE_ARRAY"}}
     path = _write(tmp_path / "b.parquet", [long], 3, **delta)
     with open(path, "rb") as file:
-        group = pq.read_metadata(path).row_group(0)
-        (chunk,) = chunks(group, ["key"])
-        page = page_at(file, begin(chunk))
+        (group,) = read_groups(file, path.stat().st_size)
+        (chunk,) = group.of(["key"])
+        page = page_at(file, chunk.start)
         assert (page.values, page.repeats) == (3, True) and 4_000_000 < page.size < 4_001_000
         assert rows_at_a_time(file, group, ["key"], 1000) == BATCH // page.size
         with pytest.raises(pa.ArrowInvalid, match="damaged header"):
