@@ -75,7 +75,9 @@ def is_stream(path: Path) -> bool:
     """Whether something is there that a file must not take the place of."""
     if _number(path) is not None:
         return True
-    return path.exists() and not path.is_dir() and (path.parent == Path("/dev") or not path.is_file())
+    return (
+        path.exists() and not path.is_dir() and (path.parent == Path("/dev") or not path.is_file())
+    )
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes, *, private: bool = False) -> None:

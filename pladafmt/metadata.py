@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from . import json_text
 from .errors import Malformed, Unwritable
 from .limits import MAX_METADATA_DEPTH, MAX_POSITION
-
-# A string that never closes still matches, to its end: the scan stays linear on any text.
-_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
 def encode(metadata: Mapping[str, Any]) -> bytes:
@@ -56,15 +52,15 @@ def complaint(text: bytes) -> str | None:
     except UnicodeDecodeError:
         return "The metadata is not UTF-8."
     # Depth comes first: a parser may recurse, so it never sees what is too deep.
-    if _depth(decoded) > MAX_METADATA_DEPTH:
+    if json_text.deeper_than(decoded, MAX_METADATA_DEPTH):
         return "The metadata is nested more than 16 levels deep."
     try:
         value = json.loads(
             decoded,
-            object_pairs_hook=_unique,
-            parse_constant=_refuse_constant,
+            object_pairs_hook=json_text.unique,
+            parse_constant=json_text.refuse_constant,
             parse_int=_integer,
-            parse_float=_finite,
+            parse_float=json_text.finite,
         )
     except ValueError as error:
         return f"The metadata is not I-JSON: {error}."
@@ -75,41 +71,11 @@ def complaint(text: bytes) -> str | None:
     return None
 
 
-def _depth(text: str) -> int:
-    depth = deepest = 0
-    for match in _BRACKETS.finditer(text):
-        mark = match.group()
-        if mark in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif mark in "]}":
-            depth -= 1
-    return deepest
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("an object has the same key twice")
-    return found
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")
-
-
 def _integer(digits: str) -> int:
     # More digits than 2^53-1 has: refused before they are converted, which is quadratic work.
     if len(digits) > 17 or abs(int(digits)) > MAX_POSITION:
         raise ValueError("an integer lies beyond 2^53-1")
     return int(digits)
-
-
-def _finite(digits: str) -> float:
-    value = float(digits)
-    if not math.isfinite(value):
-        raise ValueError("a number lies beyond the range of a double")
-    return value
 
 
 def _has_surrogate(value: Any) -> bool:

@@ -14,7 +14,7 @@ from pladafmt.text import for_terminal
 from ..errors import Misuse
 from ..output import Output
 from .exit_codes import command
-from .options.common import AsJson, LimitOptions, limits_from
+from .options.common import AsJson, LimitOptions, limits_from, read_whole
 from .options.encoding import EncodingOptions, read_metadata
 
 
@@ -49,7 +49,7 @@ def rewrite(
     if metadata is not None and drop_metadata:
         raise Misuse("--metadata replaces the metadata and --drop-metadata drops it; choose one.")
     positions = encoding.positions()
-    before = file.read_bytes()
+    before = read_whole(file)
     found = rewrite_bytes(
         before,
         encoding=positions,

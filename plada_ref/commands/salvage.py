@@ -16,7 +16,7 @@ from pladafmt.text import for_terminal, printable
 
 from ..output import Output
 from .exit_codes import command
-from .options.common import AsJson, LimitOptions, limits_from
+from .options.common import AsJson, LimitOptions, limits_from, read_whole
 
 _SHOWN_CLASSES = 20
 _SHOWN_LINES = 10
@@ -55,8 +55,8 @@ def salvage(
     """
     output = Output(as_json=as_json)
     found = salvage_bytes(
-        file.read_bytes(),
-        other=None if head is None else head.read_bytes(),
+        read_whole(file),
+        other=None if head is None else read_whole(head),
         limits=limits_from(limit),
     )
     write_whole(out, found.data)

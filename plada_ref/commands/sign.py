@@ -11,7 +11,7 @@ from pladafmt.files import write_whole
 
 from ..output import Output
 from .exit_codes import command
-from .options.common import AsJson, LimitOptions, PayloadFile, limits_from
+from .options.common import AsJson, LimitOptions, PayloadFile, limits_from, read_whole
 from .options.signature import private_key
 
 
@@ -46,7 +46,7 @@ def sign(
 
     output = Output(as_json=as_json)
     limits = limits_from(limit)
-    data = payload.read_bytes()
+    data = read_whole(payload)
     before = check(data, [], limits=limits).key_id
     signed = sign_bytes(data, signer, limits=limits)
     # A link stays a link: what it points to is signed.

@@ -17,6 +17,7 @@ from pladafmt import PladaError, PoolRef
 from pladafmt.files import replacing
 
 from ..errors import PipelineError
+from .facts import Facts
 from .histogram import count_labels
 
 _KEY = b"plada-scores"
@@ -176,34 +177,36 @@ class ScoreTable:
             # Mapped: the columns are as large as what is made of them.
             with pq.ParquetFile(name, memory_map=True, pre_buffer=False) as file:
                 schema = file.schema_arrow
-                facts = json.loads((schema.metadata or {})[_KEY])
-                if facts["layout"] != _LAYOUT:
+                facts = Facts(schema, _KEY)
+                if facts.get("layout") != _LAYOUT:
                     raise PipelineError(
-                        f"The score table {name!r} is of layout {facts['layout']}; this program "
+                        f"The score table {name!r} is of layout {facts.get('layout')!r}; this program "
                         f"knows layout {_LAYOUT}. Label the pool again."
                     )
-                if [schema.field(field.name).type for field in _SCHEMA] != _SCHEMA.types:
-                    raise ValueError("a column has another type")
+                found = {field.name: field.type for field in schema}
+                for field_ in _SCHEMA:
+                    if found.get(field_.name) != field_.type:
+                        raise ValueError(f"its column {field_.name} is not of {field_.type}")
                 # One at a time: a column is held twice while it becomes an array.
                 labels, *scores = (
                     file.read([field.name]).column(0).to_numpy() for field in _SCHEMA
                 )
             table = cls(
-                PoolRef(bytes.fromhex(facts["pool_id"]), facts["pool_size"]),
-                tuple(map(str, facts["classes"])),
-                str(facts["teacher"]),
+                facts.pool(),
+                facts.texts("classes"),
+                facts.text("teacher"),
                 labels,
                 *scores,
-                temperature=float(facts["temperature"]),
+                temperature=facts.positive("temperature"),
             )
             table._check()
         except FileNotFoundError as exc:
             raise PipelineError(
                 f"There is no score table at {name!r}; make one with: plada label"
             ) from exc
-        except (OSError, pa.ArrowException, ValueError, KeyError, TypeError, PladaError) as exc:
+        except (OSError, pa.ArrowException, ValueError) as exc:
             raise PipelineError(
-                f"{name!r} is no score table, or it is damaged ({exc}); label the pool again."
+                f"{name!r} is no score table, or it is damaged ({_clause(exc)}); label the pool again."
             ) from exc
         return table
 
