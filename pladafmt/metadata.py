@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -58,9 +59,9 @@ def complaint(text: bytes) -> str | None:
         value = json.loads(
             decoded,
             object_pairs_hook=json_text.unique,
-            parse_constant=json_text.refuse_constant,
+            parse_constant=_refuse_constant,
             parse_int=_integer,
-            parse_float=json_text.finite,
+            parse_float=_finite,
         )
     except ValueError as error:
         return f"The metadata is not I-JSON: {error}."
@@ -71,11 +72,22 @@ def complaint(text: bytes) -> str | None:
     return None
 
 
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
+
+
 def _integer(digits: str) -> int:
     # More digits than 2^53-1 has: refused before they are converted, which is quadratic work.
     if len(digits) > 17 or abs(int(digits)) > MAX_POSITION:
         raise ValueError("an integer lies beyond 2^53-1")
     return int(digits)
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ValueError("a number lies beyond the range of a double")
+    return value
 
 
 def _has_surrogate(value: Any) -> bool:

@@ -52,6 +52,13 @@ class Facts:
             raise ValueError(f"its {name} is no list of texts")
         return tuple(value)
 
+    def object(self, name: str) -> dict[str, Any]:
+        """An object."""
+        value = self.get(name)
+        if not isinstance(value, dict):
+            raise ValueError(f"its {name} is no object")
+        return value
+
     def whole(self, name: str) -> int:
         """A whole number."""
         value = self.get(name)

@@ -13,10 +13,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pladafmt import PladaError, PoolRef
+from pladafmt import PoolRef
 from pladafmt.files import replacing
 
 from ..errors import PipelineError
+from ..pool.reasons import one_line
+from .columns_file import Kind, read_columns
 from .facts import Facts
 from .histogram import count_labels
 
@@ -32,6 +34,8 @@ _SCHEMA = pa.schema(
         pa.field("probability", pa.float32(), nullable=False),
     ]
 )
+
+_KINDS: dict[str, Kind] = {field.name: (str(field.type), field.type.equals) for field in _SCHEMA}
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,30 +177,21 @@ class ScoreTable:
             PipelineError: if the file is not there, damaged, or no score table.
         """
         name = os.fspath(path)
-        try:
-            # Mapped: the columns are as large as what is made of them.
-            with pq.ParquetFile(name, memory_map=True, pre_buffer=False) as file:
-                schema = file.schema_arrow
-                facts = Facts(schema, _KEY)
-                if facts.get("layout") != _LAYOUT:
-                    raise PipelineError(
-                        f"The score table {name!r} is of layout {facts.get('layout')!r}; this program "
-                        f"knows layout {_LAYOUT}. Label the pool again."
-                    )
-                found = {field.name: field.type for field in schema}
-                for field_ in _SCHEMA:
-                    if found.get(field_.name) != field_.type:
-                        raise ValueError(f"its column {field_.name} is not of {field_.type}")
-                # One at a time: a column is held twice while it becomes an array.
-                labels, *scores = (
-                    file.read([field.name]).column(0).to_numpy() for field in _SCHEMA
+
+        def check(facts: Facts) -> None:
+            if facts.get("layout") != _LAYOUT:
+                raise PipelineError(
+                    f"The score table {name!r} is of layout {facts.get('layout')!r}; this program "
+                    f"knows layout {_LAYOUT}. Label the pool again."
                 )
+
+        try:
+            facts, columns = read_columns(name, _KEY, _KINDS, check=check)
             table = cls(
                 facts.pool(),
                 facts.texts("classes"),
                 facts.text("teacher"),
-                labels,
-                *scores,
+                *columns.values(),
                 temperature=facts.positive("temperature"),
             )
             table._check()
@@ -206,7 +201,8 @@ class ScoreTable:
             ) from exc
         except (OSError, pa.ArrowException, ValueError) as exc:
             raise PipelineError(
-                f"{name!r} is no score table, or it is damaged ({_clause(exc)}); label the pool again."
+                f"{name!r} is no score table, or it is damaged ({one_line(exc)}); label the pool "
+                "again."
             ) from exc
         return table
 

@@ -161,10 +161,7 @@ print(validate(sys.argv[1]).code)
 def test_memory_does_not_follow_the_size_of_the_file(tmp_path: Path) -> None:
     """A gigabyte in an unknown chunk, and one in a block, with 300 MB of memory."""
     size = 1 << 30
-    for name, kind, code in (
-        ("unknown", b"\xc2", "crc-mismatch"),
-        ("block", b"\x03", "crc-mismatch"),
-    ):
+    for name, kind in (("unknown", b"\xc2"), ("block", b"\x03")):
         path = tmp_path / name
         start = START if kind == b"\xc2" else START[:58]
         length = size - len(start) - 1 - 5 - 4
