@@ -17,6 +17,7 @@ from pladafmt.text import for_terminal, printable
 from ..output import Output
 from .exit_codes import command
 from .options.common import AsJson, LimitOptions, limits_from, read_whole
+from .options.out import named, out_option
 
 _SHOWN_CLASSES = 20
 _SHOWN_LINES = 10
@@ -34,7 +35,7 @@ def salvage(
     ],
     out: Annotated[
         Path,
-        typer.Option("--out", "-o", help="Where to write what is whole.", show_default=False),
+        out_option("Where to write what is whole", show_default=False),
     ],
     head: Annotated[
         Path | None,
@@ -61,8 +62,8 @@ def salvage(
     )
     write_whole(out, found.data)
     _say(output, file, found)
-    output.say(f"{for_terminal(str(out))}: {len(found.data):,} bytes.")
-    output.result({"out": str(out), "payload_bytes": len(found.data), **found.as_json()})
+    output.say(f"{for_terminal(named(out))}: {len(found.data):,} bytes.")
+    output.result({"out": named(out), "payload_bytes": len(found.data), **found.as_json()})
 
 
 def _say(output: Output, file: Path, found: Salvaged) -> None:
