@@ -61,5 +61,5 @@ def test_a_sparse_file_as_a_table(
 ) -> None:
     BUILDERS[name](tmp_path, monkeypatch)
     grow(tmp_path / table)
-    with pytest.raises(PipelineError, match="cannot be read .*larger than 16,777,216 bytes"):
+    with pytest.raises(PipelineError, match=r"cannot be read .*larger than 16,777,216 bytes"):
         load_task(f"{name}:{tmp_path}")
