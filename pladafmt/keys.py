@@ -191,7 +191,7 @@ def _der(data: bytes, wanted: str) -> bytes:
         if around == data or not around.strip(b"\r\n"):
             raise _damaged(wanted)
         raise BadKey(
-            f"The file holds more than one PEM of a {wanted.lower()}: there is text, a space or a "
+            f"The file holds more than the PEM of a {wanted.lower()}: there is text, a space or a "
             "byte order mark before or after it, and programs differ in what they make of that. "
             f"Leave only the lines from -----BEGIN {wanted}----- to -----END {wanted}-----."
         )

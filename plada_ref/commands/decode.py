@@ -66,9 +66,8 @@ def decode(
         write_whole(out, data)
         output.say(f"{decoded.kept:,} images written to {named(out)}")
         if changed:
-            output.warn(
-                f"{changed:,} cells begin like a formula of a spreadsheet; a ' stands before them."
-            )
+            cells = "1 cell begins" if changed == 1 else f"{changed:,} cells begin"
+            output.warn(f"{cells} like a formula of a spreadsheet, so a ' was put before.")
     elif not as_json:
         lines = ["\t".join(header)]
         lines += [
