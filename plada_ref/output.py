@@ -42,16 +42,16 @@ class Output:
 
     def __init__(self, *, as_json: bool = False, quiet: bool = False) -> None:
         self.as_json = as_json and not quiet
-        self.console = Console(stderr=as_json, highlight=False, soft_wrap=True, quiet=quiet)
-        self._stderr = Console(stderr=True, highlight=False, soft_wrap=True, quiet=quiet)
+        self.console = _console(stderr=as_json, quiet=quiet)
+        self._stderr = _console(stderr=True, quiet=quiet)
 
     def say(self, text: str) -> None:
         """Print a line for people. `text` is printed as it is: no markup is interpreted."""
-        self.console.print(text, markup=False)
+        self.console.print(text)
 
     def warn(self, text: str) -> None:
         """Print a warning for people on standard error."""
-        self._stderr.print(f"warning: {text}", markup=False, style="yellow")
+        self._stderr.print(f"warning: {text}", style="yellow")
 
     def show(self, renderable: Any) -> None:
         """Print a rich renderable, such as a table."""
@@ -67,7 +67,7 @@ class Output:
             yield _Lines(description, total, self._stderr).advance
             return
         bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             _Rate(),
@@ -83,6 +83,13 @@ class Output:
         """Print the command's result as the last line of standard output, with ``--json`` only."""
         if self.as_json:
             print(json.dumps(value, ensure_ascii=True, allow_nan=False), flush=True)
+
+
+def _console(*, stderr: bool, quiet: bool) -> Console:
+    """A console that prints text as it is: names may hold ``[markup]`` or ``:emoji:``."""
+    return Console(
+        stderr=stderr, quiet=quiet, highlight=False, soft_wrap=True, markup=False, emoji=False
+    )
 
 
 class _Rate(ProgressColumn):
@@ -117,7 +124,7 @@ class _Lines:
                 rest = timedelta(seconds=round((self._total - self._done) / rate))
                 left = f", {rest} left"
         line = f"{self._description}: {self._done:,}{of}, {_number(rate)}/s{left}"
-        self._console.print(line, markup=False)
+        self._console.print(line)
 
 
 def _number(rate: float) -> str:

@@ -8,6 +8,10 @@ from typing import ClassVar
 
 from . import layout, varint
 from .errors import Corrupt, Malformed, Noncanonical, PladaError, Unsupported
+from .stored import StoredBytes
+
+_PIECE = 1 << 20
+"""Bytes of a chunk that are in memory while the CRC of one in a large file is computed."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Header:
         return self.end + 4
 
 
-def read_header(data: bytes, offset: int) -> Header:
+def read_header(data: bytes | StoredBytes, offset: int) -> Header:
     """Read the type and the length of the chunk at `offset`; bounds are not yet checked."""
     if offset >= len(data):
         raise Malformed(
@@ -57,7 +61,7 @@ def read_header(data: bytes, offset: int) -> Header:
     return Header(kind, offset, body, body + length)
 
 
-def check_bounds(data: bytes, header: Header) -> None:
+def check_bounds(data: bytes | StoredBytes, header: Header) -> None:
     """Refuse a chunk that reaches beyond the end of the file."""
     if header.after > len(data):
         raise Malformed(
@@ -69,14 +73,14 @@ def check_bounds(data: bytes, header: Header) -> None:
         )
 
 
-def check_crc(data: bytes, header: Header, head_crc: int) -> int:
+def check_crc(data: bytes | StoredBytes, header: Header, head_crc: int) -> int:
     """Check a chunk's CRC-32 and return it.
 
     Critical chunks continue the CRC of HEAD (`head_crc`; 0 for HEAD itself), which binds them to
     their file: a block of another payload, or one planted inside metadata, does not fit.
     """
     seed = 0 if header.ancillary else head_crc
-    computed = zlib.crc32(memoryview(data)[header.offset : header.end], seed)
+    computed = _crc32(data, header.offset, header.end, seed)
     stored = int.from_bytes(data[header.end : header.after], "little")
     if computed != stored:
         raise Corrupt(
@@ -87,6 +91,14 @@ def check_crc(data: bytes, header: Header, head_crc: int) -> int:
             field=f"{header.name}.crc",
         )
     return computed
+
+
+def _crc32(data: bytes | StoredBytes, start: int, end: int, crc: int) -> int:
+    if isinstance(data, StoredBytes):
+        for at in range(start, end, _PIECE):
+            crc = zlib.crc32(data[at : min(at + _PIECE, end)], crc)
+        return crc
+    return zlib.crc32(memoryview(data)[start:end], crc)
 
 
 def write(kind: int, body: bytes, head_crc: int = 0) -> bytes:

@@ -12,6 +12,11 @@ from .errors import Corrupt, Malformed, Noncanonical, Unsupported
 from .ledger import Ledger
 from .limits import Limits
 from .payload import Payload
+from .sources import opened
+from .stored import StoredBytes
+
+_LONGEST_FIXED = 256
+"""Bytes of HEAD, SIGN and END to look at: valid ones are shorter."""
 
 
 def loads(data: bytes, *, limits: Limits | None = None) -> Payload:
@@ -31,12 +36,14 @@ def loads(data: bytes, *, limits: Limits | None = None) -> Payload:
 def load(path: str | os.PathLike[str], *, limits: Limits | None = None) -> Payload:
     """Return the payload in the file at `path`; see `loads`.
 
+    Of a large file no more than one chunk is in memory at a time.
+
     Raises:
         PladaError: for whatever is wrong with the file's bytes.
         OSError: if the file cannot be read.
     """
-    with open(path, "rb") as file:
-        return loads(file.read(), limits=limits)
+    with opened(path) as data:
+        return Reader(data, limits or Limits()).read()
 
 
 @dataclass
@@ -52,7 +59,7 @@ class Reader:
         content_id: what the file means, or None before that is known.
     """
 
-    data: bytes
+    data: bytes | StoredBytes
     limits: Limits
     ledger: Ledger = field(default_factory=Ledger)
     contents: ChunkReader | None = None
@@ -115,9 +122,11 @@ class Reader:
 
     def _read_chunk(self, header: chunks.Header, crc: int) -> None:
         name = header.name if self.contents is None else self.contents.name_of(header)
-        body = self.data[header.body : header.end]
+        body = self._body(header)
         self.ledger.add(f"{name}.type", header.offset, header.offset + 1, f"0x{header.type:02X}")
-        self.ledger.add(f"{name}.length", header.offset + 1, header.body, f"{len(body)} bytes")
+        self.ledger.add(
+            f"{name}.length", header.offset + 1, header.body, f"{header.end - header.body} bytes"
+        )
         self.ledger.add(f"{name}.crc", header.end, header.after, f"{crc:08x}")
         if self.contents is None:
             first = head.read(body, header.body, crc, self.limits, self.ledger)
@@ -136,6 +145,17 @@ class Reader:
             raise Malformed(
                 "body-long", "The END chunk has a body.", offset=header.body, field="END"
             )
+
+    def _body(self, header: chunks.Header) -> bytes:
+        """Return a chunk's body; of one that nobody reads, or that is too long, what is needed."""
+        size = header.end - header.body
+        if header.type in (layout.HEAD, layout.SIGNATURE, layout.END):
+            size = min(size, _LONGEST_FIXED)
+        elif header.type not in layout.CHUNK_NAMES:
+            size = 0
+        elif header.type == layout.BLOCK and size > self.limits.stored_block:
+            raise head.over_limit("stream", self.limits.stream, header.offset)
+        return self.data[header.body : header.body + size]
 
     def _finish(self, end: int) -> Payload:
         """Check what only the whole file can tell, and put the payload together."""

@@ -13,6 +13,8 @@ from .ledger import Part
 from .limits import Limits
 from .payload import Payload
 from .reader import Reader
+from .sources import opened
+from .stored import StoredBytes
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Report:
     Attributes:
         verdict: ``"valid"``, or the class of the first error: ``"malformed"``, ``"noncanonical"``,
             ``"unsupported"``, ``"limit"``, ``"corrupt"``.
-        size: bytes in the file.
+        size: bytes in the file; of a pipe or device that is no `.plada` file, those that were read.
         code: error code, or None.
         offset: byte offset of the fault, or None.
         field: what failed, or None.
@@ -85,10 +87,12 @@ def validate(source: str | os.PathLike[str] | bytes, *, limits: Limits | None = 
         OSError: if the path cannot be read.
     """
     if isinstance(source, bytes | bytearray | memoryview):
-        data = bytes(source)
-    else:
-        with open(source, "rb") as file:
-            data = file.read()
+        return _report(bytes(source), limits)
+    with opened(source) as data:
+        return _report(data, limits)
+
+
+def _report(data: bytes | StoredBytes, limits: Limits | None) -> Report:
     reader = Reader(data, limits or Limits())
     payload, error = None, None
     try:

@@ -80,7 +80,7 @@ def rewrite(
     data = bytes(data)
     reader = Reader(data, limits)
     payload = reader.read()
-    old = _parts(reader)
+    old = _parts(data, reader)
     texts = {part.type: part.body for part in old if part.type in _TEXT}
     if drop_metadata:
         texts.pop(layout.METADATA, None)
@@ -150,13 +150,13 @@ def _critical(data: bytes) -> list[tuple[int, bytes]]:
     ]
 
 
-def _parts(reader: Reader) -> list[_Part]:
-    """Return the chunks between HEAD and END of the file that `reader` has read."""
+def _parts(data: bytes, reader: Reader) -> list[_Part]:
+    """Return the chunks between HEAD and END of the file `data`, which `reader` has read."""
     assert reader.contents is not None
     parts = []
     rank, position = 0, 0
     ends = iter([each.end for each in reader.contents.blocks])
-    for header in _headers(reader.data):
+    for header in _headers(data):
         side = _BEHIND
         if header.type in layout.CHUNK_NAMES:
             side = _KNOWN
@@ -166,7 +166,7 @@ def _parts(reader: Reader) -> list[_Part]:
             # Before the first new block that starts where the old one before it ends, or later.
             side = _BEFORE
         if header.type not in (layout.HEAD, layout.END):
-            body = reader.data[header.body : header.end]
+            body = data[header.body : header.end]
             parts.append(_Part(header.name, header.type, body, (rank, position, side)))
     return parts
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .errors import Malformed, Noncanonical
 from .limits import MAX_POSITION
+from .stored import StoredBytes
 
 MAX_BYTES = 8
 """Bytes of the longest varint: 53 bits in groups of 7."""
@@ -21,7 +22,7 @@ def write(value: int) -> bytes:
     return bytes(out)
 
 
-def read(data: bytes | memoryview, start: int) -> tuple[int, int]:
+def read(data: bytes | memoryview | StoredBytes, start: int) -> tuple[int, int]:
     """Read the varint that starts at `start`; return its value and where it ends.
 
     Raises:

@@ -10,12 +10,13 @@ from typing import Annotated
 import typer
 
 from pladafmt.files import write_whole
-from pladafmt.text import for_terminal
+from pladafmt.text import for_spreadsheet, for_terminal
 
 from ..optional import need
 from ..output import Output
 from .exit_codes import command
 from .options.common import AsJson
+from .options.out import named, out_option
 from .options.payload import ReceivedOptions
 
 
@@ -26,16 +27,15 @@ def decode(
         Path | None,
         typer.Option(help="The pool's manifest; turns positions into the keys of images."),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Write a CSV file instead of printing.")
-    ] = None,
+    out: Annotated[Path | None, out_option("Write a CSV file instead of printing")] = None,
     received: ReceivedOptions,
     as_json: AsJson = False,
 ) -> None:
     """Print which images a payload keeps and the class of each.
 
     Columns: position, key (with --manifest), label, class name, weight (if the file has weights).
-    With a manifest the file must be for that pool, or for an earlier state of it.
+    With a manifest the file must be for that pool, or for an earlier state of it. In a CSV file, a
+    name or key that begins like a formula (= + - @) has a ' before it.
 
     Example: `plada decode task.plada --manifest pool.parquet -o task.csv`
     """
@@ -62,8 +62,12 @@ def decode(
         header.append("weight")
         columns.append(decoded.weights.tolist())
     if out is not None:
-        write_whole(out, _csv(header, columns))
-        output.say(f"{decoded.kept:,} images written to {out}")
+        data, changed = _csv(header, columns)
+        write_whole(out, data)
+        output.say(f"{decoded.kept:,} images written to {named(out)}")
+        if changed:
+            cells = "1 cell begins" if changed == 1 else f"{changed:,} cells begin"
+            output.warn(f"{cells} like a formula of a spreadsheet, so a ' was put before.")
     elif not as_json:
         lines = ["\t".join(header)]
         lines += [
@@ -75,7 +79,7 @@ def decode(
         "pool_size": decoded.pool.size,
         "kept": decoded.kept,
         "classes": list(decoded.class_names),
-        "out": None if out is None else str(out),
+        "out": None if out is None else named(out),
     }
     if out is None:
         value["positions"], value["labels"] = columns[0], decoded.labels.tolist()
@@ -84,9 +88,19 @@ def decode(
     output.result(value)
 
 
-def _csv(header: list[str], columns: list[list[object]]) -> bytes:
+def _csv(header: list[str], columns: list[list[object]]) -> tuple[bytes, int]:
+    """Return the file, and how many cells are not as they were."""
+    safe = [
+        [for_spreadsheet(cell) if isinstance(cell, str) else cell for cell in column]
+        for column in columns
+    ]
+    changed = sum(
+        before is not after
+        for column, made in zip(columns, safe, strict=True)
+        for before, after in zip(column, made, strict=True)
+    )
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
-    writer.writerows(zip(*columns, strict=True))
-    return text.getvalue().encode("utf-8")
+    writer.writerows(zip(*safe, strict=True))
+    return text.getvalue().encode("utf-8"), changed

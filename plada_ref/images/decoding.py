@@ -8,7 +8,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
@@ -21,6 +21,9 @@ PIXELS = 2
 
 MOST_PIXELS = 80_000_000
 """Pixels of an image, unless $PLADA_MAX_PIXELS says otherwise: 320 MB while it is decoded."""
+
+MOST_BYTES = 256 << 20
+"""Bytes of an image file that a library reads by itself."""
 
 _SETTING = "PLADA_MAX_PIXELS"
 
@@ -94,9 +97,16 @@ def only_ours() -> Iterator[None]:
 
 def _open_file(fp: Any, *_: Any, **__: Any) -> Image.Image:
     if hasattr(fp, "read"):
-        return decode(fp.read())
+        return decode(_read(fp))
     with open(fp, "rb") as file:
-        return decode(file.read())
+        return decode(_read(file))
+
+
+def _read(file: IO[bytes]) -> bytes:
+    data = file.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise Undecodable(f"it has more than {MOST_BYTES:,} bytes")
+    return data
 
 
 def _open(data: bytes) -> ImageFile.ImageFile:

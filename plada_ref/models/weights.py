@@ -56,8 +56,10 @@ def file_digest(path: Path) -> str:
     """SHA-256 of a file, in hex.
 
     Raises:
-        PipelineError: if it cannot be read.
+        PipelineError: if it cannot be read, or is no file, such as a device without an end.
     """
+    if path.exists() and not path.is_file():
+        raise PipelineError(f"{str(path)!r} is no file; give a file of weights with --weights.")
     try:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -11,6 +11,7 @@ from PIL import Image
 
 from ..errors import Misuse, PipelineError
 from ..images import TASK_SUFFIXES, Undecodable, decode
+from ..pool.limits import check_image
 from ..pool.location import filesystem
 from .listing import (
     Listing,
@@ -231,6 +232,9 @@ class StoredImages:
         where = url if offset is None else f"{url} at byte {offset}"
         fs, path = filesystem(url)
         try:
+            if offset is None:
+                size = int(fs.info(path).get("size") or 0)
+            check_image(path, size, where)
             if offset is None:
                 data = fs.cat_file(path)
             else:

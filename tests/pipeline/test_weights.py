@@ -19,6 +19,7 @@ import torch
 from plada_ref.compute.device import find_device
 from plada_ref.errors import Misuse, PipelineError
 from plada_ref.models.spec import ModelSpec, backbone_digest, build, check_input
+from plada_ref.models.weights import file_digest
 from plada_ref.tasks.task import Task
 from plada_ref.training.learn import teach
 from plada_ref.training.recipe import recipe
@@ -340,3 +341,9 @@ def test_real_weights(photos: Photos, tmp_path: Path) -> None:
         _loaded(photos.weights, ModelSpec("tf_efficientnet_lite1"))
     with pytest.raises(PipelineError, match="not those of 'mobilenetv3_small_050'"):
         _loaded(photos.weights, ModelSpec("mobilenetv3_small_050"))
+
+
+def test_a_device_is_no_file_of_weights(tmp_path: Path) -> None:
+    for path in (Path("/dev/zero"), tmp_path):
+        with pytest.raises(PipelineError, match="is no file"):
+            file_digest(path)
