@@ -41,11 +41,3 @@ class Limits:
     blocks: int = 65_536
     class_map: int = 2**20
     metadata: int = 64 * 2**10
-
-    @property
-    def stored_block(self) -> int:
-        """Most bytes of a BLOCK chunk: three streams, and room for how Zstd may swell them.
-
-        Only frames that are padded with empty blocks are longer.
-        """
-        return 4 * self.stream + 2**20

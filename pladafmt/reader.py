@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from . import chunks, head, layout, signature_chunk
 from .chunk_reader import ChunkReader
 from .content import CHECK_BYTES, hash_content
-from .errors import Corrupt, Malformed, Noncanonical, Unsupported
+from .errors import Corrupt, LimitExceeded, Malformed, Noncanonical, Unsupported
 from .ledger import Ledger
 from .limits import Limits
 from .payload import Payload
@@ -147,15 +147,22 @@ class Reader:
             )
 
     def _body(self, header: chunks.Header) -> bytes:
-        """Return a chunk's body; of one that nobody reads, or that is too long, what is needed."""
+        """Return a chunk's body; of one that nobody reads, or of a fixed size, what is needed."""
         size = header.end - header.body
         if header.type in (layout.HEAD, layout.SIGNATURE, layout.END):
             size = min(size, _LONGEST_FIXED)
         elif header.type not in layout.CHUNK_NAMES:
             size = 0
-        elif header.type == layout.BLOCK and size > self.limits.stored_block:
-            raise head.over_limit("stream", self.limits.stream, header.offset)
-        return self.data[header.body : header.body + size]
+        try:
+            return self.data[header.body : header.body + size]
+        except MemoryError:
+            # A block has no limit of its own: Zstd frames may be padded with empty blocks.
+            raise LimitExceeded(
+                "limit-stream",
+                f"A {header.name} chunk of {size:,} bytes does not fit into memory.",
+                offset=header.offset,
+                field=header.name,
+            ) from None
 
     def _finish(self, end: int) -> Payload:
         """Check what only the whole file can tell, and put the payload together."""

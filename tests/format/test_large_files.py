@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from pladafmt import Limits, Payload, PladaError, PoolRef, dumps, load, sources, validate, varint
 from pladafmt.chunks import read_header, write
+from pladafmt.stored import StoredBytes
 from pladafmt.testing import damaged, payloads
 
 SMALL = Payload(PoolRef(bytes(32), 500), ["a", "b"], [9, 10, 40], [0, 1, 1], metadata={"a": 1})
@@ -62,14 +63,24 @@ def test_chunks_that_are_too_long_are_told_alike(tmp_path: Path, kind: int, body
     same_either_way(data, tmp_path, Limits(stream=16))
 
 
-def test_a_block_far_longer_than_its_streams_may_be_is_over_a_limit() -> None:
+def test_a_block_that_does_not_fit_into_memory_is_told(tmp_path: Path) -> None:
     head = read_header(START, 9)
     crc = int.from_bytes(START[head.end : head.after], "little")
-    limits = Limits(stream=1000)
-    for more, code in ((0, "block-empty"), (1, "limit-stream")):
-        body = bytes(limits.stored_block + more)
-        data = START[: head.after] + write(0x03, body, crc) + END
-        assert validate(data, limits=limits).code == code
+    path = tmp_path / "file"
+    path.write_bytes(START[: head.after] + write(0x03, bytes(5000), crc) + END)
+    read = StoredBytes._read
+
+    def full(self: StoredBytes, start: int, count: int) -> bytes:
+        if count == 5000:
+            raise MemoryError
+        return read(self, start, count)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sources, "MOST_WHOLE", -1)
+        assert validate(path).code == "block-empty"
+        patch.setattr(StoredBytes, "_read", full)
+        report = validate(path)
+    assert report.code == "limit-stream" and "5,000 bytes" in str(report.problem)
 
 
 def test_a_file_that_becomes_shorter_is_cut_short(tmp_path: Path) -> None:
