@@ -16,8 +16,8 @@ from typing import IO
 import pyarrow as pa
 
 from ..errors import PipelineError
+from ..limits import check_image, limits
 from .keys import KEY_RULES, is_synset_tar, reason_to_skip, shard_key
-from .limits import check_image, limits
 from .location import filesystem, fingerprint, state_of
 from .offsets import Member, OffsetIndex, ShardIndexes
 from .ranges import opened, read_range
