@@ -96,14 +96,17 @@ def _judge(name: str, kind: str) -> str | None:
     return reason_to_skip(name) if kind == "file" else "not-a-file"
 
 
-def locate(url: str, judge: Judge = _judge) -> Iterator[Member]:
+def locate(url: str, judge: Judge = _judge, warnings: list[str] | None = None) -> Iterator[Member]:
     """Yield the image members of a shard; reads headers only.
+
+    Args:
+        judge, warnings: as for `members`.
 
     Raises:
         PipelineError: if the shard is damaged or cut short.
     """
     with opened(url) as (file, length):
-        yield from members(file, length, url, Counter(), judge=judge)
+        yield from members(file, length, url, Counter(), warnings, judge=judge)
 
 
 def members(

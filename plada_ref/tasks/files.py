@@ -205,7 +205,7 @@ def _of_listing(name: str, listing: Listing) -> Task:
         )
     images = StoredImages([place for _, place in found])
     task = from_names(name, keys, [key.split("/", 1)[0] for key in keys], images)
-    return replace(task, skipped=skipped)
+    return replace(task, skipped=skipped, warnings=tuple(listing.warnings))
 
 
 class StoredImages:

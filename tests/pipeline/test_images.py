@@ -309,6 +309,20 @@ def test_a_jpeg_that_ends_early_is_refused() -> None:
             assert set(decode(file(grey, "JPEG", **options)).tobytes()) == {128}
 
 
+def test_a_progressive_jpeg_lacks_its_end_marker_wherever_it_is_cut() -> None:
+    data = file(_PHOTO, "JPEG", quality=90, progressive=True)
+    scans = [found.start() for found in re.finditer(b"\xff\xda", data)]
+    assert len(scans) > 5
+    for begins in scans[1:]:
+        for cut in (data[:begins], data[:begins] + bytes(len(data) - begins)):
+            with pytest.raises(Undecodable, match="cut short"):
+                decode(cut)
+        # With an end marker it is another, coarse image, for every program.
+        ended = data[:begins] + b"\xff\xd9"
+        with Image.open(io.BytesIO(ended)) as plain:
+            assert decode(ended).tobytes() == plain.tobytes() != decode(data).tobytes()
+
+
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n"
 
 
