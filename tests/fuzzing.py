@@ -16,6 +16,8 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from plada_ref.errors import PipelineError
@@ -95,19 +97,35 @@ def judge(case: Case, seed: str) -> str:
 
 
 def _judge_all(case: Case, seeds: list[str]) -> tuple[dict[str, str], int]:
+    # What would take all of the machine's memory fails alone.
+    resource.setrlimit(resource.RLIMIT_DATA, (2 * BYTES, 2 * BYTES))
     verdicts = {seed: judge(case, seed) for seed in seeds}
     return verdicts, 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
+def _apart(case: Case, seeds: list[str]) -> Iterator[tuple[str, str]]:
+    """Judge some files in a process of their own, and again in parts if it dies."""
+    context = multiprocessing.get_context("spawn")
+    try:
+        with ProcessPoolExecutor(1, mp_context=context) as executor:
+            verdicts, peak = executor.submit(_judge_all, case, seeds).result()
+    except BrokenProcessPool:
+        if len(seeds) == 1:
+            yield seeds[0], "the process that reads it died"
+            return
+        for half in (seeds[: len(seeds) // 2], seeds[len(seeds) // 2 :]):
+            yield from _apart(case, half)
+        return
+    yield from verdicts.items()
+    if peak > BYTES:
+        yield seeds[0], f"this file or one of the {len(seeds)} after it takes {peak:,} bytes"
+
+
 def run(case: Case, seed: int, count: int) -> Iterator[tuple[str, str]]:
-    """Judge `count` files of one format in processes of their own; yield seed and verdict."""
+    """Judge `count` files of one format; yield seed and verdict."""
     for start in range(0, count, _CASES):
-        seeds = [f"{seed}/{number}" for number in range(start, min(start + _CASES, count))]
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            verdicts, peak = pool.apply_async(_judge_all, (case, seeds)).get(SECONDS * _CASES)
-        yield from verdicts.items()
-        if peak > BYTES:
-            yield seeds[0], f"this file or one of the {len(seeds)} after it takes {peak:,} bytes"
+        stop = min(start + _CASES, count)
+        yield from _apart(case, [f"{seed}/{number}" for number in range(start, stop)])
 
 
 def main(cases: Mapping[str, Case], about: str | None) -> None:
