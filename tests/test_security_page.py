@@ -27,15 +27,15 @@ def test_the_page_states_every_limit() -> None:
         pytest.importorskip(module)
     from plada_ref.commands.options import common, encoding, signature
     from plada_ref.images import decoding
+    from plada_ref.limits import Limits
     from plada_ref.models import limits as models
-    from plada_ref.pool.limits import Limits as PoolLimits
     from plada_ref.runs import fields
     from plada_ref.tasks import idx, readers
 
     wanted: dict[str, tuple[int, str]] = {
         name: (value, f"`--limit {name}=N`") for name, value in asdict(pladafmt.Limits()).items()
     }
-    for name, value in asdict(PoolLimits()).items():
+    for name, value in asdict(Limits()).items():
         dashed = name.replace("_", "-")
         wanted[dashed] = value, f"`PLADA_LIMITS={dashed}=N`"
     wanted |= {
@@ -44,13 +44,11 @@ def test_the_page_states_every_limit() -> None:
         "payload held whole": (common.MOST_WHOLE, "`pladafmt` in Python"),
         "key file": (signature._MOST_KEY, ""),
         "file of `--metadata": (encoding._MOST_METADATA, ""),
-        "pixels": (decoding.MOST_PIXELS, "`PLADA_MAX_PIXELS=N`"),
         "image of a library": (decoding.MOST_BYTES, ""),
         "idx file": (idx._MOST, ""),
         "table of a task": (readers._MOST_TABLE, ""),
         "header of a model": (models.MAX_HEADER, ""),
         "classes": (models.MAX_CLASSES, ""),
-        "model input": (models.MAX_IMG_SIZE, f"`{models.IMG_SIZE_VARIABLE}=N`"),
         "pixels of a batch": (models.BATCH_PIXELS, ""),
         "JSON depth": (json_text.MAX_DEPTH, ""),
         "record of a run": (fields.MAX_FILE, ""),

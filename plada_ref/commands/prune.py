@@ -125,6 +125,7 @@ def prune(
             "pseudo_labels_per_class": pruned.supply.tolist(),
             "kept_per_class": pruned.kept.tolist(),
             "vanished": pruned.vanished,
+            "skipped": {} if comparison is None else dict(comparison.task.skipped),
             "out": named(out),
         }
         | ({} if pruned.auto is None else {"auto": pruned.auto.to_json()})

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..pool.limits import limits
+from ..limits import limits
 from ..pool.parquet_footer import read_groups
 from ..pool.parquet_pages import rows_at_a_time
 from .facts import Facts

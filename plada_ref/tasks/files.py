@@ -11,7 +11,7 @@ from PIL import Image
 
 from ..errors import Misuse, PipelineError
 from ..images import TASK_SUFFIXES, Undecodable, decode
-from ..pool.limits import check_image
+from ..limits import check_image
 from ..pool.location import filesystem
 from .listing import (
     Listing,
@@ -206,7 +206,7 @@ def _of_listing(name: str, listing: Listing) -> Task:
         )
     images = StoredImages([place for _, place in found])
     task = from_names(name, keys, [key.split("/", 1)[0] for key in keys], images)
-    return replace(task, skipped=skipped)
+    return replace(task, skipped=skipped, warnings=tuple(listing.warnings))
 
 
 class StoredImages:

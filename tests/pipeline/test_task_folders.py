@@ -416,6 +416,18 @@ def test_commands_say_what_was_left_out(tmp_path: Path, monkeypatch: pytest.Monk
         *("--baseline", "images-random"),
     )
     assert found["skipped"] == found["test_skipped"] == expected
+    found, text = plada(
+        *("prune", "run/scores.parquet", "--by", "prototype", "--count", "3", "--task", "task"),
+        *(*pool, *net, "-o", "selection.parquet"),
+    )
+    assert found["skipped"] == expected
+    assert "skipped  1 unread-format in the task's train" in text
+    # A shard whose end is odd is said, of a split as well.
+    shard = write_tar(tmp_path / "odd.tar", members("a", "b", split="train/"))
+    shard.write_bytes(shard.read_bytes() + bytes(20_480))
+    found, text = plada("teach", "--task", "odd.tar", *net, "-o", "t.safetensors")
+    assert found["skipped"] == {}
+    assert "warning: In the shard 'odd.tar', " in text and "zeros follow the last member" in text
 
 
 def test_grey_sees_lab(tmp_path: Path) -> None:

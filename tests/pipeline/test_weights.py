@@ -313,13 +313,13 @@ def test_models_and_sizes_that_cannot_work(digits: Task) -> None:
 def test_large_inputs_are_allowed_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
     large = replace(NET, img_size=2048)
     with pytest.raises(
-        Misuse, match=r"2,048 pixels .* more than 1,024.*PLADA_MAX_IMG_SIZE to 2048"
+        Misuse, match=r"2,048 pixels .* more than 1,024.*PLADA_LIMITS=img-size=2048"
     ):
         large.preparation()
-    monkeypatch.setenv("PLADA_MAX_IMG_SIZE", "2048")
+    monkeypatch.setenv("PLADA_LIMITS", "img-size=2048")
     assert large.preparation().img_size == 2048
-    monkeypatch.setenv("PLADA_MAX_IMG_SIZE", "many")
-    with pytest.raises(Misuse, match="PLADA_MAX_IMG_SIZE is a number"):
+    monkeypatch.setenv("PLADA_LIMITS", "img-size=many")
+    with pytest.raises(Misuse, match="PLADA_LIMITS has the entry 'img-size=many'"):
         large.preparation()
 
 
