@@ -9,7 +9,7 @@ from typing import Any
 
 from .errors import PladaError
 from .head import feature_names
-from .ledger import Part
+from .ledger import Ledger, Part
 from .limits import Limits
 from .payload import Payload
 from .reader import Reader
@@ -89,7 +89,7 @@ def validate(source: str | os.PathLike[str] | bytes, *, limits: Limits | None = 
     else:
         with open(source, "rb") as file:
             data = file.read()
-    reader = Reader(data, limits or Limits())
+    reader = Reader(data, limits or Limits(), Ledger())
     payload, error = None, None
     try:
         payload = reader.read()
