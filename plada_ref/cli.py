@@ -100,21 +100,21 @@ def main() -> None:
     app()
 
 
-def _show_as_sentences(category: type[Warning]) -> None:
-    """Have Python's warnings of this category look like those of the commands."""
+def _show_as_sentences(kind: type[Warning]) -> None:
+    """Have Python's warnings of this kind look like those of the commands."""
     others = warnings.showwarning
 
     def show(
         message: Warning | str,
-        kind: type[Warning],
+        category: type[Warning],
         filename: str,
         lineno: int,
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        if issubclass(kind, category):
+        if issubclass(category, kind):
             print(f"warning: {message}", file=sys.stderr, flush=True)
         else:
-            others(message, kind, filename, lineno, file, line)
+            others(message, category, filename, lineno, file, line)
 
     warnings.showwarning = show

@@ -22,8 +22,11 @@ WIDE = 15
 NARROW = 25
 """Widths that a 32-bit word holds whichever bit of its first byte they start at."""
 
-FEW = 32
+FEW = 64
 """Integers up to which plain Python is quicker than NumPy."""
+
+LARGE = 4096
+"""Integers from which the long way to where each of them starts is the quicker one."""
 
 BATCH = 1 << 13
 """Integers that are converted at a time: what is made on the way stays in the nearest cache."""
@@ -92,12 +95,13 @@ def decode_into(out: Integers, stream: bytes, *, offset: int, field: str) -> Non
     both |= both << np.uint16(4)
     both &= np.uint16(0x0F0F)
     nibbles = both.view(np.uint8)
-    if nibbles[count:].any():
+    if count % 2 and nibbles[count]:
         raise _padding(offset + pairs - 1, field)
     widths = nibbles[:count]
-    escaped = np.flatnonzero(widths == WIDE)
-    low = pairs + escaped.size
-    if escaped.size:
+    low = pairs
+    if int(widths.max(initial=0)) == WIDE:
+        escaped = np.flatnonzero(widths == WIDE)
+        low += escaped.size
         wide = octets[pairs:low]
         if wide.size < escaped.size:
             raise _wrong_size(offset, field)
@@ -189,7 +193,7 @@ def _unpack_low(
     # In batches, so that the intermediate arrays stay in the processor's cache.
     for start in range(0, widths.size, BATCH):
         part = widths[start : start + BATCH]
-        starts, bits = (_narrow_starts if narrow else _starts)(part)
+        starts, bits = (_narrow_starts if narrow and part.size >= LARGE else _starts)(part)
         starts += np.int32(bit & 7)
         # `take` copies words that overlap, so it gets this batch's alone.
         window = words[bit >> 3 : ((bit + bits) >> 3) + 1]

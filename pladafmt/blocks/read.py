@@ -260,15 +260,18 @@ def _decoded_size(stream: Stored, head: Head, low: int, high: int, *, is_dense: 
     return size
 
 
-LONE = {0: b"\x01", 1: b"", 2: b"\x01\x00"}
-"""The position stream of a single image, by encoding: it says nothing, and may be in all blocks."""
+_LONE = {
+    number: b"".join(encodings.MODULES[number].encode(np.zeros(1, dtype=np.int64), 1))
+    for number in encodings.NAMES
+}
+"""The position stream of a single image, by encoding: it says nothing, so nothing is decoded."""
 
 
 def _positions(fields: Fields, size: int) -> Positions:
     """Return the pool positions, int64, shape (count,)."""
     stream = fields.positions.decode(size)
-    if fields.count == 1 and stream == LONE.get(fields.encoding):
-        return np.array([fields.first])
+    if fields.count == 1 and stream == _LONE[fields.encoding]:
+        return np.array([fields.first], dtype=np.int64)
     encoding = encodings.MODULES[fields.encoding]
     positions = encoding.decode(stream, fields.span, fields.count, fields.positions.offset)
     positions += fields.first
