@@ -184,8 +184,9 @@ class ChunkReader:
 
     def _note_block(self, fields: block.Fields, name: str) -> None:
         """Note the fields and streams of a block in the ledger."""
+        notes = _block_notes(fields)
         for key, (start, end) in fields.ranges().items():
-            self.ledger.add(f"{name}.{key}", start, end, _block_note(fields, key))
+            self.ledger.add(f"{name}.{key}", start, end, notes.get(key, ""))
         for stream in fields.streams:
             self.ledger.add(
                 stream.field.replace("BLOCK", name),
@@ -221,7 +222,7 @@ def _join(parts: list[Any], dtype: type[np.unsignedinteger[Any]]) -> npt.NDArray
     return np.asarray(joined, dtype=dtype)
 
 
-def _block_note(fields: block.Fields, key: str) -> str:
+def _block_notes(fields: block.Fields) -> dict[str, str]:
     form = NAMES[fields.encoding]
     if fields.shift:
         form += f", dense labels with shift {fields.shift}"
@@ -230,4 +231,4 @@ def _block_note(fields: block.Fields, key: str) -> str:
         "span": f"{fields.span} positions",
         "count": f"{fields.count} images",
         "form": form,
-    }.get(key, "")
+    }

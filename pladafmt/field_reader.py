@@ -18,8 +18,11 @@ from . import varint
 from .errors import PladaError
 from .layout import Varint
 
-FieldReader = Callable[[bytes], tuple[Any, ...] | None]
-"""Takes a body; returns its fields in order and, last, where they end; or None."""
+Found = tuple[tuple[Any, ...], tuple[int, ...]]
+"""The fields in order, and where in the body each ends."""
+
+FieldReader = Callable[[bytes], Found | None]
+"""Takes a body; returns what it found, or None."""
 
 
 def field_reader(layout: Struct, **parameters: Any) -> FieldReader:
@@ -34,13 +37,15 @@ def field_reader(layout: Struct, **parameters: Any) -> FieldReader:
     """
     names: dict[str, Any] = {"varint": varint.read, "PladaError": PladaError}
     body: list[str] = []
-    values = [f"value{number}" for number in range(len(layout.subcons))]
-    for value, field in zip(values, layout.subcons, strict=True):
-        body += _statements(value, field, parameters, names)
+    values, ends = [], []
+    for number, field in enumerate(layout.subcons):
+        values.append(f"value{number}")
+        ends.append(f"end{number}")
+        body += [*_statements(values[-1], field, parameters, names), f"{ends[-1]} = at"]
     lines = ["def read(data):", " at = 0", " try:"]
     lines += [f"  {line}" for line in body]
     lines += [" except (IndexError, PladaError):", "  return None"]
-    lines += [f" return {', '.join([*values, 'at'])}"]
+    lines += [f" return ({', '.join(values)},), ({', '.join(ends)},)"]
     exec("\n".join(lines), names)
     made: FieldReader = names["read"]
     return made

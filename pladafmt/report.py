@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from .errors import PladaError
@@ -48,7 +49,7 @@ class Report:
         """Whether the file is valid."""
         return self.verdict == "valid"
 
-    @property
+    @cached_property
     def bytes_per_part(self) -> dict[str, int]:
         """Bytes by kind of part; the sum is the size. All blocks count together."""
         totals: Counter[str] = Counter()

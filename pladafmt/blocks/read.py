@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -57,12 +57,12 @@ class Fields:
     positions: Stored
     labels: Stored
     weights: Stored | None
-    body: bytes
     offset: int
+    ends: tuple[int, ...]
 
     def ranges(self) -> dict[str, tuple[int, int]]:
         """Return, for each field, the half-open range of file offsets that it occupies."""
-        return _parse(self.body, self.offset, weighted=self.weights is not None)[1]
+        return _ranges(self.offset, self.ends)
 
     @property
     def streams(self) -> list[Stored]:
@@ -96,13 +96,14 @@ def read_fields(body: bytes, offset: int, head: Head) -> Fields:
     read = _read_weighted if weighted else _read_plain
     found = read(body)
     if found is None:
-        _parse(body, offset, weighted=weighted)  # This one says what is wrong.
+        # This one says what is wrong.
+        layout.parse(layout.BLOCK_BODY, body, offset=offset, name="BLOCK", weights=weighted)
         raise AssertionError("two readers of the same declaration disagree")
-    first, span, count, form, positions_size, labels_size, at = found
+    (first, span, count, form, positions_size, labels_size), ends = found
 
     def refuse(code: str, problem: str, field: str) -> Malformed:
-        _, ranges = _parse(body, offset, weighted=weighted)
-        return Malformed(code, problem, offset=ranges[field][0], field=f"BLOCK.{field}")
+        at = _ranges(offset, ends)[field][0]
+        return Malformed(code, problem, offset=at, field=f"BLOCK.{field}")
 
     if span == 0:
         raise refuse("block-empty", "A block has a span of zero positions.", "span")
@@ -137,6 +138,7 @@ def read_fields(body: bytes, offset: int, head: Head) -> Fields:
             f"{most_bitmap_span(count)} may be.",
             "span",
         )
+    at = ends[-1]
     labels_at = at + positions_size
     if labels_at > len(body):
         raise refuse("block-streams", "A stream reaches beyond its block.", "positions_size")
@@ -147,21 +149,25 @@ def read_fields(body: bytes, offset: int, head: Head) -> Fields:
     positions_zstd = form & layout.FORM_POSITIONS_ZSTD != 0
     positions = Stored(view[at:labels_at], positions_zstd, offset + at, "BLOCK.positions")
     labels_zstd = form & layout.FORM_LABELS_ZSTD != 0
-    found = Stored(view[labels_at:weights_at], labels_zstd, offset + labels_at, "BLOCK.labels")
+    coded = Stored(view[labels_at:weights_at], labels_zstd, offset + labels_at, "BLOCK.labels")
     codes = None
     if weighted:
         codes_zstd = form & layout.FORM_WEIGHTS_ZSTD != 0
         codes = Stored(view[weights_at:], codes_zstd, offset + weights_at, "BLOCK.weights")
-    return Fields(first, span, count, encoding, shift, positions, found, codes, body, offset)
+    return Fields(first, span, count, encoding, shift, positions, coded, codes, offset, ends)
 
 
 _read_plain = field_reader(layout.BLOCK_BODY, weights=False)
 _read_weighted = field_reader(layout.BLOCK_BODY, weights=True)
 
 
-def _parse(body: bytes, offset: int, *, weighted: bool) -> tuple[Any, dict[str, tuple[int, int]]]:
-    """Parse a block's fields slowly, for where each lies in the file or what is wrong."""
-    return layout.parse(layout.BLOCK_BODY, body, offset=offset, name="BLOCK", weights=weighted)
+_NAMES = [part.name for part in layout.BLOCK_BODY.subcons]
+
+
+def _ranges(offset: int, ends: tuple[int, ...]) -> dict[str, tuple[int, int]]:
+    """Return, for each field, the half-open range of file offsets that it occupies."""
+    edges = [offset, *(offset + end for end in ends)]
+    return dict(zip(_NAMES, pairwise(edges), strict=True))
 
 
 def decode(

@@ -41,14 +41,14 @@ bodies = st.one_of(
 
 
 def outcomes(declared: Struct, body: bytes, **parameters: Any) -> tuple[Any, Any]:
-    """What the quick reader and the declaration make of a body: values and end, or None."""
+    """What the quick reader and the declaration make of a body: values and ends, or None."""
     quick = field_reader(declared, **parameters)(body)
     try:
         values, ranges = layout.parse(declared, body, offset=0, name="X", **parameters)
     except PladaError:
         return quick, None
-    last = declared.subcons[-1].name
-    return quick, (*(values[part.name] for part in declared.subcons), ranges[last][1])
+    names = [part.name for part in declared.subcons]
+    return quick, (tuple(map(values.get, names)), tuple(ranges[name][1] for name in names))
 
 
 @given(layouts, bodies, st.booleans())
