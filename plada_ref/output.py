@@ -6,13 +6,16 @@ holds the result alone.
 
 from __future__ import annotations
 
+import itertools
 import json
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -27,6 +30,8 @@ from rich.progress import (
 from rich.text import Text
 
 from .compute.progress import Advance
+
+T = TypeVar("T")
 
 LINE_EVERY = 30.0
 """Seconds between lines of progress where there is no terminal for a bar, such as in a log file."""
@@ -57,6 +62,32 @@ class Output:
         """Print a rich renderable, such as a table."""
         self.console.print(renderable)
 
+    def listing(
+        self,
+        title: str,
+        headings: Sequence[str],
+        rows: Callable[[], Iterable[Sequence[str]]],
+        *,
+        right: Container[int] = (),
+    ) -> None:
+        """Print a table whose rows may be a million: they are printed as they come.
+
+        Args:
+            title: a line above it.
+            headings: one for each column.
+            rows: gives the rows, of printable text; called twice, first for the widths.
+            right: columns, by number, that are aligned at the right.
+        """
+        if self.console.quiet:
+            return
+        widths = [len(heading) for heading in headings]
+        for row in rows():
+            widths = [max(pair) for pair in zip(widths, map(_cells, row), strict=True)]
+        for line in itertools.chain(["", title], _aligned([headings], widths, right)):
+            self.say(line)
+        for batch in _batches(_aligned(rows(), widths, right)):
+            self.console.file.write("".join(f"{line}\n" for line in batch))
+
     @contextmanager
     def track(self, description: str, total: int | None) -> Iterator[Advance]:
         """Show progress of `total` steps, None if unknown, while the block runs.
@@ -79,10 +110,58 @@ class Output:
             task = bar.add_task(description, total=total)
             yield lambda steps: bar.advance(task, steps)
 
-    def result(self, value: dict[str, Any]) -> None:
-        """Print the command's result as the last line of standard output, with ``--json`` only."""
-        if self.as_json:
-            print(json.dumps(value, ensure_ascii=True, allow_nan=False), flush=True)
+    def result(self, value: dict[str, Any], **long: Iterable[Any]) -> None:
+        """Print the command's result as the last line of standard output, with ``--json`` only.
+
+        Args:
+            value: the result.
+            long: further members, lists that may be very long: they are printed as they come.
+        """
+        if not self.as_json:
+            return
+        text = _json(value)
+        if long:
+            sys.stdout.write(text.removesuffix("}"))
+            text = "}"
+        separator = ", " if value else ""
+        for name, items in long.items():
+            sys.stdout.write(f"{separator}{_json(name)}: [")
+            for number, batch in enumerate(_batches(items)):
+                sys.stdout.write((", " if number else "") + _json(batch)[1:-1])
+            sys.stdout.write("]")
+            separator = ", "
+        print(text, flush=True)
+
+
+BATCH = 4096
+"""Lines, or items of a list, that are printed at a time."""
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=True, allow_nan=False)
+
+
+def _batches(items: Iterable[T]) -> Iterator[list[T]]:
+    rest = iter(items)
+    while batch := list(itertools.islice(rest, BATCH)):
+        yield batch
+
+
+def _cells(text: str) -> int:
+    """Return the columns of a terminal that a text takes."""
+    return len(text) if text.isascii() else cell_len(text)
+
+
+def _aligned(
+    rows: Iterable[Sequence[str]], widths: Sequence[int], right: Container[int]
+) -> Iterator[str]:
+    """Yield each row as a line whose columns have these widths."""
+    for row in rows:
+        cells = []
+        for column, (text, width) in enumerate(zip(row, widths, strict=True)):
+            space = " " * (width - _cells(text))
+            cells.append(space + text if column in right else text + space)
+        yield "  ".join(cells).rstrip()
 
 
 def _console(*, stderr: bool, quiet: bool) -> Console:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from . import layout, varint
 from .errors import Corrupt, Malformed, Noncanonical, PladaError, Unsupported
@@ -14,8 +13,7 @@ _PIECE = 1 << 20
 """Bytes of a chunk that are in memory while the CRC of one in a large file is computed."""
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(NamedTuple):
     """The type and length of a chunk, and where its parts lie in the file."""
 
     type: int
@@ -40,6 +38,15 @@ class Header:
         return self.end + 4
 
 
+_RESERVED_TYPES = frozenset(
+    kind
+    for kind in range(256)
+    if kind & layout.RESERVED_TYPE_BIT
+    or not kind & 0x1F
+    or (kind & layout.SAFE_TO_COPY and not kind & layout.ANCILLARY)
+)
+
+
 def read_header(data: bytes | StoredBytes, offset: int) -> Header:
     """Read the type and the length of the chunk at `offset`; bounds are not yet checked."""
     if offset >= len(data):
@@ -47,8 +54,7 @@ def read_header(data: bytes | StoredBytes, offset: int) -> Header:
             "truncated", "The file ends before an END chunk; get it again.", offset=offset
         )
     kind = data[offset]
-    safe_but_critical = kind & layout.SAFE_TO_COPY and not kind & layout.ANCILLARY
-    if kind & layout.RESERVED_TYPE_BIT or safe_but_critical or not kind & 0x1F:
+    if kind in _RESERVED_TYPES:
         raise Malformed(
             "chunk-type", f"The chunk type 0x{kind:02X} uses a reserved value.", offset=offset
         )
@@ -127,9 +133,13 @@ class Order:
         self._seen: set[int] = set()
         self._rank = -1
         self._signed = False
+        self._last = -1
 
     def check(self, header: Header) -> None:
         """Refuse a chunk that may not come here; called for each chunk in turn."""
+        if header.type == self._last == layout.BLOCK:
+            return  # What was in order for one block is so for the next.
+        self._last = header.type
         if self._rank < 0 and header.type != layout.HEAD:
             raise Malformed(
                 "head-missing",

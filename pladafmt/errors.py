@@ -96,3 +96,7 @@ class Unwritable(PladaError):
     """The payload given to a writer has no valid file."""
 
     error_class = "unwritable"
+
+
+class SlowWarning(UserWarning):
+    """What was asked for takes long for want of an optional package."""

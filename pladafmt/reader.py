@@ -53,7 +53,7 @@ class Reader:
     Attributes:
         data: the file's bytes.
         limits: bounds that are checked before anything is allocated.
-        ledger: which part of the file owns which bytes.
+        ledger: which part of the file owns which bytes, if that is wanted.
         contents: what HEAD and the chunks after it say, as far as they were read; None before HEAD.
         signature: the SIGN chunk, or None.
         content_id: what the file means, or None before that is known.
@@ -61,7 +61,7 @@ class Reader:
 
     data: bytes | StoredBytes
     limits: Limits
-    ledger: Ledger = field(default_factory=Ledger)
+    ledger: Ledger = field(default_factory=lambda: Ledger(wanted=False))
     contents: ChunkReader | None = None
     signature: signature_chunk.SignatureChunk | None = None
     content_id: bytes | None = None
@@ -121,26 +121,22 @@ class Reader:
         return size
 
     def _read_chunk(self, header: chunks.Header, crc: int) -> None:
-        name = header.name if self.contents is None else self.contents.name_of(header)
         body = self._body(header)
-        self.ledger.add(f"{name}.type", header.offset, header.offset + 1, f"0x{header.type:02X}")
-        self.ledger.add(
-            f"{name}.length", header.offset + 1, header.body, f"{header.end - header.body} bytes"
-        )
-        self.ledger.add(f"{name}.crc", header.end, header.after, f"{crc:08x}")
+        if self.ledger.wanted:
+            self._note_frame(header, crc)
         if self.contents is None:
             first = head.read(body, header.body, crc, self.limits, self.ledger)
             self.contents = ChunkReader(first, self.limits, self.ledger)
+        elif header.type == layout.BLOCK:
+            self.contents.read_block(header, body)
         elif header.type == layout.CLASSES:
             self.contents.read_classes(header, body)
         elif header.type == layout.METADATA:
             self.contents.read_metadata(header, body)
-        elif header.type == layout.BLOCK:
-            self.contents.read_block(header, body)
         elif header.type == layout.SIGNATURE:
             self.signature = signature_chunk.read(body, header, self.ledger)
         elif header.type != layout.END:
-            self.ledger.add(f"{name}.body", header.body, header.end, "unknown, ancillary")
+            self.ledger.add(f"{header.name}.body", header.body, header.end, "unknown, ancillary")
         elif body:
             raise Malformed(
                 "body-long", "The END chunk has a body.", offset=header.body, field="END"
@@ -163,6 +159,14 @@ class Reader:
                 offset=header.offset,
                 field=header.name,
             ) from None
+
+    def _note_frame(self, header: chunks.Header, crc: int) -> None:
+        """Note what every chunk has around its body."""
+        name = header.name if self.contents is None else self.contents.name_of(header)
+        size = header.end - header.body
+        self.ledger.add(f"{name}.type", header.offset, header.offset + 1, f"0x{header.type:02X}")
+        self.ledger.add(f"{name}.length", header.offset + 1, header.body, f"{size} bytes")
+        self.ledger.add(f"{name}.crc", header.end, header.after, f"{crc:08x}")
 
     def _finish(self, end: int) -> Payload:
         """Check what only the whole file can tell, and put the payload together."""

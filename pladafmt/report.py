@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from .errors import PladaError
 from .head import feature_names
-from .ledger import Part
+from .ledger import Ledger, Part
 from .limits import Limits
 from .payload import Payload
 from .reader import Reader
@@ -50,7 +51,7 @@ class Report:
         """Whether the file is valid."""
         return self.verdict == "valid"
 
-    @property
+    @cached_property
     def bytes_per_part(self) -> dict[str, int]:
         """Bytes by kind of part; the sum is the size. All blocks count together."""
         totals: Counter[str] = Counter()
@@ -93,7 +94,7 @@ def validate(source: str | os.PathLike[str] | bytes, *, limits: Limits | None = 
 
 
 def _report(data: bytes | StoredBytes, limits: Limits | None) -> Report:
-    reader = Reader(data, limits or Limits())
+    reader = Reader(data, limits or Limits(), Ledger())
     payload, error = None, None
     try:
         payload = reader.read()

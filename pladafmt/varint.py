@@ -30,9 +30,10 @@ def read(data: bytes | memoryview | StoredBytes, start: int) -> tuple[int, int]:
         Noncanonical: ``varint-overlong`` if a shorter spelling exists.
     """
     value = 0
+    size = len(data)
     for index in range(MAX_BYTES):
         at = start + index
-        if at >= len(data):
+        if at >= size:
             raise Malformed("truncated", "The data ends inside a varint.", offset=at)
         byte = data[at]
         value |= (byte & 0x7F) << (7 * index)

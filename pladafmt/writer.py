@@ -16,6 +16,7 @@ from .blocks import encodings, write
 from .errors import LimitExceeded, Unwritable
 from .files import write_whole
 from .limits import Limits
+from .loops import backend
 from .payload import Payload
 from .streams import pack
 from .threads import share_out
@@ -159,6 +160,8 @@ def encode_blocks(
         )
 
     parts = list(_partition(payload, block_span, limits))
+    if dense:
+        backend.expect(0, payload.kept)
     if payload.kept < MANY * len(parts):
         return list(map(encode, parts))
     return share_out(encode, parts)
