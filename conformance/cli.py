@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from . import reports
+from .conversation import ROLES, NotScored
 from .process import MIB, Bounds
-from .run import ROLES, NotScored, run
+from .run import run
 
 app = typer.Typer(
     name="plada-conformance",
@@ -25,6 +26,17 @@ Command = Annotated[
     list[str],
     typer.Argument(
         metavar="-- CMD...", help="The client's command, behind --.", show_default=False
+    ),
+]
+
+
+Env = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--env",
+        metavar="NAME",
+        help="Pass this environment variable on to the client. May be repeated.",
+        show_default=False,
     ),
 ]
 
@@ -53,6 +65,7 @@ def run_command(
     by_file: Annotated[
         bool, typer.Option("--exec", help="Run CMD FILE for each file instead of the protocol.")
     ] = False,
+    env: Env = None,
     expected_failures: Annotated[
         Path | None,
         typer.Option(help="A file of vector ids, one a line, that are known to fail."),
@@ -96,6 +109,7 @@ def run_command(
             expected_failures=expected,
             seed=seed,
             by_file=by_file,
+            env=env or (),
         )
     except (NotScored, ValueError) as error:
         raise _stop(str(error), 2) from error
@@ -183,6 +197,7 @@ def fuzz_command(
         Path, typer.Option(help="Where files go that readers do not agree about.")
     ] = Path("fuzz-findings"),
     jobs: Annotated[int, typer.Option(help="Processes to share the work among.", min=1)] = 1,
+    env: Env = None,
     timeout: Annotated[
         float, typer.Option(help="Seconds per request to the client.", min=0.1)
     ] = 10.0,
@@ -209,6 +224,7 @@ def fuzz_command(
             count,
             command=command or (),
             bounds=Bounds(seconds=timeout),
+            env=env or (),
             jobs=jobs,
             progress=progress,
         )

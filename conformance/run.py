@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -15,20 +13,15 @@ from typing import Any
 
 from . import grading
 from .canaries import Pair, pairs
+from .conversation import ALL_FEATURES, ROLES, Client, FileClient, NotScored
+from .desk import Desk
 from .grading import GRADES, TOP, Outcome
-from .process import Bounds, Process, Reply, adopt_orphans
+from .process import Bounds, adopt_orphans
 from .vector import LIMITS
 from .vectors_on_disk import ROOT, Sidecar, check_manifest, vectors
 
-PROTOCOL = 1
-ROLES = ("reader", "client", "verifier", "writer", "rewriter", "salvager")
-ALL_FEATURES = ("zstd", "weights", "dense")
 EASY = "worked_example"
 """The vector whose memory is what a client needs for an easy file."""
-
-
-class NotScored(Exception):
-    """The client cannot be scored; a sentence says why."""
 
 
 @dataclass
@@ -90,6 +83,7 @@ def run(
     expected_failures: frozenset[str] = frozenset(),
     seed: int | None = None,
     by_file: bool = False,
+    env: Sequence[str] = (),
     progress: Callable[[int, int], None] | None = None,
     root: Path = ROOT,
 ) -> Result:
@@ -102,6 +96,7 @@ def run(
         expected_failures: ids of vectors that are known to fail.
         seed: of names, order and canaries; a new one when None.
         by_file: run ``CMD FILE`` for each file instead of the protocol.
+        env: names of environment variables that the client gets besides the usual ones.
         progress: called with the number of vectors done and in all.
         root: the vectors' folder.
 
@@ -113,7 +108,8 @@ def run(
     adopt_orphans()
     random = Random(seed)
     bounds = bounds or Bounds()
-    with _talk(command, bounds, by_file=by_file) as client:
+    kind = FileClient if by_file else Client
+    with Desk(random) as desk, kind(command, bounds, desk, env) as client:
         hello = client.hello()
         wanted = [role for role in ROLES if role in hello["roles"] and (not roles or role in roles)]
         if (
@@ -125,22 +121,20 @@ def run(
         if not wanted:
             raise NotScored("The client states none of the roles that are to be scored.")
         result = Result(hello, list(command), expected_failures=expected_failures)
-        with tempfile.TemporaryDirectory(prefix="plada-run-") as folder:
-            desk = _Desk(Path(folder), random)
-            if {"reader", "client"} & set(wanted):
-                _check_canaries(client, desk, pairs(random))
-            chosen = _choose(wanted, hello, result, root, by_file=by_file)
-            random.shuffle(chosen)
-            # The easy one first: the others' memory is compared with what it took.
-            chosen.sort(key=lambda pair: pair[1].id != EASY)
-            spare = 0
-            for number, (role, vector) in enumerate(chosen):
-                outcome = _ask(client, desk, role, vector, set(hello["features"]), spare, root)
-                if vector.id == EASY and not spare:
-                    spare = outcome.memory
-                result.outcomes.append(outcome)
-                if progress is not None:
-                    progress(number + 1, len(chosen))
+        if {"reader", "client"} & set(wanted):
+            _check_canaries(client, desk, pairs(random))
+        chosen = _choose(wanted, hello, result, root, by_file=by_file)
+        random.shuffle(chosen)
+        # The easy one first: the others' memory is compared with what it took.
+        chosen.sort(key=lambda pair: pair[1].id != EASY)
+        spare = 0
+        for number, (role, vector) in enumerate(chosen):
+            outcome = _ask(client, desk, role, vector, set(hello["features"]), spare, root)
+            if vector.id == EASY and not spare:
+                spare = outcome.memory
+            result.outcomes.append(outcome)
+            if progress is not None:
+                progress(number + 1, len(chosen))
         result.goodbye = client.goodbye()
     result.outcomes.sort(key=lambda each: (ROLES.index(each.role), each.id))
     return result
@@ -173,148 +167,7 @@ def _choose(
     return chosen
 
 
-class _Desk:
-    """Where files lie while a client reads them, under names that say nothing."""
-
-    def __init__(self, folder: Path, random: Random) -> None:
-        self._folder = folder
-        self._random = random
-
-    def lay(self, data: bytes) -> str:
-        """Write a file and return its path; the one before it goes."""
-        path = self._folder / f"{self._random.randrange(16**12):012x}.plada"
-        path.write_bytes(data)
-        return str(path)
-
-    def clear(self) -> None:
-        """Remove all files."""
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder.mkdir(exist_ok=True)
-
-
-class _Client:
-    """A client that is started again after trouble."""
-
-    def __init__(self, command: Sequence[str], bounds: Bounds) -> None:
-        self._command, self._bounds = list(command), bounds
-        self._process: Process | None = None
-        self._number = 0
-
-    def hello(self) -> dict[str, Any]:
-        """Shake hands; return what the client states."""
-        reply = self._start()
-        answer = reply.answer
-        if answer is None:
-            raise NotScored(f"The client does not answer the greeting: {reply.detail}")
-        problem = _wrong_hello(answer)
-        if problem:
-            raise NotScored(f"The client's greeting cannot be used: {problem}")
-        return answer
-
-    def ask(self, request: dict[str, Any]) -> Reply:
-        """Ask one question; a client that has ended is started again before."""
-        if self._process is None or not self._process.alive:
-            reply = self._start()
-            if reply.answer is None:
-                return Reply(None, "crash", f"It does not start again: {reply.detail}", 0.0, 0)
-        assert self._process is not None
-        self._number += 1
-        reply = self._process.ask({**request, "id": self._number})
-        if reply.answer is not None and reply.answer.get("id") != self._number:
-            self._process.stop()
-            wrong = "The answer does not repeat the request's id."
-            return Reply(None, "garbage", wrong, reply.seconds, reply.memory)
-        return reply
-
-    def goodbye(self) -> str | None:
-        """End the client; return what was wrong with that, or None."""
-        if self._process is None or not self._process.alive:
-            return None
-        return self._process.bye()
-
-    def stop(self) -> None:
-        """End the client and what it has started."""
-        if self._process is not None:
-            self._process.stop()
-
-    def _start(self) -> Reply:
-        self.stop()
-        try:
-            self._process = Process(self._command, self._bounds)
-        except OSError as error:
-            raise NotScored(f"The client cannot be started: {error}.") from error
-        return self._process.ask({"do": "hello", "protocol": PROTOCOL})
-
-
-class _FileClient(_Client):
-    """A client that is run once for each file, without the protocol."""
-
-    def hello(self) -> dict[str, Any]:
-        """Return what such a client is taken for."""
-        program = shutil.which(self._command[0])
-        if program is None:
-            raise NotScored(f"The client cannot be started: there is no {self._command[0]}.")
-        return {
-            "protocol": None,
-            "name": Path(self._command[-1]).name,
-            "version": "",
-            "roles": ["reader", "client"],
-            "features": list(ALL_FEATURES),
-            "limits": {},
-        }
-
-    def ask(self, request: dict[str, Any]) -> Reply:
-        """Run the client on the request's file."""
-        command = list(self._command)
-        if request.get("pool"):
-            digests = Path(request["file"]).with_suffix(".pool")
-            digests.write_text("".join(f"{each}\n" for each in request["pool"]), "ascii")
-            command += ["--pool", str(digests)]
-        process = Process([*command, request["file"]], self._bounds)
-        reply = process.finish()
-        if reply.trouble is not None:
-            return reply
-        answer = reply.answer or {}
-        accepted = answer.get("verdict") == "valid"
-        if (reply.status, accepted) == (0, True):
-            return reply
-        if reply.status == 1 and not accepted:
-            return Reply({"verdict": "refused", **answer}, None, "", reply.seconds, reply.memory)
-        problem = f"The client ends with exit status {reply.status} and says {str(answer)[:100]}."
-        said = process.errors.decode("utf-8", "replace").strip().splitlines()
-        problem += f" It said last: {said[-1][:200]}" if said else ""
-        return Reply(None, "crash", problem, reply.seconds, reply.memory, reply.status)
-
-    def goodbye(self) -> str | None:
-        """Nothing is left to end."""
-        return None
-
-
-@contextmanager
-def _talk(command: Sequence[str], bounds: Bounds, *, by_file: bool) -> Iterator[_Client]:
-    client = _FileClient(command, bounds) if by_file else _Client(command, bounds)
-    try:
-        yield client
-    finally:
-        client.stop()
-
-
-def _wrong_hello(answer: dict[str, Any]) -> str | None:
-    if answer.get("protocol") != PROTOCOL:
-        return f"it speaks protocol {answer.get('protocol')!r}, and this runner speaks 1."
-    for name, kind in (("name", str), ("version", str), ("limits", dict)):
-        if not isinstance(answer.get(name), kind):
-            return f"its member {name} is missing or of another type."
-    for name, known in (("roles", ROLES), ("features", None)):
-        values = answer.get(name)
-        if not isinstance(values, list) or not all(isinstance(each, str) for each in values):
-            return f"its member {name} is not a list of words."
-        if known and not set(values) <= set(known):
-            return f"its member {name} has words other than {', '.join(known)}."
-    return None
-
-
-def _check_canaries(client: _Client, desk: _Desk, chosen: list[Pair]) -> None:
+def _check_canaries(client: Client, desk: Desk, chosen: list[Pair]) -> None:
     """Refuse to score a client that does not look at its files."""
     said = []
     for pair in chosen:
@@ -334,8 +187,8 @@ def _check_canaries(client: _Client, desk: _Desk, chosen: list[Pair]) -> None:
 
 
 def _ask(
-    client: _Client,
-    desk: _Desk,
+    client: Client,
+    desk: Desk,
     role: str,
     vector: Sidecar,
     features: set[str],

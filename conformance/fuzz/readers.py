@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import resource
 import sys
-import tempfile
 import tracemalloc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from random import Random
 
 import pladafmt
 
 from .. import plain_decoder
-from ..process import MIB, Bounds, Process
-from ..run import ALL_FEATURES, PROTOCOL, NotScored
+from ..conversation import ALL_FEATURES, Client, NotScored
+from ..desk import Desk
+from ..process import MIB, Bounds
 from ..vector import LIMITS
 from . import watch
 
@@ -36,8 +36,8 @@ class Answer:
     """What a reader says of a file, or does with it.
 
     Attributes:
-        verdict: ``valid``, an error class, ``refused`` (a client that says no more), or ``crash``,
-            ``hang``, ``memory``, ``garbage``, ``flood``.
+        verdict: ``valid``, an error class, ``refused`` (a client that says no more), or or what
+            else it does: ``crash``, ``hang``, ``memory``, ``garbage``, ``flood``, ``desk``.
         code: error code, or what crashed; None where there is none.
         content_id: of a valid file, in hexadecimal.
     """
@@ -75,7 +75,7 @@ def kind_of(answers: Answers) -> str | None:
 
 def is_trouble(answer: Answer) -> bool:
     """Whether a reader failed rather than answered."""
-    return answer.verdict in ("crash", "hang", "memory", "garbage", "flood")
+    return answer.verdict in ("crash", "hang", "memory", "garbage", "flood", "desk")
 
 
 # ---------------------------------------------------------------- The decoders
@@ -136,60 +136,40 @@ def read_plain(
 
 
 class _Client:
-    """A client that speaks the protocol; after trouble it is started again."""
+    """A client as a reader."""
 
-    def __init__(self, command: Sequence[str], bounds: Bounds) -> None:
-        self._command, self._bounds = list(command), bounds
-        self._folder = tempfile.TemporaryDirectory(prefix="plada-fuzz-", dir=_quick_folder())
-        self._file = Path(self._folder.name) / "mutant.plada"
-        self._number = 0
-        self._process: Process | None = None
-        hello = self._start()
+    def __init__(self, command: Sequence[str], bounds: Bounds, env: Sequence[str]) -> None:
+        self._desk = Desk(Random(), _quick_folder())
+        self._client = Client(command, bounds, self._desk, env)
+        try:
+            hello = self._client.hello()
+            if not {"reader", "client"} & set(hello["roles"]):
+                raise NotScored("The client is not a reader.")
+        except NotScored:
+            self.stop()
+            raise
         self.features = sum(
             1 << bit for bit, name in enumerate(ALL_FEATURES) if name in hello["features"]
         )
         self.limits: dict[str, int] = hello["limits"]
 
-    def _start(self) -> dict[str, Any]:
-        try:
-            self._process = Process(self._command, self._bounds)
-        except OSError as error:
-            raise NotScored(f"The client cannot be started: {error}.") from error
-        reply = self._process.ask({"do": "hello", "protocol": PROTOCOL})
-        if reply.answer is None:
-            raise NotScored(f"The client does not answer the greeting: {reply.detail}")
-        if "reader" not in reply.answer.get("roles", ()) and "client" not in reply.answer["roles"]:
-            raise NotScored("The client is not a reader.")
-        return reply.answer
-
     def read(self, data: bytes, limits: Mapping[str, int]) -> Answer:
         """Return what the client says of a file."""
-        if self._process is None or not self._process.alive:
-            self._start()
-        assert self._process is not None
-        self._file.write_bytes(data)
-        self._number += 1
-        request = {
-            "do": "read",
-            "id": self._number,
-            "file": str(self._file),
-            "limits": dict(limits),
-            "pool": None,
-        }
-        reply = self._process.ask(request)
+        request = {"do": "read", "file": self._desk.lay(data), "limits": dict(limits), "pool": None}
+        reply = self._client.ask(request)
+        self._desk.clear()
         answer = reply.answer
         if answer is None:
             return Answer(reply.trouble or "crash")
-        if answer.get("id") != self._number or not isinstance(answer.get("verdict"), str):
-            self._process.stop()
+        if not isinstance(answer.get("verdict"), str):
+            self._client.stop()
             return Answer("garbage")
         return Answer(answer["verdict"], answer.get("code"), answer.get("content_id"))
 
     def stop(self) -> None:
         """End the client."""
-        if self._process is not None:
-            self._process.stop()
-        self._folder.cleanup()
+        self._client.stop()
+        self._desk.remove()
 
 
 def _quick_folder() -> str | None:
@@ -206,15 +186,21 @@ class Readers:
     Args:
         command: the client's program and arguments, or nothing.
         bounds: what the client may use for each file.
+        env: names of environment variables that the client gets besides the usual ones.
     """
 
-    def __init__(self, command: Sequence[str] = (), bounds: Bounds | None = None) -> None:
-        self._command, self._bounds = command, bounds or Bounds()
+    def __init__(
+        self,
+        command: Sequence[str] = (),
+        bounds: Bounds | None = None,
+        env: Sequence[str] = (),
+    ) -> None:
+        self._command, self._bounds, self._env = command, bounds or Bounds(), env
         self._client: _Client | None = None
 
     def __enter__(self) -> Readers:
         if self._command:
-            self._client = _Client(self._command, self._bounds)
+            self._client = _Client(self._command, self._bounds, self._env)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from plada_conformance import cli, plain_decoder
 from plada_conformance.build import DELTA, changed, draft, metadata_chunk
+from plada_conformance.environment import OWN
 from plada_conformance.fuzz import fresh, mutate, run, watch
 from plada_conformance.fuzz.minimise import minimise
 from plada_conformance.fuzz.readers import (
@@ -209,7 +210,7 @@ def test_clients_may_say_less() -> None:
 
 @pytest.mark.slow
 def test_a_good_client_agrees() -> None:
-    tally = fuzz(1, 300, command=PLAIN)
+    tally = fuzz(1, 300, command=PLAIN, env=OWN)
     assert (tally.files, dict(tally.kinds)) == (300, {})
 
 
@@ -231,7 +232,7 @@ def plain_without_dense(request, answer):
 """
     script = Path(command[-1])
     script.write_text(helper + script.read_text("utf-8"), "utf-8")
-    assert not fuzz(1, 300, command=command).kinds
+    assert not fuzz(1, 300, command=command, env=OWN).kinds
 
 
 @pytest.mark.parametrize(
@@ -249,7 +250,7 @@ def test_a_bad_client_is_found(
 ) -> None:
     monkeypatch.setattr(run, "MINIMISING", 0.5)
     features = ("zstd", "weights", "dense")
-    tally = fuzz(1, 100, command=client(tmp_path, body, features))
+    tally = fuzz(1, 100, command=client(tmp_path, body, features), env=OWN)
     assert tally.kinds
     assert all(word in kind for kind in tally.kinds), tally.kinds
 
