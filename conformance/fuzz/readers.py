@@ -1,9 +1,4 @@
-"""The readers of a mutant, whose answers have to agree: both decoders and perhaps a client.
-
-Compared are verdict, error code and, of valid files, the content id. What else a decoder does (an
-exception that is not one of its errors, no end, much memory) is an answer too, and agrees with no
-other.
-"""
+"""The readers of a mutant, whose answers have to agree: both decoders and perhaps a client."""
 
 from __future__ import annotations
 
@@ -11,49 +6,20 @@ import resource
 import sys
 import tracemalloc
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from random import Random
 
-import pladafmt
-
 from .. import plain_decoder
 from ..conversation import ALL_FEATURES, Client, NotScored
+from ..decoders import LIBRARY, PLAIN, Answer, read_library, read_plain, said
 from ..desk import Desk
 from ..process import MIB, Bounds
 from ..vector import LIMITS
-from . import watch
 
 MEMORY = 64 * MIB
 """Memory that a decoder may take for a file; what it returns is far less, for what is read here."""
 
-LIBRARY, PLAIN, CLIENT, EXPECTED = "pladafmt", "plain_decoder", "client", "expected"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a reader says of a file, or does with it.
-
-    Attributes:
-        verdict: ``valid``, an error class, ``refused`` (a client that says no more), or or what
-            else it does: ``crash``, ``hang``, ``memory``, ``garbage``, ``flood``, ``desk``.
-        code: error code, or what crashed; None where there is none.
-        content_id: of a valid file, in hexadecimal.
-    """
-
-    verdict: str
-    code: str | None = None
-    content_id: str | None = None
-
-    def agrees(self, other: Answer) -> bool:
-        """Whether a client's answer, which may leave codes out, fits this one."""
-        if self.verdict == "valid" or other.verdict not in ("refused", self.verdict):
-            return self == other
-        return other.code in (None, self.code)
-
-    def __str__(self) -> str:
-        return self.verdict if self.code is None else f"{self.verdict}, {self.code}"
+CLIENT, EXPECTED = "client", "expected"
 
 
 Answers = dict[str, Answer]
@@ -62,7 +28,7 @@ Answers = dict[str, Answer]
 def kind_of(answers: Answers) -> str | None:
     """Return what kind of disagreement there is between readers, or None."""
     plain = answers[PLAIN]
-    agree = answers[LIBRARY] == plain and not is_trouble(plain)
+    agree = answers[LIBRARY] == plain and not plain.is_trouble
     if CLIENT in answers:
         agree = agree and answers.get(EXPECTED, plain).agrees(answers[CLIENT])
     if agree:
@@ -73,11 +39,6 @@ def kind_of(answers: Answers) -> str | None:
     return "; ".join(words)
 
 
-def is_trouble(answer: Answer) -> bool:
-    """Whether a reader failed rather than answered."""
-    return answer.verdict in ("crash", "hang", "memory", "garbage", "flood", "desk")
-
-
 # ---------------------------------------------------------------- The decoders
 
 
@@ -86,13 +47,7 @@ def _watched(read: Callable[[], Answer], *, traced: bool) -> Answer:
     if traced:
         tracemalloc.start()
     peak_before = high_water()
-    try:
-        with watch.alarm():
-            answer = read()
-    except watch.Late:
-        answer = Answer("hang")
-    except Exception as error:
-        answer = Answer("crash", type(error).__name__)
+    answer = said(read)
     if traced:
         used = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
@@ -106,30 +61,6 @@ def high_water() -> int:
     """Return the most memory that this process has had, in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak
-
-
-@lru_cache(maxsize=64)
-def _limits(values: tuple[int, ...]) -> tuple[pladafmt.Limits, plain_decoder.Limits]:
-    named = dict(zip(LIMITS, values, strict=True))
-    return pladafmt.Limits(**named), plain_decoder.Limits(**named)
-
-
-def read_library(data: bytes, limits: Mapping[str, int]) -> Answer:
-    """Return what pladafmt says of a file."""
-    report = pladafmt.validate(data, limits=_limits(tuple(limits.values()))[0])
-    return Answer(report.verdict, report.code, report.facts["content_id"] if report.ok else None)
-
-
-def read_plain(
-    data: bytes, limits: Mapping[str, int], features: int = plain_decoder.KNOWN_FEATURES
-) -> Answer:
-    """Return what the plain decoder, with these features, says of a file."""
-    chosen = _limits(tuple(limits.values()))[1]
-    try:
-        content = plain_decoder.decode(data, limits=chosen, known_features=features)
-    except plain_decoder.Refused as refused:
-        return Answer(refused.error_class, refused.code)
-    return Answer("valid", None, content.content_id.hex())
 
 
 # ---------------------------------------------------------------- A client

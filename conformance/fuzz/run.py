@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
 
+from ..decoders import PLAIN
 from ..process import Bounds
 from . import mutate
 from .minimise import minimise
-from .readers import PLAIN, Readers, high_water, kind_of
+from .readers import Readers, high_water, kind_of
 from .tally import Finding, Tally
 
 TRACED_EVERY = 500

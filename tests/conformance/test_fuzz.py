@@ -13,19 +13,13 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from plada_conformance import cli, plain_decoder
+from plada_conformance import cli, plain_decoder, watch
 from plada_conformance.build import DELTA, changed, draft, metadata_chunk
+from plada_conformance.decoders import Answer, read_library, read_plain
 from plada_conformance.environment import OWN
-from plada_conformance.fuzz import fresh, mutate, run, watch
+from plada_conformance.fuzz import fresh, mutate, run
 from plada_conformance.fuzz.minimise import minimise
-from plada_conformance.fuzz.readers import (
-    MEMORY,
-    Answer,
-    Readers,
-    kind_of,
-    read_library,
-    read_plain,
-)
+from plada_conformance.fuzz.readers import MEMORY, Readers, kind_of
 from plada_conformance.fuzz.run import fuzz
 from plada_conformance.fuzz.sheet import settle, take_apart
 from plada_conformance.fuzz.tally import FILES_PER_KIND, table, write_findings
