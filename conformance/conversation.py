@@ -165,4 +165,6 @@ def _wrong_hello(answer: dict[str, Any]) -> str | None:
             return f"its member {name} is not a list of words."
         if known and not set(values) <= set(known):
             return f"its member {name} has words other than {', '.join(known)}."
+    if not all(type(each) is int for each in answer["limits"].values()):
+        return "its member limits has values that are not whole numbers."
     return None

@@ -60,7 +60,9 @@ def broken(
         per_code: how many with the same error code.
     """
     codes = Counter[str | None]()
-    usual, first = (asked.limits, 0) if role == "reader" else (LIMITS, STEP // 2)
+    usual, first, valid = asked.limits, 0, VALID_MUTANTS
+    if role != "reader":
+        usual, first, valid = LIMITS, STEP // 2, 0
     for number in range(mutants):
         recipe = mutate.recipe(asked.seed, first + number * STEP)
         data, _ = recipe.make()
@@ -70,12 +72,12 @@ def broken(
         if hashlib.sha256(data).hexdigest() in known or data == recipe.start:
             continue
         question = reading(asked, role, f"mutant_{number}", data, limits)
-        if question.usable and question.valid:
-            if role != "reader" or codes[None] == VALID_MUTANTS:
+        if question.usable:
+            code = question.data["code"]
+            most = per_code if code else valid
+            if codes[code] == most:
                 continue
-        elif question.usable and codes[question.data["code"]] == per_code:
-            continue
-        codes[question.data["code"]] += 1
+            codes[code] += 1
         yield question
 
 
@@ -91,7 +93,7 @@ def reading(
     limits = dict(asked.limits if limits is None else limits)
     judged = read_both(data, limits, pool)
     right = settled(judged) or Answer("unsettled")
-    if right.verdict not in ("unsettled", "unsupported") and not asked.can_read(data):
+    if right.verdict != "unsettled" and not asked.can_read(data):
         # What a reader says that lacks a feature is for the one decoder that can do without.
         right = said(lambda: read_plain(data, limits, asked.bits, pool))
         judged = {PLAIN: right}

@@ -13,6 +13,7 @@ import pytest
 from plada_conformance import reports, run
 from plada_conformance.cli import app
 from plada_conformance.conversation import ALL_FEATURES, ROLES
+from plada_conformance.decoders import read_plain
 from plada_conformance.environment import OWN
 from plada_conformance.fresh_vectors.asked import Asked
 from plada_conformance.fresh_vectors.make import fresh_questions
@@ -211,6 +212,11 @@ def test_fresh_files_fit_the_client() -> None:
             assert not set(features_of(each.file)) & EVERYTHING
         if each.role == "reader" and each.valid:
             assert not features_of(each.file)
+    # The seed has a file that needs a feature and a chunk that nobody knows.
+    for each in made(6685736360082953, "reader", features=frozenset(["zstd"])):
+        assert each.file is not None
+        answer = read_plain(each.file, each.data["limits"], features=1)
+        assert (answer.verdict, answer.code) == (each.data["verdict"], each.data["code"])
     fixed = {**LIMITS, "kept": 5}
     readings = made(3, "reader", limits=fixed, fixed=True)
     assert all(each.data["limits"] == fixed for each in readings)

@@ -183,6 +183,15 @@ def test_a_client_that_does_not_look(
         ([sys.executable, "-c", "import time; time.sleep(60)"], "no answer after"),
         ([sys.executable, "-c", "print('{\"protocol\": 2}')"], "speaks protocol 2"),
         ([sys.executable, "-c", "print('{\"protocol\": 1}')"], "name is missing"),
+        (
+            [
+                sys.executable,
+                "-c",
+                'print(\'{"protocol": 1, "name": "", "version": "", "roles": [], \''
+                '\'"features": [], "limits": {"kept": "9"}}\')',
+            ],
+            "limits has values",
+        ),
     ],
 )
 @pytest.mark.slow
