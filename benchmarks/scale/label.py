@@ -24,7 +24,7 @@ ROUNDS = {64: 5, 224: 3}
 """Repetitions at most: a run takes 15 and 48 s, and the shares of runs differ by a tenth."""
 
 QUICK_IMAGES = {64: 128}
-"""A quick run takes the smaller size alone; the larger one takes the same code, and twice as long."""
+"""A quick run takes the smaller size; the larger one takes the same code, and twice as long."""
 
 
 def measure(settings: Settings) -> Part:
