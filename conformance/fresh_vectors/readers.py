@@ -13,7 +13,7 @@ from ..vector import LIMITS
 from .asked import Asked
 
 VALID = 40
-MUTANTS = 320
+MUTANTS = 240
 """Mutants that are made; most are of a few kinds, and of each kind some are asked."""
 
 STEP = 4
