@@ -48,7 +48,12 @@ def inspect(
         value["class_names"] = list(report.payload.class_names)
         value["kept_per_class"] = _histogram(report.payload)
         value["metadata"] = report.payload.metadata
-        if everything or report.payload.kept <= MANY:
+        if report.payload.kept > MANY:
+            output.say(
+                f"Other encodings are tried up to {MANY:,} images; plada rewrite tells the size "
+                "of one."
+            )
+        else:
             value["file_sizes"] = file_sizes(report.payload)
             # The other sizes are those of unsigned files.
             unsigned = report.size - report.bytes_per_part.get("SIGN", 0)

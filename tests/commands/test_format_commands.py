@@ -7,17 +7,20 @@ import os
 import pty
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
+from plada_ref import cli
 from plada_ref.cli import app
 from plada_ref.labelling.scores import ScoreTable
 from plada_ref.selection import file as selection_file
-from pladafmt import Payload, PoolRef, dump, dumps, load
+from pladafmt import Payload, PoolRef, SlowWarning, dump, dumps, load
 
 POOL = PoolRef(bytes(range(32)), 1000)
 PAYLOAD = Payload(POOL, ["cat", "dog"], [3, 14, 159], [0, 1, 0], metadata={"licence": "CC0"})
@@ -121,6 +124,39 @@ def test_inspect_shows_a_damaged_file_as_far_as_it_goes(tmp_path: Path) -> None:
         assert sum(part["size"] for part in value["parts"]) == path.stat().st_size
 
 
+def test_inspect_all_lists_every_part_and_class_in_columns(tmp_path: Path) -> None:
+    path = tmp_path / "many.plada"
+    names = [f"class {number}" for number in range(49)] + ["\u732b"]
+    positions = np.arange(0, 2000, 4)
+    dump(Payload(PoolRef(bytes(32), 2000), names, positions, positions % 50), path, block_span=4)
+    value = last_json(plada("inspect", path, "--json"))
+    assert len(value["parts"]) > 9 * 500
+    lines = plada("inspect", path, "--all").stdout.splitlines()
+    start = lines.index("Owner of every byte") + 2
+    listed = [line.split(maxsplit=3) for line in lines[start : start + len(value["parts"])]]
+    for part, cells in zip(value["parts"], listed, strict=True):
+        assert int(cells[0].replace(",", "")) == part["offset"]
+        assert int(cells[1].replace(",", "")) == part["size"]
+    assert listed[-1][2] == "END.crc"
+    columns = {line.index("END.") for line in lines if "END." in line}
+    assert len(columns) == 1 and lines[start - 1].index("owner") in columns
+    assert any(line.endswith("  \u732b") for line in lines)
+    few = plada("inspect", path).stdout
+    assert "more parts (--all shows them)" in few and "30 more classes" in few
+
+
+def test_a_warning_of_the_library_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    others: list[Any] = []
+    monkeypatch.setattr(warnings, "showwarning", lambda *rest: others.append(rest[1]))
+    cli._show_as_sentences(SlowWarning)
+    warnings.showwarning(SlowWarning("It takes long."), SlowWarning, "backend.py", 1)
+    warnings.showwarning(UserWarning("Other."), UserWarning, "other.py", 7)
+    assert capsys.readouterr().err == "warning: It takes long.\n"
+    assert others == [UserWarning]
+
+
 def test_hostile_text_reaches_no_terminal(tmp_path: Path) -> None:
     path = tmp_path / "hostile.plada"
     dump(Payload(POOL, ["[red]x[/red]", "dog"], [1], [0], metadata={"\x1b[2J": "\u202e\x07"}), path)
@@ -142,7 +178,10 @@ def test_decode_prints_positions_and_labels(payload_file: Path, tmp_path: Path) 
     assert value["positions"] == [3, 14, 159]
     assert value["labels"] == [0, 1, 0]
     out = tmp_path / "task.csv"
-    assert plada("decode", payload_file, "-o", out).exit_code == 0
+    with patch("plada_ref.commands.decode.BATCH", 2), patch("plada_ref.output.BATCH", 2):
+        assert plada("decode", payload_file).stdout == text
+        assert last_json(plada("decode", payload_file, "--json")) == value
+        assert plada("decode", payload_file, "-o", out).exit_code == 0
     assert out.read_text().splitlines()[1] == "3,0,cat"
     refused = plada("decode", tmp_path / "nothing.plada", "--json")
     assert refused.exit_code == 1

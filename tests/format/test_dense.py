@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pladafmt import PladaError
+from pladafmt import Payload, PladaError, PoolRef, SlowWarning, dumps, loads, validate
 from pladafmt.blocks import dense
 from pladafmt.loops.backend import PLAIN, Backend, compiled
 
@@ -99,6 +102,43 @@ def test_any_bytes_give_the_same_answer_on_both_backends(
             assert dense.encode_labels(labels, kinds, classes, shift, room, backend) == data
             answers.add(str(labels.tolist()))
     assert len(answers) == 1
+
+
+def in_small_blocks() -> bytes:
+    """The file of 200 images in 20 blocks with dense streams."""
+    labels = (np.arange(200) // 3 % 5).astype(np.uint16)
+    payload = Payload(PoolRef(bytes(32), 200), 5, np.arange(200), labels)
+    return dumps(payload, block_span=10, dense=True)
+
+
+@pytest.mark.parametrize(("many", "imported"), [(100, True), (201, False)])
+def test_numba_is_worth_it_for_many_small_blocks_together(many: int, imported: bool) -> None:
+    data = in_small_blocks()
+    assert len(validate(data).parts) > 200 and validate(data).facts["features"] == "dense"
+    with (
+        patch("pladafmt.loops.backend.loaded", lambda: None),
+        patch("pladafmt.loops.backend.MANY", many),
+        patch("pladafmt.loops.backend.compiled", return_value=None) as compiled,
+    ):
+        loads(data)
+    assert bool(compiled.called) == imported
+
+
+def test_a_long_wait_without_numba_is_announced_once() -> None:
+    data = in_small_blocks()
+    without = (
+        patch("pladafmt.loops.backend.loaded", lambda: None),
+        patch("pladafmt.loops.backend.compiled", lambda: None),
+    )
+    with without[0], without[1], patch("pladafmt.loops.backend.SLOW", 100):
+        with pytest.warns(SlowWarning, match=r"plada\[fast\]") as warned:
+            payload = loads(data)
+        assert len(warned) == 1
+        with pytest.warns(SlowWarning):
+            dumps(payload, dense=True)
+    with without[0], without[1], warnings.catch_warnings():
+        warnings.simplefilter("error")
+        loads(data)
 
 
 def test_an_encoder_gives_up_when_there_is_no_room() -> None:
