@@ -21,7 +21,6 @@ from .errors import Malformed
 from .head import Head, over_limit
 from .ledger import Ledger
 from .limits import Limits
-from .loops import backend
 from .payload import Payload
 from .streams import Stored
 
@@ -174,10 +173,11 @@ class ChunkReader:
                 offset=fields.ranges()["count"][0],
                 field="BLOCK.count",
             )
+        decoded = block.decode(
+            fields, self.head, on_labels=self.label_hash.update, dense_before=self.dense
+        )
         if fields.is_dense:
-            backend.expect(self.dense, fields.count)
             self.dense += fields.count
-        decoded = block.decode(fields, self.head, on_labels=self.label_hash.update)
         self.blocks.append(decoded)
         self.kept += fields.count
         self.used |= decoded.used

@@ -14,6 +14,7 @@ from ..errors import Malformed
 from ..field_reader import field_reader
 from ..head import Head
 from ..limits import most_bitmap_span
+from ..loops import backend
 from ..streams import Stored
 from . import dense, encodings, labels
 
@@ -171,13 +172,18 @@ def _ranges(offset: int, ends: tuple[int, ...]) -> dict[str, tuple[int, int]]:
 
 
 def decode(
-    fields: Fields, head: Head, *, on_labels: Callable[[Labels], None] = lambda labels: None
+    fields: Fields,
+    head: Head,
+    *,
+    on_labels: Callable[[Labels], None] = lambda labels: None,
+    dense_before: int = 0,
 ) -> Block:
     """Decode the streams of a block; every size is settled before the first is decoded.
 
     Args:
         on_labels: called with the block's labels, perhaps by another thread, while positions are
             still being decoded. It returns before `decode` does.
+        dense_before: images of the dense blocks of the file so far.
 
     Raises:
         PladaError: for a stream that breaks a rule.
@@ -188,6 +194,8 @@ def decode(
     if fields.weights is not None:
         weights_size = _weights_size(fields.weights, fields, head)
         largest = max(largest, weights_size)
+    if fields.is_dense:  # Not before its sizes are settled: a count may be only claimed.
+        backend.expect(dense_before, fields.count)
 
     def labels_of(positions: Positions | None) -> Labels:
         found = _labels(fields, head, labels_size, positions)
