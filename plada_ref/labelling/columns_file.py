@@ -33,7 +33,7 @@ def read_columns(
 ) -> tuple[Facts, dict[str, npt.NDArray[Any]]]:
     """Read the facts, and the columns as arrays of shape (rows,) of the type that they have.
 
-    Types and sizes are checked before a value is read.
+    Types and sizes are checked before a value is read, and the checksum when all are.
 
     Args:
         path: the file.
@@ -62,11 +62,15 @@ def read_columns(
             words, is_right = kinds[column]
             if column not in types:
                 raise ValueError(f"it has no column {column}")
+            if schema.names.count(column) > 1:
+                raise ValueError(f"it has the column {column} twice")
             if not is_right(types[column]):
                 raise ValueError(f"its column {column} is of {types[column]}, not of {words}")
         _check_size(name, state.st_size, {each: types[each].bit_width for each in columns})
         # One at a time: a column is held twice while it becomes an array.
-        return facts, {column: _array(file, column) for column in columns}
+        arrays = {column: _array(file, column) for column in columns}
+    facts.check(arrays)
+    return facts, arrays
 
 
 def _array(file: pq.ParquetFile, column: str) -> npt.NDArray[Any]:

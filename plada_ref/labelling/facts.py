@@ -1,13 +1,39 @@
-"""What a Parquet file of ours says of itself: a JSON object in its schema's metadata, checked."""
+"""What a Parquet file of ours says of itself: a JSON object in its schema's metadata, checked.
+
+Nothing in a Parquet file protects its footer and the headers of its pages: so the object has a
+checksum of itself and of the columns.
+"""
 
 from __future__ import annotations
 
+import json
 import math
+import zlib
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from pladafmt import PoolRef, json_text
+
+Columns = Mapping[str, npt.NDArray[Any]]
+"""The columns of a file by name, in the order in which they are read."""
+
+_CHECKSUM = "crc32"
+
+
+def sealed(facts: Mapping[str, Any], columns: Columns) -> bytes:
+    """Return facts as they are stored: with a checksum of all of them and of the columns."""
+    return json.dumps({**facts, _CHECKSUM: _checksum(facts, columns)}).encode()
+
+
+def _checksum(facts: Mapping[str, Any], columns: Columns) -> int:
+    found = zlib.crc32(json.dumps(facts, sort_keys=True).encode())
+    for name, values in columns.items():
+        found = zlib.crc32(np.ascontiguousarray(values), zlib.crc32(name.encode(), found))
+    return found
 
 
 class Facts:
@@ -30,7 +56,20 @@ class Facts:
         value = json_text.parse(stored)
         if not isinstance(value, dict):
             raise ValueError(f"{key.decode()} in its metadata is no object")
+        self._checksum = value.pop(_CHECKSUM, None)
         self._value = value
+
+    def check(self, columns: Columns) -> None:
+        """Compare facts and columns with their checksum; another program need not write one.
+
+        Raises:
+            ValueError: if they are others.
+        """
+        if self._checksum not in (None, _checksum(self._value, columns)):
+            raise ValueError(
+                "it does not fit its checksum; a program that changes it leaves "
+                f"{_CHECKSUM} out of the metadata"
+            )
 
     def get(self, name: str) -> Any:
         """A field of any kind."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from pladafmt.files import replacing
 from ..errors import PipelineError
 from ..pool.reasons import one_line
 from .columns_file import Kind, read_columns
-from .facts import Facts
+from .facts import Facts, sealed
 from .histogram import count_labels
 
 _KEY = b"plada-scores"
@@ -156,9 +155,10 @@ class ScoreTable:
             "teacher": self.teacher,
             "temperature": self.temperature,
         }
+        columns = {"label": self.labels, **self.columns}
         table = pa.Table.from_arrays(
-            [pa.array(column) for column in (self.labels, *self.columns.values())],
-            schema=_SCHEMA.with_metadata({_KEY: json.dumps(facts).encode()}),
+            [pa.array(column) for column in columns.values()],
+            schema=_SCHEMA.with_metadata({_KEY: sealed(facts, columns)}),
         )
         with replacing(path) as temporary:
             # Scores are close to noise: compressing them saves little and makes reading slow.

@@ -7,7 +7,6 @@ schema's metadata. Other tools can write one, so it is checked like any input.
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Any
 
@@ -19,6 +18,7 @@ from pladafmt.files import replacing
 
 from ..errors import PipelineError
 from ..labelling.columns_file import Kind, read_columns
+from ..labelling.facts import sealed
 from ..pool.reasons import one_line
 
 _KEY = b"plada-selection"
@@ -40,7 +40,7 @@ def write(payload: Payload, path: str | os.PathLike[str]) -> None:
         "classes": payload.classes if isinstance(payload.classes, int) else list(payload.classes),
         "metadata": payload.metadata,
     }
-    table = pa.table(columns).replace_schema_metadata({_KEY: json.dumps(facts).encode()})
+    table = pa.table(columns).replace_schema_metadata({_KEY: sealed(facts, columns)})
     with replacing(path) as temporary:
         # Positions ascend, so their distances are small; packed labels take ten bits for a thousand
         # classes. Compressing both again would take longer than all the rest.
