@@ -44,7 +44,8 @@ def main(result: str) -> None:
     steps: list[list[torch.Tensor]] = []
 
     def note(*_: Any) -> None:
-        steps.append([parameter.grad.clone() for parameter in network.parameters()])
+        gradients = [parameter.grad for parameter in network.parameters()]
+        steps.append([each.clone() for each in gradients if each is not None])
 
     hook = register_optimizer_step_pre_hook(note)
     with joined(torch.device("cpu")) as device:
