@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import typer
@@ -31,7 +32,9 @@ def listening(*, terminal: bool) -> tuple[Output, io.StringIO]:
 
 def test_a_log_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("plada_ref.output.time.monotonic", lambda: now[0])
+    # Not time.monotonic itself: whoever waits in another thread, or in a finaliser, would wait on.
+    clock = SimpleNamespace(monotonic=lambda: now[0])
+    monkeypatch.setattr("plada_ref.output.time", clock)
     output, stream = listening(terminal=False)
     with output.track("Labelling", 10_000) as advance:
         for _ in range(5):
