@@ -18,18 +18,17 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 demo: install
 	$(BIN)/plada demo
 
-# A worker for each core and one more, as tests wait for other processes. A file stays on one worker,
-# and what its tests share is made once: tests/scheduling.py.
-WORKERS ?= $(shell expr $$(nproc 2>/dev/null || sysctl -n hw.ncpu) + 1)
-PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --max-worker-restart 0
+# On all cores. A file stays on one worker, and what its tests share is made once: tests/scheduling.py.
+CORES := $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+PYTEST := $(BIN)/python -m pytest --dist loadfile --max-worker-restart 0 --numprocesses
 
-# Every test.
+# Every test. A worker more than cores: slow tests wait for other processes.
 test: install
-	$(PYTEST)
+	$(PYTEST) $(shell expr $(CORES) + 1)
 
 # While you edit: every room, without slow tests, and with fewer examples for each property.
 quick: install
-	$(PYTEST) -m "not slow" --hypothesis-profile quick
+	$(PYTEST) $(CORES) -m "not slow" --hypothesis-profile quick
 
 lint: install
 	$(BIN)/ruff check .
