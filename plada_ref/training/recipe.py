@@ -70,6 +70,9 @@ class Recipe:
         _number("--weight-decay", self.weight_decay, 0, 100)
         _number("--head-decay", self.head_decay, 0, 1e6)
         _number("--label-smoothing", self.label_smoothing, 0, 1)
+        if (self.lr == 0 and self.tune is not Tune.HEAD) or self.label_smoothing == 1:
+            what = "--lr 0" if self.label_smoothing < 1 else "--label-smoothing 1"
+            raise Misuse(f"With {what} nothing is learned; give another number.")
         if not 0 <= self.seed < 2**63:
             raise Misuse(f"--seed is a whole number from 0 to 2^63-1, not {self.seed}.")
 

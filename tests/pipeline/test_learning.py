@@ -328,6 +328,9 @@ def test_settings_that_cannot_work(digits: Task, output: Output, tmp_path: Path)
     for changes in ({"lr": -1.0}, {"epochs": 0}, {"label_smoothing": 2.0}, {"seed": -1}):
         with pytest.raises(Misuse, match="--"):
             recipe("all", **changes)
+    for tune, name, value in (("all", "lr", 0), ("slow", "lr", 0), ("head", "label_smoothing", 1)):
+        with pytest.raises(Misuse, match=rf"With --\S+ {value} nothing is learned"):
+            recipe(tune, **{name: value})
     with pytest.raises(Misuse, match="head, slow or all"):
         recipe("tail")
     write_tar(tmp_path / "weights.safetensors", {})
