@@ -70,9 +70,11 @@ from .keys import BadKey, PrivateKey, PublicKey
 from .limits import Limits
 from .payload import Payload, PoolRef
 from .pool import check_pool
-from .reader import load, loads
+from .reader import load, loads, read_rule
 from .report import Report, validate
 from .rewrite import Rewritten, rewrite
+from .rules.codes import BadCodes, Codes
+from .rules.rule import Rule
 from .salvage import Salvaged, salvage
 from .signature import sign, verify
 from .version import __version__
@@ -80,7 +82,9 @@ from .weights import WeightScale
 from .writer import dump, dumps
 
 __all__ = [
+    "BadCodes",
     "BadKey",
+    "Codes",
     "Corrupt",
     "LimitExceeded",
     "Limits",
@@ -94,6 +98,7 @@ __all__ = [
     "PublicKey",
     "Report",
     "Rewritten",
+    "Rule",
     "Salvaged",
     "Unsupported",
     "Untrusted",
@@ -106,6 +111,7 @@ __all__ = [
     "dumps",
     "load",
     "loads",
+    "read_rule",
     "rewrite",
     "salvage",
     "sign",

@@ -97,7 +97,7 @@ def write(kind: int, body: bytes, head_crc: int = 0) -> bytes:
 
 
 class Order:
-    """The order of chunks: HEAD, CLASSES, META, BLOCK..., SIGN, END.
+    """The order of chunks: HEAD, CLASSES, META, RULE, BLOCK..., SIGN, END.
 
     Other ancillary chunks may come in between, but not after SIGN.
     """
@@ -106,9 +106,10 @@ class Order:
         layout.HEAD: 0,
         layout.CLASSES: 1,
         layout.METADATA: 2,
-        layout.BLOCK: 3,
-        layout.SIGNATURE: 4,
-        layout.END: 5,
+        layout.RULE: 3,
+        layout.BLOCK: 4,
+        layout.SIGNATURE: 5,
+        layout.END: 6,
     }
 
     def __init__(self) -> None:
@@ -153,7 +154,7 @@ class Order:
         if rank < self._rank:
             raise Noncanonical(
                 "chunk-order",
-                f"A {header.name} chunk comes too late; the order is HEAD, CLASSES, META, "
+                f"A {header.name} chunk comes too late; the order is HEAD, CLASSES, META, RULE, "
                 "BLOCKs, SIGN, END.",
                 offset=header.offset,
                 field=header.name,

@@ -13,6 +13,7 @@ from .ledger import Part
 from .limits import Limits
 from .payload import Payload
 from .reader import Reader
+from .rules.codes import Codes
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,8 @@ class Report:
 
     Attributes:
         verdict: ``"valid"``, or the class of the first error: ``"malformed"``, ``"noncanonical"``,
-            ``"unsupported"``, ``"limit"``, ``"corrupt"``.
+            ``"unsupported"``, ``"limit"``, ``"corrupt"``, ``"mismatch"``. The last says that the
+            file has a rule and the codes for it are not at hand: it may be valid.
         size: bytes in the file.
         code: error code, or None.
         offset: byte offset of the fault, or None.
@@ -74,12 +76,18 @@ class Report:
         }
 
 
-def validate(source: str | os.PathLike[str] | bytes, *, limits: Limits | None = None) -> Report:
+def validate(
+    source: str | os.PathLike[str] | bytes,
+    *,
+    limits: Limits | None = None,
+    codes: Codes | None = None,
+) -> Report:
     """Read a file strictly and report what was found; bad content is reported, never raised.
 
     Args:
         source: a path, or the bytes of a file.
         limits: bounds to apply; the specification's defaults when None.
+        codes: what a rule is evaluated with, or None.
 
     Raises:
         OSError: if the path cannot be read.
@@ -89,7 +97,7 @@ def validate(source: str | os.PathLike[str] | bytes, *, limits: Limits | None = 
     else:
         with open(source, "rb") as file:
             data = file.read()
-    reader = Reader(data, limits or Limits())
+    reader = Reader(data, limits or Limits(), codes)
     payload, error = None, None
     try:
         payload = reader.read()
@@ -123,6 +131,13 @@ def _facts(reader: Reader) -> dict[str, Any]:
         "named": contents.names is not None,
         "signed_by": reader.signature.key_id.hex() if reader.signature else None,
     }
+    if contents.rule is not None:
+        rule = contents.rule.rule
+        facts["rule"] = {
+            "codes_id": rule.codes_id.hex(),
+            "columns": rule.columns,
+            "top": rule.top,
+        }
     if reader.content_id is not None:
         facts["content_id"] = reader.content_id.hex()
     return facts
