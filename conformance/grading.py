@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pladafmt import PladaError, content_id, loads
+import numpy as np
+
+from pladafmt import Codes, PladaError, content_id, loads
 
 from . import appendix_b as spec
 from . import plain_decoder
@@ -148,7 +150,7 @@ def judge_rewriter(vector: Sidecar, reply: Reply) -> Outcome:
         wanted = Expected(data["verdict"], data["code"], None)
         good = grade_reading(wanted, reply, spare=0) >= TOP - 1
         return _outcome(vector, "rewriter", reply, good, wanted.words, _reading_words(reply))
-    good, found = _judge_file(reply, data["content_id"])
+    good, found = _judge_file(reply, data["content_id"], data.get("codes"))
     if good:
         assert vector.file is not None
         made, before = _file_of(reply), vector.file.read_bytes()
@@ -170,7 +172,7 @@ def judge_salvager(vector: Sidecar, reply: Reply) -> Outcome:
         good = answer.get("verdict") == "unsalvageable" and "data" not in answer
         found = str(answer.get("verdict", "a file")) if reply.answer else reply.detail
         return _outcome(vector, "salvager", reply, good, "unsalvageable", found)
-    good, found = _judge_file(reply, data["content_id"])
+    good, found = _judge_file(reply, data["content_id"], data.get("codes"))
     if good and answer.get("lost") != data["lost"]:
         good, found = False, f"{answer.get('lost')} images lost"
     wanted = f"{data['kept']} images, {data['lost']} lost"
@@ -202,7 +204,7 @@ def _file_of(reply: Reply) -> bytes | None:
         return None
 
 
-def _judge_file(reply: Reply, identity: str) -> tuple[bool, str]:
+def _judge_file(reply: Reply, identity: str, rows: list[str] | None = None) -> tuple[bool, str]:
     """Return whether both decoders read this meaning in an answer's file, and what they found."""
     if reply.answer is None:
         return False, reply.detail
@@ -212,8 +214,9 @@ def _judge_file(reply: Reply, identity: str) -> tuple[bool, str]:
     if data is None:
         return False, "data that is not base64"
     try:
-        first = content_id(loads(data)).hex()
-        second = plain_decoder.decode(data).content_id.hex()
+        codes = None if rows is None else list(map(bytes.fromhex, rows))
+        first = content_id(loads(data, codes=codes_of(codes))).hex()
+        second = plain_decoder.decode(data, codes=codes).content_id.hex()
     except (PladaError, plain_decoder.Refused) as error:
         return False, f"a file that is refused: {error.code}"
     if first != second:
@@ -221,6 +224,14 @@ def _judge_file(reply: Reply, identity: str) -> tuple[bool, str]:
     if first != identity:
         return False, f"a file with another meaning, content id {first}"
     return True, "a valid file with this meaning"
+
+
+def codes_of(rows: Sequence[bytes] | None) -> Codes | None:
+    """Return rows of codes as `pladafmt` takes them."""
+    if rows is None:
+        return None
+    columns = len(rows[0]) if rows else 1
+    return Codes(np.frombuffer(b"".join(rows), np.int8).reshape(len(rows), columns))
 
 
 def _reading_words(reply: Reply) -> str:

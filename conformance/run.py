@@ -22,7 +22,7 @@ from .vectors_on_disk import ROOT, Sidecar, check_manifest, vectors
 
 PROTOCOL = 1
 ROLES = ("reader", "client", "verifier", "writer", "rewriter", "salvager")
-ALL_FEATURES = ("zstd", "weights", "dense")
+ALL_FEATURES = ("zstd", "weights", "dense", "rule")
 EASY = "worked_example"
 """The vector whose memory is what a client needs for an easy file."""
 
@@ -344,10 +344,11 @@ def _ask(
 ) -> Outcome:
     data = vector.data
     file = None if vector.file is None else desk.lay(vector.file.read_bytes())
+    codes = {"codes": data["codes"]} if "codes" in data else {}
     try:
         if role in ("reader", "client"):
             request = {"do": "read", "file": file, "limits": data["limits"], "pool": data["pool"]}
-            reply = client.ask(request)
+            reply = client.ask({**request, **codes})
             return grading.judge_reading(vector, role, features, reply, spare=spare)
         if role == "verifier":
             reply = client.ask({"do": "verify", "file": file, "keys": data["keys"]})
@@ -357,9 +358,10 @@ def _ask(
                 vector, client.ask({"do": "write", "payload": data["payload"]})
             )
         if role == "rewriter":
-            return grading.judge_rewriter(vector, client.ask({"do": "rewrite", "file": file}))
+            reply = client.ask({"do": "rewrite", "file": file, **codes})
+            return grading.judge_rewriter(vector, reply)
         head = data["head_from"] and desk.lay((root / f"{data['head_from']}.plada").read_bytes())
-        reply = client.ask({"do": "salvage", "file": file, "head_file": head})
+        reply = client.ask({"do": "salvage", "file": file, "head_file": head, **codes})
         return grading.judge_salvager(vector, reply)
     finally:
         desk.clear()

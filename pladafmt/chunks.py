@@ -96,6 +96,13 @@ def write(kind: int, body: bytes, head_crc: int = 0) -> bytes:
     return start + layout.build(layout.CHUNK_TRAILER, crc=zlib.crc32(start, seed))
 
 
+def is_known(kind: int, features: int) -> bool:
+    """Whether chunks of this type have a meaning in a file that requires these features."""
+    return kind in layout.CHUNK_NAMES and (
+        kind != layout.RULE or bool(features & layout.FEATURE_RULE)
+    )
+
+
 class Order:
     """The order of chunks: HEAD, CLASSES, META, RULE, BLOCK..., SIGN, END.
 
@@ -117,8 +124,12 @@ class Order:
         self._rank = -1
         self._signed = False
 
-    def check(self, header: Header) -> None:
-        """Refuse a chunk that may not come here; called for each chunk in turn."""
+    def check(self, header: Header, features: int) -> None:
+        """Refuse a chunk that may not come here; called for each chunk in turn.
+
+        Args:
+            features: what HEAD requires; for HEAD itself, 0.
+        """
         if self._rank < 0 and header.type != layout.HEAD:
             raise Malformed(
                 "head-missing",
@@ -126,7 +137,7 @@ class Order:
                 offset=header.offset,
                 field=header.name,
             )
-        if not header.ancillary and header.type not in layout.CHUNK_NAMES:
+        if not header.ancillary and not is_known(header.type, features):
             raise Unsupported(
                 "unknown-critical-chunk",
                 f"The file needs a chunk of type 0x{header.type:02X}, which this reader does not "

@@ -89,7 +89,7 @@ class Reader:
         kind = None
         while kind != layout.END:
             header = chunks.read_header(self.data, offset)
-            order.check(header)
+            order.check(header, 0 if self.contents is None else self.contents.head.features)
             chunks.check_bounds(self.data, header)
             if self.contents is not None:
                 self.contents.check_limits(header)

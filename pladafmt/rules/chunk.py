@@ -43,13 +43,6 @@ def read(body: bytes, offset: int, head: Head, limits: Limits, ledger: Ledger) -
     Raises:
         PladaError: if it breaks a rule or exceeds `limits`.
     """
-    if not head.features & layout.FEATURE_RULE:
-        raise Malformed(
-            "feature-undeclared",
-            "There is a RULE chunk, and HEAD does not require the feature rule.",
-            offset=offset,
-            field="RULE",
-        )
     values, ranges = layout.parse(layout.RULE_BODY, body, offset=offset, name="RULE")
     top, shift = values.scale & 15, values.scale >> 4
     notes = {

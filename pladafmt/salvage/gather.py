@@ -174,7 +174,7 @@ class Gathering:
         if kind == layout.HEAD:
             self._take_head(header)
             return
-        if kind not in layout.CHUNK_NAMES and not header.ancillary:
+        if not header.ancillary and not chunks.is_known(kind, self.contents.head.features):
             raise Unsupported(
                 "unknown-critical-chunk",
                 f"The file needs a chunk of type 0x{kind:02X}, which this salvager does not know; "
