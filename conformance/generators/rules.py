@@ -534,7 +534,7 @@ def work_of_a_hostile_rule() -> Case:
 def rewrite_a_rule() -> Case:
     """A rule and a block, to be written in another way with the same meaning."""
     made = _file(PLAIN, {0: 1, 5: 2})
-    more = {"must_drop": [], "must_keep": []}
+    more: dict[str, Any] = {"must_drop": [], "must_keep": []}
     return _case(made, PLAIN, more=more)
 
 

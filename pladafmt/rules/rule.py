@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ _CELLS = 1 << 21
 _SHARE = 1 << 17
 """Images that a thread evaluates before the next share is given out."""
 
+Integers = npt.NDArray[np.signedinteger[Any]]
 Scores = npt.NDArray[np.int32]
 
 
@@ -43,9 +44,9 @@ class Rule:
 
     Attributes:
         codes_id: the first 8 bytes of the id of the codes of the pool's N images.
-        weights: shape (C, d), int8; the largest absolute value is at most 15.
-        biases: shape (C,), int32; multiples of 2^shift.
-        thresholds: shape (C,), int32; multiples of 2^shift; an image is kept from this margin on.
+        weights: shape (C, d), kept as int8; the largest absolute value is at most 15.
+        biases: shape (C,), kept as int32; multiples of 2^shift.
+        thresholds: shape (C,), kept as int32; multiples of 2^shift; an image is kept from this margin on.
         shift: 0 to 15.
 
     Raises:
@@ -53,9 +54,9 @@ class Rule:
     """
 
     codes_id: bytes
-    weights: npt.NDArray[np.int8]
-    biases: npt.NDArray[np.int32]
-    thresholds: npt.NDArray[np.int32]
+    weights: Integers
+    biases: Integers
+    thresholds: Integers
     shift: int = 0
 
     def __post_init__(self) -> None:

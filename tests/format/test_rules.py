@@ -156,7 +156,7 @@ def test_what_no_file_can_say() -> None:
         {"shift": 16},
     ):
         with pytest.raises(Unwritable, match="rule"):
-            Rule(rule.codes_id, **parts | wrong)  # type: ignore[arg-type]
+            Rule(rule.codes_id, **parts | wrong)
 
 
 def test_the_work_is_limited_before_it_is_done() -> None:
