@@ -6,7 +6,7 @@ import { turn } from "./slices.js";
 
 const MAX_SCORE = 2 ** 24 - 1;
 const MAX_THRESHOLD = 2 ** 25;
-const SLICE = 2 ** 25; // multiplications
+const SLICE = 2 ** 24; // multiplications
 
 /**
  * A linear classifier over codes. Every score, and every partial sum of one, is below 2^24.
@@ -16,7 +16,7 @@ const SLICE = 2 ** 25; // multiplications
  * @property {number} columns d
  * @property {number} top
  * @property {number} shift
- * @property {Int8Array} weights d of each class, end to end
+ * @property {Int8Array} weights column by column, C each
  * @property {Int32Array} biases of each class
  * @property {Int32Array} thresholds of each class
  */
@@ -38,28 +38,26 @@ export function readRule(data, { classes, columns, top, shift }) {
   coder.finish();
   for (let c = 0; c < classes; c += 1) {
     let sum = 0;
-    for (let j = 0; j < columns; j += 1) sum += Math.abs(weights[c * columns + j]);
+    for (let at = c; at < weights.length; at += classes) sum += Math.abs(weights[at]);
     if (Math.abs(biases[c]) > MAX_SCORE - 128 * sum) refuse("rule-range");
     if (thresholds[c] > MAX_THRESHOLD) refuse("rule-range");
   }
   return { weights, biases: Int32Array.from(biases), thresholds: Int32Array.from(thresholds) };
 }
 
-/** Column by column in the stream, class by class in the result. */
 function readWeights(coder, classes, columns, top) {
   const sizes = new Models(15);
   const signs = new Models(3);
   const weights = new Int8Array(classes * columns);
-  for (let j = 0; j < columns; j += 1) {
-    let total = 0;
-    for (let c = 0; c < classes; c += 1) {
-      let weight = 0;
-      while (weight < top && coder.bit(sizes, weight) === 1) weight += 1;
-      const model = total === 0 ? 0 : total > 0 ? 1 : 2;
-      if (weight > 0 && coder.bit(signs, model) === 1) weight = -weight;
-      weights[c * columns + j] = weight;
-      total += weight;
-    }
+  let total = 0; // of a column so far
+  for (let at = 0; at < weights.length; at += 1) {
+    if (at % classes === 0) total = 0;
+    let weight = 0;
+    while (weight < top && coder.bit(sizes, weight) === 1) weight += 1;
+    const model = total === 0 ? 0 : total > 0 ? 1 : 2;
+    if (weight > 0 && coder.bit(signs, model) === 1) weight = -weight;
+    weights[at] = weight;
+    total += weight;
   }
   return weights;
 }
@@ -86,6 +84,7 @@ export async function applyRule(rule, codes, size, kept, named, namedLabels) {
   const labels = new Uint16Array(kept);
   const margins = new Int32Array(kept);
   const slice = Math.ceil(SLICE / rule.weights.length);
+  const scores = new Int32Array(rule.classes);
   const found = { label: 0, margin: 0 };
   let count = 0;
   let next = 0; // of the images that blocks name
@@ -96,7 +95,8 @@ export async function applyRule(rule, codes, size, kept, named, namedLabels) {
       found.margin = -1;
       next += 1;
     } else {
-      classify(rule, codes.data, position * codes.columns, found);
+      score(rule, codes.data, position * codes.columns, scores);
+      classify(scores, found);
       if (found.margin < rule.thresholds[found.label]) continue;
     }
     if (count === kept) refuse("kept-total");
@@ -109,20 +109,26 @@ export async function applyRule(rule, codes, size, kept, named, namedLabels) {
   return { positions, labels, margins };
 }
 
-/** The class of the image whose codes start at `row`, and its margin. */
-function classify({ weights, biases, columns }, data, row, found) {
+/** Scores the image whose codes start at `row`. */
+function score({ weights, biases, classes, columns }, data, row, scores) {
+  for (let c = 0; c < classes; c += 1) scores[c] = biases[c];
+  for (let j = 0, at = 0; j < columns; j += 1) {
+    const code = data[row + j];
+    for (let c = 0; c < classes; c += 1, at += 1) scores[c] += Math.imul(weights[at], code);
+  }
+}
+
+/** The first class of the largest score, and its margin over the second. */
+function classify(scores, found) {
   let label = 0;
-  let best = -(2 ** 30);
-  let second = best;
-  let at = 0;
-  for (let c = 0; c < biases.length; c += 1) {
-    let score = biases[c];
-    for (let j = 0; j < columns; j += 1, at += 1) score += weights[at] * data[row + j];
-    if (score > best) {
+  let best = scores[0];
+  let second = -(2 ** 30);
+  for (let c = 1; c < scores.length; c += 1) {
+    if (scores[c] > best) {
       second = best;
-      best = score;
+      best = scores[c];
       label = c;
-    } else if (score > second) second = score;
+    } else if (scores[c] > second) second = scores[c];
   }
   found.label = label;
   found.margin = best - second;
