@@ -35,7 +35,7 @@ export function readCodeTable(file) {
   const [, rows, columns] = (header.match(shape) ?? wrong(`its header is ${header}`)).map(Number);
   if (columns < 1 || columns > MAX_COLUMNS) wrong(`it has ${columns} columns, not 1 to 1,024`);
   const size = file.length - start;
-  if (size !== rows * columns) wrong(`${rows} rows of ${columns} codes are not its ${size} bytes`);
+  if (size !== rows * columns) wrong(`it has ${size} bytes for ${rows} rows of ${columns} codes`);
   return { columns, data: new Int8Array(file.buffer, file.byteOffset + start, size) };
 }
 
@@ -47,8 +47,7 @@ function numpyHeader(file) {
 
 function wrong(why) {
   throw new RangeError(
-    `This is no code table: ${why}. A NumPy file of int8 with a row for each image is needed, ` +
-      "such as the pool's publisher ships.",
+    `This is no code table: ${why}. A NumPy file of int8 with a row for each image is needed.`,
   );
 }
 

@@ -451,7 +451,8 @@ class Reader {
   async checkCodes() {
     const { codes } = this;
     const { poolSize, rule } = this.found;
-    const asked = `codes ${rule.codesId}... of ${poolSize} images`;
+    const count = (n) => n.toLocaleString("en");
+    const asked = `codes ${rule.codesId}... of ${count(poolSize)} images`;
     const bad = (why) => {
       const todo = "Get the code table that the pool's publisher ships.";
       refuse("codes-mismatch", this.ruleAt, `${why} ${todo}`);
@@ -462,7 +463,7 @@ class Reader {
     if (enough && hex(await codesId(codes, poolSize)).startsWith(rule.codesId)) return;
     bad(
       `The rule is for the ${asked}, and uses ${rule.columns} of their columns; the codes at hand ` +
-        `are others, ${codes.columns} columns of ${rows} images.`,
+        `are others, ${codes.columns} columns of ${count(rows)} images.`,
     );
   }
 
