@@ -11,6 +11,8 @@ from typing import IO, Any
 import numpy as np
 import pytest
 
+from pladafmt import Codes, Payload, PoolRef, Rule, content_id, dumps
+
 ROOT = Path(__file__).resolve().parents[2]
 CLIENT = ROOT / "conformance" / "clients" / "javascript"
 VECTORS = ROOT / "conformance" / "vectors" / "v1"
@@ -231,6 +233,37 @@ def test_rows_that_are_no_codes(tmp_path: Path, text: str) -> None:
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "Row 1 is not 2 codes in hexadecimal.\n"
+
+
+def test_a_large_rule_is_evaluated_in_slices(tmp_path: Path) -> None:
+    random = np.random.default_rng(5)
+    table = Codes(random.integers(-128, 128, (30_000, 20), dtype=np.int8))
+    rule = Rule(
+        table.id_of(29_999)[:8],
+        random.integers(-15, 16, (40, 20)),
+        random.integers(-999, 1000, 40),
+        random.integers(0, 5000, 40),
+    )
+    kept = rule.keep(table, 29_999)
+    payload = Payload(PoolRef(bytes(32), 29_999), 40, kept.positions, kept.labels)
+    file, codes = tmp_path / "task.plada", tmp_path / "codes.npy"
+    file.write_bytes(dumps(payload, rule=rule, codes=table))
+    np.save(codes, table.table)
+    program = """
+        import { readFileSync } from "node:fs";
+        const { read, readCodeTable } = await import(process.argv[1]);
+        const [file, codes] = process.argv.slice(2).map((path) => readFileSync(path));
+        let turns = 0;
+        const timer = setInterval(() => { turns += 1; }, 1);
+        const { contentId, margins } = await read(file, { codes: readCodeTable(codes) });
+        clearInterval(timer);
+        console.log(JSON.stringify({ contentId, turns, margins: Array.from(margins) }));
+    """
+    done = run_module("plada.js", program, str(file), str(codes))
+    found = json.loads(done.stdout)
+    assert found["contentId"] == content_id(payload).hex()
+    assert found["margins"] == kept.margins.tolist()
+    assert found["turns"] >= 4  # 3 in the tree of codes, 1 in the rule
 
 
 # Frames that fzstd alone takes for minutes, and reads beyond their end; from a fuzzer and by hand.

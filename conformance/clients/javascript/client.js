@@ -23,8 +23,9 @@ const HELLO = {
  * @param {object} limits as in section 15
  * @param {string[] | null} pool digests in hexadecimal
  * @param {import("./codes.js").Codes | null} codes
+ * @param {(sentence: string) => void} [tell] gets what the code of a refusal does not say
  */
-async function reading(file, limits, pool, codes) {
+async function reading(file, limits, pool, codes, tell = () => {}) {
   const digests = pool && pool.map((digest) => Uint8Array.from(Buffer.from(digest, "hex")));
   try {
     const payload = await read(readFileSync(file), { limits, digests, codes });
@@ -32,7 +33,7 @@ async function reading(file, limits, pool, codes) {
   } catch (error) {
     const refused = error instanceof Refused ? error : new Refused("x-internal");
     if (refused.errorClass === "internal") console.error(error);
-    else if (refused.message !== refused.code) console.error(refused.message);
+    else if (refused.message !== refused.code) tell(refused.message);
     return { verdict: refused.errorClass, code: refused.code };
   }
 }
@@ -80,7 +81,7 @@ async function main(args) {
   if (positionals.length !== 1) throw new RangeError("Name one FILE.");
   const pool = values.pool === undefined ? null : lines(readFileSync(values.pool));
   const codes = values.codes === undefined ? null : codesOf(values.codes);
-  const answer = await reading(positionals[0], {}, pool, codes);
+  const answer = await reading(positionals[0], {}, pool, codes, console.error);
   console.log(JSON.stringify(answer));
   process.exitCode = { valid: 0, internal: 2 }[answer.verdict] ?? 1;
 }

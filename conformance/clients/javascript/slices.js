@@ -1,4 +1,4 @@
-// Long work is done in slices of some 50 ms, so that a page stays responsive.
+// Long work is done in slices of tens of milliseconds, so that a page stays responsive.
 
 /**
  * Lets whatever else waits have its turn. A message and no timer: pages in the background have
