@@ -1,7 +1,6 @@
 """The page that shows a file, in a browser without a window."""
 
 import io
-import re
 import shutil
 import subprocess
 import threading
@@ -37,6 +36,7 @@ HOSTILE = (
 
 
 IMAGES = 3000
+NAMES = ["cat", "dog", "<b>owl"]
 
 
 class Ruled:
@@ -59,9 +59,8 @@ class Ruled:
         self.named = np.flatnonzero(labels < 0)[:3]
         labels[self.named] = [0, 1, 2]
         positions = np.flatnonzero(labels >= 0)
-        names = ["cat", "dog", "<b>owl"]
         self.payload = Payload(
-            PoolRef(bytes(range(32)), IMAGES), names, positions, labels[positions]
+            PoolRef(bytes(range(32)), IMAGES), NAMES, positions, labels[positions]
         )
         self.data = dumps(self.payload, rule=self.rule, codes=self.codes)
 
@@ -261,11 +260,11 @@ def test_a_rule_with_its_codes(browser: Browser, ruled: Ruled) -> None:
     kept = ruled.payload.kept
     assert 100 < kept < IMAGES
     assert f"kept{kept:,} images" in dom.text
-    for label, name in enumerate(["cat", "dog", "<b>owl"]):
+    for label, name in enumerate(NAMES):
         assert f"{label}{name}{(ruled.payload.labels == label).sum():,}" in dom.text
     margins = dict(zip(ruled.kept.positions.tolist(), ruled.kept.margins.tolist(), strict=True))
     shown = "".join(
-        f"{position:,}{ruled.payload.classes[label]}"
+        f"{position:,}{NAMES[label]}"
         + (f"{margins[position]:,}" if position in margins else "named")
         for position, label in zip(
             ruled.payload.positions[:400].tolist(), ruled.payload.labels[:400], strict=True
@@ -299,11 +298,12 @@ def test_files_that_are_chosen(browser: Browser, ruled: Ruled) -> None:
     changed[2999, 15] += 1  # The rule does not use this column; the id covers it.
     wrong = [changed, table[:-1], np.ascontiguousarray(table[:, :11])]
     grown = np.concatenate([table, table[:70]])
-    first, *others, shown, cut, again = browser.choose(
+    first, *others, shown, cut, other, again = browser.choose(
         ("file", ruled.data),
         *(("codes", numpy_file(each)) for each in wrong),
         ("codes", numpy_file(grown)),
         ("codes", numpy_file(table)[:-1]),
+        ("codes", ruled.data),
         ("file", ruled.data),
     )
     assert first.startswith("refused")
@@ -318,6 +318,8 @@ def test_files_that_are_chosen(browser: Browser, ruled: Ruled) -> None:
         assert TO_DO in text
     assert cut.startswith("failed")
     assert "This is no code table: it has 47999 bytes for 3000 rows of 16 codes." in cut
+    assert other.startswith("failed")
+    assert "This is no code table: it is not a NumPy file of version 1.0." in other
     for text in (shown, again):
         assert text.startswith("valid")
         assert content_id(ruled.payload).hex() in text
