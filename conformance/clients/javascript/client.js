@@ -44,7 +44,8 @@ async function reading(file, limits, pool, codes, tell = () => {}) {
  */
 function codeTable(rows) {
   const columns = rows.length === 0 ? 1024 : rows[0].length / 2;
-  const wrong = rows.findIndex((row) => row.length !== 2 * columns || !/^([0-9a-f]{2})+$/i.test(row));
+  const fits = (row) => row.length === 2 * columns && /^([0-9a-f]{2})+$/i.test(row);
+  const wrong = rows.findIndex((row) => !fits(row));
   if (wrong >= 0) throw new RangeError(`Row ${wrong} is not ${columns} codes in hexadecimal.`);
   return { columns, data: new Int8Array(Buffer.from(rows.join(""), "hex")) };
 }

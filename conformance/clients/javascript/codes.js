@@ -19,7 +19,7 @@ export const MAX_COLUMNS = 1024;
 export function checkCodeTable({ columns, data }) {
   const fits = columns >= 1 && columns <= MAX_COLUMNS && data.length % columns === 0;
   if (fits && data instanceof Int8Array) return;
-  throw new TypeError("codes are {columns, data}: 1 to 1,024 columns, and an Int8Array of whole rows");
+  throw new TypeError("codes are {columns, data}: 1 to 1,024, and an Int8Array of whole rows");
 }
 
 /**

@@ -71,7 +71,8 @@ function verdictSection(name, size, error) {
   const why = el("div", "", el("code", "", error.code), where);
   if (error.message !== error.code) why.append(el("div", "", error.message));
   if (error.code === "codes-mismatch") {
-    why.append(el("div", "", "Open it here as well: drop it, or choose it above. The file is not bad."));
+    const todo = "Open it here as well: drop it, or choose it above. The file is not bad.";
+    why.append(el("div", "", todo));
   }
   if (error.code !== "x-internal") {
     why.append(el("span", "soft", " The reader stops here; what is shown below came before."));
@@ -101,7 +102,8 @@ function headSection(found) {
 
 function ruleText({ codesId, columns, top }) {
   const id = el("span", "mono", codesId);
-  return el("span", "", `over ${count(columns)} columns of the codes `, id, `, weights up to ${top}`);
+  const text = `over ${count(columns)} columns of the codes `;
+  return el("span", "", text, id, `, weights up to ${top}`);
 }
 
 function scaleText({ bits, low, step }) {

@@ -462,8 +462,8 @@ class Reader {
     const enough = codes.columns >= rule.columns && rows >= poolSize;
     if (enough && hex(await codesId(codes, poolSize)).startsWith(rule.codesId)) return;
     bad(
-      `The rule is for the ${asked}, and uses ${rule.columns} of their columns; the codes at hand ` +
-        `are others, ${codes.columns} columns of ${count(rows)} images.`,
+      `The rule is for the ${asked}, and uses ${rule.columns} of their columns; the codes at ` +
+        `hand are others, ${codes.columns} columns of ${count(rows)} images.`,
     );
   }
 
