@@ -46,7 +46,8 @@ class Rule:
         codes_id: the first 8 bytes of the id of the codes of the pool's N images.
         weights: shape (C, d), kept as int8; the largest absolute value is at most 15.
         biases: shape (C,), kept as int32; multiples of 2^shift.
-        thresholds: shape (C,), kept as int32; multiples of 2^shift; an image is kept from this margin on.
+        thresholds: shape (C,), kept as int32; multiples of 2^shift. An image is kept if its margin
+            is at least that of its class.
         shift: 0 to 15.
 
     Raises:
