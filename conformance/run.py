@@ -270,6 +270,10 @@ class _FileClient(_Client):
             digests = Path(request["file"]).with_suffix(".pool")
             digests.write_text("".join(f"{each}\n" for each in request["pool"]), "ascii")
             command += ["--pool", str(digests)]
+        if request.get("codes"):
+            codes = Path(request["file"]).with_suffix(".codes")
+            codes.write_text("".join(f"{each}\n" for each in request["codes"]), "ascii")
+            command += ["--codes", str(codes)]
         process = Process([*command, request["file"]], self._bounds)
         reply = process.finish()
         if reply.trouble is not None:

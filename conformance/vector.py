@@ -20,6 +20,10 @@ LIMITS = {
 """The default limits of the specification's section 15."""
 
 
+FEATURES = ("zstd", "weights", "dense", "overlap", "rule")
+"""Names of the features, by their bits (section 4.3)."""
+
+
 @dataclass(frozen=True)
 class Case:
     """What a generator returns.
@@ -180,9 +184,8 @@ def features_of(data: bytes) -> list[str]:
         value, _ = spec.read_varint(body, at)
     except (spec.Refused, IndexError):
         return []
-    names = ("zstd", "weights", "dense", "overlap", "rule")
     return [
-        names[bit] if bit < len(names) else f"bit {bit}"
+        FEATURES[bit] if bit < len(FEATURES) else f"bit {bit}"
         for bit in range(value.bit_length())
         if value >> bit & 1
     ]

@@ -20,9 +20,10 @@ from typing import Any
 import pladafmt
 
 from .. import plain_decoder
+from ..grading import codes_of
 from ..process import MIB, Bounds, Process
 from ..run import ALL_FEATURES, PROTOCOL, NotScored
-from ..vector import LIMITS
+from ..vector import FEATURES, LIMITS
 from . import watch
 
 MEMORY = 64 * MIB
@@ -108,25 +109,33 @@ def high_water() -> int:
     return peak if sys.platform == "darwin" else 1024 * peak
 
 
+Rows = Sequence[bytes] | None
+"""Codes of the reader's pool, D bytes for each image, or None if it has none."""
+
+
 @lru_cache(maxsize=64)
-def _limits(values: tuple[int, ...]) -> tuple[pladafmt.Limits, plain_decoder.Limits]:
-    named = dict(zip(LIMITS, values, strict=True))
-    return pladafmt.Limits(**named), plain_decoder.Limits(**named)
+def _limits(named: tuple[tuple[str, int], ...]) -> tuple[pladafmt.Limits, plain_decoder.Limits]:
+    return pladafmt.Limits(**dict(named)), plain_decoder.Limits(**dict(named))
 
 
-def read_library(data: bytes, limits: Mapping[str, int]) -> Answer:
+def read_library(data: bytes, limits: Mapping[str, int], codes: Rows = None) -> Answer:
     """Return what pladafmt says of a file."""
-    report = pladafmt.validate(data, limits=_limits(tuple(limits.values()))[0])
+    chosen = _limits(tuple(limits.items()))[0]
+    report = pladafmt.validate(data, limits=chosen, codes=codes_of(codes))
     return Answer(report.verdict, report.code, report.facts["content_id"] if report.ok else None)
 
 
 def read_plain(
-    data: bytes, limits: Mapping[str, int], features: int = plain_decoder.KNOWN_FEATURES
+    data: bytes,
+    limits: Mapping[str, int],
+    codes: Rows = None,
+    *,
+    features: int = plain_decoder.KNOWN_FEATURES,
 ) -> Answer:
     """Return what the plain decoder, with these features, says of a file."""
-    chosen = _limits(tuple(limits.values()))[1]
+    chosen = _limits(tuple(limits.items()))[1]
     try:
-        content = plain_decoder.decode(data, limits=chosen, known_features=features)
+        content = plain_decoder.decode(data, limits=chosen, known_features=features, codes=codes)
     except plain_decoder.Refused as refused:
         return Answer(refused.error_class, refused.code)
     return Answer("valid", None, content.content_id.hex())
@@ -146,7 +155,7 @@ class _Client:
         self._process: Process | None = None
         hello = self._start()
         self.features = sum(
-            1 << bit for bit, name in enumerate(ALL_FEATURES) if name in hello["features"]
+            1 << FEATURES.index(name) for name in ALL_FEATURES if name in hello["features"]
         )
         self.limits: dict[str, int] = hello["limits"]
 
@@ -162,7 +171,7 @@ class _Client:
             raise NotScored("The client is not a reader.")
         return reply.answer
 
-    def read(self, data: bytes, limits: Mapping[str, int]) -> Answer:
+    def read(self, data: bytes, limits: Mapping[str, int], codes: Rows) -> Answer:
         """Return what the client says of a file."""
         if self._process is None or not self._process.alive:
             self._start()
@@ -176,6 +185,8 @@ class _Client:
             "limits": dict(limits),
             "pool": None,
         }
+        if codes is not None:
+            request["codes"] = [row.hex() for row in codes]
         reply = self._process.ask(request)
         answer = reply.answer
         if answer is None:
@@ -231,15 +242,17 @@ class Readers:
         """Whether the client reads all files with its own limits."""
         return self._client is not None and bool(self._client.limits)
 
-    def ask(self, data: bytes, limits: Mapping[str, int], *, traced: bool = False) -> Answers:
+    def ask(
+        self, data: bytes, limits: Mapping[str, int], codes: Rows = None, *, traced: bool = False
+    ) -> Answers:
         """Return each reader's answer about a file."""
         answers = {
-            LIBRARY: _watched(lambda: read_library(data, limits), traced=traced),
-            PLAIN: _watched(lambda: read_plain(data, limits), traced=traced),
+            LIBRARY: _watched(lambda: read_library(data, limits, codes), traced=traced),
+            PLAIN: _watched(lambda: read_plain(data, limits, codes), traced=traced),
         }
         client = self._client
         if client is not None:
-            answers[CLIENT] = client.read(data, limits)
+            answers[CLIENT] = client.read(data, limits, codes)
             if client.features != plain_decoder.KNOWN_FEATURES:
-                answers[EXPECTED] = read_plain(data, limits, client.features)
+                answers[EXPECTED] = read_plain(data, limits, codes, features=client.features)
         return answers

@@ -118,9 +118,17 @@ def _of(rule: _Rule, listed: dict[int, int] | None = None) -> Case:
 PLAIN = _Rule()
 
 
-@valid("PLADA-RULE-001", "PLADA-RULE-003", "PLADA-RULE-004", "PLADA-CODE-001", "PLADA-FEAT-001")
+@valid(
+    "PLADA-RULE-001",
+    "PLADA-RULE-003",
+    "PLADA-RULE-004",
+    "PLADA-CODE-001",
+    "PLADA-FEAT-001",
+    "PLADA-FEAT-003",
+    "PLADA-HEAD-008",
+)
 def rule_alone() -> Case:
-    """A rule that uses three of four columns of codes."""
+    """A rule that uses three of four columns of codes; `max_stream` does not count its stream."""
     return _of(PLAIN)
 
 
@@ -161,6 +169,15 @@ def rule_of_two_best_classes() -> Case:
     return _of(replace(PLAIN, weights=weights, biases=(0, 0, 0), thresholds=(50, 0, 0)))
 
 
+@valid("PLADA-RULE-004")
+def rule_of_equal_scores_below_a_threshold() -> Case:
+    """The same with thresholds of 1: an image whose best two scores are equal is not kept."""
+    weights = ((-1, 0, 0), (1, 1, 0), (1, 1, 0))
+    rule = replace(PLAIN, weights=weights, biases=(0, 0, 0), thresholds=(1, 1, 1), shift=0)
+    assert 0 < len(rule.kept()) < 40
+    return _of(rule)
+
+
 def _on_the_threshold(above: int) -> _Rule:
     rule = replace(PLAIN, biases=(0, 0, 0), thresholds=(0, 0, 0), shift=0)
     scores = [
@@ -181,6 +198,29 @@ def rule_threshold_just_reached() -> Case:
 def rule_threshold_just_missed() -> Case:
     """A margin one below the threshold: not kept."""
     return _of(_on_the_threshold(1))
+
+
+def _of_codes_from(first: int, rule: _Rule) -> _Rule:
+    """Return a rule whose margins are the difference of its two biases and `first`, +1, ... +39."""
+    codes = tuple((first + position, 0, 0, 0) for position in range(40))
+    return replace(rule, weights=((1, 0, 0), (0, 0, 0)), top=1, shift=0, codes=codes)
+
+
+@valid("PLADA-RULE-004")
+def rule_of_margins_above_2_to_24() -> Case:
+    """Odd margins and thresholds above 2^24, which single precision rounds to even ones."""
+    rule = _of_codes_from(-20, replace(PLAIN, biases=(2**23, -(2**23)), thresholds=(2**24 + 1, 0)))
+    assert len(rule.kept()) == 19
+    return _of(rule)
+
+
+@valid("PLADA-RULE-002", "PLADA-RULE-004")
+def rule_of_the_largest_margin() -> Case:
+    """A margin of 2^25 - 3 is a threshold: scores of both signs, as large as they may be."""
+    biases = (2**24 - 1 - 128, -(2**24 - 1))
+    rule = _of_codes_from(88, replace(PLAIN, biases=biases, thresholds=(2**25 - 3, 0)))
+    assert len(rule.kept()) == 1
+    return _of(rule)
 
 
 @valid("PLADA-RULE-001", "PLADA-RULE-004")
@@ -241,7 +281,7 @@ def _weights(classes: int, columns: int) -> Rows:
     return tuple(tuple(code * code * code // 2**19 for code in row) for row in table)
 
 
-@valid("PLADA-RULE-001", "PLADA-RULE-004")
+@valid("PLADA-RULE-001", "PLADA-RULE-004", "PLADA-LIM-002")
 def rule_of_1024_columns() -> Case:
     """The most columns: models grow old."""
     rule = _Rule(
@@ -306,6 +346,22 @@ def rule_and_weights() -> Case:
     return Case(made, "HEAD.features")
 
 
+@invalid("unknown-feature", "PLADA-HEAD-005", "PLADA-CHK-001", twin=False)
+def unknown_feature_before_conflict() -> Case:
+    """HEAD requires `weights`, `rule` and a feature that nobody knows: that comes first."""
+    made = draft(changed(scale=(8, -256, 4), codes=(0, 1, 2, 3, 4)))
+    made.head["features"] = varint(2 | 8 | 16)
+    return Case(made, "HEAD.features")
+
+
+@invalid("feature-conflict", "PLADA-FEAT-003", "PLADA-CHK-001", twin=False)
+def conflict_before_the_weight_scale() -> Case:
+    """HEAD requires both `weights` and `rule`, and the weight scale has 5 bits."""
+    made = draft(changed(scale=(8, -256, 4), codes=(0, 1, 2, 3, 4)))
+    made.head |= {"features": varint(2 | 16), "weight_scale": b"\5\0\0\1\0"}
+    return Case(made, "HEAD.features")
+
+
 @invalid("chunk-duplicate", "PLADA-CON-006", twin=False)
 def rule_twice() -> Case:
     """A second RULE."""
@@ -331,6 +387,11 @@ def metadata_after_a_rule() -> Case:
     made.chunks.append(metadata_chunk(b"{}"))
     assert made.chunks[-1].kind == META
     return _case(made, PLAIN, "META.type")
+
+
+def plain_file() -> Draft:
+    """Return a file with a rule and without blocks."""
+    return _file(PLAIN)
 
 
 def _cut(name: str, parts: dict[str, bytes], sentence: str) -> None:
@@ -414,6 +475,21 @@ def rule_of_a_bias_beyond_64_bits() -> Case:
 
 
 @invalid("rule-range", "PLADA-RULE-002")
+def rule_of_a_threshold_beyond_64_bits() -> Case:
+    """A threshold that a shift takes to 2^64."""
+    rule = replace(PLAIN, thresholds=(0, 2**49 << 15, 0), biases=(0, 0, 0), shift=15)
+    return _case(_file(rule), rule, "RULE.stream")
+
+
+@invalid("dense-tail", "PLADA-DNS-002", "PLADA-CHK-001", twin=False)
+def rule_tail_before_range() -> Case:
+    """A bias that is too large, and a needless zero at the end: the end comes first."""
+    rule = _largest_biases(1)
+    stream = rule.chunk().parts["stream"]
+    return _case(_file(rule, stream=stream + b"\0"), rule, "RULE.stream")
+
+
+@invalid("rule-range", "PLADA-RULE-002")
 def rule_of_a_threshold_above_2_to_25() -> Case:
     """A threshold one above 2^25."""
     rule = replace(PLAIN, thresholds=(0, 0, 2**25 + 1), shift=0)
@@ -479,6 +555,28 @@ _mismatch(
 )
 
 
+@invalid("codes-mismatch", "PLADA-CODE-001", "PLADA-RULE-003", twin=False)
+def rule_with_the_id_of_its_columns() -> Case:
+    """An id that is made of the three columns which the rule uses, and not of all four."""
+    codes_id = spec.codes_id([row[:3] for row in PLAIN.codes])
+    return _case(_file(PLAIN, codes_id=codes_id[:8]), PLAIN, "RULE.codes_id")
+
+
+@invalid("codes-mismatch", "PLADA-CODE-001", "PLADA-RULE-003", twin=False)
+def rule_with_codes_tagged_as_a_pool() -> Case:
+    """An id whose leaves have the tag of a pool's."""
+    codes_id = spec.pool_id(_octets(PLAIN.codes))
+    return _case(_file(PLAIN, codes_id=codes_id[:8]), PLAIN, "RULE.codes_id")
+
+
+@invalid("codes-mismatch", "PLADA-RULE-003", twin=False)
+def rule_with_half_a_codes_id() -> Case:
+    """The codes have an id that starts as RULE says for 7 bytes."""
+    codes_id = PLAIN.chunk().parts["codes_id"]
+    made = _file(PLAIN, codes_id=codes_id[:7] + bytes([codes_id[7] ^ 1]))
+    return _case(made, PLAIN, "RULE.codes_id")
+
+
 @invalid("codes-mismatch", "PLADA-RULE-003", twin=False)
 def rule_of_more_columns_than_codes() -> Case:
     """The right codes, of two columns, for a rule of three."""
@@ -494,6 +592,38 @@ def rule_without_codes_and_a_wrong_max_stream() -> Case:
     made = _file(PLAIN)
     made.head["max_stream"] = varint(3)
     return Case(made, "HEAD.max_stream")
+
+
+@invalid("feature-unused", "PLADA-FEAT-002", "PLADA-CHK-001", twin=False)
+def rule_without_codes_and_an_unused_feature() -> Case:
+    """HEAD requires `zstd` as well, and there are no codes: the feature comes first."""
+    made = _file(PLAIN)
+    made.head["features"] = varint(1 | 16)
+    return Case(made, "HEAD.features")
+
+
+@invalid("codes-mismatch", "PLADA-RULE-003", "PLADA-CHK-001", twin=False)
+def rule_without_codes_and_a_wrong_total() -> Case:
+    """HEAD promises fewer images than the rule keeps, and there are no codes: who could tell."""
+    made = _file(PLAIN)
+    made.head["kept"] = varint(1)
+    return Case(made, "RULE.codes_id")
+
+
+@invalid("kept-total", "PLADA-HEAD-007", "PLADA-CHK-001", twin=False)
+def rule_that_is_absent_and_a_wrong_total() -> Case:
+    """HEAD requires `rule` and promises six images; there is no RULE, and blocks keep five."""
+    made = draft()
+    made.head |= {"features": varint(16), "kept": b"\6"}
+    return Case(made, "HEAD.kept")
+
+
+@invalid("kept-total", "PLADA-HEAD-007", "PLADA-CHK-001", twin=False)
+def blocks_that_keep_too_much_beside_a_rule() -> Case:
+    """A block keeps an image more than HEAD promises: that is told when the block is read."""
+    made = _file(PLAIN, {0: 1, 5: 2})
+    made.head |= {"kept": b"\1", "max_stream": b"\7"}
+    return _case(made, PLAIN, "BLOCK 0.count")
 
 
 @invalid("codes-mismatch", "PLADA-CHK-001", twin=False)
@@ -517,6 +647,28 @@ def work_at_limit() -> Case:
 def work_over_limit() -> Case:
     """One more than the work that is allowed."""
     return _case(_file(PLAIN), PLAIN, "RULE.columns", limits={"work": WORK - 1})
+
+
+@limit("limit-work", "PLADA-LIM-001", "PLADA-CHK-001")
+def work_over_limit_before_the_stream() -> Case:
+    """More work than is allowed, and a stream that starts with FF FF FF FF."""
+    made = _file(PLAIN, stream=b"\xff" * 12)
+    return _case(made, PLAIN, "RULE.columns", limits={"work": WORK - 1})
+
+
+@limit("rule-shape", "PLADA-RULE-001", "PLADA-CHK-001")
+def shape_before_work() -> Case:
+    """1,025 columns, and more work than is allowed."""
+    made = _file(PLAIN, columns=varint(1025))
+    return _case(made, PLAIN, "RULE.columns", limits={"work": WORK})
+
+
+@limit("limit-work", "PLADA-LIM-001")
+def work_beyond_64_bits() -> Case:
+    """2,048 classes and 2 columns over 2^52 images: the work is 2^64 + 2^30."""
+    made = _file(PLAIN, columns=varint(2))
+    made.meaning = replace(made.meaning, classes=2048, pool_size=2**52)
+    return Case(made, "RULE.columns")
 
 
 @limit("limit-work", "PLADA-LIM-001")

@@ -144,21 +144,21 @@ class Rule:
     def _share(self, codes: Codes, start: int, images: int) -> list[Kept]:
         stop = min(start + _SHARE, images)
         step = max(1, _CELLS // max(self.classes, self.columns))
-        thresholds = self.thresholds.astype(np.float32)
         parts = []
         for first in range(start, stop, step):
             scores = self._scores(codes.table[first : min(first + step, stop)])
             labels = scores.argmax(axis=0)  # The first of the largest.
             every = np.arange(labels.size)
-            best = scores[labels, every]
+            best = scores[labels, every].astype(np.int32)
             scores[labels, every] = -np.inf
-            margins = best - scores.max(axis=0)
-            kept = np.flatnonzero(margins >= thresholds[labels])
+            # A margin may be as large as 2^25 - 2, which single precision does not hold exactly.
+            margins = best - scores.max(axis=0).astype(np.int32)
+            kept = np.flatnonzero(margins >= self.thresholds[labels])
             parts.append(
                 Kept(
                     (kept + first).astype(np.uint64),
                     labels[kept].astype(np.uint16),
-                    margins[kept].astype(np.int32),
+                    margins[kept],
                 )
             )
         return parts

@@ -115,6 +115,16 @@ def test_shares_and_steps_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None
     assert np.array_equal(rule.keep(codes, len(codes)).positions, payload.positions)
 
 
+def test_margins_are_integers() -> None:
+    """Scores are exact in single precision; margins of more than 2^24 are not."""
+    codes = Codes(np.arange(-20, 20, dtype=np.int8)[:, None])
+    parts = np.array([[1], [0]]), np.array([2**23, -(2**23)]), np.array([2**24 + 1, 0])
+    rule = Rule(codes.id_of(40)[:8], *parts)
+    kept = rule.keep(codes, 40)
+    assert kept.positions.tolist() == list(range(21, 40))
+    assert kept.margins.tolist() == [2**24 + code for code in range(1, 20)]
+
+
 def test_a_rule_is_for_its_codes_alone() -> None:
     payload, rule, codes = _many(1000)
     data = dumps(payload, rule=rule, codes=codes)
