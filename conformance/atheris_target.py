@@ -73,7 +73,7 @@ def _mutator(atheris: Any) -> Callable[[bytes, int, int], bytes]:
 
 def _target() -> Callable[[bytes], None]:
     """Return the function that reads one input both ways."""
-    from .fuzz.readers import LIBRARY, PLAIN, read_library, read_plain
+    from .decoders import LIBRARY, PLAIN, read_library, read_plain
     from .vector import LIMITS
 
     limits, codes = {**LIMITS, "kept": SLOW_IMAGES, "work": SLOW_WORK}, _codes()

@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from . import reports
+from .conversation import ROLES, NotScored
 from .process import MIB, Bounds
-from .run import ROLES, NotScored, run
+from .run import Result, run
 
 app = typer.Typer(
     name="plada-conformance",
@@ -25,6 +26,17 @@ Command = Annotated[
     list[str],
     typer.Argument(
         metavar="-- CMD...", help="The client's command, behind --.", show_default=False
+    ),
+]
+
+
+Env = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--env",
+        metavar="NAME",
+        help="Pass this environment variable on to the client. May be repeated.",
+        show_default=False,
     ),
 ]
 
@@ -53,6 +65,7 @@ def run_command(
     by_file: Annotated[
         bool, typer.Option("--exec", help="Run CMD FILE for each file instead of the protocol.")
     ] = False,
+    env: Env = None,
     expected_failures: Annotated[
         Path | None,
         typer.Option(help="A file of vector ids, one a line, that are known to fail."),
@@ -72,12 +85,28 @@ def run_command(
     output: Annotated[int, typer.Option(help="Mebibytes of output per request.", min=1)] = 64,
     seed: Annotated[
         int | None,
-        typer.Option(help="Of names, order and canaries; a new one each time if left out."),
+        typer.Option(
+            help="Of names, order and fresh files, to repeat a run; a secret one if left out, "
+            "without which nothing is certified.",
+            min=0,
+        ),
+    ] = None,
+    keep_folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--keep",
+            metavar="DIR",
+            help="Where fresh files go on which the client fails; with --json, beside the report "
+            "if left out.",
+        ),
     ] = None,
 ) -> None:
     """Run the suite against a client.
 
-    Exit status 0 if every vector passes that is not expected to fail, 1 if not, 2 if the client
+    Besides the vectors, each role is asked fresh files that are made for this run, of which both
+    decoders of the suite say the same.
+
+    Exit status 0 if everything passes that is not expected to fail, 1 if not, 2 if the client
     cannot be scored.
 
     Example: `plada-conformance run -- node client.js`
@@ -87,7 +116,7 @@ def run_command(
         raise _stop(f"There is no role {wrong[0]!r}; choose from {', '.join(ROLES)}.", 2)
     expected = frozenset[str]()
     if expected_failures is not None:
-        expected = _read_ids(expected_failures)
+        expected = _read_ids(expected_failures, fresh=seed is not None)
     try:
         result = run(
             command,
@@ -96,6 +125,7 @@ def run_command(
             expected_failures=expected,
             seed=seed,
             by_file=by_file,
+            env=env or (),
         )
     except (NotScored, ValueError) as error:
         raise _stop(str(error), 2) from error
@@ -105,12 +135,28 @@ def run_command(
         _write(json_file, reports.dump(report))
     if junit_file is not None:
         _write(junit_file, reports.junit(result))
+    if keep_folder is None and json_file is not None:
+        keep_folder = json_file.with_name(f"{json_file.stem}-fresh")
+    if keep_folder is not None:
+        _keep(result, keep_folder)
     if certificate_file is not None:
         _certify(report, certificate_file, None)
     raise typer.Exit(0 if result.ok else 1)
 
 
-def _read_ids(path: Path) -> frozenset[str]:
+def _keep(result: Result, folder: Path) -> None:
+    from .keep import keep
+
+    try:
+        written = keep(result, folder)
+    except OSError as error:
+        raise _stop(f"Cannot keep fresh files in {folder}: {error}.", 2) from error
+    if written:
+        typer.echo(f"Fresh files to look at: {folder}")
+
+
+def _read_ids(path: Path, *, fresh: bool) -> frozenset[str]:
+    """Return the ids in a file; those of fresh files mean something where the seed is known."""
     from .vectors_on_disk import vectors
 
     try:
@@ -119,6 +165,14 @@ def _read_ids(path: Path) -> frozenset[str]:
         raise _stop(f"Cannot read {path}: {error}.", 2) from error
     found = frozenset(line.strip() for line in lines if line.strip() and line[0] != "#")
     unknown = sorted(found - {vector.id for vector in vectors()})
+    of_a_seed = [each for each in unknown if each.startswith("fresh_")]
+    if of_a_seed and not fresh:
+        raise _stop(
+            f"{path} names the fresh file {of_a_seed[0]!r}, which is another one in each run; give "
+            "the --seed that it is of.",
+            2,
+        )
+    unknown = [each for each in unknown if each not in of_a_seed]
     if unknown:
         raise _stop(f"{path} names {unknown[0]!r}, which is not a vector.", 2)
     return found
@@ -183,6 +237,7 @@ def fuzz_command(
         Path, typer.Option(help="Where files go that readers do not agree about.")
     ] = Path("fuzz-findings"),
     jobs: Annotated[int, typer.Option(help="Processes to share the work among.", min=1)] = 1,
+    env: Env = None,
     timeout: Annotated[
         float, typer.Option(help="Seconds per request to the client.", min=0.1)
     ] = 10.0,
@@ -209,6 +264,7 @@ def fuzz_command(
             count,
             command=command or (),
             bounds=Bounds(seconds=timeout),
+            env=env or (),
             jobs=jobs,
             progress=progress,
         )

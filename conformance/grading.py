@@ -1,21 +1,17 @@
-"""What a client's answer to a vector is worth."""
+"""What a client's answer to a question is worth."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np
-
-from pladafmt import Codes, PladaError, content_id, loads
-
 from . import appendix_b as spec
-from . import plain_decoder
+from .decoders import read_both, settled
 from .process import MIB, Reply
-from .vectors_on_disk import Sidecar
+from .question import Question
 
 GRADES = ("none", "verdict", "content", "class", "code", "resources")
 """Of readers and clients, each including those before it."""
@@ -29,19 +25,21 @@ REFUSAL_MEMORY = 64 * MIB
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a client did on one vector.
+    """How a client did on one question.
 
     Attributes:
-        id: the vector's id.
+        id: the vector's id, or that of a fresh file.
         role: the role that it was asked in.
         passed: whether everything was right.
-        grade: of readers and clients, the highest of `GRADES` that this vector allows.
-        expected: what the vector calls for, in a few words.
+        grade: of readers and clients, the highest of `GRADES` that this allows.
+        expected: what is right, in a few words.
         found: what the client answered, in a few words.
         trouble: crash, hang, memory, flood or garbage, or None.
         seconds: time until the answer.
         memory: largest resident memory meanwhile, in bytes; 0 where it is not known.
         requirements: what the vector shows.
+        fresh: whether the file was made for this run.
+        judged: of a fresh file, what each of those said who had to agree about what is right.
     """
 
     id: str
@@ -54,6 +52,8 @@ class Outcome:
     seconds: float
     memory: int
     requirements: tuple[str, ...]
+    fresh: bool
+    judged: dict[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Return the outcome as a JSON object."""
@@ -74,9 +74,9 @@ class Expected:
         return "valid" if self.verdict == "valid" else f"{self.verdict} ({self.code})"
 
 
-def expected_of(vector: Sidecar, features: set[str]) -> Expected:
-    """Return what a reader that knows `features` has to say of a vector."""
-    data = vector.data
+def expected_of(question: Question, features: set[str]) -> Expected:
+    """Return what a reader that knows `features` has to say of a file."""
+    data = question.data
     if data["verdict"] == "valid" and not set(data["features"]) <= features:
         return Expected("unsupported", "unknown-feature", None)
     return Expected(data["verdict"], data["code"], data["content_id"])
@@ -101,23 +101,35 @@ def grade_reading(wanted: Expected, reply: Reply, *, spare: int) -> int:
     return 4 if slow or large else TOP
 
 
-def judge_reading(
-    vector: Sidecar, role: str, features: set[str], reply: Reply, *, spare: int
-) -> Outcome:
+def judge(question: Question, features: set[str], reply: Reply, *, spare: int) -> Outcome:
+    """Judge an answer.
+
+    Args:
+        question: what was asked.
+        features: the required features that the client knows.
+        reply: what came of it.
+        spare: memory that the client needs for an easy file, in bytes; 0 if that is not known.
+    """
+    if question.role in ("reader", "client"):
+        return judge_reading(question, features, reply, spare=spare)
+    return _JUDGES[question.role](question, reply)
+
+
+def judge_reading(question: Question, features: set[str], reply: Reply, *, spare: int) -> Outcome:
     """Judge the answer of a reader or client."""
-    wanted = expected_of(vector, features)
+    wanted = expected_of(question, features)
     grade = grade_reading(wanted, reply, spare=spare)
     found = _reading_words(reply)
     if grade == 1:
         found += f" with content id {str((reply.answer or {}).get('content_id'))[:70]}"
     elif grade == TOP - 1:
         found += f" after {reply.seconds:.1f} s with {reply.memory // MIB} MiB"
-    return _outcome(vector, role, reply, grade == TOP, wanted.words, found, grade)
+    return _outcome(question, reply, grade == TOP, wanted.words, found, grade)
 
 
-def judge_verifier(vector: Sidecar, reply: Reply) -> Outcome:
+def judge_verifier(question: Question, reply: Reply) -> Outcome:
     """Judge the answer of a verifier."""
-    data = vector.data
+    data = question.data
     answer = reply.answer or {}
     if data["answer"] is None:
         wanted = f"{data['verdict']} ({data['code']})"
@@ -128,55 +140,62 @@ def judge_verifier(vector: Sidecar, reply: Reply) -> Outcome:
         wanted = f"{data['answer']} ({data['code']})"
         good = (answer.get("answer"), answer.get("code")) == (data["answer"], data["code"])
         found = f"{answer.get('answer')} ({answer.get('code')})" if reply.answer else reply.detail
-    return _outcome(vector, "verifier", reply, good, wanted, found)
+    return _outcome(question, reply, good, wanted, found)
 
 
-def judge_writer(vector: Sidecar, reply: Reply) -> Outcome:
+def judge_writer(question: Question, reply: Reply) -> Outcome:
     """Judge what a writer made of a payload, by both decoders."""
-    data = vector.data
+    data = question.data
     if data["verdict"] == "unwritable":
         answer = reply.answer or {}
         good = answer.get("verdict") == "unwritable" and "data" not in answer
         found = str(answer.get("verdict", "a file")) if reply.answer else reply.detail
-        return _outcome(vector, "writer", reply, good, "unwritable", found)
+        return _outcome(question, reply, good, "unwritable", found)
     good, found = _judge_file(reply, data["content_id"])
-    return _outcome(vector, "writer", reply, good, "a valid file with this meaning", found)
+    return _outcome(question, reply, good, "a valid file with this meaning", found)
 
 
-def judge_rewriter(vector: Sidecar, reply: Reply) -> Outcome:
+def judge_rewriter(question: Question, reply: Reply) -> Outcome:
     """Judge a rewritten file, by both decoders and by the chunks that it has."""
-    data = vector.data
+    data = question.data
     if data["verdict"] != "valid":
         wanted = Expected(data["verdict"], data["code"], None)
         good = grade_reading(wanted, reply, spare=0) >= TOP - 1
-        return _outcome(vector, "rewriter", reply, good, wanted.words, _reading_words(reply))
+        return _outcome(question, reply, good, wanted.words, _reading_words(reply))
     good, found = _judge_file(reply, data["content_id"], data.get("codes"))
     if good:
-        assert vector.file is not None
-        made, before = _file_of(reply), vector.file.read_bytes()
-        assert made is not None
+        made, before = file_of(reply), question.file
+        assert made is not None and before is not None
         kinds = chunk_types(made)
         wrong = sorted(kinds & set(data["must_drop"])) + sorted(set(data["must_keep"]) - kinds)
         if wrong:
             good, found = False, f"a file that keeps or lacks the chunk {wrong[0]}"
         elif _critical(made) == _critical(before):
             good, found = False, "a file with the same critical chunks"
-    return _outcome(vector, "rewriter", reply, good, "the same meaning, other chunks", found)
+    return _outcome(question, reply, good, "the same meaning, other chunks", found)
 
 
-def judge_salvager(vector: Sidecar, reply: Reply) -> Outcome:
+def judge_salvager(question: Question, reply: Reply) -> Outcome:
     """Judge what a salvager recovered, by both decoders."""
-    data = vector.data
+    data = question.data
     answer = reply.answer or {}
     if data["verdict"] == "unsalvageable":
         good = answer.get("verdict") == "unsalvageable" and "data" not in answer
         found = str(answer.get("verdict", "a file")) if reply.answer else reply.detail
-        return _outcome(vector, "salvager", reply, good, "unsalvageable", found)
+        return _outcome(question, reply, good, "unsalvageable", found)
     good, found = _judge_file(reply, data["content_id"], data.get("codes"))
     if good and answer.get("lost") != data["lost"]:
         good, found = False, f"{answer.get('lost')} images lost"
     wanted = f"{data['kept']} images, {data['lost']} lost"
-    return _outcome(vector, "salvager", reply, good, wanted, found)
+    return _outcome(question, reply, good, wanted, found)
+
+
+_JUDGES = {
+    "verifier": judge_verifier,
+    "writer": judge_writer,
+    "rewriter": judge_rewriter,
+    "salvager": judge_salvager,
+}
 
 
 def chunk_types(data: bytes) -> set[str]:
@@ -197,41 +216,36 @@ def _chunks(data: bytes) -> Iterator[tuple[int, bytes]]:
         at = body + length + 4
 
 
-def _file_of(reply: Reply) -> bytes | None:
+def file_of(reply: Reply) -> bytes | None:
+    """Return the file in an answer, or None if there is none that can be decoded."""
     try:
         return base64.b64decode((reply.answer or {}).get("data", ""), validate=True)
     except (binascii.Error, TypeError, ValueError):
         return None
 
 
-def _judge_file(reply: Reply, identity: str, rows: list[str] | None = None) -> tuple[bool, str]:
+def _judge_file(
+    reply: Reply, identity: str, codes: Sequence[str] | None = None
+) -> tuple[bool, str]:
     """Return whether both decoders read this meaning in an answer's file, and what they found."""
     if reply.answer is None:
         return False, reply.detail
     if "data" not in reply.answer:
         return False, _reading_words(reply)
-    data = _file_of(reply)
+    data = file_of(reply)
     if data is None:
         return False, "data that is not base64"
-    try:
-        codes = None if rows is None else list(map(bytes.fromhex, rows))
-        first = content_id(loads(data, codes=codes_of(codes))).hex()
-        second = plain_decoder.decode(data, codes=codes).content_id.hex()
-    except (PladaError, plain_decoder.Refused) as error:
-        return False, f"a file that is refused: {error.code}"
-    if first != second:
-        return False, "a file that the suite's decoders read differently: report this"
-    if first != identity:
-        return False, f"a file with another meaning, content id {first}"
+    rows = None if codes is None else [bytes.fromhex(row) for row in codes]
+    answers = read_both(data, codes=rows)
+    right = settled(answers)
+    if right is None:
+        said = "; ".join(f"{reader}: {answer}" for reader, answer in answers.items())
+        return False, f"a file that the suite's decoders read differently ({said}): report this"
+    if right.verdict != "valid":
+        return False, f"a file that both decoders refuse: {right}"
+    if right.content_id != identity:
+        return False, f"a file with another meaning, content id {right.content_id}"
     return True, "a valid file with this meaning"
-
-
-def codes_of(rows: Sequence[bytes] | None) -> Codes | None:
-    """Return rows of codes as `pladafmt` takes them."""
-    if rows is None:
-        return None
-    columns = len(rows[0]) if rows else 1
-    return Codes(np.frombuffer(b"".join(rows), np.int8).reshape(len(rows), columns))
 
 
 def _reading_words(reply: Reply) -> str:
@@ -242,8 +256,7 @@ def _reading_words(reply: Reply) -> str:
 
 
 def _outcome(
-    vector: Sidecar,
-    role: str,
+    question: Question,
     reply: Reply,
     passed: bool,
     expected: str,
@@ -251,8 +264,8 @@ def _outcome(
     grade: int | None = None,
 ) -> Outcome:
     return Outcome(
-        id=vector.id,
-        role=role,
+        id=question.id,
+        role=question.role,
         passed=passed,
         grade=(TOP if passed else 0) if grade is None else grade,
         expected=expected,
@@ -260,5 +273,7 @@ def _outcome(
         trouble=reply.trouble,
         seconds=reply.seconds,
         memory=reply.memory,
-        requirements=tuple(vector.data["requirements"]),
+        requirements=tuple(question.data["requirements"]),
+        fresh=question.fresh,
+        judged={who: str(answer) for who, answer in (question.judged or {}).items()},
     )

@@ -14,11 +14,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import psutil
+
+from . import memory
 
 MIB = 2**20
 TICK = 0.02
@@ -27,7 +29,7 @@ TICK = 0.02
 STDERR_KEPT = 4000
 """Bytes of standard error that are kept to be shown."""
 
-Trouble = Literal["crash", "hang", "memory", "flood", "garbage"]
+Trouble = Literal["crash", "hang", "memory", "flood", "garbage", "desk"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Bounds:
 
     Attributes:
         seconds: wall-clock time.
-        memory: resident memory of the client and its children, in bytes.
+        memory: memory of the client and its children, in bytes; `memory.py` says what counts.
         output: bytes on standard output.
     """
 
@@ -54,7 +56,7 @@ class Reply:
         trouble: what went wrong, or None.
         detail: a sentence about it.
         seconds: time until the answer.
-        memory: largest resident memory meanwhile, in bytes; 0 where it is not known.
+        memory: most memory meanwhile, in bytes; 0 where it is not known.
         status: exit status, if the client has ended.
     """
 
@@ -82,9 +84,12 @@ class Process:
     Args:
         command: program and arguments.
         bounds: what it may use for each request.
+        environment: its environment variables, all of them.
     """
 
-    def __init__(self, command: Sequence[str], bounds: Bounds) -> None:
+    def __init__(
+        self, command: Sequence[str], bounds: Bounds, environment: Mapping[str, str]
+    ) -> None:
         self.command = list(command)
         self.bounds = bounds
         self.errors = b""
@@ -95,6 +100,7 @@ class Process:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            env=environment,
         )
         assert self._popen.stdout is not None and self._popen.stderr is not None
         os.set_blocking(self._popen.stdout.fileno(), False)
@@ -108,7 +114,7 @@ class Process:
     def ask(self, request: dict[str, Any]) -> Reply:
         """Send one request and wait for its answer; a client in trouble is stopped."""
         line = json.dumps(request).encode() + b"\n"
-        self._reset_peak()
+        memory.forget_peak(self._popen.pid)
         start = time.monotonic()
         try:
             assert self._popen.stdin is not None
@@ -121,7 +127,7 @@ class Process:
     def finish(self) -> Reply:
         """Close the client's standard input and wait for it to end; its output is the answer."""
         start = time.monotonic()
-        self._reset_peak()
+        memory.forget_peak(self._popen.pid)
         assert self._popen.stdin is not None
         with contextlib.suppress(OSError):
             self._popen.stdin.close()
@@ -181,11 +187,11 @@ class Process:
             if not whole_output and b"\n" in received:
                 line, _, rest = received.partition(b"\n")
                 self._pending = bytes(rest)
-                return self._parse(bytes(line), start, max(peak, self._high_water()))
+                return self._parse(bytes(line), start, max(peak, memory.peak(self._popen.pid)))
             now = time.monotonic()
             if now - looked > TICK:
                 # To look takes milliseconds, so quick answers are not looked at.
-                looked, peak = now, max(peak, self._resident())
+                looked, peak = now, max(peak, memory.resident(self._popen.pid))
             if peak > self.bounds.memory:
                 used = f"The client uses {peak // MIB} MiB of memory."
                 return self._trouble("memory", used, start, peak)
@@ -238,38 +244,6 @@ class Process:
         if said:
             detail += f" It said last: {said[-1][:200]}"
         return Reply(None, kind, detail, seconds, peak, self._popen.returncode)
-
-    def _resident(self) -> int:
-        """Return the memory of the client and its children now; on Linux the client's own peak."""
-        total = 0
-        try:
-            main = psutil.Process(self._popen.pid)
-            total = max(main.memory_info().rss, self._high_water())
-            for child in main.children(recursive=True):
-                total += child.memory_info().rss
-        except psutil.Error:
-            pass
-        return total
-
-    def _high_water(self) -> int:
-        try:
-            with open(
-                f"/proc/{self._popen.pid}/status", encoding="ascii", errors="replace"
-            ) as file:
-                for line in file:
-                    if line.startswith("VmHWM:"):
-                        return 1024 * int(line.split()[1])
-        except (OSError, ValueError, IndexError):
-            pass
-        return 0
-
-    def _reset_peak(self) -> None:
-        """Have Linux forget the peak of earlier requests."""
-        try:
-            with open(f"/proc/{self._popen.pid}/clear_refs", "w", encoding="ascii") as file:
-                file.write("5")
-        except OSError:
-            pass
 
 
 def _object(line: bytes) -> dict[str, Any] | None:

@@ -18,20 +18,30 @@ def table(result: Result) -> str:
     client = result.client
     name = f"{client['name']} {client['version']}".strip()
     lines = [f"{_plain(name)}, features {', '.join(client['features']) or 'none'}", ""]
-    lines.append(f"{'role':10s} {'vectors':>8s} {'passed':>8s}  grade")
+    lines.append(f"{'role':10s} {'vectors':>8s} {'passed':>8s} {'fresh':>8s} {'passed':>8s}  grade")
     for role in result.roles:
-        asked = [each for each in result.outcomes if each.role == role]
-        passed = sum(each.passed for each in asked)
+        counts = ""
+        for fresh in (False, True):
+            asked = result.asked(role, fresh=fresh)
+            counts += f" {len(asked):8d} {sum(each.passed for each in asked):8d}"
         grade = result.grade(role)
         number = f"{GRADES.index(grade)} of {TOP}, {grade}" if _graded(role) else _word(grade)
-        lines.append(f"{role:10s} {len(asked):8d} {passed:8d}  {number}")
+        lines.append(f"{role:10s}{counts}  {number}")
+    if any(each.fresh for each in result.outcomes):
+        lines.append(f"Fresh files are those of --seed {result.seed}.")
     for reason, count in result.left_out.items():
         lines.append(f"{count} vectors were not asked: {reason}.")
+    if result.unused:
+        lines.append(
+            f"{len(result.unused)} fresh files were not used, as the suite's decoders do not agree "
+            "about them: report this with the files (--keep DIR)."
+        )
     if result.failures:
         lines += ["", f"{len(result.failures)} failures:"]
     for each in result.failures[:SHOWN]:
+        said = ", as both decoders say" if each.fresh else ""
         lines.append(
-            f"  {each.id} ({each.role}): expected {each.expected}; found {_plain(each.found)}"
+            f"  {each.id} ({each.role}): expected {each.expected}{said}; found {_plain(each.found)}"
         )
     if len(result.failures) > SHOWN:
         lines.append(f"  and {len(result.failures) - SHOWN} more, in the report (--json FILE)")
@@ -65,11 +75,16 @@ def as_json(result: Result) -> dict[str, Any]:
         "roles": {
             role: {
                 "grade": result.grade(role),
-                "vectors": sum(each.role == role for each in result.outcomes),
-                "passed": sum(each.role == role and each.passed for each in result.outcomes),
+                "vectors": len(result.asked(role, fresh=False)),
+                "passed": sum(each.passed for each in result.asked(role, fresh=False)),
+                "fresh": len(result.asked(role, fresh=True)),
+                "fresh_passed": sum(each.passed for each in result.asked(role, fresh=True)),
             }
             for role in result.roles
         },
+        "seed": result.seed,
+        "seed_chosen": result.seed_chosen,
+        "unused_fresh": [each.id for each in result.unused],
         "ok": result.ok,
         "top": top(result),
         "left_out": result.left_out,
@@ -127,9 +142,14 @@ def certificate(report: dict[str, Any], *, date: str | None = None) -> dict[str,
         date: the day, if the certificate is to state one.
 
     Raises:
-        ValueError: if the report shows no role at its top grade, or the client, the suite or the
-            specification are not the ones of the report any more.
+        ValueError: if the report shows no role at its top grade, its seed was chosen, or the
+            client, the suite or the specification are not the ones of the report any more.
     """
+    if "seed_chosen" not in report:
+        raise ValueError(
+            "The report is of an earlier version of the suite, which asked no fresh files; run the "
+            "suite again and certify that report."
+        )
     now = digests(report["command"])
     for what, words in (
         ("suite_sha256", "the suite"),
@@ -145,14 +165,27 @@ def certificate(report: dict[str, Any], *, date: str | None = None) -> dict[str,
         raise ValueError("A run with expected failures is not certified; mend them and run again.")
     if report["goodbye"]:
         raise ValueError(f"The run is not certified: {report['goodbye']}")
-    roles = {name: role for name, role in report["roles"].items() if role["grade"] == GRADES[TOP]}
+    if report["seed_chosen"]:
+        raise ValueError(
+            "A run whose seed was chosen is not certified, as a client may know its fresh files; "
+            "run again without --seed."
+        )
+    roles = {
+        name: role
+        for name, role in report["roles"].items()
+        if role["grade"] == GRADES[TOP] and role["fresh"]
+    }
     if not roles:
-        raise ValueError("No role reached its top grade; see the report's outcomes.")
+        raise ValueError(
+            "No role reached its top grade with vectors and fresh files; see the report's outcomes."
+        )
     found = {
         "certificate": "plada-conformance-1",
         "format": "plada-1",
         "client": {key: report["client"][key] for key in ("name", "version", "features", "limits")},
         "roles": {name: role["vectors"] for name, role in roles.items()},
+        "fresh": {name: role["fresh"] for name, role in roles.items()},
+        "seed": report["seed"],
         "left_out": report["left_out"],
         **now,
     }

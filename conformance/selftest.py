@@ -1,8 +1,8 @@
 """The suite tested by itself: it has to catch every decoder with a deliberate fault.
 
-A fault is caught if a run of its decoder, like that of any client, does not give the role its top
-grade, and a vector that fails names the requirement that the decoder breaks. A decoder without a
-fault, made in the same way, has to get the top grade.
+A fault is caught if a run of its decoder, like that of any client but without fresh files, does not
+give the role its top grade, and a vector that fails names the requirement that the decoder breaks.
+A decoder without a fault, made in the same way, has to get the top grade.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any
 
+from .conversation import NotScored
+from .environment import OWN
 from .faulty import BY_NAME, CONTROLS, FAULTS, Fault
 from .grading import GRADES, TOP
-from .run import NotScored, run
+from .run import run
 
 SEED = 1
 """Of the runs, so that the same faults are caught by the same vectors every time."""
@@ -61,7 +63,7 @@ def examine(fault: Fault) -> Finding:
     """Run the suite against a decoder with this fault."""
     command = [sys.executable, "-m", f"{__package__}.faulty", fault.name]
     try:
-        result = run(command, roles=[fault.role], seed=SEED)
+        result = run(command, roles=[fault.role], seed=SEED, env=OWN, fresh=False)
     except NotScored:
         return Finding(fault.name, fault.requirement, NOT_SCORED, (), 0)
     failed = [each for each in result.outcomes if not each.passed]

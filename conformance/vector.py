@@ -17,8 +17,10 @@ LIMITS = {
     "class_map": 2**20,
     "metadata": 64 * 2**10,
 }
-"""The default limits of the specification's section 15."""
+"""The default limits of the specification's section 15, but for `WORK`."""
 
+WORK = "work"
+"""The limit of the feature `rule`, which has its default where it is not named."""
 
 FEATURES = ("zstd", "weights", "dense", "overlap", "rule")
 """Names of the features, by their bits (section 4.3)."""

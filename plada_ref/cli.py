@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import io
 import sys
-from typing import Annotated
+import warnings
+from typing import Annotated, TextIO
 
 import typer
 
-from pladafmt import __version__
+from pladafmt import SlowWarning, __version__
 
 from .commands import (
     baselines,
@@ -95,4 +96,25 @@ def main() -> None:
         # A terminal of another encoding than UTF-8, such as cp1252, shows what it lacks escaped.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    _show_as_sentences(SlowWarning)
     app()
+
+
+def _show_as_sentences(kind: type[Warning]) -> None:
+    """Have Python's warnings of this kind look like those of the commands."""
+    others = warnings.showwarning
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if issubclass(category, kind):
+            print(f"warning: {message}", file=sys.stderr, flush=True)
+        else:
+            others(message, category, filename, lineno, file, line)
+
+    warnings.showwarning = show

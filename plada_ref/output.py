@@ -6,13 +6,16 @@ holds the result alone.
 
 from __future__ import annotations
 
+import itertools
 import json
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -28,6 +31,8 @@ from rich.text import Text
 
 from .compute.progress import Advance
 
+T = TypeVar("T")
+
 LINE_EVERY = 30.0
 """Seconds between lines of progress where there is no terminal for a bar, such as in a log file."""
 
@@ -42,20 +47,46 @@ class Output:
 
     def __init__(self, *, as_json: bool = False, quiet: bool = False) -> None:
         self.as_json = as_json and not quiet
-        self.console = Console(stderr=as_json, highlight=False, soft_wrap=True, quiet=quiet)
-        self._stderr = Console(stderr=True, highlight=False, soft_wrap=True, quiet=quiet)
+        self.console = _console(stderr=as_json, quiet=quiet)
+        self._stderr = _console(stderr=True, quiet=quiet)
 
     def say(self, text: str) -> None:
         """Print a line for people. `text` is printed as it is: no markup is interpreted."""
-        self.console.print(text, markup=False)
+        self.console.print(text)
 
     def warn(self, text: str) -> None:
         """Print a warning for people on standard error."""
-        self._stderr.print(f"warning: {text}", markup=False, style="yellow")
+        self._stderr.print(f"warning: {text}", style="yellow")
 
     def show(self, renderable: Any) -> None:
         """Print a rich renderable, such as a table."""
         self.console.print(renderable)
+
+    def listing(
+        self,
+        title: str,
+        headings: Sequence[str],
+        rows: Callable[[], Iterable[Sequence[str]]],
+        *,
+        right: Container[int] = (),
+    ) -> None:
+        """Print a table whose rows may be a million: they are printed as they come.
+
+        Args:
+            title: a line above it.
+            headings: one for each column.
+            rows: gives the rows, of printable text; called twice, first for the widths.
+            right: columns, by number, that are aligned at the right.
+        """
+        if self.console.quiet:
+            return
+        widths = [len(heading) for heading in headings]
+        for row in rows():
+            widths = [max(pair) for pair in zip(widths, map(_cells, row), strict=True)]
+        for line in itertools.chain(["", title], _aligned([headings], widths, right)):
+            self.say(line)
+        for batch in _batches(_aligned(rows(), widths, right)):
+            self.console.file.write("".join(f"{line}\n" for line in batch))
 
     @contextmanager
     def track(self, description: str, total: int | None) -> Iterator[Advance]:
@@ -67,7 +98,7 @@ class Output:
             yield _Lines(description, total, self._stderr).advance
             return
         bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             _Rate(),
@@ -79,10 +110,65 @@ class Output:
             task = bar.add_task(description, total=total)
             yield lambda steps: bar.advance(task, steps)
 
-    def result(self, value: dict[str, Any]) -> None:
-        """Print the command's result as the last line of standard output, with ``--json`` only."""
-        if self.as_json:
-            print(json.dumps(value, ensure_ascii=True, allow_nan=False), flush=True)
+    def result(self, value: dict[str, Any], **long: Iterable[Any]) -> None:
+        """Print the command's result as the last line of standard output, with ``--json`` only.
+
+        Args:
+            value: the result.
+            long: further members, lists that may be very long: they are printed as they come.
+        """
+        if not self.as_json:
+            return
+        text = _json(value)
+        if long:
+            sys.stdout.write(text.removesuffix("}"))
+            text = "}"
+        separator = ", " if value else ""
+        for name, items in long.items():
+            sys.stdout.write(f"{separator}{_json(name)}: [")
+            for number, batch in enumerate(_batches(items)):
+                sys.stdout.write((", " if number else "") + _json(batch)[1:-1])
+            sys.stdout.write("]")
+            separator = ", "
+        print(text, flush=True)
+
+
+BATCH = 4096
+"""Lines, or items of a list, that are printed at a time."""
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=True, allow_nan=False)
+
+
+def _batches(items: Iterable[T]) -> Iterator[list[T]]:
+    rest = iter(items)
+    while batch := list(itertools.islice(rest, BATCH)):
+        yield batch
+
+
+def _cells(text: str) -> int:
+    """Return the columns of a terminal that a text takes."""
+    return len(text) if text.isascii() else cell_len(text)
+
+
+def _aligned(
+    rows: Iterable[Sequence[str]], widths: Sequence[int], right: Container[int]
+) -> Iterator[str]:
+    """Yield each row as a line whose columns have these widths."""
+    for row in rows:
+        cells = []
+        for column, (text, width) in enumerate(zip(row, widths, strict=True)):
+            space = " " * (width - _cells(text))
+            cells.append(space + text if column in right else text + space)
+        yield "  ".join(cells).rstrip()
+
+
+def _console(*, stderr: bool, quiet: bool) -> Console:
+    """A console that prints text as it is: names may hold ``[markup]`` or ``:emoji:``."""
+    return Console(
+        stderr=stderr, quiet=quiet, highlight=False, soft_wrap=True, markup=False, emoji=False
+    )
 
 
 class _Rate(ProgressColumn):
@@ -117,7 +203,7 @@ class _Lines:
                 rest = timedelta(seconds=round((self._total - self._done) / rate))
                 left = f", {rest} left"
         line = f"{self._description}: {self._done:,}{of}, {_number(rate)}/s{left}"
-        self._console.print(line, markup=False)
+        self._console.print(line)
 
 
 def _number(rate: float) -> str:

@@ -46,7 +46,8 @@ Whatever is wrong with bytes is a `PladaError`. Its subclass says what kind of f
 - `Untrusted`: no key that the caller trusts has signed the file
 
 A key that cannot be used is a `BadKey`, an extra package that is missing an `ImportError`, a file
-that cannot be opened an `OSError`.
+that cannot be opened an `OSError`. Where numba is missing and would save much time, a
+`SlowWarning` says so.
 
 More for those who need it: `pladafmt.signature` tells *who* signed a file, and `pladafmt.testing`
 has Hypothesis strategies for payloads and damaged files. `salvage` and `rewrite` are functions of
@@ -62,6 +63,7 @@ from .errors import (
     Mismatch,
     Noncanonical,
     PladaError,
+    SlowWarning,
     Unsupported,
     Untrusted,
     Unwritable,
@@ -100,6 +102,7 @@ __all__ = [
     "Rewritten",
     "Rule",
     "Salvaged",
+    "SlowWarning",
     "Unsupported",
     "Untrusted",
     "Unwritable",

@@ -39,7 +39,7 @@ class ChunkReader:
     Attributes:
         head: what HEAD says.
         limits: bounds that are checked before anything is allocated.
-        ledger: which part of the file owns which bytes.
+        ledger: which part of the file owns which bytes, if that is wanted.
         names: class names, or None without a CLASSES chunk.
         identifiers: external identifiers, or None.
         class_map: the decoded text of CLASSES, or None.
@@ -48,12 +48,13 @@ class ChunkReader:
         blocks: what was decoded, in order.
         label_hash: the hash of their labels.
         kept: images in them.
+        dense: images in those of them that have a dense stream.
         used: required features that the chunks use.
     """
 
     head: Head
     limits: Limits
-    ledger: Ledger = field(default_factory=Ledger)
+    ledger: Ledger = field(default_factory=lambda: Ledger(wanted=False))
     names: tuple[str, ...] | None = None
     identifiers: tuple[str, ...] | None = None
     class_map: bytes | None = None
@@ -62,6 +63,7 @@ class ChunkReader:
     blocks: list[block.Block] = field(default_factory=list)
     label_hash: LabelHash = field(default_factory=LabelHash)
     kept: int = 0
+    dense: int = 0
     used: int = 0
 
     @property
@@ -80,9 +82,11 @@ class ChunkReader:
 
     def check_limits(self, header: chunks.Header) -> None:
         """Refuse a chunk for its number or size alone, before its CRC is computed."""
+        if header.type == layout.BLOCK:
+            if len(self.blocks) >= self.limits.blocks:
+                raise over_limit("blocks", self.limits.blocks, header.offset)
+            return
         size = header.end - header.body
-        if header.type == layout.BLOCK and len(self.blocks) >= self.limits.blocks:
-            raise over_limit("blocks", self.limits.blocks, header.offset)
         # One byte more for the form; a stream that Zstd made larger would have been stored.
         if header.type == layout.CLASSES and size > self.limits.class_map + 1:
             raise over_limit("class_map", self.limits.class_map, header.offset)
@@ -159,23 +163,15 @@ class ChunkReader:
 
     def read_block(self, header: chunks.Header, body: bytes) -> None:
         """Read a BLOCK chunk, which must start at `end` or later, into `blocks`."""
-        name = self.name_of(header)
         fields = block.read_fields(body, header.body, self.head)
-        for key, (start, end) in fields.ranges.items():
-            self.ledger.add(f"{name}.{key}", start, end, _block_note(fields, key))
-        for stream in fields.streams:
-            self.ledger.add(
-                stream.field.replace("BLOCK", name),
-                stream.offset,
-                stream.offset + len(stream.data),
-                "Zstd" if stream.compressed else "stored",
-            )
+        if self.ledger.wanted:
+            self._note_block(fields, self.name_of(header))
         if fields.first < self.end:
             raise Malformed(
                 "block-order",
                 f"A block starts at position {fields.first}, before the end of the one before it "
                 f"at {self.end}.",
-                offset=fields.ranges["first"][0],
+                offset=fields.ranges()["first"][0],
                 field="BLOCK.first",
             )
         if self.kept + fields.count > self.head.kept:
@@ -183,13 +179,30 @@ class ChunkReader:
                 "kept-total",
                 f"The blocks so far keep {self.kept + fields.count} images; HEAD says "
                 f"{self.head.kept}.",
-                offset=fields.ranges["count"][0],
+                offset=fields.ranges()["count"][0],
                 field="BLOCK.count",
             )
-        decoded = block.decode(fields, self.head, on_labels=self.label_hash.update)
+        decoded = block.decode(
+            fields, self.head, on_labels=self.label_hash.update, dense_before=self.dense
+        )
+        if fields.is_dense:
+            self.dense += fields.count
         self.blocks.append(decoded)
         self.kept += fields.count
         self.used |= decoded.used
+
+    def _note_block(self, fields: block.Fields, name: str) -> None:
+        """Note the fields and streams of a block in the ledger."""
+        notes = _block_notes(fields)
+        for key, (start, end) in fields.ranges().items():
+            self.ledger.add(f"{name}.{key}", start, end, notes.get(key, ""))
+        for stream in fields.streams:
+            self.ledger.add(
+                stream.field.replace("BLOCK", name),
+                stream.offset,
+                stream.offset + len(stream.data),
+                "Zstd" if stream.compressed else "stored",
+            )
 
     def payload(self, codes_of_pool: Codes | None = None) -> tuple[Payload, WeightCodes | None]:
         """Return what the chunks mean together, and the weight codes, uint8 of shape (K,).
@@ -253,7 +266,7 @@ def _join(parts: list[Any], dtype: type[np.unsignedinteger[Any]]) -> npt.NDArray
     return np.asarray(joined, dtype=dtype)
 
 
-def _block_note(fields: block.Fields, key: str) -> str:
+def _block_notes(fields: block.Fields) -> dict[str, str]:
     form = NAMES[fields.encoding]
     if fields.shift:
         form += f", dense labels with shift {fields.shift}"
@@ -262,4 +275,4 @@ def _block_note(fields: block.Fields, key: str) -> str:
         "span": f"{fields.span} positions",
         "count": f"{fields.count} images",
         "form": form,
-    }.get(key, "")
+    }

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from . import layout, varint
 from .errors import Corrupt, Malformed, Noncanonical, PladaError, Unsupported
+from .stored import StoredBytes
+
+_PIECE = 1 << 20
+"""Bytes of a chunk that are in memory while the CRC of one in a large file is computed."""
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(NamedTuple):
     """The type and length of a chunk, and where its parts lie in the file."""
 
     type: int
@@ -36,15 +38,23 @@ class Header:
         return self.end + 4
 
 
-def read_header(data: bytes, offset: int) -> Header:
+_RESERVED_TYPES = frozenset(
+    kind
+    for kind in range(256)
+    if kind & layout.RESERVED_TYPE_BIT
+    or not kind & 0x1F
+    or (kind & layout.SAFE_TO_COPY and not kind & layout.ANCILLARY)
+)
+
+
+def read_header(data: bytes | StoredBytes, offset: int) -> Header:
     """Read the type and the length of the chunk at `offset`; bounds are not yet checked."""
     if offset >= len(data):
         raise Malformed(
             "truncated", "The file ends before an END chunk; get it again.", offset=offset
         )
     kind = data[offset]
-    safe_but_critical = kind & layout.SAFE_TO_COPY and not kind & layout.ANCILLARY
-    if kind & layout.RESERVED_TYPE_BIT or safe_but_critical or not kind & 0x1F:
+    if kind in _RESERVED_TYPES:
         raise Malformed(
             "chunk-type", f"The chunk type 0x{kind:02X} uses a reserved value.", offset=offset
         )
@@ -57,7 +67,7 @@ def read_header(data: bytes, offset: int) -> Header:
     return Header(kind, offset, body, body + length)
 
 
-def check_bounds(data: bytes, header: Header) -> None:
+def check_bounds(data: bytes | StoredBytes, header: Header) -> None:
     """Refuse a chunk that reaches beyond the end of the file."""
     if header.after > len(data):
         raise Malformed(
@@ -69,14 +79,14 @@ def check_bounds(data: bytes, header: Header) -> None:
         )
 
 
-def check_crc(data: bytes, header: Header, head_crc: int) -> int:
+def check_crc(data: bytes | StoredBytes, header: Header, head_crc: int) -> int:
     """Check a chunk's CRC-32 and return it.
 
     Critical chunks continue the CRC of HEAD (`head_crc`; 0 for HEAD itself), which binds them to
     their file: a block of another payload, or one planted inside metadata, does not fit.
     """
     seed = 0 if header.ancillary else head_crc
-    computed = zlib.crc32(memoryview(data)[header.offset : header.end], seed)
+    computed = _crc32(data, header.offset, header.end, seed)
     stored = int.from_bytes(data[header.end : header.after], "little")
     if computed != stored:
         raise Corrupt(
@@ -87,6 +97,14 @@ def check_crc(data: bytes, header: Header, head_crc: int) -> int:
             field=f"{header.name}.crc",
         )
     return computed
+
+
+def _crc32(data: bytes | StoredBytes, start: int, end: int, crc: int) -> int:
+    if isinstance(data, StoredBytes):
+        for at in range(start, end, _PIECE):
+            crc = zlib.crc32(data[at : min(at + _PIECE, end)], crc)
+        return crc
+    return zlib.crc32(memoryview(data)[start:end], crc)
 
 
 def write(kind: int, body: bytes, head_crc: int = 0) -> bytes:
@@ -123,6 +141,7 @@ class Order:
         self._seen: set[int] = set()
         self._rank = -1
         self._signed = False
+        self._last = -1
 
     def check(self, header: Header, features: int) -> None:
         """Refuse a chunk that may not come here; called for each chunk in turn.
@@ -130,6 +149,9 @@ class Order:
         Args:
             features: what HEAD requires; for HEAD itself, 0.
         """
+        if header.type == self._last == layout.BLOCK:
+            return  # What was in order for one block is so for the next.
+        self._last = header.type
         if self._rank < 0 and header.type != layout.HEAD:
             raise Malformed(
                 "head-missing",

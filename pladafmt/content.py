@@ -77,14 +77,29 @@ class LabelHash:
 
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
+        # Blocks may be many and small, so these wait for each other.
+        self._waiting: list[npt.NDArray[np.uint16]] = []
+        self._images = 0
 
     def update(self, labels: npt.NDArray[np.uint16]) -> None:
-        """Hash the labels of the next block, uint16, shape (count,)."""
-        _update(self._hash, labels, _LABEL)
+        """Hash the labels of the next block, uint16, shape (count,); nobody changes them later."""
+        self._waiting.append(labels)
+        self._images += labels.size
+        if self._images >= BATCH:
+            self._settle()
 
     def digest(self) -> bytes:
         """Return the hash of all labels so far, 32 bytes."""
+        self._settle()
         return self._hash.digest()
+
+    def _settle(self) -> None:
+        if self._waiting:
+            first = self._waiting[0]
+            joined = np.concatenate(self._waiting) if len(self._waiting) > 1 else first
+            _update(self._hash, joined, _LABEL)
+        self._waiting.clear()
+        self._images = 0
 
 
 _LABEL = "<u2"

@@ -35,7 +35,9 @@ class PladaError(ValueError):
     def __init__(
         self, code: str, problem: str, *, offset: int | None = None, field: str | None = None
     ) -> None:
-        super().__init__(code, problem, offset, field)
+        # Exactly what the call needs: an error that crosses to another process is made again of
+        # it, and the attributes follow.
+        super().__init__(code, problem)
         self.code = code
         self.problem = problem
         self.offset = offset
@@ -94,3 +96,7 @@ class Unwritable(PladaError):
     """The payload given to a writer has no valid file."""
 
     error_class = "unwritable"
+
+
+class SlowWarning(UserWarning):
+    """What was asked for takes long for want of an optional package."""

@@ -7,6 +7,8 @@ signed or not, works without it.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import re
 from dataclasses import dataclass, field
@@ -16,8 +18,17 @@ KEY_ID_BYTES = 8
 
 _PRIVATE = "PRIVATE KEY"
 _PUBLIC = "PUBLIC KEY"
-_LABEL = re.compile(rb"^-----BEGIN ([A-Z0-9 ]{1,40})-----", re.MULTILINE)
+_LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
+_ONE_BLOCK = re.compile(
+    rb"(?:\r?\n)*-----BEGIN ([A-Z ]+)-----\r?\n"
+    rb"((?:[A-Za-z0-9+/=]+\r?\n)+)"
+    rb"-----END \1-----(?:\r?\n)*"
+)
+"""A whole file: one block of PEM, and nothing else but line ends.
 
+Programs differ in what they pass over. OpenSSL takes the second of two keys if a space stands
+before the first, and text before a key can look like another one.
+"""
 
 _FIELD = 2**255 - 19
 _SMALL_ORDER = frozenset(
@@ -149,25 +160,52 @@ def need_cryptography() -> tuple[Any, Any]:
 
 def _load(data: bytes, wanted: str) -> Any:
     """Return the Ed25519 key object in a PEM file that must hold a `wanted` and nothing else."""
-    _check_labels([label.decode("ascii") for label in _LABEL.findall(data)], wanted)
+    der = _der(data, wanted)
     ed25519, serialization = need_cryptography()
     from cryptography.exceptions import UnsupportedAlgorithm
 
     try:
         if wanted == _PRIVATE:
-            key = serialization.load_pem_private_key(data, password=None)
+            key = serialization.load_der_private_key(der, password=None)
         else:
-            key = serialization.load_pem_public_key(data)
+            key = serialization.load_der_public_key(der)
     except UnsupportedAlgorithm as error:
         raise BadKey("The key is of an unknown algorithm; an Ed25519 key is needed.") from error
     except (ValueError, TypeError) as error:
-        raise BadKey(
-            f"The file looks like the PEM of a {wanted.lower()} but is damaged; get it again."
-        ) from error
+        raise _damaged(wanted) from error
     if not isinstance(key, ed25519.Ed25519PrivateKey | ed25519.Ed25519PublicKey):
         algorithm = re.sub("(Public|Private)Key$", "", type(key).__name__)
         raise BadKey(f"The key is of the algorithm {algorithm}; an Ed25519 key is needed.")
     return key
+
+
+def _der(data: bytes, wanted: str) -> bytes:
+    """Return the bytes in the one PEM of a `wanted` that `data` is, from end to end.
+
+    They are taken out here, so that no other parser finds another key in the same file.
+    """
+    _check_labels([label.decode("ascii") for label in _LABEL.findall(data)], wanted)
+    found = _ONE_BLOCK.fullmatch(data)
+    if found is None:
+        around = re.sub(rb"-----BEGIN [^-]*-----.*-----END [^-]*-----", b"", data, flags=re.DOTALL)
+        if around == data or not around.strip(b"\r\n"):
+            raise _damaged(wanted)
+        raise BadKey(
+            f"The file holds more than the PEM of a {wanted.lower()}: there is text, a space or a "
+            "byte order mark before or after it, and programs differ in what they make of that. "
+            f"Leave only the lines from -----BEGIN {wanted}----- to -----END {wanted}-----."
+        )
+    try:
+        return base64.b64decode(b"".join(found[2].split()), validate=True)
+    except binascii.Error as error:
+        raise _damaged(wanted) from error
+
+
+def _damaged(wanted: str) -> BadKey:
+    return BadKey(
+        f"The file looks like the PEM of a {wanted.lower()} but is damaged, or has headers inside; "
+        "get it again."
+    )
 
 
 def _check_labels(labels: list[str], wanted: str) -> None:

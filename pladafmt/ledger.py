@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """A run of bytes and what it is.
 
     Attributes:
@@ -23,14 +22,21 @@ class Part:
 
 
 class Ledger:
-    """The parts of one file in order, filled in while it is read."""
+    """The parts of one file in order, filled in while it is read.
 
-    def __init__(self) -> None:
+    Attributes:
+        wanted: whether anybody asks for them. If not, nothing is kept; who has many parts to add
+            need not make them.
+        parts: what was added.
+    """
+
+    def __init__(self, *, wanted: bool = True) -> None:
+        self.wanted = wanted
         self.parts: list[Part] = []
 
     def add(self, name: str, start: int, end: int, note: object = "") -> None:
         """Record that `name` owns the bytes from `start` to before `end`."""
-        if end > start:
+        if self.wanted and end > start:
             self.parts.append(Part(name, start, end - start, str(note)))
 
     def close(self, size: int) -> None:

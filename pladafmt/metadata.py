@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from . import json_text
 from .errors import Malformed, Unwritable
 from .limits import MAX_METADATA_DEPTH, MAX_POSITION
-
-# A string that never closes still matches, to its end: the scan stays linear on any text.
-_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
 def encode(metadata: Mapping[str, Any]) -> bytes:
@@ -56,12 +53,12 @@ def complaint(text: bytes) -> str | None:
     except UnicodeDecodeError:
         return "The metadata is not UTF-8."
     # Depth comes first: a parser may recurse, so it never sees what is too deep.
-    if _depth(decoded) > MAX_METADATA_DEPTH:
+    if json_text.deeper_than(decoded, MAX_METADATA_DEPTH):
         return "The metadata is nested more than 16 levels deep."
     try:
         value = json.loads(
             decoded,
-            object_pairs_hook=_unique,
+            object_pairs_hook=json_text.unique,
             parse_constant=_refuse_constant,
             parse_int=_integer,
             parse_float=_finite,
@@ -73,25 +70,6 @@ def complaint(text: bytes) -> str | None:
     if _has_surrogate(value):
         return "The metadata holds a lone surrogate."
     return None
-
-
-def _depth(text: str) -> int:
-    depth = deepest = 0
-    for match in _BRACKETS.finditer(text):
-        mark = match.group()
-        if mark in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif mark in "]}":
-            depth -= 1
-    return deepest
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("an object has the same key twice")
-    return found
 
 
 def _refuse_constant(name: str) -> float:

@@ -9,12 +9,17 @@ from dataclasses import dataclass, field
 from . import chunks, head, layout, signature_chunk
 from .chunk_reader import ChunkReader
 from .content import CHECK_BYTES, hash_content
-from .errors import Corrupt, Malformed, Mismatch, Noncanonical, Unsupported
+from .errors import Corrupt, LimitExceeded, Malformed, Mismatch, Noncanonical, Unsupported
 from .ledger import Ledger
 from .limits import Limits
 from .payload import Payload
 from .rules.codes import Codes
 from .rules.rule import Rule
+from .sources import opened
+from .stored import StoredBytes
+
+_LONGEST_FIXED = 256
+"""Bytes of HEAD, SIGN and END to look at: valid ones are shorter."""
 
 
 def loads(data: bytes, *, limits: Limits | None = None, codes: Codes | None = None) -> Payload:
@@ -30,7 +35,7 @@ def loads(data: bytes, *, limits: Limits | None = None, codes: Codes | None = No
         PladaError: for whatever is wrong with the bytes. No other exception escapes. `Mismatch` if
             the file has a rule, and `codes` are not those that it asks for.
     """
-    return Reader(bytes(data), limits or Limits(), codes).read()
+    return Reader(bytes(data), limits or Limits(), codes=codes).read()
 
 
 def load(
@@ -38,12 +43,14 @@ def load(
 ) -> Payload:
     """Return the payload in the file at `path`; see `loads`.
 
+    Of a large file no more than one chunk is in memory at a time.
+
     Raises:
         PladaError: for whatever is wrong with the file's bytes.
         OSError: if the file cannot be read.
     """
-    with open(path, "rb") as file:
-        return loads(file.read(), limits=limits, codes=codes)
+    with opened(path) as data:
+        return Reader(data, limits or Limits(), codes=codes).read()
 
 
 def read_rule(data: bytes, *, limits: Limits | None = None) -> Rule | None:
@@ -68,16 +75,16 @@ class Reader:
         data: the file's bytes.
         limits: bounds that are checked before anything is allocated.
         codes: what a rule is evaluated with, or None.
-        ledger: which part of the file owns which bytes.
+        ledger: which part of the file owns which bytes, if that is wanted.
         contents: what HEAD and the chunks after it say, as far as they were read; None before HEAD.
         signature: the SIGN chunk, or None.
         content_id: what the file means, or None before that is known.
     """
 
-    data: bytes
+    data: bytes | StoredBytes
     limits: Limits
     codes: Codes | None = None
-    ledger: Ledger = field(default_factory=Ledger)
+    ledger: Ledger = field(default_factory=lambda: Ledger(wanted=False))
     contents: ChunkReader | None = None
     signature: signature_chunk.SignatureChunk | None = None
     content_id: bytes | None = None
@@ -137,30 +144,55 @@ class Reader:
         return size
 
     def _read_chunk(self, header: chunks.Header, crc: int) -> None:
-        name = header.name if self.contents is None else self.contents.name_of(header)
-        body = self.data[header.body : header.end]
-        self.ledger.add(f"{name}.type", header.offset, header.offset + 1, f"0x{header.type:02X}")
-        self.ledger.add(f"{name}.length", header.offset + 1, header.body, f"{len(body)} bytes")
-        self.ledger.add(f"{name}.crc", header.end, header.after, f"{crc:08x}")
+        body = self._body(header)
+        if self.ledger.wanted:
+            self._note_frame(header, crc)
         if self.contents is None:
             first = head.read(body, header.body, crc, self.limits, self.ledger)
             self.contents = ChunkReader(first, self.limits, self.ledger)
+        elif header.type == layout.BLOCK:
+            self.contents.read_block(header, body)
         elif header.type == layout.CLASSES:
             self.contents.read_classes(header, body)
         elif header.type == layout.METADATA:
             self.contents.read_metadata(header, body)
         elif header.type == layout.RULE:
             self.contents.read_rule(header, body)
-        elif header.type == layout.BLOCK:
-            self.contents.read_block(header, body)
         elif header.type == layout.SIGNATURE:
             self.signature = signature_chunk.read(body, header, self.ledger)
         elif header.type != layout.END:
-            self.ledger.add(f"{name}.body", header.body, header.end, "unknown, ancillary")
+            self.ledger.add(f"{header.name}.body", header.body, header.end, "unknown, ancillary")
         elif body:
             raise Malformed(
                 "body-long", "The END chunk has a body.", offset=header.body, field="END"
             )
+
+    def _body(self, header: chunks.Header) -> bytes:
+        """Return a chunk's body; of one that nobody reads, or of a fixed size, what is needed."""
+        size = header.end - header.body
+        if header.type in (layout.HEAD, layout.SIGNATURE, layout.END):
+            size = min(size, _LONGEST_FIXED)
+        elif header.type not in layout.CHUNK_NAMES:
+            size = 0
+        try:
+            return self.data[header.body : header.body + size]
+        except MemoryError:
+            # A block has no limit of its own: Zstd frames may be padded with empty blocks. Nor has
+            # a rule, whose stream is measured only by decoding it.
+            raise LimitExceeded(
+                "limit-stream",
+                f"A {header.name} chunk of {size:,} bytes does not fit into memory.",
+                offset=header.offset,
+                field=header.name,
+            ) from None
+
+    def _note_frame(self, header: chunks.Header, crc: int) -> None:
+        """Note what every chunk has around its body."""
+        name = header.name if self.contents is None else self.contents.name_of(header)
+        size = header.end - header.body
+        self.ledger.add(f"{name}.type", header.offset, header.offset + 1, f"0x{header.type:02X}")
+        self.ledger.add(f"{name}.length", header.offset + 1, header.body, f"{size} bytes")
+        self.ledger.add(f"{name}.crc", header.end, header.after, f"{crc:08x}")
 
     def _finish(self, end: int) -> Payload:
         """Check what only the whole file can tell, and put the payload together."""

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from .errors import PladaError
 from .head import feature_names
-from .ledger import Part
+from .ledger import Ledger, Part
 from .limits import Limits
 from .payload import Payload
 from .reader import Reader
 from .rules.codes import Codes
+from .sources import opened
+from .stored import StoredBytes
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Report:
         verdict: ``"valid"``, or the class of the first error: ``"malformed"``, ``"noncanonical"``,
             ``"unsupported"``, ``"limit"``, ``"corrupt"``, ``"mismatch"``. The last says that the
             file has a rule and the codes for it are not at hand: it may be valid.
-        size: bytes in the file.
+        size: bytes in the file; of a pipe or device that is no `.plada` file, those that were read.
         code: error code, or None.
         offset: byte offset of the fault, or None.
         field: what failed, or None.
@@ -50,7 +53,7 @@ class Report:
         """Whether the file is valid."""
         return self.verdict == "valid"
 
-    @property
+    @cached_property
     def bytes_per_part(self) -> dict[str, int]:
         """Bytes by kind of part; the sum is the size. All blocks count together."""
         totals: Counter[str] = Counter()
@@ -93,11 +96,13 @@ def validate(
         OSError: if the path cannot be read.
     """
     if isinstance(source, bytes | bytearray | memoryview):
-        data = bytes(source)
-    else:
-        with open(source, "rb") as file:
-            data = file.read()
-    reader = Reader(data, limits or Limits(), codes)
+        return _report(bytes(source), limits, codes)
+    with opened(source) as data:
+        return _report(data, limits, codes)
+
+
+def _report(data: bytes | StoredBytes, limits: Limits | None, codes: Codes | None) -> Report:
+    reader = Reader(data, limits or Limits(), codes=codes, ledger=Ledger())
     payload, error = None, None
     try:
         payload = reader.read()

@@ -83,10 +83,10 @@ def rewrite(
         raise Unwritable("metadata", "Metadata is either replaced or dropped, not both.")
     limits = limits or Limits()
     data = bytes(data)
-    reader = Reader(data, limits, codes)
+    reader = Reader(data, limits, codes=codes)
     payload = reader.read()
     assert reader.contents is not None
-    old = _parts(reader)
+    old = _parts(data, reader)
     copied = _TEXT if drop_rule else (*_TEXT, layout.RULE)
     texts = {part.type: part.body for part in old if part.type in copied}
     if drop_metadata:
@@ -125,7 +125,7 @@ def rewrite(
         same = _critical(whole) == _critical(data)
         stay = [part for part in extra if _may_stay(part.type, nothing_critical_changed=same)]
         whole = assemble([*known, *stay])
-    again = Reader(whole, limits, codes)
+    again = Reader(whole, limits, codes=codes)
     again.read()
     if again.content_id is None or again.content_id != reader.content_id:
         raise Unwritable(
@@ -164,13 +164,13 @@ def _critical(data: bytes) -> list[tuple[int, bytes]]:
     ]
 
 
-def _parts(reader: Reader) -> list[_Part]:
-    """Return the chunks between HEAD and END of the file that `reader` has read."""
+def _parts(data: bytes, reader: Reader) -> list[_Part]:
+    """Return the chunks between HEAD and END of the file `data`, which `reader` has read."""
     assert reader.contents is not None
     parts = []
     rank, position = 0, 0
     ends = iter([each.end for each in reader.contents.blocks])
-    for header in _headers(reader.data):
+    for header in _headers(data):
         side = _BEHIND
         if header.type in layout.CHUNK_NAMES:
             side = _KNOWN
@@ -180,7 +180,7 @@ def _parts(reader: Reader) -> list[_Part]:
             # Before the first new block that starts where the old one before it ends, or later.
             side = _BEFORE
         if header.type not in (layout.HEAD, layout.END):
-            body = reader.data[header.body : header.end]
+            body = data[header.body : header.end]
             parts.append(_Part(header.name, header.type, body, (rank, position, side)))
     return parts
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from . import layout, zstd
 from .errors import Malformed, Noncanonical
 
 
-@dataclass(frozen=True)
-class Stored:
+class Stored(NamedTuple):
     """A stream as it is stored in a file, not yet decoded.
 
     Attributes:
@@ -46,18 +46,6 @@ class Stored:
                 "feature-undeclared",
                 f"A stream uses the feature {layout.FEATURE_NAMES[feature]}, which HEAD does not "
                 "require.",
-                offset=self.offset,
-                field=self.field,
-            )
-
-    def require_size(self, low: int, high: int) -> None:
-        """Refuse a decoded size outside `low` to `high`."""
-        size = self.decoded_size()
-        if not low <= size <= high:
-            wanted = str(low) if low == high else f"{low} to {high}"
-            raise Malformed(
-                "stream-size",
-                f"A stream decodes to {size} bytes where {wanted} are called for.",
                 offset=self.offset,
                 field=self.field,
             )

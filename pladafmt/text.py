@@ -12,13 +12,36 @@ import zlib
 
 MAX_FOLDER_NAME = 80
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""How a formula begins; the last four are wide letters for the first four."""
+
+_INVISIBLE = frozenset(
+    code
+    for first, last in (
+        # Default_Ignorable_Code_Point of Unicode, less what is a control or unassigned.
+        (0x034F, 0x034F),
+        (0x115F, 0x1160),
+        (0x17B4, 0x17B5),
+        (0x180B, 0x180F),
+        (0x3164, 0x3164),
+        (0xFE00, 0xFE0F),
+        (0xFFA0, 0xFFA0),
+        (0xE0100, 0xE01EF),
+        # Symbols without ink: an empty braille cell, a note without a head.
+        (0x2800, 0x2800),
+        (0x1D159, 0x1D159),
+    )
+    for code in range(first, last + 1)
+)
+"""Letters, marks and symbols that print as nothing: two names could differ by them unseen."""
+
 
 def for_terminal(text: str) -> str:
     """Return `text` with every character that does not print as itself escaped.
 
     Letters of all scripts stay. Controls, bidirectional overrides, line separators, surrogates,
-    private and unassigned code points become ``\\uXXXX``; the backslash becomes ``\\\\``, so that
-    different texts stay different.
+    private and unassigned code points, and what prints as nothing, become ``\\uXXXX``; the
+    backslash becomes ``\\\\``, so that different texts stay different.
     """
     return printable(text.replace("\\", "\\\\"))
 
@@ -32,15 +55,26 @@ def printable(sentence: str) -> str:
 
 
 def _escape(character: str) -> str:
-    if character == " " or unicodedata.category(character)[0] not in "CZ":
-        return character
     code = ord(character)
+    if character == " ":
+        return character
+    if unicodedata.category(character)[0] not in "CZ" and code not in _INVISIBLE:
+        return character
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def for_html(text: str) -> str:
     """Return `text` for use in HTML content and quoted attributes."""
     return html.escape(for_terminal(text), quote=True)
+
+
+def for_spreadsheet(text: str) -> str:
+    """Return `text` for a cell of a table that a spreadsheet may open.
+
+    A cell that begins like a formula gets a ``'`` before it: otherwise a class name could compute,
+    or fetch, something there.
+    """
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def for_folder(text: str, number: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .errors import Malformed, Noncanonical
 from .limits import MAX_POSITION
+from .stored import StoredBytes
 
 MAX_BYTES = 8
 """Bytes of the longest varint: 53 bits in groups of 7."""
@@ -21,7 +22,7 @@ def write(value: int) -> bytes:
     return bytes(out)
 
 
-def read(data: bytes | memoryview, start: int) -> tuple[int, int]:
+def read(data: bytes | memoryview | StoredBytes, start: int) -> tuple[int, int]:
     """Read the varint that starts at `start`; return its value and where it ends.
 
     Raises:
@@ -29,9 +30,10 @@ def read(data: bytes | memoryview, start: int) -> tuple[int, int]:
         Noncanonical: ``varint-overlong`` if a shorter spelling exists.
     """
     value = 0
+    size = len(data)
     for index in range(MAX_BYTES):
         at = start + index
-        if at >= len(data):
+        if at >= size:
             raise Malformed("truncated", "The data ends inside a varint.", offset=at)
         byte = data[at]
         value |= (byte & 0x7F) << (7 * index)

@@ -16,6 +16,7 @@ from .blocks import encodings, write
 from .errors import LimitExceeded, Unwritable
 from .files import write_whole
 from .limits import Limits, work_of_rule
+from .loops import backend
 from .payload import Payload
 from .rules import chunk as rule_chunk
 from .rules.codes import Codes
@@ -223,6 +224,8 @@ def encode_blocks(
         )
 
     parts = list(_partition(payload, block_span, limits))
+    if dense:
+        backend.expect(0, payload.kept)
     if payload.kept < MANY * len(parts):
         return list(map(encode, parts))
     return share_out(encode, parts)

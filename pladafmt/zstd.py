@@ -7,6 +7,7 @@ the frame is examined here (RFC 8878, section 3.1.1) before a decoder sees it.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 
 import zstandard
@@ -88,12 +89,27 @@ def content_size(frame: memoryview, *, offset: int, field: str) -> int:
     return size
 
 
+_thread = threading.local()
+
+
+def _decompressor() -> zstandard.ZstdDecompressor:
+    """Return this thread's decompressor: to make one takes as long as to decode ten small frames.
+
+    It may not be used by two threads at once.
+    """
+    try:
+        found: zstandard.ZstdDecompressor = _thread.decompressor
+    except AttributeError:
+        found = _thread.decompressor = zstandard.ZstdDecompressor()
+    return found
+
+
 def decompress(frame: memoryview, size: int, *, offset: int, field: str) -> bytes:
     """Decode a frame that `content_size` has accepted and that declares `size` bytes."""
     try:
         # With a content size in the header the library decodes into a buffer of just that size
         # and refuses a frame that holds more or less.
-        decoded: bytes = zstandard.ZstdDecompressor().decompress(frame)
+        decoded: bytes = _decompressor().decompress(frame)
     except zstandard.ZstdError as error:
         raise Malformed(
             "zstd-corrupt",

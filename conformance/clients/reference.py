@@ -83,7 +83,8 @@ def payload_of(wanted: dict[str, Any]) -> Payload:
     if scale:
         # Codes beyond their bits have weights beyond the scale, which the writer refuses.
         codes = np.array(wanted["codes"], dtype=np.float64)
-        weights = np.exp2((scale.low + codes * scale.step) / 256)
+        with np.errstate(over="ignore"):
+            weights = np.exp2((scale.low + codes * scale.step) / 256)
     return Payload(
         PoolRef(bytes.fromhex(wanted["pool_id"]), wanted["pool_size"]),
         wanted["classes"],
@@ -95,7 +96,8 @@ def payload_of(wanted: dict[str, Any]) -> Payload:
     )
 
 
-def _write(request: dict[str, Any]) -> dict[str, Any]:
+def write(request: dict[str, Any]) -> dict[str, Any]:
+    """Answer a writer's request."""
     try:
         return _data(dumps(payload_of(request["payload"])))
     except PladaError:
@@ -104,7 +106,7 @@ def _write(request: dict[str, Any]) -> dict[str, Any]:
 
 def _rewrite(request: dict[str, Any]) -> dict[str, Any]:
     try:
-        found = rewrite(_file(request), encoding="bitmap", codes=_codes(request), drop_rule=True)
+        found = rewrite(_file(request), encoding="delta", codes=_codes(request), drop_rule=True)
         return _data(found.data)
     except PladaError as error:
         return _refusal(error)
@@ -119,16 +121,20 @@ def _salvage(request: dict[str, Any]) -> dict[str, Any]:
     return {**_data(found.data), "lost": found.lost_images}
 
 
+HANDLERS = {
+    "read": _read,
+    "verify": _verify,
+    "write": write,
+    "rewrite": _rewrite,
+    "salvage": _salvage,
+}
+"""What answers each request."""
+
+
 def main() -> None:
     """Serve."""
     serve(
-        {
-            "read": _read,
-            "verify": _verify,
-            "write": _write,
-            "rewrite": _rewrite,
-            "salvage": _salvage,
-        },
+        HANDLERS,
         name="pladafmt",
         version=version("plada"),
         roles=["reader", "client", "verifier", "writer", "rewriter", "salvager"],

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
 import zstandard
 
+from .. import appendix_b as spec
 from .. import zstd_frames
 from ..build import (
     BITMAP,
@@ -36,7 +38,17 @@ _LETTERS = "abcdefgh <&>\"'/\\\u00e9\u0434\u732b\U0001f408\ue000\u0301"
 
 def valid_file(random: Random) -> bytes:
     """Return a valid file."""
-    meaning = _meaning(random)
+    return valid_draft(random).build().data
+
+
+def valid_draft(random: Random, pool: Sequence[bytes] | None = None) -> Draft:
+    """Return a valid file as a draft.
+
+    Args:
+        random: what it is made with.
+        pool: digests of the images of the pool that it is for, at least one; any pool when None.
+    """
+    meaning = _meaning(random, pool)
     draft = Draft(meaning)
     if meaning.names is not None:
         form = 0 if meaning.identifiers is None else 2
@@ -46,7 +58,7 @@ def valid_file(random: Random) -> bytes:
         draft.chunks.append(names_chunk(text, form))
     draft.blocks = blocks(random, meaning)
     dress(random, draft)
-    return draft.build().data
+    return draft
 
 
 def dress(random: Random, draft: Draft) -> None:
@@ -66,13 +78,15 @@ def dress(random: Random, draft: Draft) -> None:
         draft.after.append(Chunk(SIGN, signature))
 
 
-def _meaning(random: Random) -> Meaning:
+def _meaning(random: Random, pool: Sequence[bytes] | None) -> Meaning:
     size = random.choice(
         (
             1, 7, 8, 9, 60, 1000, 1000, 40_000, 40_000, 14_197_122,
             2**32 - 1, 2**32, 2**32 + 1, 2**53 - 1, random.randrange(1, 2**random.randrange(1, 53)),
         )
     )  # fmt: skip
+    if pool is not None:
+        size = len(pool)
     positions = _positions(random, size)
     classes = random.choice((1, 2, 2, 3, 5, 10, 128, 255, 256, 257, 1000, 65_535, 65_536))
     names, identifiers = None, None
@@ -92,9 +106,10 @@ def _meaning(random: Random) -> Meaning:
         scale = _scale(random)
         few = random.choice((1, 2, 2 ** scale[0]))
         codes = tuple(random.randrange(few) for _ in positions)
-    return Meaning(
-        random.randbytes(32), size, classes, names, identifiers, scale, positions, labels, codes
-    )
+    pool_id = random.randbytes(32)
+    if pool is not None:
+        pool_id = spec.pool_id(list(pool))
+    return Meaning(pool_id, size, classes, names, identifiers, scale, positions, labels, codes)
 
 
 def _positions(random: Random, size: int) -> tuple[int, ...]:

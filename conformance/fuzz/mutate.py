@@ -15,10 +15,11 @@ from random import Random
 from pladafmt import Limits, validate
 
 from .. import appendix_b as spec
+from .. import watch
 from ..build import BLOCK, CLASSES, META, varint
-from ..grading import codes_of
+from ..decoders import codes_of
 from ..vectors_on_disk import ROOT, vectors
-from . import fresh, fresh_rules, mutate_fields, mutate_rules, mutate_streams, watch
+from . import fresh, fresh_rules, mutate_fields, mutate_rules, mutate_streams
 from .mutate_fields import flipped
 from .mutate_zstd import content_of
 from .sheet import Sheet, is_compressed, settle, take_apart, value_of

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
 
+from ..decoders import PLAIN
 from ..process import Bounds
 from . import mutate
 from .minimise import minimise
-from .readers import PLAIN, Readers, high_water, kind_of
+from .readers import Readers, high_water, kind_of
 from .tally import Finding, Tally
 
 TRACED_EVERY = 500
@@ -28,6 +29,7 @@ def fuzz(
     *,
     command: Sequence[str] = (),
     bounds: Bounds | None = None,
+    env: Sequence[str] = (),
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> Tally:
@@ -38,6 +40,7 @@ def fuzz(
         count: how many mutants.
         command: a client that reads them too.
         bounds: what the client may use for each file.
+        env: names of environment variables that the client gets besides the usual ones.
         jobs: processes to share the work among; the findings are the same for any number.
         progress: called with the number of files read, now and then, if there is one job.
 
@@ -45,19 +48,19 @@ def fuzz(
         NotScored: if the client does not start.
     """
     if jobs <= 1:
-        tally = _share(seed, 0, count, command, bounds, progress)
+        tally = _share(seed, 0, count, command, bounds, env, progress)
     else:
         edges = [count * job // jobs for job in range(jobs + 1)]
         tally = Tally(seed)
         with ProcessPoolExecutor(jobs) as pool:
             shares = [
-                pool.submit(_share, seed, start, stop, command, bounds)
+                pool.submit(_share, seed, start, stop, command, bounds, env)
                 for start, stop in pairwise(edges)
             ]
             for share in shares:
                 tally.add(share.result())
     if tally.findings:
-        with Readers(command, bounds) as readers:
+        with Readers(command, bounds, env) as readers:
             for finding in tally.findings:
                 _minimise(readers, seed, finding)
     return tally
@@ -69,12 +72,13 @@ def _share(
     stop: int,
     command: Sequence[str],
     bounds: Bounds | None,
+    env: Sequence[str],
     progress: Progress | None = None,
 ) -> Tally:
     """Read the mutants with these numbers."""
     tally = Tally(seed)
     began, memory = time.monotonic(), high_water()
-    with Readers(command, bounds) as readers:
+    with Readers(command, bounds, env) as readers:
         for number in range(start, stop):
             _one(readers, tally, number)
             if progress is not None and tally.files % 10_000 == 0:

@@ -10,9 +10,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..decoders import LIBRARY, PLAIN
 from ..process import MIB
 from ..vector import features_of
-from .readers import LIBRARY, PLAIN, Answers, is_trouble
+from .readers import Answers
 
 FILES_PER_KIND = 2
 """Files of each kind of disagreement that are minimised and written; others are counted."""
@@ -119,7 +120,7 @@ def _sidecar(seed: int, name: str, finding: Finding) -> dict[str, Any]:
     answers = finding.answers
     plain = answers[PLAIN]
     # The suite's own decoders have to be of one mind before a vector is made of it.
-    settled = answers[LIBRARY] == plain and not is_trouble(plain)
+    settled = answers[LIBRARY] == plain and not plain.is_trouble
     refused = settled and plain.verdict != "valid"
     return {
         "id": name,

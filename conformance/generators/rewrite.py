@@ -7,8 +7,8 @@ other blocks. The sidecar says which chunk types the result must not have.
 from __future__ import annotations
 
 from ..build import META, SIGN, Chunk, draft, metadata_chunk
+from ..signing import signed
 from ..vector import Case, invalid, valid
-from .signature import _signed
 
 
 def _rewritten(case: Case, *drops: int, keeps: tuple[int, ...] = ()) -> Case:
@@ -36,7 +36,7 @@ def rewrite_file_with_metadata() -> Case:
 @valid("PLADA-RWR-003", role="rewriter")
 def rewrite_signed_file() -> Case:
     """A signed file: the signature is not that of the new bytes."""
-    return _rewritten(Case(_signed()), SIGN)
+    return _rewritten(Case(signed()), SIGN)
 
 
 @valid("PLADA-RWR-004", role="rewriter")
@@ -53,7 +53,7 @@ def rewrite_unknown_chunks_of_both_kinds() -> Case:
     made = draft()
     made.chunks.append(Chunk(0x9E, {"body": b"depends on the blocks"}))
     made.after.append(Chunk(0xDE, {"body": b"holds for any"}))
-    return _rewritten(Case(_signed(made=made)), 0x9E, SIGN)
+    return _rewritten(Case(signed(made=made)), 0x9E, SIGN)
 
 
 @invalid("content-check", "PLADA-RWR-001", role="rewriter", twin=False)

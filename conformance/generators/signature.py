@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import plain_verifier as curve
 from ..build import SIGN, Chunk, Draft, Made, changed, draft, metadata_chunk
+from ..signing import key_id, private_key, public_key, sign_chunk, signed, signed_message
 from ..vector import Case, invalid, valid
 from . import rules
 
@@ -14,42 +15,10 @@ ORDER = 2**252 + 27742317777372353535851937790883648493
 FIELD = 2**255 - 19
 
 
-def _key(word: str) -> Any:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-    return Ed25519PrivateKey.from_private_bytes(hashlib.sha256(word.encode()).digest())
-
-
-def _public(word: str) -> bytes:
-    public: bytes = _key(word).public_key().public_bytes_raw()
-    return public
-
-
-def _key_id(public: bytes) -> bytes:
-    return hashlib.sha256(public).digest()[:8]
-
-
-def _message(before: bytes) -> bytes:
-    return b"plada-1-sig\0" + hashlib.sha256(before).digest()
-
-
-def _sign_chunk(before: bytes, word: str) -> Chunk:
-    signature = _key(word).sign(_message(before))
-    return Chunk(SIGN, {"key_id": _key_id(_public(word)), "signature": signature})
-
-
-def _signed(word: str = "server", made: Draft | None = None) -> Draft:
-    made = made or draft()
-    end, made.end = made.end, None
-    made.after.append(_sign_chunk(made.build().data, word))
-    made.end = end
-    return made
-
-
 def _case(
     file: Draft | Made | bytes, answer: str, *, keys: tuple[bytes, ...] | None = None
 ) -> Case:
-    keys = (_public("server"),) if keys is None else keys
+    keys = (public_key("server"),) if keys is None else keys
     more = {"keys": [key.hex() for key in keys], "answer": answer}
     return Case(file, content_id=draft().meaning.content_id, more=more)
 
@@ -57,7 +26,7 @@ def _case(
 @valid("PLADA-SIG-001", "PLADA-HEAD-002", "PLADA-CON-007")
 def signed_file() -> Case:
     """A signed file; a reader does not look at the signature."""
-    return Case(_signed())
+    return Case(signed())
 
 
 @valid("PLADA-SIG-001", "PLADA-SIG-002")
@@ -71,13 +40,13 @@ def signature_of_zeros() -> Case:
 @valid("PLADA-SIG-003", "PLADA-SIG-004", "PLADA-SIG-005", role="verifier")
 def verified() -> Case:
     """Signed by the key that the caller requires."""
-    return _case(_signed(), "verified")
+    return _case(signed(), "verified")
 
 
 @valid("PLADA-SIG-004", "PLADA-SIG-005", role="verifier")
 def verified_by_the_second_key() -> Case:
     """Signed by one of two keys that the caller accepts."""
-    return _case(_signed(), "verified", keys=(_public("other"), _public("server")))
+    return _case(signed(), "verified", keys=(public_key("other"), public_key("server")))
 
 
 @invalid("signature-missing", "PLADA-SIG-004", "PLADA-SIG-005", role="verifier", twin=False)
@@ -89,7 +58,7 @@ def not_signed() -> Case:
 @invalid("signature-missing", "PLADA-SIG-004", "PLADA-SIG-005", role="verifier", twin=False)
 def signature_taken_off() -> Case:
     """The SIGN chunk of a signed file was taken out."""
-    made = _signed()
+    made = signed()
     made.after = []
     return _case(made, "unsigned")
 
@@ -99,27 +68,27 @@ def signature_taken_off() -> Case:
 )
 def signed_by_another_key() -> Case:
     """Rightly signed by a key that the caller has not named."""
-    return _case(_signed("other"), "unverified")
+    return _case(signed("other"), "unverified")
 
 
 @invalid("signature-key", "PLADA-SIG-002", "PLADA-SIG-004", role="verifier", twin=False)
 def no_key_named() -> Case:
     """Rightly signed, and the caller names no key."""
-    return _case(_signed(), "unverified", keys=())
+    return _case(signed(), "unverified", keys=())
 
 
 @invalid("signature-bad", "PLADA-SIG-002", "PLADA-SIG-004", role="verifier", twin=False)
 def key_id_forged() -> Case:
     """Signed by another key, under the key id of the caller's."""
-    made = _signed("other")
-    made.chunk(SIGN).parts["key_id"] = _key_id(_public("server"))
+    made = signed("other")
+    made.chunk(SIGN).parts["key_id"] = key_id(public_key("server"))
     return _case(made, "bad")
 
 
 @invalid("signature-bad", "PLADA-SIG-003", "PLADA-SIG-004", role="verifier", twin=False)
 def signature_altered() -> Case:
     """A bit of the signature is flipped; its checksum is repaired."""
-    made = _signed()
+    made = signed()
     parts = made.chunk(SIGN).parts
     parts["signature"] = bytes([parts["signature"][0] ^ 1]) + parts["signature"][1:]
     return _case(made, "bad")
@@ -128,7 +97,7 @@ def signature_altered() -> Case:
 @invalid("signature-bad", "PLADA-SIG-003", "PLADA-SIG-005", role="verifier", twin=False)
 def file_altered_after_signing() -> Case:
     """Metadata was added to a signed file."""
-    made = _signed()
+    made = signed()
     made.chunks.append(Chunk(0xC1, {"form": b"\x00", "text": b"{}"}))
     return _case(made, "bad")
 
@@ -136,7 +105,7 @@ def file_altered_after_signing() -> Case:
 @invalid("signature-bad", "PLADA-SIG-003", "PLADA-SIG-005", role="verifier", twin=False)
 def signature_of_another_file() -> Case:
     """The SIGN chunk of another file of the same key."""
-    other = _signed(made=draft(encoding=1))
+    other = signed(made=draft(encoding=1))
     made = draft()
     made.after = [other.chunk(SIGN)]
     return _case(made, "bad")
@@ -145,7 +114,7 @@ def signature_of_another_file() -> Case:
 @invalid("signature-bad", "PLADA-SIG-003", role="verifier", twin=False)
 def signature_with_order_added() -> Case:
     """S is larger by the group's order: a second spelling of a right signature."""
-    made = _signed()
+    made = signed()
     parts = made.chunk(SIGN).parts
     s = int.from_bytes(parts["signature"][32:], "little") + ORDER
     parts["signature"] = parts["signature"][:32] + s.to_bytes(32, "little")
@@ -167,7 +136,7 @@ def key_not_canonical() -> Case:
 def _small_order(public: bytes) -> Case:
     made = draft()
     signature = (1).to_bytes(32, "little") + bytes(32)
-    made.after.append(Chunk(SIGN, {"key_id": _key_id(public), "signature": signature}))
+    made.after.append(Chunk(SIGN, {"key_id": key_id(public), "signature": signature}))
     return _case(made, "bad", keys=(public,))
 
 
@@ -175,8 +144,8 @@ def _small_order(public: bytes) -> Case:
 def signature_over_the_whole_file() -> Case:
     """The signature covers END as well, which is not what is signed."""
     made = draft()
-    signature = _key("server").sign(_message(made.build().data))
-    made.after.append(Chunk(SIGN, {"key_id": _key_id(_public("server")), "signature": signature}))
+    signature = private_key("server").sign(signed_message(made.build().data))
+    made.after.append(Chunk(SIGN, {"key_id": key_id(public_key("server")), "signature": signature}))
     return _case(made, "bad")
 
 
@@ -186,8 +155,8 @@ def signature_without_its_tag() -> Case:
     made = draft()
     end, made.end = made.end, None
     before = made.build().data
-    signature = _key("server").sign(hashlib.sha256(before).digest())
-    made.after.append(Chunk(SIGN, {"key_id": _key_id(_public("server")), "signature": signature}))
+    signature = private_key("server").sign(hashlib.sha256(before).digest())
+    made.after.append(Chunk(SIGN, {"key_id": key_id(public_key("server")), "signature": signature}))
     made.end = end
     return _case(made, "bad")
 
@@ -195,17 +164,17 @@ def signature_without_its_tag() -> Case:
 @invalid("crc-mismatch", "PLADA-SIG-006", role="verifier", twin=False)
 def signed_and_damaged() -> Case:
     """A rightly signed file with a flipped bit in a block: the reader's error is the answer."""
-    made = _signed().build()
+    made = signed().build()
     at = made.ranges["BLOCK 0.labels"][0]
     data = bytearray(made.data)
     data[at] ^= 1
-    return Case(bytes(data), more={"keys": [_public("server").hex()], "answer": None})
+    return Case(bytes(data), more={"keys": [public_key("server").hex()], "answer": None})
 
 
 @invalid("codes-mismatch", "PLADA-SIG-006", "PLADA-RULE-003", role="verifier", twin=False)
 def signed_rule() -> Case:
     """A rightly signed file with a rule: a verifier without codes refuses it, as a reader does."""
-    return _placed(_signed("server", rules.plain_file()))
+    return _placed(signed("server", rules.plain_file()))
 
 
 @invalid("signature-place", "PLADA-SIG-001", "PLADA-SIG-006", role="verifier", twin=False)
@@ -215,14 +184,14 @@ def signature_before_the_block() -> Case:
     moved = draft()
     moved.blocks, moved.end = [], None
     moved.head = {"kept": b"\x05", "max_stream": b"\x05"}
-    made.chunks.append(_sign_chunk(moved.build().data, "server"))
+    made.chunks.append(sign_chunk(moved.build().data, "server"))
     return _placed(made)
 
 
 @invalid("signature-place", "PLADA-SIG-001", "PLADA-CON-011", role="verifier", twin=False)
 def chunk_between_signature_and_end() -> Case:
     """An unknown ancillary chunk stands between SIGN and END."""
-    made = _signed()
+    made = signed()
     made.after.append(Chunk(0x9E, {"body": b"not signed"}))
     return _placed(made)
 
@@ -230,7 +199,7 @@ def chunk_between_signature_and_end() -> Case:
 @invalid("chunk-duplicate", "PLADA-CON-006", "PLADA-SIG-006", role="verifier", twin=False)
 def signature_doubled() -> Case:
     """Two equal SIGN chunks."""
-    made = _signed()
+    made = signed()
     made.after.append(made.after[0])
     return _placed(made)
 
@@ -238,11 +207,11 @@ def signature_doubled() -> Case:
 @invalid("chunk-duplicate", "PLADA-CON-006", "PLADA-SIG-006", role="verifier", twin=False)
 def second_signature_over_the_first() -> Case:
     """A second SIGN covers the first."""
-    return _placed(_signed("other", _signed()))
+    return _placed(signed("other", signed()))
 
 
 def _placed(made: Draft) -> Case:
-    return Case(made, more={"keys": [_public("server").hex()], "answer": None})
+    return Case(made, more={"keys": [public_key("server").hex()], "answer": None})
 
 
 @invalid("body-short", "PLADA-HEAD-001")
@@ -293,21 +262,21 @@ def verified_with_every_chunk() -> Case:
     meaning = changed(scale=(8, -256, 32), codes=(0, 1, 254, 255, 7))
     made = draft(meaning, parts=(slice(0, 3), slice(3, 5)))
     made.chunks += [metadata_chunk(b'{"producer":"by hand"}'), Chunk(0x9E, {"body": b"\x00"})]
-    case = _case(_signed(made=made), "verified")
+    case = _case(signed(made=made), "verified")
     return Case(case.file, content_id=meaning.content_id, more=case.more)
 
 
 @valid("PLADA-SIG-003", "PLADA-SIG-004", role="verifier")
 def verified_by_a_key_of_the_other_root() -> Case:
     """Signed by a key whose point takes the root of -1 and has an even x; that of R is odd."""
-    return _case(_signed("south"), "verified", keys=(_public("south"),))
+    return _case(signed("south"), "verified", keys=(public_key("south"),))
 
 
 @invalid("signature-key", "PLADA-SIG-004", "PLADA-SIG-005", role="verifier", twin=False)
 def key_id_of_another_key() -> Case:
     """Rightly signed by the caller's key, under the key id of another one."""
-    made = _signed()
-    made.chunk(SIGN).parts["key_id"] = _key_id(_public("other"))
+    made = signed()
+    made.chunk(SIGN).parts["key_id"] = key_id(public_key("other"))
     return _case(made, "unverified")
 
 
@@ -316,7 +285,7 @@ def key_that_is_no_point() -> Case:
     """The caller's key is 32 bytes that encode no point, and SIGN has its key id."""
     public = (2).to_bytes(32, "little")
     made = draft()
-    made.after.append(Chunk(SIGN, {"key_id": _key_id(public), "signature": bytes(64)}))
+    made.after.append(Chunk(SIGN, {"key_id": key_id(public), "signature": bytes(64)}))
     return _case(made, "bad", keys=(public,))
 
 
@@ -357,7 +326,7 @@ def _unsigned(note: int) -> Draft:
 
 def _by_hand(made: Draft, public: bytes, r: bytes, s: int) -> Draft:
     signature = r + s.to_bytes(32, "little")
-    made.after.append(Chunk(SIGN, {"key_id": _key_id(public), "signature": signature}))
+    made.after.append(Chunk(SIGN, {"key_id": key_id(public), "signature": signature}))
     made.end = draft().end
     return made
 
@@ -369,7 +338,7 @@ def key_of_order_8() -> Case:
     public = curve._encode(point)
     for note in range(1000):
         made = _unsigned(note)
-        message = _message(made.build().data)
+        message = signed_message(made.build().data)
         for multiple in range(8):
             r = curve._encode(curve._multiply(8 - multiple, point))
             if _challenge(r, public, message) % 8 == multiple:
@@ -384,7 +353,7 @@ def _mixed(*, holds: bool) -> tuple[Draft, bytes]:
     r = curve._encode(curve._multiply(nonce, curve._BASE))
     for note in range(1000):
         made = _unsigned(note)
-        k = _challenge(r, public, _message(made.build().data))
+        k = _challenge(r, public, signed_message(made.build().data))
         if (k % 8 == 0) is holds:
             return _by_hand(made, public, r, (nonce + k * secret) % ORDER), public
     raise AssertionError
@@ -407,9 +376,9 @@ def key_with_a_part_of_small_order() -> Case:
 @valid("PLADA-SIG-003", role="verifier")
 def signature_with_a_neutral_r() -> Case:
     """R is the neutral point, which RFC 8032 allows."""
-    public = _public("server")
+    public = public_key("server")
     made = _unsigned(0)
-    k = _challenge(_NEUTRAL, public, _message(made.build().data))
+    k = _challenge(_NEUTRAL, public, signed_message(made.build().data))
     s = k * _scalar("server") % ORDER
     return _case(_by_hand(made, public, _NEUTRAL, s), "verified")
 
@@ -417,9 +386,9 @@ def signature_with_a_neutral_r() -> Case:
 @invalid("signature-bad", "PLADA-SIG-003", role="verifier", twin=False)
 def signature_with_a_second_spelling_of_r() -> Case:
     """R is the neutral point, spelled with y = p + 1: points are equal, bytes are not."""
-    public, r = _public("server"), (FIELD + 1).to_bytes(32, "little")
+    public, r = public_key("server"), (FIELD + 1).to_bytes(32, "little")
     made = _unsigned(0)
-    k = _challenge(r, public, _message(made.build().data))
+    k = _challenge(r, public, signed_message(made.build().data))
     return _case(_by_hand(made, public, r, k * _scalar("server") % ORDER), "bad")
 
 

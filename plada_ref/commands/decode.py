@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import csv
-import io
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from pladafmt.files import write_whole
-from pladafmt.text import for_terminal
+from pladafmt import Payload
+from pladafmt.files import replacing
+from pladafmt.text import for_spreadsheet, for_terminal
 
 from ..optional import need
 from ..output import Output
 from .exit_codes import command
 from .options.common import AsJson
+from .options.out import named, out_option
 from .options.payload import ReceivedOptions
 
 
@@ -26,16 +29,15 @@ def decode(
         Path | None,
         typer.Option(help="The pool's manifest; turns positions into the keys of images."),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Write a CSV file instead of printing.")
-    ] = None,
+    out: Annotated[Path | None, out_option("Write a CSV file instead of printing")] = None,
     received: ReceivedOptions,
     as_json: AsJson = False,
 ) -> None:
     """Print which images a payload keeps and the class of each.
 
     Columns: position, key (with --manifest), label, class name, weight (if the file has weights).
-    With a manifest the file must be for that pool, or for an earlier state of it.
+    With a manifest the file must be for that pool, or for an earlier state of it. In a CSV file, a
+    name or key that begins like a formula (= + - @) has a ' before it.
 
     Example: `plada decode task.plada --manifest pool.parquet -o task.csv`
     """
@@ -48,45 +50,86 @@ def decode(
 
         listed = ManifestFile(manifest)
         listed.serve(decoded.pool)
-        keys = listed.select(decoded.positions).keys.to_pylist()
+        keys = listed.select(decoded.positions).keys
     header = ["position", "label", "class"]
-    columns: list[list[object]] = [
-        decoded.positions.tolist(),
-        decoded.labels.tolist(),
-        [decoded.class_names[label] for label in decoded.labels.tolist()],
-    ]
     if keys is not None:
         header.insert(1, "key")
-        columns.insert(1, list(keys))
     if decoded.weights is not None:
         header.append("weight")
-        columns.append(decoded.weights.tolist())
     if out is not None:
-        write_whole(out, _csv(header, columns))
-        output.say(f"{decoded.kept:,} images written to {out}")
+        with (
+            replacing(out) as temporary,
+            open(temporary, "w", encoding="utf-8", newline="") as file,
+        ):
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(header)
+            safe = _Safe()
+            writer.writerows(safe.rows(_rows(decoded, keys)))
+        output.say(f"{decoded.kept:,} images written to {named(out)}")
+        if safe.changed:
+            cells = "1 cell begins" if safe.changed == 1 else f"{safe.changed:,} cells begin"
+            output.warn(f"{cells} like a formula of a spreadsheet, so a ' was put before.")
     elif not as_json:
-        lines = ["\t".join(header)]
-        lines += [
-            "\t".join(for_terminal(str(cell)) for cell in row) for row in zip(*columns, strict=True)
-        ]
-        typer.echo("\n".join(lines))
+        typer.echo("\t".join(header))
+        for row in _rows(decoded, keys):
+            sys.stdout.write("\t".join(for_terminal(str(cell)) for cell in row) + "\n")
     value: dict[str, object] = {
         "pool_id": decoded.pool.id.hex(),
         "pool_size": decoded.pool.size,
         "kept": decoded.kept,
         "classes": list(decoded.class_names),
-        "out": None if out is None else str(out),
+        "out": None if out is None else named(out),
     }
+    long: dict[str, Iterable[object]] = {}
     if out is None:
-        value["positions"], value["labels"] = columns[0], decoded.labels.tolist()
-        value["keys"] = keys
-        value["weights"] = None if decoded.weights is None else decoded.weights.tolist()
-    output.result(value)
+        columns = {
+            "positions": decoded.positions,
+            "labels": decoded.labels,
+            "keys": keys,
+            "weights": decoded.weights,
+        }
+        value |= {name: None for name, column in columns.items() if column is None}
+        long = {name: _in_batches(column) for name, column in columns.items() if column is not None}
+    output.result(value, **long)
 
 
-def _csv(header: list[str], columns: list[list[object]]) -> bytes:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(zip(*columns, strict=True))
-    return text.getvalue().encode("utf-8")
+class _Safe:
+    """Makes cells that a spreadsheet would take for formulas plain text, and counts them."""
+
+    def __init__(self) -> None:
+        self.changed = 0
+
+    def rows(self, rows: Iterable[tuple[object, ...]]) -> Iterator[list[object]]:
+        """Yield each row with no cell that is a formula."""
+        for row in rows:
+            yield [self._cell(cell) if isinstance(cell, str) else cell for cell in row]
+
+    def _cell(self, cell: str) -> str:
+        safe = for_spreadsheet(cell)
+        self.changed += safe is not cell
+        return safe
+
+
+BATCH = 1 << 16
+"""Images whose rows are made at a time: as Python's objects they take ten times the memory."""
+
+
+def _in_batches(column: Any) -> Iterator[Any]:
+    """Yield the values of an array, of NumPy or Arrow, as Python's."""
+    for start in range(0, len(column), BATCH):
+        yield from column[start : start + BATCH].tolist()
+
+
+def _rows(decoded: Payload, keys: Any) -> Iterator[tuple[object, ...]]:
+    """Yield position, key if there are keys, label, class name and weight if there are weights."""
+    names = decoded.class_names
+    columns = [_in_batches(decoded.positions)]
+    if keys is not None:
+        columns.append(_in_batches(keys))
+    columns += [
+        _in_batches(decoded.labels),
+        (names[label] for label in _in_batches(decoded.labels)),
+    ]
+    if decoded.weights is not None:
+        columns.append(_in_batches(decoded.weights))
+    return zip(*columns, strict=True)

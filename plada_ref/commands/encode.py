@@ -18,6 +18,7 @@ from .exit_codes import command
 from .file_sizes import MANY, describe, file_sizes
 from .options.common import AsJson
 from .options.encoding import ContentOptions, EncodingOptions
+from .options.out import named, out_option, standing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +71,7 @@ def encode(
         Path,
         typer.Argument(metavar="SELECTION", help="A selection by plada prune.", show_default=False),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Where to write the .plada file.")],
+    out: Annotated[Path, out_option("Where to write the .plada file")],
     encoding: BlockOptions,
     content: CountedContentOptions,
     as_json: AsJson = False,
@@ -84,23 +85,24 @@ def encode(
 
     output = Output(as_json=as_json)
     payload = content.apply(selection_file.read(selection))
-    dump(
-        payload,
-        out,
-        encoding=encoding.positions(),
-        block_span=encoding.block_span,
-        dense=encoding.dense,
-    )
-    report = validate(out)
+    with standing(out) as file:
+        dump(
+            payload,
+            file,
+            encoding=encoding.positions(),
+            block_span=encoding.block_span,
+            dense=encoding.dense,
+        )
+        report = validate(file)
     parts = ", ".join(f"{name} {size:,}" for name, size in report.bytes_per_part.items())
-    output.say(f"{out}: {report.size:,} bytes for {payload.kept:,} images ({parts})")
+    output.say(f"{named(out)}: {report.size:,} bytes for {payload.kept:,} images ({parts})")
     # Each way takes as long as the file itself did.
     sizes = file_sizes(payload, block_span=encoding.block_span) if payload.kept <= MANY else {}
     if sizes:
         output.say(describe(report.size, sizes))
     output.result(
         {
-            "out": str(out),
+            "out": named(out),
             "payload_bytes": report.size,
             "kept": payload.kept,
             "content_id": content_id(payload).hex(),

@@ -16,11 +16,13 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext, redirect_stdout
 from typing import Any, ParamSpec, TypeVar
 
 import typer
 
 from pladafmt.errors import PladaError
+from pladafmt.files import STANDARD_OUTPUT
 from pladafmt.text import printable
 
 from ..errors import Misuse, PipelineError
@@ -52,15 +54,19 @@ def command(function: Callable[..., R]) -> Callable[..., R]:
 
     @functools.wraps(flat)
     def wrapper(**kwargs: Any) -> R:
+        # A file on standard output is alone there.
+        aside = kwargs.get("out") == STANDARD_OUTPUT
         try:
-            return flat(**kwargs)
+            with redirect_stdout(sys.stderr) if aside else nullcontext():
+                return flat(**kwargs)
         except (PipelineError, PladaError, OSError, KeyboardInterrupt) as exc:
             if isinstance(exc, OSError) and exc.errno == errno.EPIPE:
                 raise  # The reader of our output went away; click ends quietly then.
             sentence = printable(_sentence(exc, function.__dict__.get("resumes", False)))
             print(f"error: {sentence}", file=sys.stderr, flush=True)
             if kwargs.get("as_json"):
-                print(json.dumps({"error": sentence, "code": _code(exc)}), flush=True)
+                stream = sys.stderr if aside else sys.stdout
+                print(json.dumps({"error": sentence, "code": _code(exc)}), file=stream, flush=True)
             raise typer.Exit(_status(exc)) from exc
 
     return wrapper

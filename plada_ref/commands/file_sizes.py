@@ -6,7 +6,7 @@ from pladafmt import Payload, PladaError, dumps
 from pladafmt.writer import Encoding
 
 MANY = 200_000
-"""Kept images up to which `plada inspect` tries the ways without being asked: seconds."""
+"""Kept images up to which commands try the ways: that takes seconds."""
 
 _ENCODINGS: tuple[Encoding, ...] = ("bitmap", "delta", "rle")
 

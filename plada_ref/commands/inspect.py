@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import numpy as np
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from pladafmt import Payload, Report
 from pladafmt import validate as validate_file
@@ -45,20 +44,21 @@ def inspect(
         _show_classes(output, report.payload, everything)
     _show_parts(output, report, everything)
     value = report.as_json()
-    value["parts"] = [
-        {"name": part.name, "offset": part.offset, "size": part.size, "note": part.note}
-        for part in report.parts
-    ]
     if report.payload is not None:
         value["class_names"] = list(report.payload.class_names)
         value["kept_per_class"] = _histogram(report.payload)
         value["metadata"] = report.payload.metadata
-        if everything or report.payload.kept <= MANY:
+        if report.payload.kept > MANY:
+            output.say(
+                f"Other encodings are tried up to {MANY:,} images; plada rewrite tells the size "
+                "of one."
+            )
+        else:
             value["file_sizes"] = file_sizes(report.payload)
             # The other sizes are those of unsigned files.
             unsigned = report.size - report.bytes_per_part.get("SIGN", 0)
             output.say(describe(unsigned, value["file_sizes"]))
-    output.result(value)
+    output.result(value, parts=(part._asdict() for part in report.parts))
     if not report.ok:
         raise typer.Exit(1)
 
@@ -80,20 +80,19 @@ def _histogram(payload: Payload) -> list[int]:
 
 
 def _show_classes(output: Output, payload: Payload, everything: bool) -> None:
-    table = Table(title="Classes", title_justify="left")
-    table.add_column("label", justify="right")
-    table.add_column("name")
-    if payload.identifiers is not None:
-        table.add_column("identifier")
-    table.add_column("kept", justify="right")
     counts = _histogram(payload)
     shown = payload.class_count if everything else min(payload.class_count, _SHOWN_CLASSES)
-    for label, name in enumerate(payload.class_names[:shown]):
-        cells = [str(label), for_terminal(name)]
-        if payload.identifiers is not None:
-            cells.append(for_terminal(payload.identifiers[label]))
-        table.add_row(*(Text(cell) for cell in cells), f"{counts[label]:,}")
-    output.show(table)
+    headings = ["label", "kept", "name"]
+    columns = [payload.class_names[:shown]]
+    if payload.identifiers is not None:
+        headings.append("identifier")
+        columns.append(payload.identifiers[:shown])
+
+    def rows() -> Iterator[list[str]]:
+        for label, texts in enumerate(zip(*columns, strict=True)):
+            yield [str(label), f"{counts[label]:,}", *map(for_terminal, texts)]
+
+    output.listing("Classes", headings, rows, right={0, 1})
     if shown < payload.class_count:
         output.say(f"... and {payload.class_count - shown:,} more classes (--all shows them)")
     for name, value in (payload.metadata or {}).items():
@@ -101,15 +100,14 @@ def _show_classes(output: Output, payload: Payload, everything: bool) -> None:
 
 
 def _show_parts(output: Output, report: Report, everything: bool) -> None:
-    table = Table(title="Owner of every byte", title_justify="left")
-    for heading in ("offset", "bytes"):
-        table.add_column(heading, justify="right")
-    table.add_column("owner")
-    table.add_column("says")
     shown = len(report.parts) if everything else min(len(report.parts), _SHOWN_PARTS)
-    for part in report.parts[:shown]:
-        table.add_row(f"{part.offset:,}", f"{part.size:,}", Text(part.name), Text(part.note))
-    output.show(table)
+
+    def rows() -> Iterator[list[str]]:
+        for part in report.parts[:shown]:
+            yield [f"{part.offset:,}", f"{part.size:,}", part.name, part.note]
+
+    headings = ["offset", "bytes", "owner", "says"]
+    output.listing("Owner of every byte", headings, rows, right={0, 1})
     if shown < len(report.parts):
         output.say(f"... and {len(report.parts) - shown:,} more parts (--all shows them)")
     totals = ", ".join(f"{name} {size:,}" for name, size in report.bytes_per_part.items())

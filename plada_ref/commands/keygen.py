@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pladafmt.files import write_whole
+from pladafmt.files import replacing
 
 from ..errors import PipelineError
 from ..optional import need
@@ -34,6 +34,8 @@ def keygen(
     Both are PEM, as OpenSSL writes it. NAME.key has no passphrase: whoever can read it can sign in
     your name. Clients must get NAME.pub in a way that they trust, not along with the payload.
 
+    If it is stopped halfway there is no NAME.pub; `openssl pkey -in NAME.key -pubout` makes it.
+
     Example: `plada keygen publisher`
     """
     need("cryptography", extra="sign", for_="plada keygen")
@@ -48,8 +50,12 @@ def keygen(
                 "replace it with --force."
             )
     key = PrivateKey.generate()
-    write_whole(private, key.to_pem(), private=True)
-    write_whole(public, key.public.to_pem())
+    # The public key is replaced last, and is gone before the private one is: wherever this is
+    # stopped, two keys that lie there belong together.
+    with replacing(public) as new_public, replacing(private, private=True) as new_private:
+        new_private.write_bytes(key.to_pem())
+        new_public.write_bytes(key.public.to_pem())
+        public.unlink(missing_ok=True)
     key_id = key.public.key_id.hex()
     output.say(f"{private}: private key; keep it secret")
     output.say(f"{public}: public key, id {key_id}; give it to those who check your payloads")

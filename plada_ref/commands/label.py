@@ -17,6 +17,7 @@ from .exit_codes import command, resumes
 from .options.common import AsJson, Seed
 from .options.compute import prepare
 from .options.engine import ActorOptions
+from .options.out import named, out_option, standing
 from .options.pool import PoolOptions
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def label(
     local: PoolOptions,
     out: Annotated[
         Path,
-        typer.Option("--out", "-o", metavar="SCORES", help="Where to write the score table."),
+        out_option("Where to write the score table", metavar="SCORES"),
     ],
     temperature: Annotated[
         float,
@@ -78,8 +79,8 @@ def label(
     model = Checkpoint.read(teacher)
     # A cluster's nodes need not see the manifest.
     pool = local.open_whole() if machine.engine == "ray" else local.open()
-    parts = parts_folder(out)
-    with machine.labelling(output) as (compute, engine):
+    with standing(out) as file, machine.labelling(output) as (compute, engine):
+        parts = parts_folder(file)
         table = label_pool(
             pool,
             model,
@@ -88,15 +89,15 @@ def label(
             engine=engine,
             temperature=temperature,
         )
-    table.write(out)
-    forget_parts(parts)
+        table.write(file)
+        forget_parts(parts)
     show_histogram(output, table)
-    output.say(f"{len(table):,} images labelled: {out}")
+    output.say(f"{len(table):,} images labelled: {named(out)}")
     histogram = table.histogram()
     collapse = find_collapse(histogram)
     output.result(
         {
-            "scores": str(out),
+            "scores": named(out),
             "pool_id": table.pool.id.hex(),
             "pool_size": table.pool.size,
             "teacher": table.teacher,

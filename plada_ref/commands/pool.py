@@ -19,6 +19,7 @@ from . import pool_order
 from .exit_codes import command, resumes
 from .options.engine import IndexEngineOptions
 from .options.order import OrderOptions, forget_features, prepare
+from .options.out import named, out_option, standing
 
 if TYPE_CHECKING:
     from ..order import Permutation
@@ -56,7 +57,7 @@ def index(
     sources: Sources,
     out: Annotated[
         Path,
-        typer.Option("--out", "-o", metavar="MANIFEST", help="Where to write the manifest."),
+        out_option("Where to write the manifest", metavar="MANIFEST"),
     ],
     extend: Annotated[
         Path | None,
@@ -124,11 +125,11 @@ def index(
     def arrange(listed: Manifest) -> Manifest:
         reading.close()  # All is read; the next progress bar is another.
         made.append(
-            semantic.permutation_of(listed, source, out=out, compute=compute, engine=engine)
+            semantic.permutation_of(listed, source, out=file, compute=compute, engine=engine)
         )
         return made[0].apply(listed)
 
-    with ExitStack() as connection, ExitStack() as reading:
+    with standing(out) as file, ExitStack() as connection, ExitStack() as reading:
         hash_elsewhere = None
         if on_ray:
             from ..ray import connection as cluster
@@ -140,7 +141,7 @@ def index(
             compute, engine = machine.features(output)
         indexed = index_pool(
             source,
-            out,
+            file,
             extend=old,
             arrange=arrange if by_looks else None,
             hash_elsewhere=hash_elsewhere,
@@ -152,7 +153,7 @@ def index(
     about_order: dict[str, Any] = {"order": manifest.metadata.order}
     if made:
         written = made[0].write(permutation) if permutation is not None else None
-        forget_features(out)
+        forget_features(file)
         about_order |= {
             "key_pool_id": made[0].base.id.hex(),
             "order_made_by": dict(made[0].made_by),
@@ -165,7 +166,7 @@ def index(
         output.say(f"new      {len(manifest) - len(old):,}")
     for reason, count in indexed.skipped.items():
         output.say(f"skipped  {count:,} {reason} ({why(reason)})")
-    output.say(f"manifest {out}")
+    output.say(f"manifest {named(out)}")
     if permutation is not None:
         output.say(f"permutation {about_order['permutation_bytes']:,} bytes: {permutation}")
     output.result(
@@ -173,7 +174,7 @@ def index(
             "pool_id": manifest.pool.id.hex(),
             "images": len(manifest),
             "bytes": indexed.bytes,
-            "manifest": str(out),
+            "manifest": named(out),
             "skipped": indexed.skipped,
             "warnings": warnings,
             "grown_from": None if old is None else len(old),

@@ -17,6 +17,7 @@ from .options.common import AsJson
 from .options.compute import BatchedComputeOptions
 from .options.group import OptionGroup
 from .options.order import OrderOptions, forget_features, prepare
+from .options.out import named, out_option, standing
 
 if TYPE_CHECKING:
     from ..order import Permutation, Savings
@@ -66,7 +67,7 @@ def order(
     ],
     out: Annotated[
         Path,
-        typer.Option("--out", "-o", metavar="MANIFEST", help="Where to write the new manifest."),
+        out_option("Where to write the new manifest", metavar="MANIFEST"),
     ],
     sources: Annotated[
         list[str] | None,
@@ -115,13 +116,14 @@ def order(
 
         old = Manifest.read(manifest)
         tables = [(str(path), ScoreTable.read(path)) for path in payloads.scores or []]
-        found = semantic.permutation_of(
-            old, open_source(sources), out=out, compute=machine.compute(output)
-        )
-        new = found.apply(old)
-        new.write(out)
+        with standing(out) as file:
+            found = semantic.permutation_of(
+                old, open_source(sources), out=file, compute=machine.compute(output)
+            )
+            new = found.apply(old)
+            new.write(file)
         size = found.write(permutation) if permutation is not None else len(found.encoded())
-        forget_features(out)
+        forget_features(file)
         facts = report(output, new, out, found, size, permutation)
         facts["worth"] = []
         for name, table in tables:
@@ -147,14 +149,14 @@ def report(
         f"permutation {size:,} bytes ({per_image:.2f} per image)"
         + (f": {permutation}" if permutation is not None else "; --permutation writes it")
     )
-    output.say(f"manifest {out}")
+    output.say(f"manifest {named(out)}")
     return {
         "pool_id": manifest.pool.id.hex(),
         "key_pool_id": found.base.id.hex(),
         "images": len(manifest),
         "order": manifest.order,
         "order_made_by": dict(found.made_by),
-        "manifest": str(out),
+        "manifest": named(out),
         "permutation": None if permutation is None else str(permutation),
         "permutation_bytes": size,
     }

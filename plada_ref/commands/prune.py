@@ -19,6 +19,7 @@ from .exit_codes import command, resumes
 from .options.common import AsJson
 from .options.compare import CompareOptions
 from .options.encoding import ContentOptions
+from .options.out import named, out_option
 from .options.selection import SelectionOptions, SizeOptions
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def prune(
         Path,
         typer.Argument(metavar="SCORES", help="A score table by plada label.", show_default=False),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Where to write the selection.")],
+    out: Annotated[Path, out_option("Where to write the selection")],
     number: SizeOptions,
     content: BudgetedContentOptions,
     rule: SelectionOptions,
@@ -106,7 +107,7 @@ def prune(
         _show_auto(output, pruned.auto)
     _show_pruned(output, pruned)
     kept = pruned.payload.kept
-    output.say(f"{kept:,} of {table.pool.size:,} images kept by {pruned.selection}: {out}")
+    output.say(f"{kept:,} of {table.pool.size:,} images kept by {pruned.selection}: {named(out)}")
     # Of an automatic selection the next image may fit: a part of the budget can do better.
     next_bytes = None if pruned.auto else pruned.next_bytes
     if pruned.payload_bytes is not None:
@@ -124,7 +125,8 @@ def prune(
             "pseudo_labels_per_class": pruned.supply.tolist(),
             "kept_per_class": pruned.kept.tolist(),
             "vanished": pruned.vanished,
-            "out": str(out),
+            "skipped": {} if comparison is None else dict(comparison.task.skipped),
+            "out": named(out),
         }
         | ({} if pruned.auto is None else {"auto": pruned.auto.to_json()})
     )

@@ -15,6 +15,7 @@ from ..optional import need
 from ..output import Output
 from .exit_codes import command
 from .options.common import AsJson
+from .options.out import named, out_option
 
 
 @command
@@ -45,7 +46,7 @@ def report(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="FILE", help="The page; RUN/report.html by default."),
+        out_option("The page; RUN/report.html by default", metavar="FILE"),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -74,12 +75,12 @@ def report(
     data = page(found, galleries).encode("utf-8")
     write_whole(target, data)
     output.say(
-        f"{for_terminal(str(target))}: {len(data):,} bytes, {len(found.students)} students, "
+        f"{for_terminal(named(target))}: {len(data):,} bytes, {len(found.students)} students, "
         f"{len(found.baselines)} baselines"
     )
     output.result(
         {
-            "page": str(target),
+            "page": named(target),
             "bytes": len(data),
             "students": len(found.students),
             "baselines": len(found.baselines),

@@ -14,8 +14,9 @@ from pladafmt.text import for_terminal
 from ..errors import Misuse
 from ..output import Output
 from .exit_codes import command
-from .options.common import AsJson, LimitOptions, limits_from
+from .options.common import AsJson, LimitOptions, limits_from, read_whole
 from .options.encoding import EncodingOptions, read_metadata
+from .options.out import named, out_option
 
 
 @command
@@ -24,9 +25,7 @@ def rewrite(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="A valid .plada file.", show_default=False)
     ],
-    out: Annotated[
-        Path, typer.Option("--out", "-o", help="Where to write the new file.", show_default=False)
-    ],
+    out: Annotated[Path, out_option("Where to write the new file", show_default=False)],
     encoding: EncodingOptions,
     metadata: Annotated[
         Path | None,
@@ -49,7 +48,7 @@ def rewrite(
     if metadata is not None and drop_metadata:
         raise Misuse("--metadata replaces the metadata and --drop-metadata drops it; choose one.")
     positions = encoding.positions()
-    before = file.read_bytes()
+    before = read_whole(file)
     found = rewrite_bytes(
         before,
         encoding=positions,
@@ -61,8 +60,8 @@ def rewrite(
     )
     write_whole(out, found.data)
     output.say(
-        f"{for_terminal(str(out))}: {len(found.data):,} bytes, before {len(before):,}; content id "
-        f"{found.content_id.hex()} as before."
+        f"{for_terminal(named(out))}: {len(found.data):,} bytes, before {len(before):,}; content "
+        f"id {found.content_id.hex()} as before."
     )
     if found.kept:
         output.say(f"kept, unknown: {', '.join(found.kept)}")
@@ -70,7 +69,7 @@ def rewrite(
         output.say(f"left out, since it fits the old file only: {', '.join(found.dropped)}")
     output.result(
         {
-            "out": str(out),
+            "out": named(out),
             "payload_bytes": len(found.data),
             "payload_bytes_before": len(before),
             "content_id": found.content_id.hex(),

@@ -16,7 +16,8 @@ from pladafmt.text import for_terminal, printable
 
 from ..output import Output
 from .exit_codes import command
-from .options.common import AsJson, LimitOptions, limits_from
+from .options.common import AsJson, LimitOptions, limits_from, read_whole
+from .options.out import named, out_option
 
 _SHOWN_CLASSES = 20
 _SHOWN_LINES = 10
@@ -34,7 +35,7 @@ def salvage(
     ],
     out: Annotated[
         Path,
-        typer.Option("--out", "-o", help="Where to write what is whole.", show_default=False),
+        out_option("Where to write what is whole", show_default=False),
     ],
     head: Annotated[
         Path | None,
@@ -55,14 +56,14 @@ def salvage(
     """
     output = Output(as_json=as_json)
     found = salvage_bytes(
-        file.read_bytes(),
-        other=None if head is None else head.read_bytes(),
+        read_whole(file),
+        other=None if head is None else read_whole(head),
         limits=limits_from(limit),
     )
     write_whole(out, found.data)
     _say(output, file, found)
-    output.say(f"{for_terminal(str(out))}: {len(found.data):,} bytes.")
-    output.result({"out": str(out), "payload_bytes": len(found.data), **found.as_json()})
+    output.say(f"{for_terminal(named(out))}: {len(found.data):,} bytes.")
+    output.result({"out": named(out), "payload_bytes": len(found.data), **found.as_json()})
 
 
 def _say(output: Output, file: Path, found: Salvaged) -> None:

@@ -11,7 +11,8 @@ from pladafmt.files import write_whole
 
 from ..output import Output
 from .exit_codes import command
-from .options.common import AsJson, LimitOptions, PayloadFile, limits_from
+from .options.common import AsJson, LimitOptions, PayloadFile, limits_from, read_whole
+from .options.out import named, out_option
 from .options.signature import private_key
 
 
@@ -29,7 +30,7 @@ def sign(
     ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Where to write the signed file; in place if left out."),
+        out_option("Where to write the signed file; in place if left out"),
     ] = None,
     limit: LimitOptions = None,
     as_json: AsJson = False,
@@ -46,7 +47,7 @@ def sign(
 
     output = Output(as_json=as_json)
     limits = limits_from(limit)
-    data = payload.read_bytes()
+    data = read_whole(payload)
     before = check(data, [], limits=limits).key_id
     signed = sign_bytes(data, signer, limits=limits)
     # A link stays a link: what it points to is signed.
@@ -55,10 +56,10 @@ def sign(
     key_id = signer.public.key_id.hex()
     if before not in (None, key_id):
         output.say(f"a signature of key {before} was replaced")
-    output.say(f"{out or payload}: signed by key {key_id}, {len(signed):,} bytes")
+    output.say(f"{named(out or payload)}: signed by key {key_id}, {len(signed):,} bytes")
     output.result(
         {
-            "out": str(out or payload),
+            "out": named(out or payload),
             "key_id": key_id,
             "replaced": before,
             "payload_bytes": len(signed),

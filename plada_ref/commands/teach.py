@@ -12,6 +12,7 @@ from ..output import Output
 from .exit_codes import command, resumes
 from .options.common import AsJson
 from .options.compute import ComputeOptions, prepare
+from .options.out import named, out_option, standing
 from .options.task import LearnedSplitOption, TaskOptions
 from .options.training import TrainingOptions
 
@@ -22,7 +23,7 @@ def teach(
     *,
     task: TaskOptions,
     training: TrainingOptions,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Where to write the teacher.")],
+    out: Annotated[Path, out_option("Where to write the teacher")],
     split: LearnedSplitOption = "train",
     val_fraction: Annotated[
         float,
@@ -58,22 +59,24 @@ def teach(
     held = None
     if val_fraction > 0:
         learned, held = hold_out(learned, val_fraction, seed=training.seed)
-    teacher = teach_model(
-        learned,
-        training.spec(),
-        recipe,
-        compute=compute,
-        resume=out.with_name(f"{out.name}.training"),
-    )
-    teacher.write(out)
+    with standing(out) as file:
+        teacher = teach_model(
+            learned,
+            training.spec(),
+            recipe,
+            compute=compute,
+            resume=file.with_name(f"{file.name}.training"),
+        )
+        teacher.write(file)
     accuracy = None
     if held is not None:
         accuracy = evaluate(teacher, held, compute=compute).accuracy
         output.say(f"accuracy on the held-out images: {100 * accuracy:.1f} % of {len(held):,}")
-    output.say(f"teacher of {teacher.class_count} classes from {len(learned):,} images: {out}")
+    count = teacher.class_count
+    output.say(f"teacher of {count} classes from {len(learned):,} images: {named(out)}")
     output.result(
         {
-            "teacher": str(out),
+            "teacher": named(out),
             "sha256": teacher.sha256,
             "model": training.model,
             "classes": list(teacher.class_names),

@@ -15,6 +15,7 @@ from .exit_codes import command, resumes
 from .options.common import AsJson
 from .options.compute import ComputeOptions, prepare
 from .options.group import OptionGroup
+from .options.out import named, out_option, standing
 from .options.payload import ReceivedOptions
 from .options.pool import PoolOptions
 from .options.task import DownloadOption, load_shown
@@ -74,7 +75,7 @@ def train(
     *,
     local: CachedPoolOptions,
     training: TrainingOptions,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Where to write the student.")],
+    out: Annotated[Path, out_option("Where to write the student")],
     test: EvaluationOptions,
     received: ReceivedOptions,
     machine: ComputeOptions,
@@ -112,7 +113,10 @@ def train(
     pool.serve(payload.pool)
     # Before the training: a mistyped task should not cost an hour.
     tested = test.load(output)
-    with nullcontext(compute.device) if alone else joined(compute.device) as device:
+    with (
+        nullcontext(compute.device) if alone else joined(compute.device) as device,
+        standing(out) if first() else nullcontext(out) as file,
+    ):
         # Processes on one computer share its cores while they train.
         student = train_model(
             payload,
@@ -120,14 +124,14 @@ def train(
             training.spec(),
             recipe,
             compute=replace(compute, device=device, workers=decoders(machine.workers)),
-            resume=out.with_name(f"{out.name}.training"),
+            resume=file.with_name(f"{file.name}.training"),
             cache=local.cache_of(pool),
         )
-    if not first():
-        return
-    student.write(out)
+        if not first():
+            return
+        student.write(file)
     kept = len(payload.positions)
-    output.say(f"student of {student.class_count} classes from {kept:,} images: {out}")
+    output.say(f"student of {student.class_count} classes from {kept:,} images: {named(out)}")
     accuracy = None
     if tested is not None:
         on_one = replace(compute, device=device)
@@ -135,7 +139,7 @@ def train(
         output.say(f"accuracy: {100 * accuracy:.1f} % of {len(tested):,} images")
     output.result(
         {
-            "student": str(out),
+            "student": named(out),
             "sha256": student.sha256,
             "model": training.model,
             "classes": list(student.class_names),

@@ -12,7 +12,7 @@ from pladafmt.text import for_terminal
 
 from ..output import Output
 from .exit_codes import command
-from .options.common import AsJson, LimitOptions, limits_from
+from .options.common import AsJson, LimitOptions, limits_from, read_whole
 from .options.signature import public_keys
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _verify(path: Path, keys: dict[PublicKey, Path], limits: Limits) -> dict[str
     from pladafmt.signature import check
 
     try:
-        verdict = check(path.read_bytes(), list(keys), limits=limits)
+        verdict = check(read_whole(path), list(keys), limits=limits)
     except PladaError as error:
         return {
             "status": "refused",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .decoding import PIXELS, decode, most_pixels
+from .decoding import PIXELS, decode
 from .formats import FORMATS, IMAGE_SUFFIXES, TASK_SUFFIXES, UNREAD_SUFFIXES
 from .pixels import Undecodable, as_pixels
 from .sets import ImageArrays, ImagePool, ImageRows, ImageSet
@@ -20,5 +20,4 @@ __all__ = [
     "Undecodable",
     "as_pixels",
     "decode",
-    "most_pixels",
 ]

@@ -8,21 +8,19 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from ..errors import Misuse
+from ..limits import limits, raised
 from .formats import FORMATS, describe
 from .pixels import Undecodable, as_pixels
 
 PIXELS = 2
 """Changes whenever a file's pixels do: what was computed from others is not used any more."""
 
-MOST_PIXELS = 80_000_000
-"""Pixels of an image, unless $PLADA_MAX_PIXELS says otherwise: 320 MB while it is decoded."""
-
-_SETTING = "PLADA_MAX_PIXELS"
+MOST_BYTES = 256 << 20
+"""Bytes of an image file that a library reads by itself."""
 
 _pillows_open = Image.open
 
@@ -32,35 +30,21 @@ os.register_at_fork(
 )
 
 
-def most_pixels() -> int:
-    """Return how many pixels an image may have: `MOST_PIXELS`, or what $PLADA_MAX_PIXELS says.
-
-    Raises:
-        Misuse: if that is not a whole number above 0.
-    """
-    text = os.environ.get(_SETTING, "")
-    if not text:
-        return MOST_PIXELS
-    if not text.isascii() or not text.isdigit() or int(text) == 0:
-        raise Misuse(f"{_SETTING} is a number of pixels, such as {MOST_PIXELS}, not {text!r}.")
-    return int(text)
-
-
 def decode(data: bytes) -> Image.Image:
     """Decode the bytes of an image file: its first frame, upright, in mode ``L`` or ``RGB``.
 
     Raises:
         Undecodable: if they are not a whole image of one of `FORMATS`, or are too large; the
             message is a clause that says why.
-        Misuse: if $PLADA_MAX_PIXELS is not a number.
+        Misuse: if $PLADA_LIMITS cannot be understood.
     """
-    most = most_pixels()
+    most = limits().pixels
     try:
         with _open(data) as image:
             if image.width * image.height > most:
                 raise Undecodable(
                     f"it has {image.width:,} x {image.height:,} pixels, more than {most:,}; if it "
-                    f"is meant to, set {_SETTING}={image.width * image.height} or more"
+                    f"is meant to, set {raised('pixels', image.width * image.height)}"
                 )
             _load(image)
             if image.format in ("JPEG", "MPO") and _lost_its_end(data, image):
@@ -94,9 +78,16 @@ def only_ours() -> Iterator[None]:
 
 def _open_file(fp: Any, *_: Any, **__: Any) -> Image.Image:
     if hasattr(fp, "read"):
-        return decode(fp.read())
+        return decode(_read(fp))
     with open(fp, "rb") as file:
-        return decode(file.read())
+        return decode(_read(file))
+
+
+def _read(file: IO[bytes]) -> bytes:
+    data = file.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise Undecodable(f"it has more than {MOST_BYTES:,} bytes")
+    return data
 
 
 def _open(data: bytes) -> ImageFile.ImageFile:

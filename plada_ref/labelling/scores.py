@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,10 +12,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pladafmt import PladaError, PoolRef
+from pladafmt import PoolRef
 from pladafmt.files import replacing
 
 from ..errors import PipelineError
+from ..pool.reasons import one_line
+from .columns_file import Kind, read_columns
+from .facts import Facts, sealed
 from .histogram import count_labels
 
 _KEY = b"plada-scores"
@@ -31,6 +33,8 @@ _SCHEMA = pa.schema(
         pa.field("probability", pa.float32(), nullable=False),
     ]
 )
+
+_KINDS: dict[str, Kind] = {field.name: (str(field.type), field.type.equals) for field in _SCHEMA}
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,9 +155,10 @@ class ScoreTable:
             "teacher": self.teacher,
             "temperature": self.temperature,
         }
+        columns = {"label": self.labels, **self.columns}
         table = pa.Table.from_arrays(
-            [pa.array(column) for column in (self.labels, *self.columns.values())],
-            schema=_SCHEMA.with_metadata({_KEY: json.dumps(facts).encode()}),
+            [pa.array(column) for column in columns.values()],
+            schema=_SCHEMA.with_metadata({_KEY: sealed(facts, columns)}),
         )
         with replacing(path) as temporary:
             # Scores are close to noise: compressing them saves little and makes reading slow.
@@ -172,38 +177,32 @@ class ScoreTable:
             PipelineError: if the file is not there, damaged, or no score table.
         """
         name = os.fspath(path)
-        try:
-            # Mapped: the columns are as large as what is made of them.
-            with pq.ParquetFile(name, memory_map=True, pre_buffer=False) as file:
-                schema = file.schema_arrow
-                facts = json.loads((schema.metadata or {})[_KEY])
-                if facts["layout"] != _LAYOUT:
-                    raise PipelineError(
-                        f"The score table {name!r} is of layout {facts['layout']}; this program "
-                        f"knows layout {_LAYOUT}. Label the pool again."
-                    )
-                if [schema.field(field.name).type for field in _SCHEMA] != _SCHEMA.types:
-                    raise ValueError("a column has another type")
-                # One at a time: a column is held twice while it becomes an array.
-                labels, *scores = (
-                    file.read([field.name]).column(0).to_numpy() for field in _SCHEMA
+
+        def check(facts: Facts) -> None:
+            if facts.get("layout") != _LAYOUT:
+                raise PipelineError(
+                    f"The score table {name!r} is of layout {facts.get('layout')!r}; this program "
+                    f"knows layout {_LAYOUT}. Label the pool again."
                 )
+
+        try:
+            facts, columns = read_columns(name, _KEY, _KINDS, check=check)
             table = cls(
-                PoolRef(bytes.fromhex(facts["pool_id"]), facts["pool_size"]),
-                tuple(map(str, facts["classes"])),
-                str(facts["teacher"]),
-                labels,
-                *scores,
-                temperature=float(facts["temperature"]),
+                facts.pool(),
+                facts.texts("classes"),
+                facts.text("teacher"),
+                *columns.values(),
+                temperature=facts.positive("temperature"),
             )
             table._check()
         except FileNotFoundError as exc:
             raise PipelineError(
                 f"There is no score table at {name!r}; make one with: plada label"
             ) from exc
-        except (OSError, pa.ArrowException, ValueError, KeyError, TypeError, PladaError) as exc:
+        except (OSError, pa.ArrowException, ValueError) as exc:
             raise PipelineError(
-                f"{name!r} is no score table, or it is damaged ({exc}); label the pool again."
+                f"{name!r} is no score table, or it is damaged ({one_line(exc)}); label the pool "
+                "again."
             ) from exc
         return table
 

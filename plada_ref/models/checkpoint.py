@@ -26,6 +26,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
+from pladafmt import json_text
 from pladafmt.files import write_whole
 from pladafmt.names import complaint
 
@@ -192,7 +193,7 @@ class _Stated:
     @classmethod
     def of(cls, start: bytes) -> _Stated:
         """What a file states that begins with `start`, its whole header."""
-        stored = json.loads(start[8:])
+        stored = json_text.parse(start[8:])
         if not isinstance(stored, dict):
             raise ValueError("its header is not an object")
         model, classes, preparation, facts = _parse(_header(stored.pop("__metadata__", None)))
@@ -216,7 +217,7 @@ def _header(metadata: Any) -> dict[str, Any]:
     """Our own JSON header among the metadata of safetensors."""
     if not isinstance(metadata, dict) or "plada" not in metadata:
         raise ValueError("it is a safetensors file without plada's header")
-    header = json.loads(metadata["plada"])
+    header = json_text.parse(metadata["plada"])
     if not isinstance(header, dict) or header.get("layout") != LAYOUT:
         raise ValueError(f"its header is not of layout {LAYOUT}")
     return header

@@ -56,8 +56,10 @@ def file_digest(path: Path) -> str:
     """SHA-256 of a file, in hex.
 
     Raises:
-        PipelineError: if it cannot be read.
+        PipelineError: if it cannot be read, or is no file, such as a device without an end.
     """
+    if path.exists() and not path.is_file():
+        raise PipelineError(f"{str(path)!r} is no file; give a file of weights with --weights.")
     try:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -145,7 +147,7 @@ def _load_pickled(path: Path) -> Any:
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
-                raise ValueError("it is a compressed archive")
+                raise ValueError("it is a compressed archive, or a program of TorchScript")
     # Training scripts leave their arguments beside the weights. A namespace runs nothing.
     with torch.serialization.safe_globals([argparse.Namespace]):
         try:
@@ -301,6 +303,18 @@ def _fitting(
             f"{where}, but of a larger one: the file has {len(further)} more tensors, "
             f"{_some(further)}; {advice}."
         )
+    zeros = [name for name, value in taken.items() if value.ndim > 1 and not bool(value.any())]
+    if zeros:
+        part = sum(taken[name].numel() for name in zeros) / sum(map(torch.numel, taken.values()))
+        found = (
+            f"{len(zeros)} tensors, {100 * part:.0f} % of the numbers, hold nothing but zeros, as "
+            f"where a download was never finished: {_some(zeros)}"
+        )
+        if part >= 0.1:
+            raise PipelineError(
+                f"The weights in {str(path)!r} cannot be used: {found}; fetch the file again."
+            )
+        say(f"weights: {found}")
     for name, count in sorted(converted.items()):
         say(f"weights: {count} tensors converted from {name} to float32")
     if left:

@@ -38,11 +38,14 @@ def kmeans(
     The same points, seed, library and number of threads give the same clusters.
     """
     clusters = min(clusters, len(points))
+    # Batches of a few images per cluster: with fewer, most centroids would not move.
+    batch = min(len(points), max(_BATCH, 4 * clusters))
+    passes = min(_MOST_PASSES, 1 + _DRAWN * clusters // len(points))
     model = MiniBatchKMeans(
         clusters,
-        # Batches of a few images per cluster: with fewer, most centroids would not move.
-        batch_size=max(_BATCH, 4 * clusters),
-        max_iter=min(_MOST_PASSES, 1 + _DRAWN * clusters // len(points)),
+        batch_size=batch,
+        # Scikit-learn fails after a single batch, for which it has no mean of the distances.
+        max_iter=passes if passes * len(points) // batch > 1 else 2,
         n_init=1,
         reassignment_ratio=0.01,
         compute_labels=False,

@@ -18,14 +18,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
-from pladafmt import Limits, Payload, PoolRef, dumps, loads
+from pladafmt import Limits, Payload, PoolRef, dumps, load
 from pladafmt.files import write_whole
 
 from ..errors import PipelineError
@@ -124,10 +123,9 @@ class Permutation:
         """
         name = os.fspath(path)
         try:
-            data = Path(name).read_bytes()
+            payload = load(name, limits=_limits(images))
         except FileNotFoundError as exc:
             raise PipelineError(f"There is no permutation file at {name!r}.") from exc
-        payload = loads(data, limits=_limits(images))
         try:
             facts = (payload.metadata or {})[_KEY]
             if facts["layout"] != _LAYOUT:

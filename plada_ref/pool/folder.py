@@ -19,8 +19,8 @@ from urllib.parse import quote, unquote
 import pyarrow as pa
 
 from ..errors import PipelineError
+from ..limits import check_image
 from .keys import clean_key, reason_to_skip
-from .limits import check_image
 from .location import filesystem, fingerprint, is_local, state_of
 from .shard import Entry, Remarks, Shard
 

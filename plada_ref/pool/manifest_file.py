@@ -17,10 +17,10 @@ from pladafmt import PoolRef
 from pladafmt.pool import check_prefixes
 
 from ..errors import PipelineError
+from ..limits import limits, raised
 from .columns import GrowingStrings, digest_rows
 from .key_order import KeyOrder
 from .known_ids import Digests, pool_id_of
-from .limits import limits
 from .manifest_layout import SCHEMA, Rows, check_layout, decode_metadata
 from .parquet_footer import Group, read_groups
 from .parquet_pages import BATCH, counted, rows_at_a_time
@@ -222,7 +222,7 @@ class ManifestFile:
             raise PipelineError(
                 f"The manifest {self.path!r} of {self._state[2]:,} bytes has rows of {size:,} "
                 "bytes and more; if it comes from someone you trust, raise the limit: "
-                "PLADA_LIMITS=expansion=1000"
+                f"{raised('expansion', 1000)}"
             )
 
     @contextmanager

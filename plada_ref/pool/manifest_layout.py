@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pladafmt import PladaError, PoolRef
+from pladafmt import PladaError, PoolRef, json_text
 
 from ..errors import PipelineError
 from .known_ids import Digests
@@ -98,11 +98,11 @@ def decode_metadata(encoded: Mapping[bytes, bytes], name: str) -> Metadata:
             raise ValueError(f"a pool id has 32 bytes, not {len(pool_id)}")
         if not all(a < b for a, b in zip((-1, *generations), generations, strict=False)):
             raise ValueError(f"pool sizes {', '.join(map(str, generations))} do not ascend")
-        made_by = json.loads(encoded.get(b"plada.order_made_by", b"null"))
+        made_by = json_text.parse(encoded.get(b"plada.order_made_by", b"null"))
         if made_by is not None and not isinstance(made_by, dict):
             raise ValueError("plada.order_made_by is not a JSON object")
         return Metadata(PoolRef(pool_id, generations[-1]), order, generations, made_by)
-    except (KeyError, ValueError, RecursionError, PladaError) as exc:
+    except (KeyError, ValueError, PladaError) as exc:
         raise PipelineError(
             f"The manifest {name!r} has unusable metadata ({exc}); it is damaged."
         ) from exc

@@ -24,8 +24,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..errors import PipelineError
+from ..limits import check_image, limits, raised, refuse
 from .keys import KEY_RULES, shard_key
-from .limits import check_image, limits, refuse
 from .location import filesystem, fingerprint, state_of
 from .parquet_footer import Group, read_groups
 from .parquet_pages import PageGuard, counted, rows_at_a_time
@@ -219,7 +219,8 @@ def _entries(url: str, remarks: Remarks) -> Iterator[Entry]:
 def _too_much(url: str, length: int) -> PipelineError:
     return PipelineError(
         f"The shard {url!r} of {length:,} bytes holds more than {limits().expansion} times as "
-        "many; if it comes from someone you trust, raise the limit: PLADA_LIMITS=expansion=1000"
+        "many; if it comes from someone you trust, raise the limit: "
+        f"{raised('expansion', 1000)}"
     )
 
 

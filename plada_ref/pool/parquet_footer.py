@@ -10,7 +10,7 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-from .limits import limits
+from ..limits import limits
 from .thrift import Struct, read_struct
 
 _MAGIC = b"PAR1"

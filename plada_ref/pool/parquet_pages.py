@@ -13,7 +13,7 @@ from typing import IO, Any, NamedTuple
 
 import pyarrow as pa
 
-from .limits import limits
+from ..limits import limits, raised
 from .parquet_footer import Group
 from .thrift import Struct, read_struct
 
@@ -73,7 +73,7 @@ def _page(header: Struct, length: int, place: int) -> Page:
     if size > max(most, _INCOMPRESSIBLE * stored):
         raise pa.ArrowInvalid(
             f"the page at byte {place} grows from {stored:,} bytes to {size:,}, and the limit is "
-            f"{most:,}; PLADA_LIMITS=page={size} raises it"
+            f"{most:,}; {raised('page', size)} raises it"
         )
     data = kind in (_DATA, _DATA_V2)
     values = about.get(1, 0) if data else 0

@@ -16,8 +16,8 @@ from typing import IO
 import pyarrow as pa
 
 from ..errors import PipelineError
+from ..limits import check_image, limits
 from .keys import KEY_RULES, is_synset_tar, reason_to_skip, shard_key
-from .limits import check_image, limits
 from .location import filesystem, fingerprint, state_of
 from .offsets import Member, OffsetIndex, ShardIndexes
 from .ranges import opened, read_range
@@ -96,14 +96,17 @@ def _judge(name: str, kind: str) -> str | None:
     return reason_to_skip(name) if kind == "file" else "not-a-file"
 
 
-def locate(url: str, judge: Judge = _judge) -> Iterator[Member]:
+def locate(url: str, judge: Judge = _judge, warnings: list[str] | None = None) -> Iterator[Member]:
     """Yield the image members of a shard; reads headers only.
+
+    Args:
+        judge, warnings: as for `members`.
 
     Raises:
         PipelineError: if the shard is damaged or cut short.
     """
     with opened(url) as (file, length):
-        yield from members(file, length, url, Counter(), judge=judge)
+        yield from members(file, length, url, Counter(), warnings, judge=judge)
 
 
 def members(

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from typing import IO, NamedTuple
 from zlib import adler32
 
+from ..limits import limits, raised
 from .keys import reason_to_skip
-from .limits import limits
 
 BLOCK = 512
 RECORD = 20 * BLOCK
@@ -140,7 +140,7 @@ class _Walk:
             raise BadTar(
                 f"the extended header at byte {self.offset} has {size:,} bytes, and the limit is "
                 f"{most:,}",
-                f"fetch it again, or raise the limit: PLADA_LIMITS=tar-header={size}",
+                f"fetch it again, or raise the limit: {raised('tar_header', size)}",
             )
         start = self.offset + BLOCK
         self.offset = start + -(-size // BLOCK) * BLOCK

@@ -7,6 +7,8 @@ import math
 from pathlib import Path
 from typing import Any, NoReturn
 
+from pladafmt import json_text
+
 from ..errors import PipelineError
 
 MAX_FILE = 4 << 20
@@ -48,20 +50,16 @@ class Fields:
         if len(data) > MAX_FILE:
             raise PipelineError(f"{file} is longer than {MAX_FILE:,} bytes; a transfer's is not.")
         try:
-            value = json.loads(data)
-        except (ValueError, RecursionError) as exc:  # ValueError: also what UTF-8 decoding raises.
+            value = json_text.parse(data, depth=MAX_DEPTH)
+        except ValueError as exc:
             raise PipelineError(
-                f"{file} is damaged: it is not JSON ({exc}). Remove it, or have it made again."
+                f"{file} is damaged: it is not JSON of a transfer ({exc}). Remove it, or have it "
+                "made again."
             ) from exc
         if not isinstance(value, dict):
             raise PipelineError(
                 f"{file} is damaged: it holds {_kind(value)} and should hold an object. Remove it, "
                 "or have it made again."
-            )
-        if _deeper(value, MAX_DEPTH):
-            raise PipelineError(
-                f"{file} is damaged: it is nested deeper than {MAX_DEPTH} levels. Remove it, or "
-                "have it made again."
             )
         return cls(value, file)
 
@@ -162,19 +160,6 @@ class Fields:
             Fields(item, self.file, f"{self.place}{key}[{number}].")
             for number, item in enumerate(value)
         ]
-
-
-def _deeper(value: Any, most: int) -> bool:
-    """Whether there are more than `most` levels of lists and objects."""
-    level = [value]
-    for _ in range(most + 1):
-        level = [
-            child
-            for item in level
-            if isinstance(item, list | dict)
-            for child in (item.values() if isinstance(item, dict) else item)
-        ]
-    return bool(level)
 
 
 def _kind(value: Any) -> str:

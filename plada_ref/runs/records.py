@@ -54,6 +54,7 @@ class StudentRecord:
         payload: path of the file when it was written; None where that is not recorded.
         seconds: from pruning to evaluation; None where that is not recorded.
         budget: bytes that the payload could take; None if a keep rate decided.
+        payload_sha256, student_sha256: of both files, in hex; None where that is not recorded.
     """
 
     selection: str
@@ -65,6 +66,8 @@ class StudentRecord:
     payload: str | None = None
     seconds: float | None = None
     budget: int | None = None
+    payload_sha256: str | None = None
+    student_sha256: str | None = None
 
     @property
     def chosen(self) -> bool:
@@ -83,6 +86,8 @@ class StudentRecord:
             "payload": self.payload,
             "seconds": self.seconds,
             "budget": self.budget,
+            "payload_sha256": self.payload_sha256,
+            "student_sha256": self.student_sha256,
         }
 
     @classmethod
@@ -99,10 +104,16 @@ class StudentRecord:
             payload_bytes=fields.whole("payload_bytes", 1),
             accuracy=fields.number("student_accuracy", 1),
             vanished=fields.texts("vanished"),
-            payload=fields.text("payload") if "payload" in fields else None,
+            payload=_optional_text(fields, "payload"),
             seconds=fields.number("seconds") if "seconds" in fields else None,
             budget=fields.whole("budget", 1) if "budget" in fields else None,
+            payload_sha256=_optional_text(fields, "payload_sha256"),
+            student_sha256=_optional_text(fields, "student_sha256"),
         )
+
+
+def _optional_text(fields: Fields, key: str) -> str | None:
+    return fields.text(key) if key in fields else None
 
 
 def shown_selection(selection: Selection, *, chosen: bool) -> str:

@@ -7,6 +7,7 @@ selection, and students of one frozen backbone share the pool's features.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Callable
@@ -36,7 +37,7 @@ from ..tasks.task import Task
 from ..training.evaluate import evaluate
 from ..training.learn import teach, train
 from .fields import Fields
-from .folder import LAYOUT, RunFolder
+from .folder import LAYOUT, ModelFiles, RunFolder
 from .plan import Plan, PlanRecord
 from .records import Leakage, StudentRecord, TeacherRecord, shown_selection
 
@@ -147,10 +148,12 @@ class _Clients:
 
     def student(self, producer: Producer, selection: Selection | None, size: Size) -> StudentRecord:
         """Make the payload, train and test its student, or return the record of a finished one."""
+        files = self.folder.student(selection, size)
+        if files.record.exists() and not _is_complete(files):
+            self.compute.progress.say(f"A file of {files.stem.name} is gone: it is made again")
+            files.record.unlink()
         return _remembered(
-            self.folder.student(selection, size).record,
-            StudentRecord.of,
-            lambda: self._make(producer, selection, size),
+            files.record, StudentRecord.of, lambda: self._make(producer, selection, size)
         )
 
     def _make(self, producer: Producer, selection: Selection | None, size: Size) -> StudentRecord:
@@ -183,6 +186,8 @@ class _Clients:
             payload=str(files.payload),
             seconds=_since(started),
             budget=size.budget,
+            payload_sha256=_sha256(files.payload),
+            student_sha256=student.sha256,
         )
 
     def _leave(self, auto: AutoSelection) -> None:
@@ -190,6 +195,28 @@ class _Clients:
         (progress.say if auto.carried else progress.warn)(auto.verdict)
         report = json.dumps(auto.to_json(), indent=1)
         write_whole(self.folder.auto(auto.budget), report.encode("utf-8"))
+
+
+def _is_complete(files: ModelFiles) -> bool:
+    """Whether payload and student of a finished record are still there, as they were.
+
+    Raises:
+        PipelineError: if one is another file than the record is of.
+    """
+    record = StudentRecord.of(Fields.read(files.record))
+    recorded = {files.payload: record.payload_sha256, files.model: record.student_sha256}
+    for path, digest in recorded.items():
+        if digest is not None and path.exists() and _sha256(path) != digest:
+            raise PipelineError(
+                f"{path} is not the file that {files.record.name} speaks of: it was changed, "
+                "emptied or replaced since. Remove it to have it made again."
+            )
+    return all(path.exists() for path, digest in recorded.items() if digest is not None)
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _leakage(test: Task, pool: MemoryPool, progress: Progress) -> Leakage:

@@ -7,19 +7,26 @@ schema's metadata. Other tools can write one, so it is checked like any input.
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pladafmt import Payload, PladaError, PoolRef
+from pladafmt import Payload, PladaError
 from pladafmt.files import replacing
 
 from ..errors import PipelineError
+from ..labelling.columns_file import Kind, read_columns
+from ..labelling.facts import sealed
+from ..pool.reasons import one_line
 
 _KEY = b"plada-selection"
+_KINDS: dict[str, Kind] = {
+    "position": ("whole numbers", pa.types.is_integer),
+    "label": ("whole numbers", pa.types.is_integer),
+    "weight": ("numbers", lambda kind: pa.types.is_floating(kind) or pa.types.is_integer(kind)),
+}
 
 
 def write(payload: Payload, path: str | os.PathLike[str]) -> None:
@@ -33,7 +40,7 @@ def write(payload: Payload, path: str | os.PathLike[str]) -> None:
         "classes": payload.classes if isinstance(payload.classes, int) else list(payload.classes),
         "metadata": payload.metadata,
     }
-    table = pa.table(columns).replace_schema_metadata({_KEY: json.dumps(facts).encode()})
+    table = pa.table(columns).replace_schema_metadata({_KEY: sealed(facts, columns)})
     with replacing(path) as temporary:
         # Positions ascend, so their distances are small; packed labels take ten bits for a thousand
         # classes. Compressing both again would take longer than all the rest.
@@ -53,15 +60,15 @@ def read(path: str | os.PathLike[str]) -> Payload:
         PipelineError: if the file is not a selection.
     """
     try:
-        table = pq.read_table(path)
-        facts = json.loads(table.schema.metadata[_KEY])
+        facts, columns = read_columns(path, _KEY, _KINDS, may_lack=("weight",))
+        classes, metadata = facts.get("classes"), facts.get("metadata")
         return Payload(
-            pool=PoolRef(bytes.fromhex(facts["pool_id"]), facts["pool_size"]),
-            classes=facts["classes"],
-            positions=table.column("position").to_numpy(),
-            labels=table.column("label").to_numpy(),
-            weights=table.column("weight").to_numpy() if "weight" in table.column_names else None,
-            metadata=facts["metadata"],
+            pool=facts.pool(),
+            classes=facts.whole("classes") if type(classes) is int else facts.texts("classes"),
+            positions=columns["position"],
+            labels=columns["label"],
+            weights=columns.get("weight"),
+            metadata=metadata if metadata is None else facts.object("metadata"),
         )
     except FileNotFoundError:
         raise PipelineError(
@@ -69,12 +76,8 @@ def read(path: str | os.PathLike[str]) -> Payload:
         ) from None
     except PladaError as error:
         raise PipelineError(f"The selection {path} does not hold together: {error}") from error
-    except (
-        pa.ArrowException,
-        KeyError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except (OSError, pa.ArrowException, ValueError) as error:
         raise PipelineError(
-            f"{path} is not a selection written by plada prune: {type(error).__name__}."
+            f"{path} is not a selection written by plada prune, or it is damaged "
+            f"({one_line(error)}); make it again."
         ) from error

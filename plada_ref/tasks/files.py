@@ -11,6 +11,7 @@ from PIL import Image
 
 from ..errors import Misuse, PipelineError
 from ..images import TASK_SUFFIXES, Undecodable, decode
+from ..limits import check_image
 from ..pool.location import filesystem
 from .listing import (
     Listing,
@@ -33,10 +34,17 @@ def holds_files(spec: str) -> bool:
     """Whether `spec` is a directory or a tar shard, by path or URL.
 
     Raises:
-        Misuse: if the protocol of a URL is unknown.
+        Misuse: if the protocol of a URL is unknown, or it is a file of another kind.
     """
     fs, path = filesystem(spec)
-    return bool(fs.isdir(path)) or _is_shard(spec)
+    if fs.isdir(path) or _is_shard(spec):
+        return True
+    if fs.isfile(path):
+        raise Misuse(
+            f"The file {spec!r} is no task: a shard is an uncompressed .tar file, so decompress "
+            f"it; a zip file with class folders is read as zip://::{spec}"
+        )
+    return False
 
 
 def load_files(spec: str, split: str, *, as_it_is: bool = False) -> Task:
@@ -98,15 +106,26 @@ def _list(spec: str, split: str, whole: bool) -> Listing:
     )
     folder = find_split(named, split, spec)
     if folder is not None:
-        return list_folder(url_of(spec, folders[folder]))
+        listing = list_folder(url_of(spec, folders[folder]))
+        also = sorted(place for place, of in shards.items() if split_of(of) == split_of(folder))
+        if also and split_of(folder):
+            listing.warnings.append(
+                f"The task {spec!r} has the folder {folder!r} and the shard {_name(also[0])!r} of "
+                "the same split: the folder is used, and the shard is not."
+            )
+        return listing
     part = find_split(shards.values(), split, spec)
     if part is not None:
         chosen = sorted(place for place, of in shards.items() if of == part)
         return list_shards(url_of(spec, place) for place in chosen)
     if named or shards:
-        raise _no_split(spec, split, [*folders, *(place.rsplit("/", 1)[-1] for place in shards)])
+        raise _no_split(spec, split, [*folders, *map(_name, shards)])
     _check_undivided(spec, split)
     return list_folder(spec)
+
+
+def _name(place: str) -> str:
+    return place.rsplit("/", 1)[-1]
 
 
 def _holds_folders(fs: Any, path: str) -> bool:
@@ -205,7 +224,7 @@ def _of_listing(name: str, listing: Listing) -> Task:
         )
     images = StoredImages([place for _, place in found])
     task = from_names(name, keys, [key.split("/", 1)[0] for key in keys], images)
-    return replace(task, skipped=skipped)
+    return replace(task, skipped=skipped, warnings=tuple(listing.warnings))
 
 
 class StoredImages:
@@ -231,6 +250,9 @@ class StoredImages:
         where = url if offset is None else f"{url} at byte {offset}"
         fs, path = filesystem(url)
         try:
+            if offset is None:
+                size = int(fs.info(path).get("size") or 0)
+            check_image(path, size, where)
             if offset is None:
                 data = fs.cat_file(path)
             else:

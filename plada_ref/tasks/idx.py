@@ -31,6 +31,9 @@ _FOLDERS = {
     "fashion-mnist": ("FashionMNIST/raw", "usr/share/datasets/fashion-mnist", "."),
 }
 _ENDINGS = ("", ".gz")
+_MOST = 256 << 20
+"""Bytes of a file, which has 47 million; a compressed one could hold any number."""
+
 _PREFIX = {"train": "train", "test": "t10k"}
 
 _FIRST_LABELS = {
@@ -97,11 +100,14 @@ def _file(name: str, root: Path, stem: str) -> Path:
 def _read(path: Path, *, axes: int) -> npt.NDArray[np.uint8]:
     """Read an idx file of bytes: two zeros, type 8, the number of axes, their big-endian sizes."""
     try:
-        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
+            data = file.read(_MOST + 1)
     except (gzip.BadGzipFile, EOFError, zlib.error) as exc:
         raise PipelineError(
             f"{str(path)!r} is not a readable gzip file ({exc}); fetch it again."
         ) from exc
+    if len(data) > _MOST:
+        raise PipelineError(f"{str(path)!r} holds more than {_MOST:,} bytes; fetch it again.")
     start = 4 + 4 * axes
     shape = [int.from_bytes(data[at : at + 4], "big") for at in range(4, start, 4)]
     if data[:4] != bytes([0, 0, 8, axes]) or len(data) != start + math.prod(shape):

@@ -37,10 +37,12 @@ class Listing:
         images: key and place of each image; the first part of the key is its class folder.
         left_out: how many files are left out, by class folder (``""`` for none) and by reason.
             Every class folder is in it, the empty ones as well.
+        warnings: sentences about shards that are odd but not damaged.
     """
 
     images: list[tuple[str, Location]] = field(default_factory=list)
     left_out: dict[str, Counter[str]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
 
     def leave_out(self, key: str, reason: str) -> None:
         """Count a file or folder that is left out."""
@@ -65,6 +67,7 @@ class Listing:
             if key.startswith(prefix)
         ]
         part.left_out = {"": Counter(self.left_out.get(folder, Counter()))}
+        part.warnings = self.warnings
         return part
 
     def empty_folders(self) -> list[str]:
@@ -101,7 +104,7 @@ def list_shards(urls: Iterable[str]) -> Listing:
         return reason
 
     for url in urls:
-        for member in locate(url, judge):
+        for member in locate(url, judge, listing.warnings):
             place = Location(url, member.offset, member.size)
             listing.images.append((member.key, place))
     return listing

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from pladafmt.files import read_at_most
+
 from ..errors import PipelineError
 from ..images import ImageArrays
 from ..pool.keys import clean_key
@@ -15,6 +17,9 @@ from .listing import Location
 from .task import ALL, Task, hold_out
 
 CUB = "CUB_200_2011"
+_MOST_TABLE = 16 << 20
+"""Bytes of a table of images and labels."""
+
 RESISC45 = "NWPU-RESISC45"
 NCT = {"train": "NCT-CRC-HE-100K", "test": "CRC-VAL-HE-7K"}
 ELPV_FOLDERS = ("elpv_dataset/data", "src/elpv_dataset/data", "data", ".")
@@ -171,6 +176,6 @@ def _table(path: Path) -> dict[str, str]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text("utf-8").splitlines()
+        return read_at_most(path, _MOST_TABLE).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as exc:
         raise PipelineError(f"{str(path)!r} cannot be read ({exc}); fetch the set again.") from exc

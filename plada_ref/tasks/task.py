@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,7 @@ class Task:
         keys: a name for each image, the same on every machine.
         images: the n images.
         skipped: how many files that lie among the images were left out, by reason.
+        warnings: sentences about what is odd in the files, but not an error.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Task:
     keys: tuple[str, ...]
     images: ImageSet
     skipped: Mapping[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         problem = complaint(self.classes, what="class name", may_be_empty=False)
@@ -57,7 +59,7 @@ class Task:
         """Select some of the images, as a task called `name`."""
         keys = tuple(self.keys[row] for row in rows)
         images = ImageRows(self.images, rows)
-        return Task(name, self.classes, self.labels[rows], keys, images, self.skipped)
+        return replace(self, name=name, labels=self.labels[rows], keys=keys, images=images)
 
 
 def hold_out(task: Task, fraction: float, *, seed: int = 0) -> tuple[Task, Task]:

@@ -11,18 +11,21 @@ import numpy.typing as npt
 from .. import range_coder
 from ..loops import kernels
 from ..loops.backend import Backend, best
-from .integers import widths_of
+from .integers import BATCH, widths_of
 
 SHIFTS = (2, 3, 4)
 """Decay shifts that a writer tries; a reader knows 1 to 7."""
 
 Distances = npt.NDArray[np.int64]
+Kinds = npt.NDArray[np.int8]
 
 
-def kinds_of(relative: Distances) -> Distances:
-    """Return min(width, 15) of the distance that leads to each image; 0 for the first, int64."""
-    kinds = np.zeros(relative.size, dtype=np.int64)
-    kinds[1:] = np.minimum(widths_of(np.diff(relative)), kernels.WIDE)
+def kinds_of(positions: Distances) -> Kinds:
+    """Return min(width, 15) of the distance that leads to each image; 0 for the first, int8."""
+    kinds = np.zeros(positions.size, dtype=np.int8)
+    for start in range(1, positions.size, BATCH):
+        widths = widths_of(np.diff(positions[start - 1 : start + BATCH]))
+        kinds[start : start + BATCH] = np.minimum(widths, kernels.WIDE)
     return kinds
 
 
@@ -40,25 +43,26 @@ def encode_distances(
     return stream if len(stream) < room else None
 
 
-def decode_distances(
-    stream: bytes, count: int, *, offset: int, field: str, backend: Backend | None = None
-) -> Distances:
-    """Return the `count` distances of a dense stream, int64 of shape (count,).
+def decode_distances_into(
+    out: Distances, stream: bytes, *, offset: int, field: str, backend: Backend | None = None
+) -> None:
+    """Write the distances of a dense stream to `out`, int64, which is as long as there are any.
 
     Raises:
         PladaError: ``dense-corrupt``, ``dense-tail``.
     """
-    backend = backend or best(count)
-    state, out = backend.integers(kernels.begun(stream)), backend.zeros(count)
+    backend = backend or best(out.size)
+    state = backend.integers(kernels.begun(stream))
     chance, age = backend.models(kernels.DISTANCE_MODELS)
-    verdict = backend.kernels.get_distances(backend.octets(stream), count, state, chance, age, out)
+    verdict = backend.kernels.get_distances(
+        backend.octets(stream), out.size, state, chance, age, backend.writable(out)
+    )
     range_coder.check(verdict, state, stream, offset, field)
-    return backend.array(out)
 
 
 def encode_labels(
     labels: npt.NDArray[np.uint16],
-    kinds: Distances,
+    kinds: Kinds,
     classes: int,
     shift: int,
     room: int,
@@ -72,7 +76,7 @@ def encode_labels(
     queue, weights = backend.zeros(kernels.QUEUE), backend.zeros(kernels.QUEUE)
     verdict = backend.kernels.put_labels(
         backend.integers(labels),
-        backend.integers(kinds),
+        backend.octets(kinds),
         bits,
         shift,
         state,
@@ -90,7 +94,7 @@ def encode_labels(
 
 def decode_labels(
     stream: bytes,
-    kinds: Distances,
+    kinds: Kinds,
     classes: int,
     shift: int,
     *,
@@ -105,12 +109,13 @@ def decode_labels(
     """
     backend = backend or best(kinds.size)
     bits = (classes - 1).bit_length()
-    state, out = backend.integers(kernels.begun(stream)), backend.zeros(kinds.size)
+    state = backend.integers(kernels.begun(stream))
+    out = np.empty(kinds.size, dtype=np.uint16)
     chance, age = backend.models(kernels.RANK_MODELS + (1 << bits))
     queue, weights = backend.zeros(kernels.QUEUE), backend.zeros(kernels.QUEUE)
     verdict = backend.kernels.get_labels(
         backend.octets(stream),
-        backend.integers(kinds),
+        backend.octets(kinds),
         classes,
         bits,
         shift,
@@ -119,7 +124,7 @@ def decode_labels(
         age,
         queue,
         weights,
-        out,
+        backend.writable(out),
     )
     range_coder.check(verdict, state, stream, offset, field)
-    return backend.array(out).astype(np.uint16)
+    return out

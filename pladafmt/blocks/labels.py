@@ -35,11 +35,13 @@ def decode(stream: bytes, classes: int, count: int, offset: int) -> npt.NDArray[
     Raises:
         Malformed: ``label-range`` if a label is not below the number of classes.
     """
-    planes = np.frombuffer(stream, dtype=np.uint8).reshape(width(classes), count)
-    labels = planes[0].astype(np.uint16) if len(planes) else np.zeros(count, dtype=np.uint16)
-    for place, plane in enumerate(planes[1:], start=1):
-        labels |= plane.astype(np.uint16) << np.uint16(8 * place)
-    high = int(labels.max())
+    if classes == 1:
+        return np.zeros(count, dtype=np.uint16)
+    octets = np.frombuffer(stream, dtype=np.uint8)
+    labels = octets[:count].astype(np.uint16)
+    if octets.size > count:
+        labels |= octets[count:].astype(np.uint16) << np.uint16(8)
+    high = int(labels.max()) if count > 1 else int(labels[0])
     if high >= classes:
         raise Malformed(
             "label-range",

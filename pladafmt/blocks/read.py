@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import layout, threads, weights
 from ..errors import Malformed
+from ..field_reader import field_reader
 from ..head import Head
 from ..limits import most_bitmap_span
+from ..loops import backend
 from ..streams import Stored
 from . import dense, encodings, labels
 
 Labels = npt.NDArray[np.uint16]
+Positions = npt.NDArray[np.int64]
 
 MANY = 1 << 16
 """Minimum size of a block, in images, for decoding its labels in a second thread."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Block:
     """A decoded block.
 
@@ -42,7 +46,7 @@ class Block:
     largest: int
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Fields:
     """The leading fields of a block and its streams, still stored."""
 
@@ -54,7 +58,12 @@ class Fields:
     positions: Stored
     labels: Stored
     weights: Stored | None
-    ranges: dict[str, tuple[int, int]]
+    offset: int
+    ends: tuple[int, ...]
+
+    def ranges(self) -> dict[str, tuple[int, int]]:
+        """Return, for each field, the half-open range of file offsets that it occupies."""
+        return _ranges(self.offset, self.ends)
 
     @property
     def streams(self) -> list[Stored]:
@@ -63,14 +72,19 @@ class Fields:
         return found if self.weights is None else [*found, self.weights]
 
     @property
+    def is_dense(self) -> bool:
+        """Whether a stream of the block is dense."""
+        return self.shift > 0 or self.encoding == encodings.DENSE
+
+    @property
     def used(self) -> int:
         """Required features that the block uses."""
-        used = 0 if self.weights is None else layout.FEATURE_WEIGHTS
-        if self.encoding == encodings.DENSE or self.shift:
-            used |= layout.FEATURE_DENSE
-        if any(stream.compressed for stream in self.streams):
-            used |= layout.FEATURE_ZSTD
-        return used
+        zstd = self.positions.compressed or self.labels.compressed
+        used = layout.FEATURE_DENSE if self.is_dense else 0
+        if self.weights is not None:
+            used |= layout.FEATURE_WEIGHTS
+            zstd = zstd or self.weights.compressed
+        return used | layout.FEATURE_ZSTD if zstd else used
 
 
 def read_fields(body: bytes, offset: int, head: Head) -> Fields:
@@ -79,131 +93,127 @@ def read_fields(body: bytes, offset: int, head: Head) -> Fields:
     Raises:
         PladaError: for fields that break a rule by themselves.
     """
-    weighted = bool(head.weight_bits)
-    values, ranges = layout.parse(
-        layout.BLOCK_BODY, body, offset=offset, name="BLOCK", weights=weighted
-    )
+    weighted = head.weight_scale is not None
+    read = _read_weighted if weighted else _read_plain
+    found = read(body)
+    if found is None:
+        # This one says what is wrong.
+        layout.parse(layout.BLOCK_BODY, body, offset=offset, name="BLOCK", weights=weighted)
+        raise AssertionError("two readers of the same declaration disagree")
+    (first, span, count, form, positions_size, labels_size), ends = found
 
     def refuse(code: str, problem: str, field: str) -> Malformed:
-        return Malformed(code, problem, offset=ranges[field][0], field=f"BLOCK.{field}")
+        at = _ranges(offset, ends)[field][0]
+        return Malformed(code, problem, offset=at, field=f"BLOCK.{field}")
 
-    if values.span == 0:
+    if span == 0:
         raise refuse("block-empty", "A block has a span of zero positions.", "span")
-    if values.first + values.span > head.pool.size:
+    if first + span > head.pool.size:
         raise refuse(
             "block-outside-pool",
-            f"A block reaches to position {values.first + values.span - 1} of a pool of "
-            f"{head.pool.size} images.",
+            f"A block reaches to position {first + span - 1} of a pool of {head.pool.size} images.",
             "first",
         )
-    if values.count == 0:
+    if count == 0:
         raise refuse("block-empty", "A block keeps no image.", "count")
-    if values.count > values.span or (values.count == 1 and values.span > 1):
+    if count > span or (count == 1 and span > 1):
         raise refuse(
             "block-count",
-            f"A block cannot keep {values.count} images in a span of {values.span} whose ends "
-            "are both kept.",
+            f"A block cannot keep {count} images in a span of {span} whose ends are both kept.",
             "count",
         )
-    encoding = values.form & layout.FORM_ENCODING
-    shift = values.form >> layout.FORM_SHIFT_BIT
+    encoding = form & layout.FORM_ENCODING
+    shift = form >> layout.FORM_SHIFT_BIT
     # Dense streams are never Zstd, one class needs no labels, and no weights no flag for them.
     nonsense = 0 if weighted else layout.FORM_WEIGHTS_ZSTD
     if encoding == encodings.DENSE:
         nonsense |= layout.FORM_POSITIONS_ZSTD
     if shift or head.classes == 1:
         nonsense |= layout.FORM_LABELS_ZSTD
-    if values.form & nonsense or (shift and head.classes == 1):
-        raise refuse("block-form", f"The form 0x{values.form:02X} contradicts itself.", "form")
-    if encoding == encodings.NUMBERS["bitmap"] and values.span > most_bitmap_span(values.count):
+    if form & nonsense or (shift and head.classes == 1):
+        raise refuse("block-form", f"The form 0x{form:02X} contradicts itself.", "form")
+    if encoding == encodings.NUMBERS["bitmap"] and span > most_bitmap_span(count):
         raise refuse(
             "bitmap-span",
-            f"A bitmap of {values.count} images spans {values.span} positions; at most "
-            f"{most_bitmap_span(values.count)} may be.",
+            f"A bitmap of {count} images spans {span} positions; at most "
+            f"{most_bitmap_span(count)} may be.",
             "span",
         )
-    at = ranges["labels_size"][1]
-    sizes = [values.positions_size]
+    at = ends[-1]
+    labels_at = at + positions_size
+    if labels_at > len(body):
+        raise refuse("block-streams", "A stream reaches beyond its block.", "positions_size")
+    weights_at = labels_at + labels_size if weighted else len(body)
+    if weights_at > len(body):
+        raise refuse("block-streams", "A stream reaches beyond its block.", "labels_size")
+    view = memoryview(body)
+    positions_zstd = form & layout.FORM_POSITIONS_ZSTD != 0
+    positions = Stored(view[at:labels_at], positions_zstd, offset + at, "BLOCK.positions")
+    labels_zstd = form & layout.FORM_LABELS_ZSTD != 0
+    coded = Stored(view[labels_at:weights_at], labels_zstd, offset + labels_at, "BLOCK.labels")
+    codes = None
     if weighted:
-        sizes.append(values.labels_size)
-    left = len(body) - (at - offset)
-    for name, size in zip(("positions_size", "labels_size"), sizes, strict=False):
-        if size > left:
-            raise refuse("block-streams", "A stream reaches beyond its block.", name)
-        left -= size
-    names = ["positions", "labels", "weights"][: len(sizes) + 1]
-    flags = (
-        layout.FORM_POSITIONS_ZSTD,
-        layout.FORM_LABELS_ZSTD,
-        layout.FORM_WEIGHTS_ZSTD,
-    )
-    streams = []
-    for name, size, flag in zip(names, [*sizes, left], flags, strict=False):
-        data = memoryview(body)[at - offset : at - offset + size]
-        streams.append(Stored(data, bool(values.form & flag), at, f"BLOCK.{name}"))
-        at += size
-    return Fields(
-        values.first,
-        values.span,
-        values.count,
-        encoding,
-        shift,
-        streams[0],
-        streams[1],
-        streams[2] if weighted else None,
-        ranges,
-    )
+        codes_zstd = form & layout.FORM_WEIGHTS_ZSTD != 0
+        codes = Stored(view[weights_at:], codes_zstd, offset + weights_at, "BLOCK.weights")
+    return Fields(first, span, count, encoding, shift, positions, coded, codes, offset, ends)
+
+
+_read_plain = field_reader(layout.BLOCK_BODY, weights=False)
+_read_weighted = field_reader(layout.BLOCK_BODY, weights=True)
+
+
+_NAMES = [part.name for part in layout.BLOCK_BODY.subcons]
+
+
+def _ranges(offset: int, ends: tuple[int, ...]) -> dict[str, tuple[int, int]]:
+    """Return, for each field, the half-open range of file offsets that it occupies."""
+    edges = [offset, *(offset + end for end in ends)]
+    return dict(zip(_NAMES, pairwise(edges), strict=True))
 
 
 def decode(
-    fields: Fields, head: Head, *, on_labels: Callable[[Labels], None] = lambda labels: None
+    fields: Fields,
+    head: Head,
+    *,
+    on_labels: Callable[[Labels], None] = lambda labels: None,
+    dense_before: int = 0,
 ) -> Block:
     """Decode the streams of a block; every size is settled before the first is decoded.
 
     Args:
         on_labels: called with the block's labels, perhaps by another thread, while positions are
             still being decoded. It returns before `decode` does.
+        dense_before: images of the dense blocks of the file so far.
 
     Raises:
         PladaError: for a stream that breaks a rule.
     """
     positions_size, labels_size = _positions_size(fields, head), _labels_size(fields, head)
-    sizes = [positions_size, labels_size]
+    largest = max(positions_size, labels_size)
+    weights_size = 0
     if fields.weights is not None:
-        sizes.append(_weights_size(fields.weights, fields, head))
+        weights_size = _weights_size(fields.weights, fields, head)
+        largest = max(largest, weights_size)
+    if fields.is_dense:  # Not before its sizes are settled: a count may be only claimed.
+        backend.expect(dense_before, fields.count)
 
-    def plain_labels() -> Labels:
-        found = _plain_labels(fields, head, labels_size)
+    def labels_of(positions: Positions | None) -> Labels:
+        found = _labels(fields, head, labels_size, positions)
         on_labels(found)
         return found
 
     background = None
     if not fields.shift and fields.count >= MANY and threads.cores() > 1:
-        background = threads.Background(plain_labels)
+        background = threads.Background(lambda: labels_of(None))
     # If both streams break a rule, the error is that of the positions.
-    relative = _positions(fields, positions_size)
-    if fields.shift:
-        found = _dense_labels(fields, head, labels_size, relative)
-        on_labels(found)
-    else:
-        found = plain_labels() if background is None else background.result()
+    positions = _positions(fields, positions_size)
+    found = labels_of(positions) if background is None else background.result()
     codes = None
     if fields.weights is not None:
-        codes = weights.unpack(
-            fields.weights.decode(sizes[2]),
-            fields.count,
-            head.weight_bits,
-            fields.weights.offset,
-        )
-    relative += fields.first
-    return Block(
-        positions=relative.view(np.uint64),
-        labels=found,
-        codes=codes,
-        end=fields.first + fields.span,
-        used=fields.used,
-        largest=max(sizes),
-    )
+        stream = fields.weights.decode(weights_size)
+        codes = weights.unpack(stream, fields.count, head.weight_bits, fields.weights.offset)
+    end = fields.first + fields.span
+    return Block(positions.view(np.uint64), found, codes, end, fields.used, largest)
 
 
 def decode_labels(fields: Fields, head: Head) -> Labels:
@@ -213,32 +223,32 @@ def decode_labels(fields: Fields, head: Head) -> Labels:
         PladaError: for a stream that breaks a rule.
     """
     size = _labels_size(fields, head)
-    if not fields.shift:
-        return _plain_labels(fields, head, size)
-    return _dense_labels(fields, head, size, _positions(fields, _positions_size(fields, head)))
+    positions = _positions(fields, _positions_size(fields, head)) if fields.shift else None
+    return _labels(fields, head, size, positions)
 
 
 def _positions_size(fields: Fields, head: Head) -> int:
-    bounds = encodings.MODULES[fields.encoding].size_bounds(fields.span, fields.count)
-    is_dense = fields.encoding == encodings.DENSE
-    return _decoded_size(fields.positions, head, bounds, is_dense=is_dense)
+    encoding = fields.encoding
+    low, high = encodings.MODULES[encoding].size_bounds(fields.span, fields.count)
+    return _decoded_size(fields.positions, head, low, high, is_dense=encoding == encodings.DENSE)
 
 
 def _labels_size(fields: Fields, head: Head) -> int:
-    bounds = labels.size_bounds(head.classes, fields.count, fields.shift)
-    return _decoded_size(fields.labels, head, bounds, is_dense=fields.shift > 0)
+    low, high = labels.size_bounds(head.classes, fields.count, fields.shift)
+    return _decoded_size(fields.labels, head, low, high, is_dense=fields.shift > 0)
 
 
 def _weights_size(stream: Stored, fields: Fields, head: Head) -> int:
     size = weights.packed_size(fields.count, head.weight_bits)
-    return _decoded_size(stream, head, (size, size), is_dense=False)
+    return _decoded_size(stream, head, size, size, is_dense=False)
 
 
-def _decoded_size(stream: Stored, head: Head, bounds: tuple[int, int], *, is_dense: bool) -> int:
+def _decoded_size(stream: Stored, head: Head, low: int, high: int, *, is_dense: bool) -> int:
     """Return the decoded size of a stream, after every check that does not need it decoded.
 
     Args:
-        bounds: the least and the most bytes that the stream may have.
+        low: the least bytes that the stream may have.
+        high: the most.
         is_dense: whether it is coded by the dense encoding.
     """
     if is_dense:
@@ -253,26 +263,44 @@ def _decoded_size(stream: Stored, head: Head, bounds: tuple[int, int], *, is_den
             offset=stream.offset,
             field=stream.field,
         )
-    stream.require_size(*bounds)
+    if not low <= size <= high:
+        wanted = str(low) if low == high else f"{low} to {high}"
+        raise Malformed(
+            "stream-size",
+            f"A stream decodes to {size} bytes where {wanted} are called for.",
+            offset=stream.offset,
+            field=stream.field,
+        )
     return size
 
 
-def _positions(fields: Fields, size: int) -> npt.NDArray[np.int64]:
-    """Return positions relative to the block's first, int64, shape (count,)."""
+_LONE = {
+    number: b"".join(encodings.MODULES[number].encode(np.zeros(1, dtype=np.int64), 1))
+    for number in encodings.NAMES
+}
+"""The position stream of a single image, by encoding: it says nothing, so nothing is decoded."""
+
+
+def _positions(fields: Fields, size: int) -> Positions:
+    """Return the pool positions, int64, shape (count,)."""
     stream = fields.positions.decode(size)
+    if fields.count == 1 and stream == _LONE[fields.encoding]:
+        return np.array([fields.first], dtype=np.int64)
     encoding = encodings.MODULES[fields.encoding]
-    return encoding.decode(stream, fields.span, fields.count, fields.positions.offset)
+    positions = encoding.decode(stream, fields.span, fields.count, fields.positions.offset)
+    positions += fields.first
+    return positions
 
 
-def _plain_labels(fields: Fields, head: Head, size: int) -> Labels:
+def _labels(fields: Fields, head: Head, size: int, positions: Positions | None) -> Labels:
+    """Return the labels; those of a dense stream need the positions."""
     stream = fields.labels.decode(size)
-    return labels.decode(stream, head.classes, fields.count, fields.labels.offset)
-
-
-def _dense_labels(fields: Fields, head: Head, size: int, relative: npt.NDArray[np.int64]) -> Labels:
+    if not fields.shift:
+        return labels.decode(stream, head.classes, fields.count, fields.labels.offset)
+    assert positions is not None
     return dense.decode_labels(
-        fields.labels.decode(size),
-        dense.kinds_of(relative),
+        stream,
+        dense.kinds_of(positions),
         head.classes,
         fields.shift,
         offset=fields.labels.offset,

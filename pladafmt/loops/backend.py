@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import warnings
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import SlowWarning
 from . import kernels
 
 
@@ -50,8 +52,8 @@ class Backend:
             return defaultdict(lambda: 32768), defaultdict(int)
         return [32768] * size, [0] * size
 
-    def octets(self, data: bytes | memoryview) -> Any:
-        """Return a stream as the container of this backend."""
+    def octets(self, data: bytes | memoryview | npt.NDArray[np.int8]) -> Any:
+        """Return bytes, such as a stream, as the container of this backend."""
         # Signed bytes: numba makes floats of sums of signed and unsigned integers.
         return np.frombuffer(data, dtype=np.int8) if self.compiled else bytes(data)
 
@@ -59,9 +61,9 @@ class Backend:
         """Return room for `size` bytes to be written."""
         return np.zeros(size, dtype=np.uint8) if self.compiled else bytearray(size)
 
-    def array(self, values: Any) -> npt.NDArray[np.int64]:
-        """Return a container of this backend as an array."""
-        return np.asarray(values, dtype=np.int64)
+    def writable(self, array: npt.NDArray[Any]) -> Any:
+        """Return the container of this backend that writes to `array`."""
+        return array if self.compiled else array.data
 
 
 _COMPILED = "pladafmt.loops.compiled"
@@ -74,6 +76,13 @@ MANY = 50_000
 
 MANY_MODELS = 2048
 """Bit models from which a small block is decoded faster without making all of them."""
+
+
+SECONDS_PER_MILLION = 5
+"""What plain Python takes for the positions and labels of a million images, roughly."""
+
+SLOW = 2_000_000
+"""Images that take plain Python some ten seconds."""
 
 
 @cache
@@ -112,6 +121,27 @@ def loaded() -> Backend | None:
     save on any one file.
     """
     return compiled() if "numba" in sys.modules else None
+
+
+def expect(before: int, more: int) -> None:
+    """Be ready for blocks with dense streams, each of which may be small.
+
+    Numba is imported once the images of all of them together are worth it. Without numba, who
+    waits is told why.
+
+    Args:
+        before: images of the dense blocks so far.
+        more: images of those that come next.
+    """
+    images = before + more
+    if best(images) is PLAIN and before < SLOW <= images:
+        warnings.warn(
+            f"Dense streams of {images:,} images or more take plain Python "
+            f"{SECONDS_PER_MILLION * images / 1e6:.0f} seconds or more; numba is a hundred times "
+            "as fast: pip install 'plada[fast]'.",
+            SlowWarning,
+            stacklevel=2,
+        )
 
 
 def best(count: int) -> Backend:

@@ -62,23 +62,8 @@ FULL = 0xFFFFFFFF
 """The range at first. A code that is not below it would stay so, and grow without bound."""
 
 
-@inlined
-def step_of(age: int) -> int:
-    """Return the adaptation shift at an age: min(6, bit length of age + 1)."""
-    # Oldest first: nearly all models are old.
-    if age >= OLDEST:
-        step = 6
-    elif age >= 15:
-        step = 5
-    elif age >= 7:
-        step = 4
-    elif age >= 3:
-        step = 3
-    elif age >= 1:
-        step = 2
-    else:
-        step = 1
-    return step
+STEPS = tuple(min(6, (age + 1).bit_length()) for age in range(OLDEST + 1))
+"""The adaptation shift at each age."""
 
 
 def begun(data: bytes) -> tuple[int, int, int]:
@@ -103,9 +88,9 @@ def get_bit(
     data: Any, code: int, span: int, at: int, chance: Any, age: Any, model: int
 ) -> tuple[int, int, int, int]:
     """Decode one modelled bit and adapt its model; return it and code, range, bytes read."""
-    p = int(chance[model])
-    n = int(age[model])
-    step = step_of(n)
+    p = chance[model]
+    n = age[model]
+    step = STEPS[n]
     if n < OLDEST:
         age[model] = n + 1
     bound = (span >> 12) * (p >> 4)
@@ -118,7 +103,8 @@ def get_bit(
         span -= bound
         chance[model] = p - (p >> step)
         bit = 0
-    code, span, at = refill(data, code, span, at)
+    if span < TOP:  # Seldom: plain Python is spared the call.
+        code, span, at = refill(data, code, span, at)
     return bit, code, span, at
 
 
@@ -279,9 +265,9 @@ def settle(state: Any, out: Any) -> None:
 @inlined
 def put_bit(state: Any, out: Any, chance: Any, age: Any, model: int, bit: int) -> None:
     """Encode one modelled bit and adapt its model."""
-    p = int(chance[model])
-    n = int(age[model])
-    step = step_of(n)
+    p = chance[model]
+    n = age[model]
+    step = STEPS[n]
     if n < OLDEST:
         age[model] = n + 1
     bound = (state[1] >> 12) * (p >> 4)

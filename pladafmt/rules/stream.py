@@ -54,17 +54,18 @@ def decode(
     backend = best(classes * columns)
     data, state = backend.octets(stream), backend.integers(kernels.begun(stream))
     chance, age = backend.models(kernels.RULE_MODELS)
-    weights = backend.zeros(classes * columns)
-    verdict = backend.kernels.get_weights(data, classes, columns, top, state, chance, age, weights)
-    folded, thresholds = backend.zeros(classes), backend.zeros(classes)
+    weights = np.empty(classes * columns, dtype=np.int64)
+    verdict = backend.kernels.get_weights(
+        data, classes, columns, top, state, chance, age, backend.writable(weights)
+    )
+    folded, thresholds = np.empty((2, classes), dtype=np.int64)
     for numbers in (folded, thresholds):
         if verdict == kernels.GOOD:
-            verdict = _numbers(backend, data, state, numbers)
+            verdict = _numbers(backend, data, state, backend.writable(numbers))
     range_coder.check(verdict, state, stream, offset, field)
-    units = backend.array(folded) - 1
+    units = folded - 1
     biases = np.where(units % 2, -(units + 1) // 2, units // 2)
-    table = backend.array(weights).reshape(columns, classes).T
-    return table, biases, backend.array(thresholds) - 1
+    return weights.reshape(columns, classes).T, biases, thresholds - 1
 
 
 def _numbers(backend: Backend, data: bytes, state: list[int], out: list[int]) -> int:

@@ -82,7 +82,9 @@ def find_head(data: bytes, search: Search, limits: Limits) -> IntactHead | None:
             chunk = data[header.offset : header.after]
             crc = int.from_bytes(chunk[-4:], "little")
             body = data[header.body : header.end]
-            return IntactHead(head.read(body, header.body, crc, limits, Ledger()), chunk)
+            return IntactHead(
+                head.read(body, header.body, crc, limits, Ledger(wanted=False)), chunk
+            )
     return None
 
 

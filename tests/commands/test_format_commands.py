@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
+from plada_ref import cli
 from plada_ref.cli import app
 from plada_ref.labelling.scores import ScoreTable
 from plada_ref.selection import file as selection_file
-from pladafmt import Payload, PoolRef, dump, dumps, load
+from pladafmt import Payload, PoolRef, SlowWarning, dump, dumps, load
 
 POOL = PoolRef(bytes(range(32)), 1000)
 PAYLOAD = Payload(POOL, ["cat", "dog"], [3, 14, 159], [0, 1, 0], metadata={"licence": "CC0"})
@@ -119,6 +124,39 @@ def test_inspect_shows_a_damaged_file_as_far_as_it_goes(tmp_path: Path) -> None:
         assert sum(part["size"] for part in value["parts"]) == path.stat().st_size
 
 
+def test_inspect_all_lists_every_part_and_class_in_columns(tmp_path: Path) -> None:
+    path = tmp_path / "many.plada"
+    names = [f"class {number}" for number in range(49)] + ["\u732b"]
+    positions = np.arange(0, 2000, 4)
+    dump(Payload(PoolRef(bytes(32), 2000), names, positions, positions % 50), path, block_span=4)
+    value = last_json(plada("inspect", path, "--json"))
+    assert len(value["parts"]) > 9 * 500
+    lines = plada("inspect", path, "--all").stdout.splitlines()
+    start = lines.index("Owner of every byte") + 2
+    listed = [line.split(maxsplit=3) for line in lines[start : start + len(value["parts"])]]
+    for part, cells in zip(value["parts"], listed, strict=True):
+        assert int(cells[0].replace(",", "")) == part["offset"]
+        assert int(cells[1].replace(",", "")) == part["size"]
+    assert listed[-1][2] == "END.crc"
+    columns = {line.index("END.") for line in lines if "END." in line}
+    assert len(columns) == 1 and lines[start - 1].index("owner") in columns
+    assert any(line.endswith("  \u732b") for line in lines)
+    few = plada("inspect", path).stdout
+    assert "more parts (--all shows them)" in few and "30 more classes" in few
+
+
+def test_a_warning_of_the_library_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    others: list[Any] = []
+    monkeypatch.setattr(warnings, "showwarning", lambda *rest: others.append(rest[1]))
+    cli._show_as_sentences(SlowWarning)
+    warnings.showwarning(SlowWarning("It takes long."), SlowWarning, "backend.py", 1)
+    warnings.showwarning(UserWarning("Other."), UserWarning, "other.py", 7)
+    assert capsys.readouterr().err == "warning: It takes long.\n"
+    assert others == [UserWarning]
+
+
 def test_hostile_text_reaches_no_terminal(tmp_path: Path) -> None:
     path = tmp_path / "hostile.plada"
     dump(Payload(POOL, ["[red]x[/red]", "dog"], [1], [0], metadata={"\x1b[2J": "\u202e\x07"}), path)
@@ -140,7 +178,10 @@ def test_decode_prints_positions_and_labels(payload_file: Path, tmp_path: Path) 
     assert value["positions"] == [3, 14, 159]
     assert value["labels"] == [0, 1, 0]
     out = tmp_path / "task.csv"
-    assert plada("decode", payload_file, "-o", out).exit_code == 0
+    with patch("plada_ref.commands.decode.BATCH", 2), patch("plada_ref.output.BATCH", 2):
+        assert plada("decode", payload_file).stdout == text
+        assert last_json(plada("decode", payload_file, "--json")) == value
+        assert plada("decode", payload_file, "-o", out).exit_code == 0
     assert out.read_text().splitlines()[1] == "3,0,cat"
     refused = plada("decode", tmp_path / "nothing.plada", "--json")
     assert refused.exit_code == 1
@@ -231,3 +272,90 @@ def test_a_missing_extra_is_named(payload_file: Path) -> None:
         assert result.returncode == 2, result
         assert 'pip install "plada[ref]"' in result.stderr
         assert "Traceback" not in result.stderr
+
+
+NASTY = [":skull:", "[red]x[/red]", "=1+1", "@sum", "-2", "a\u3164", "b\u034fc", "plain"]
+
+
+def test_names_print_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "nasty.plada"
+    labels = list(range(len(NASTY)))
+    dump(Payload(POOL, NASTY, labels, labels, metadata={":skull:": "[bold]:skull:"}), path)
+    shown = plada("inspect", path)
+    assert shown.exit_code == 0
+    for text in (":skull:", "[red]x[/red]", "a\\u3164", "b\\u034fc", "[bold]:skull:"):
+        assert text in shown.stdout
+    assert "\u2620" not in shown.output and "\u3164" not in shown.output
+    damaged = tmp_path / ":skull:[red].plada"
+    damaged.write_bytes(path.read_bytes()[:-1])
+    for command in ("validate", "verify", "inspect"):
+        assert "\u2620" not in plada(command, damaged).output
+    assert ":skull:[red].plada" in plada("validate", damaged).stdout
+
+
+def test_no_cell_of_a_table_is_a_formula(tmp_path: Path) -> None:
+    path, out = tmp_path / "nasty.plada", tmp_path / "out.csv"
+    labels = list(range(len(NASTY)))
+    dump(Payload(POOL, NASTY, labels, labels), path)
+    made = plada("decode", path, "-o", out)
+    assert made.exit_code == 0
+    assert "3 cells begin like a formula" in made.stderr
+    rows = [line.split(",") for line in out.read_text("utf-8").splitlines()[1:]]
+    assert [row[2] for row in rows][:5] == [":skull:", "[red]x[/red]", "'=1+1", "'@sum", "'-2"]
+    assert "formula" not in plada("decode", path).output
+
+
+def test_a_file_on_standard_output_is_alone_there(
+    payload_file: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    pytest.importorskip("cryptography")
+    damaged = tmp_path / "damaged.plada"
+    damaged.write_bytes(payload_file.read_bytes()[:-1])
+    assert plada("keygen", tmp_path / "a").exit_code == 0
+    scores, selection = tmp_path / "scores.parquet", tmp_path / "selection.parquet"
+    rng = np.random.default_rng(0)
+    columns = [rng.random(1000).astype(np.float32) for _ in range(4)]
+    labels = rng.integers(0, 2, 1000).astype(np.uint16)
+    ScoreTable(POOL, ("a", "b"), "0" * 64, labels, *columns).write(scores)
+    assert plada("prune", scores, "--keep-rate", "0.1", "-o", selection).exit_code == 0
+    for command in (
+        ("encode", selection),
+        ("prune", scores, "--keep-rate", "0.1"),
+        ("decode", payload_file),
+        ("rewrite", payload_file, "--dense"),
+        ("salvage", damaged),
+        ("sign", payload_file, "--key", tmp_path / "a.key"),
+    ):
+        out = tmp_path / "out"
+        told = plada(*command, "-o", out, "--json")
+        assert told.exit_code == 0
+        capfdbinary.readouterr()
+        piped = plada(*command, "-o", "-", "--json")
+        assert (piped.exit_code, piped.stdout) == (0, "")
+        assert capfdbinary.readouterr().out == out.read_bytes()
+        assert json.loads(piped.stderr.splitlines()[-1]) == last_json(told) | {"out": "-"}
+        assert plada(*command, "-o", "-").stdout == ""
+        out.unlink()
+    assert len(list(tmp_path.iterdir())) == 6
+    refused = plada("rewrite", damaged, "-o", "-", "--json")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert json.loads(refused.stderr.splitlines()[-1])["code"] == "truncated"
+
+
+@pytest.mark.slow
+def test_a_program_may_stop_reading(payload_file: Path) -> None:
+    command = f"{sys.executable} -m plada_ref decode {payload_file} -o -"
+    read = subprocess.run(command, shell=True, capture_output=True, check=True)
+    assert read.stdout.startswith(b"position,label,class\n3,0,cat\n")
+    assert b"3 images written to -" in read.stderr
+    cut = subprocess.run(f"{command} | head -c 5", shell=True, capture_output=True, check=False)
+    assert cut.stdout == b"posit" and b"Traceback" not in cut.stderr
+
+
+def test_a_terminal_gets_no_file(payload_file: Path) -> None:
+    master, slave = pty.openpty()
+    command = [sys.executable, "-m", "plada_ref", "rewrite", str(payload_file), "-o", "-"]
+    result = subprocess.run(command, stdout=slave, stderr=subprocess.PIPE, check=False)
+    os.close(slave)
+    os.close(master)
+    assert result.returncode == 2 and b"is a terminal" in result.stderr

@@ -102,6 +102,28 @@ def test_keygen_makes_a_pair_and_never_replaces_one(tmp_path: Path) -> None:
     assert private.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize("stopped_at", ["fsync", "replace"])
+@pytest.mark.parametrize("call", [1, 2])
+def test_keygen_never_leaves_keys_of_two_pairs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stopped_at: str, call: int
+) -> None:
+    assert plada("keygen", tmp_path / "a").exit_code == 0
+    private, public = tmp_path / "a.key", tmp_path / "a.pub"
+    calls, real = [], getattr(os, stopped_at)
+
+    def stopping(*arguments: Any) -> None:
+        calls.append(arguments)
+        if len(calls) == call:
+            raise KeyboardInterrupt
+        real(*arguments)
+
+    monkeypatch.setattr(os, stopped_at, stopping)
+    assert plada("keygen", tmp_path / "a", "--force").exit_code == 130
+    key = PrivateKey.from_pem(private.read_bytes())
+    assert not public.exists() or PublicKey.from_pem(public.read_bytes()) == key.public
+    assert set(tmp_path.iterdir()) <= {private, public}
+
+
 def test_sign_in_place_or_elsewhere(desk: Desk) -> None:
     plain = desk.payload.read_bytes()
     elsewhere = desk.signed("alice")

@@ -13,19 +13,14 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from plada_conformance import cli, plain_decoder
+from plada_conformance import cli, plain_decoder, watch
 from plada_conformance.build import DELTA, changed, draft, metadata_chunk
+from plada_conformance.decoders import Answer, read_library, read_plain
+from plada_conformance.environment import OWN
 from plada_conformance.faulty import BY_NAME
-from plada_conformance.fuzz import fresh, fresh_rules, mutate, mutate_rules, run, watch
+from plada_conformance.fuzz import fresh, fresh_rules, mutate, mutate_rules, run
 from plada_conformance.fuzz.minimise import minimise
-from plada_conformance.fuzz.readers import (
-    MEMORY,
-    Answer,
-    Readers,
-    kind_of,
-    read_library,
-    read_plain,
-)
+from plada_conformance.fuzz.readers import MEMORY, Readers, kind_of
 from plada_conformance.fuzz.run import fuzz
 from plada_conformance.fuzz.sheet import settle, take_apart, value_of
 from plada_conformance.fuzz.tally import FILES_PER_KIND, table, write_findings
@@ -116,7 +111,7 @@ def test_a_rule_that_is_read_in_another_way_is_found(
 ) -> None:
     """The codes go to all readers, and to who makes a finding smaller."""
     strict = BY_NAME["threshold-strict"].module()
-    monkeypatch.setattr("plada_conformance.fuzz.readers.plain_decoder", strict)
+    monkeypatch.setattr("plada_conformance.decoders.plain_decoder", strict)
     monkeypatch.setattr(run, "MINIMISING", 2)
     tally = fuzz(1, 600)
     assert "pladafmt: valid; plain_decoder: malformed, kept-total" in tally.kinds
@@ -247,7 +242,7 @@ def test_clients_may_say_less() -> None:
 
 @pytest.mark.slow
 def test_a_good_client_agrees() -> None:
-    tally = fuzz(1, 300, command=PLAIN)
+    tally = fuzz(1, 300, command=PLAIN, env=OWN)
     assert (tally.files, dict(tally.kinds)) == (300, {})
 
 
@@ -269,7 +264,7 @@ def plain_without_dense(request, answer):
 """
     script = Path(command[-1])
     script.write_text(helper + script.read_text("utf-8"), "utf-8")
-    assert not fuzz(1, 300, command=command).kinds
+    assert not fuzz(1, 300, command=command, env=OWN).kinds
 
 
 @pytest.mark.parametrize(
@@ -287,7 +282,7 @@ def test_a_bad_client_is_found(
 ) -> None:
     monkeypatch.setattr(run, "MINIMISING", 0.5)
     features = ("zstd", "weights", "dense", "rule")
-    tally = fuzz(1, 100, command=client(tmp_path, body, features))
+    tally = fuzz(1, 100, command=client(tmp_path, body, features), env=OWN)
     assert tally.kinds
     assert all(word in kind for kind in tally.kinds), tally.kinds
 

@@ -14,6 +14,8 @@ import jsonschema
 import psutil
 import pytest
 from plada_conformance import grading, reports, run
+from plada_conformance.conversation import NotScored
+from plada_conformance.environment import OWN
 from plada_conformance.process import MIB, Bounds
 from plada_conformance.vectors_on_disk import ROOT, vectors
 from typer.testing import CliRunner
@@ -40,6 +42,8 @@ for line in sys.stdin:
     sys.stdout.write(json.dumps(answer) + "\\n")
     sys.stdout.flush()
 """
+
+NAMES = [word for name in OWN for word in ("--env", name)]
 
 VICTIM = "label_c"
 """The vector on which the clients below misbehave: the only one with this size and code."""
@@ -128,7 +132,7 @@ def test_trouble_is_named_and_the_rest_is_scored(
     trouble: str,
 ) -> None:
     command = client(tmp_path, on_victim(action))
-    result = run.run(command, bounds=QUICK, root=few, seed=1)
+    result = run.run(command, bounds=QUICK, root=few, seed=1, env=OWN, fresh=False)
     victim = outcome(result, VICTIM)
     assert (victim.trouble, victim.passed, victim.grade) == (trouble, False, 0), victim.found
     assert [each.id for each in result.failures] == [VICTIM]
@@ -150,7 +154,7 @@ def test_trouble_is_named_and_the_rest_is_scored(
 )  # fmt: skip
 @pytest.mark.slow
 def test_grades(tmp_path: Path, few: Path, body: str, grade: int) -> None:
-    result = run.run(client(tmp_path, body), bounds=QUICK, root=few, seed=2)
+    result = run.run(client(tmp_path, body), bounds=QUICK, root=few, seed=2, env=OWN, fresh=False)
     assert result.grade("reader") == grading.GRADES[grade]
 
 
@@ -163,11 +167,11 @@ def test_grades(tmp_path: Path, few: Path, body: str, grade: int) -> None:
         "return dict(id=answer['id'], verdict='refused')",
     ],
 )
-def test_canaries(
+def test_a_client_that_does_not_look(
     tmp_path: Path, few: Path, left_behind: Callable[[], set[psutil.Process]], body: str
 ) -> None:
-    with pytest.raises(run.NotScored, match="both a valid file and a copy"):
-        run.run(client(tmp_path, body), bounds=QUICK, root=few)
+    with pytest.raises(NotScored, match="all of 8 files that were made for this run"):
+        run.run(client(tmp_path, body), bounds=QUICK, root=few, env=OWN)
     assert not left_behind()
 
 
@@ -179,14 +183,23 @@ def test_canaries(
         ([sys.executable, "-c", "import time; time.sleep(60)"], "no answer after"),
         ([sys.executable, "-c", "print('{\"protocol\": 2}')"], "speaks protocol 2"),
         ([sys.executable, "-c", "print('{\"protocol\": 1}')"], "name is missing"),
+        (
+            [
+                sys.executable,
+                "-c",
+                'print(\'{"protocol": 1, "name": "", "version": "", "roles": [], \''
+                '\'"features": [], "limits": {"kept": "9"}}\')',
+            ],
+            "limits has values",
+        ),
     ],
 )
 @pytest.mark.slow
 def test_clients_that_cannot_be_scored(
     few: Path, left_behind: Callable[[], set[psutil.Process]], command: list[str], problem: str
 ) -> None:
-    with pytest.raises(run.NotScored, match=problem):
-        run.run(command, bounds=QUICK, root=few)
+    with pytest.raises(NotScored, match=problem):
+        run.run(command, bounds=QUICK, root=few, env=OWN)
     assert not left_behind()
 
 
@@ -210,7 +223,7 @@ def read(request):
 serve(dict(read=read), name="small", version="1", roles=["reader"], features=["zstd"])
 """
     (tmp_path / "small.py").write_text(script, "utf-8")
-    result = run.run([sys.executable, str(tmp_path / "small.py")])
+    result = run.run([sys.executable, str(tmp_path / "small.py")], env=OWN)
     assert result.ok and result.grade("reader") == "resources"
     assert list(result.left_out) == ["faults behind a feature that the client does not know"]
 
@@ -223,7 +236,7 @@ def test_reports(tmp_path: Path) -> None:
     from plada_conformance.cli import app
 
     def call(*options: str) -> Any:
-        return CliRunner().invoke(app, ["run", *options, "--", *command])
+        return CliRunner().invoke(app, ["run", *NAMES, *options, "--", *command])
 
     failing = call("--json", str(tmp_path / "r.json"), "--junit", str(tmp_path / "r.xml"))
     assert failing.exit_code == 1
@@ -250,7 +263,7 @@ def test_reports(tmp_path: Path) -> None:
 def test_certificate(tmp_path: Path) -> None:
     script = tmp_path / "client.py"
     script.write_text("from plada_conformance.clients.plain import main\nmain()\n", "utf-8")
-    result = run.run([sys.executable, str(script)], seed=3)
+    result = run.run([sys.executable, str(script)], env=OWN)
     report = reports.as_json(result)
     found = reports.certificate(report, date="2026-11-22")
     assert set(found["roles"]) == {"reader", "client", "verifier"}
@@ -282,13 +295,13 @@ def test_by_file(tmp_path: Path) -> None:
                 digests[name] = hashlib.sha256(path.read_bytes()).hexdigest()
     manifest = {"specification_sha256": "0" * 64, "sha256": digests}
     (root / "manifest.json").write_text(json.dumps(manifest), "utf-8")
-    result = run.run([str(decoder)], by_file=True, root=root)
+    result = run.run([str(decoder)], by_file=True, root=root, env=OWN, fresh=False)
     assert result.ok, reports.table(result)
     assert len(result.outcomes) == 5
 
     decoder.write_text(f"#!{sys.executable}\nraise SystemExit(2)\n", "utf-8")
-    with pytest.raises(run.NotScored):
-        run.run([str(decoder)], by_file=True, root=root)
+    with pytest.raises(NotScored):
+        run.run([str(decoder)], by_file=True, root=root, env=OWN)
 
 
 @pytest.mark.slow
@@ -320,7 +333,7 @@ with open({str(log)!r}, "wb") as log:
 """,
         "utf-8",
     )
-    result = run.run([sys.executable, str(script)])
+    result = run.run([sys.executable, str(script)], env=OWN)
     assert result.ok, reports.table(result)
     validators = {name: jsonschema.Draft202012Validator(schemas[name]) for name in schemas}
     for line in log.read_bytes().splitlines():

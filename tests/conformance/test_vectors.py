@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from plada_conformance import plain_decoder, plain_verifier
-from plada_conformance.grading import codes_of
+from plada_conformance.decoders import codes_of
 from plada_conformance.vectors_on_disk import ROOT, Sidecar, vectors
 
 from pladafmt import (

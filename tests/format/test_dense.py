@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pladafmt import PladaError
+from pladafmt import Payload, PladaError, PoolRef, SlowWarning, dumps, loads, validate
 from pladafmt.blocks import dense
 from pladafmt.loops.backend import PLAIN, Backend, compiled
 
@@ -24,6 +27,12 @@ def encode(values: np.ndarray, backend: Backend) -> bytes:
     return stream
 
 
+def decode(stream: bytes, count: int, backend: Backend) -> np.ndarray:
+    values = np.zeros(count, dtype=np.int64)
+    dense.decode_distances_into(values, stream, offset=0, field="x", backend=backend)
+    return values
+
+
 def test_there_is_a_compiled_path_to_compare() -> None:
     if compiled() is None:
         pytest.skip("numba is not installed: pip install 'plada[fast]'")
@@ -35,9 +44,7 @@ def test_distances_are_the_same_on_both_backends(values: np.ndarray) -> None:
     streams = {encode(values, backend) for backend in BACKENDS}
     assert len(streams) == 1
     for backend in BACKENDS:
-        read = dense.decode_distances(
-            next(iter(streams)), values.size, offset=0, field="x", backend=backend
-        )
+        read = decode(next(iter(streams)), values.size, backend)
         assert read.tolist() == values.tolist()
 
 
@@ -50,7 +57,7 @@ def test_labels_are_the_same_on_both_backends(
     labels = np.array(data.draw(chosen), dtype=np.uint16)
     kinds = np.array(
         data.draw(st.lists(st.integers(0, 15), min_size=labels.size, max_size=labels.size)),
-        dtype=np.int64,
+        dtype=np.int8,
     )
     room = 64 * labels.size + 64
     streams = {
@@ -70,11 +77,11 @@ def test_labels_are_the_same_on_both_backends(
 def test_any_bytes_give_the_same_answer_on_both_backends(
     data: bytes, count: int, classes: int, shift: int
 ) -> None:
-    kinds = np.arange(count, dtype=np.int64) % 16
+    kinds = (np.arange(count) % 16).astype(np.int8)
     answers = set()
     for backend in BACKENDS:
         try:
-            found = dense.decode_distances(data, count, offset=0, field="x", backend=backend)
+            found = decode(data, count, backend)
         except PladaError as error:
             answers.add(error.code)
         else:
@@ -95,6 +102,43 @@ def test_any_bytes_give_the_same_answer_on_both_backends(
             assert dense.encode_labels(labels, kinds, classes, shift, room, backend) == data
             answers.add(str(labels.tolist()))
     assert len(answers) == 1
+
+
+def in_small_blocks() -> bytes:
+    """The file of 200 images in 20 blocks with dense streams."""
+    labels = (np.arange(200) // 3 % 5).astype(np.uint16)
+    payload = Payload(PoolRef(bytes(32), 200), 5, np.arange(200), labels)
+    return dumps(payload, block_span=10, dense=True)
+
+
+@pytest.mark.parametrize(("many", "imported"), [(100, True), (201, False)])
+def test_numba_is_worth_it_for_many_small_blocks_together(many: int, imported: bool) -> None:
+    data = in_small_blocks()
+    assert len(validate(data).parts) > 200 and validate(data).facts["features"] == "dense"
+    with (
+        patch("pladafmt.loops.backend.loaded", lambda: None),
+        patch("pladafmt.loops.backend.MANY", many),
+        patch("pladafmt.loops.backend.compiled", return_value=None) as compiled,
+    ):
+        loads(data)
+    assert bool(compiled.called) == imported
+
+
+def test_a_long_wait_without_numba_is_announced_once() -> None:
+    data = in_small_blocks()
+    without = (
+        patch("pladafmt.loops.backend.loaded", lambda: None),
+        patch("pladafmt.loops.backend.compiled", lambda: None),
+    )
+    with without[0], without[1], patch("pladafmt.loops.backend.SLOW", 100):
+        with pytest.warns(SlowWarning, match=r"plada\[fast\]") as warned:
+            payload = loads(data)
+        assert len(warned) == 1
+        with pytest.warns(SlowWarning):
+            dumps(payload, dense=True)
+    with without[0], without[1], warnings.catch_warnings():
+        warnings.simplefilter("error")
+        loads(data)
 
 
 def test_an_encoder_gives_up_when_there_is_no_room() -> None:

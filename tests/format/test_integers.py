@@ -13,7 +13,7 @@ from plada_conformance.vectors_on_disk import vectors
 from pladafmt import validate
 from pladafmt.blocks import integers
 from pladafmt.blocks.encodings import delta
-from pladafmt.errors import Malformed
+from pladafmt.errors import Malformed, PladaError
 from pladafmt.loops import backend
 
 WAYS = [None] if backend.compiled() is None else [None, backend.compiled()]
@@ -38,6 +38,27 @@ def test_integers_come_back(way: backend.Backend | None, values: list[int]) -> N
             positions = np.array([0, *values], dtype=np.int64)
             delta.accumulate(positions, sum(values) + 1, 0)
             assert positions.tolist() == [0, *np.cumsum(array).tolist()]
+
+
+@given(
+    st.integers(0, integers.FEW),
+    st.one_of(
+        st.binary(max_size=60),
+        st.lists(st.sampled_from([0, 1, 14, 15, 16, 52, 53, 0xF0, 0xFF]), max_size=40).map(bytes),
+    ),
+)
+def test_few_integers_are_read_in_plain_python_with_the_same_result(
+    count: int, stream: bytes
+) -> None:
+    outcomes = []
+    for few in (-1, integers.FEW):
+        with patch("pladafmt.blocks.integers.FEW", few):
+            try:
+                found = integers.decode(stream, count, offset=5, field="x")
+                outcomes.append(found.tolist())
+            except PladaError as error:
+                outcomes.append((error.code, error.offset, error.problem))
+    assert outcomes[0] == outcomes[1]
 
 
 @pytest.mark.parametrize("way", WAYS, ids=["numpy", "compiled"][: len(WAYS)])

@@ -25,6 +25,22 @@ def test_different_texts_look_different(one: str, other: str) -> None:
         assert text.for_terminal(one) != text.for_terminal(other)
 
 
+def test_what_prints_as_nothing_is_escaped() -> None:
+    for code in (0x034F, 0x115F, 0x1160, 0x17B4, 0x180B, 0x2800, 0x3164, 0xFE0F, 0xFFA0, 0xE0100):
+        shown = text.for_terminal(f"a{chr(code)}b")
+        assert shown.isascii() and f"{code:x}" in shown
+        assert "\\" in text.printable(chr(code)) and "\\" in text.for_html(chr(code))
+    for word in ("한국어", "ខ្មែរ", "ᠮᠣᠩᠭᠣᠯ", "e\u0301", "नमस्ते", "⠁", "😀"):
+        assert text.for_terminal(word) == word
+
+
+def test_no_cell_is_a_formula() -> None:
+    for start in ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff20"):
+        assert text.for_spreadsheet(f"{start}1+1") == f"'{start}1+1"
+    for plain in ("", "cat", "a=b", " =1", "'s"):
+        assert text.for_spreadsheet(plain) == plain
+
+
 def test_examples() -> None:
     assert text.for_terminal("a\x1b[2J\u202eb") == "a\\u001b[2J\\u202eb"
     assert text.for_html("<b>&\"'") == "&lt;b&gt;&amp;&quot;&#x27;"

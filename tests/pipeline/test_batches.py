@@ -17,7 +17,8 @@ from torch.utils.data import Dataset
 from plada_ref.compute import batches
 from plada_ref.compute.batches import in_order, loaded
 from plada_ref.errors import PipelineError
-from pladafmt import Mismatch
+from plada_ref.pool import ChangedImage
+from pladafmt import Mismatch, PladaError
 
 
 class Numbers(Dataset[Any]):
@@ -88,7 +89,12 @@ class OddPipelineError(PipelineError):
 ERRORS: dict[str, tuple[BaseException, type[Exception], str]] = {
     "sentence": (PipelineError("A sentence."), PipelineError, "^A sentence.$"),
     "sentence that does not travel": (OddPipelineError("A sen", "tence."), PipelineError, "^A sen"),
-    "format": (Mismatch("wrong-pool", "A sentence."), Mismatch, "^A sentence."),
+    "format": (
+        Mismatch("wrong-pool", "A sentence.", offset=8, field="HEAD"),
+        Mismatch,
+        r"^A sentence\. \[mismatch: wrong-pool in HEAD at byte 8\]$",
+    ),
+    "image": (ChangedImage("It changed.", key="a.png", position=3), ChangedImage, "^It changed"),
     "file": (FileNotFoundError(2, "No such file", "a.png"), FileNotFoundError, "a.png"),
     "value": (ValueError("bad\nvalue"), PipelineError, "cannot be prepared .ValueError bad value"),
     "key": (KeyError("x"), PipelineError, "cannot be prepared .KeyError 'x'"),
@@ -118,8 +124,10 @@ def test_an_error_in_a_worker_is_one_sentence(name: str, workers: int) -> None:
     error, kind, words = ERRORS[name]
     with pytest.raises((kind, PipelineError), match=words) as caught:
         list(loaded(Failing(error), in_order(30, 8), workers=workers))
-    travels = workers == 0 or not isinstance(error, Mismatch | OddPipelineError)
+    travels = workers == 0 or not isinstance(error, OddPipelineError)
     assert isinstance(caught.value, kind if travels else PipelineError)
+    if isinstance(error, PipelineError | PladaError) and travels:
+        assert vars(caught.value) == vars(error)
     assert "\n" not in str(caught.value) and "Traceback" not in str(caught.value)
     pickle.loads(pickle.dumps(PipelineError(str(caught.value))))
     if type(error) is ValueError:

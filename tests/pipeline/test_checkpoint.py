@@ -94,9 +94,9 @@ def test_an_input_of_many_pixels_is_allowed_on_request(
 ) -> None:
     about = {"img_size": 4096, "via_size": None, "mean": [0.5], "std": [0.5]}
     data = _change(teacher_file.read_bytes(), preparation=about)
-    with pytest.raises(PipelineError, match=r"4,096 pixels .*PLADA_MAX_IMG_SIZE to 4096"):
+    with pytest.raises(PipelineError, match=r"4,096 pixels .*PLADA_LIMITS=img-size=4096"):
         Checkpoint.from_bytes(data, name="x")
-    monkeypatch.setenv("PLADA_MAX_IMG_SIZE", "4096")
+    monkeypatch.setenv("PLADA_LIMITS", "img-size=4096")
     assert Checkpoint.from_bytes(data, name="x").preparation.img_size == 4096
 
 

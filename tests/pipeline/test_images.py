@@ -26,7 +26,7 @@ from plada_ref.images import (
     as_pixels,
     decode,
 )
-from plada_ref.images.decoding import MOST_PIXELS
+from plada_ref.limits import Limits
 from plada_ref.models.preparation import Preparation
 from plada_ref.pool import Manifest, MemoryPool, UnreadableImage, index_pool, open_source
 from plada_ref.report.thumbnails import _thumbnail
@@ -309,6 +309,20 @@ def test_a_jpeg_that_ends_early_is_refused() -> None:
             assert set(decode(file(grey, "JPEG", **options)).tobytes()) == {128}
 
 
+def test_a_progressive_jpeg_lacks_its_end_marker_wherever_it_is_cut() -> None:
+    data = file(_PHOTO, "JPEG", quality=90, progressive=True)
+    scans = [found.start() for found in re.finditer(b"\xff\xda", data)]
+    assert len(scans) > 5
+    for begins in scans[1:]:
+        for cut in (data[:begins], data[:begins] + bytes(len(data) - begins)):
+            with pytest.raises(Undecodable, match="cut short"):
+                decode(cut)
+        # With an end marker it is another, coarse image, for every program.
+        ended = data[:begins] + b"\xff\xd9"
+        with Image.open(io.BytesIO(ended)) as plain:
+            assert decode(ended).tobytes() == plain.tobytes() != decode(data).tobytes()
+
+
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n"
 
 
@@ -361,17 +375,17 @@ def test_other_files_are_not_opened_whatever_they_are_called(
 def test_how_large_an_image_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = file(Image.new("1", (20_000, 10_000)))
     assert len(bomb) < 40_000
-    with pytest.raises(Undecodable, match=r"20,000 x 10,000 .* PLADA_MAX_PIXELS=200000000"):
+    with pytest.raises(Undecodable, match=r"20,000 x 10,000 .* PLADA_LIMITS=pixels=200000000"):
         decode(bomb)
     small = file(Image.fromarray(SHAPE))
-    monkeypatch.setenv("PLADA_MAX_PIXELS", "191")
+    monkeypatch.setenv("PLADA_LIMITS", "pixels=191")
     with pytest.raises(Undecodable, match="more than 191"):
         decode(small)
-    monkeypatch.setenv("PLADA_MAX_PIXELS", "192")
+    monkeypatch.setenv("PLADA_LIMITS", "image=1KiB,pixels=192")
     assert decode(small).size == (16, 12)
     for text in ("0", "-1", "many", "1e6"):
-        monkeypatch.setenv("PLADA_MAX_PIXELS", text)
-        with pytest.raises(Misuse, match="PLADA_MAX_PIXELS is a number of pixels"):
+        monkeypatch.setenv("PLADA_LIMITS", f"pixels={text}")
+        with pytest.raises(Misuse, match=f"PLADA_LIMITS has the entry 'pixels={text}'.* pixels"):
             decode(small)
 
 
@@ -429,4 +443,4 @@ def test_the_page_names_what_is_read() -> None:
     formats = re.search(r"Pillow may open ([\w, ]+) \(`plada_ref", page)
     assert formats is not None
     assert {*re.split(", | AND ", formats[1].upper())} == set(FORMATS)
-    assert f"{MOST_PIXELS:,} pixels" in page
+    assert f"{Limits().pixels:,} pixels" in page

@@ -234,6 +234,24 @@ def test_two_spellings_of_one_split(tmp_path: Path) -> None:
     assert len(load_task(str(root), "validation")) == 6
 
 
+def test_a_split_that_is_there_twice(tmp_path: Path) -> None:
+    root = lay(tmp_path / "task", members("a", "b", split="train/"))
+    write_tar(root / "Training-0.tar", members("a", "b", "c"))
+    write_tar(root / "test.tar", members("a", "b"))
+    task = load_task(str(root), "train")
+    assert task.classes == ("a", "b")
+    (said,) = task.warnings
+    assert "the folder 'train' and the shard 'Training-0.tar'" in said
+    assert not load_task(str(root), "test").warnings
+
+
+@pytest.mark.parametrize("name", ["task.tar.gz", "task.tgz", "task.zip", "train.parquet"])
+def test_files_of_other_kinds(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"PK")
+    with pytest.raises(Misuse, match=r"is no task: a shard is an uncompressed .tar file"):
+        load_task(str(tmp_path / name))
+
+
 def test_classes_that_are_called_like_splits(tmp_path: Path) -> None:
     root = lay(tmp_path / "one", members("valid", "invalid"))
     assert load_task(str(root)).classes == ("invalid", "valid")
@@ -416,6 +434,18 @@ def test_commands_say_what_was_left_out(tmp_path: Path, monkeypatch: pytest.Monk
         *("--baseline", "images-random"),
     )
     assert found["skipped"] == found["test_skipped"] == expected
+    found, text = plada(
+        *("prune", "run/scores.parquet", "--by", "prototype", "--count", "3", "--task", "task"),
+        *(*pool, *net, "-o", "selection.parquet"),
+    )
+    assert found["skipped"] == expected
+    assert "skipped  1 unread-format in the task's train" in text
+    # A shard whose end is odd is said, of a split as well.
+    shard = write_tar(tmp_path / "odd.tar", members("a", "b", split="train/"))
+    shard.write_bytes(shard.read_bytes() + bytes(20_480))
+    found, text = plada("teach", "--task", "odd.tar", *net, "-o", "t.safetensors")
+    assert found["skipped"] == {}
+    assert "warning: In the shard 'odd.tar', " in text and "zeros follow the last member" in text
 
 
 def test_grey_sees_lab(tmp_path: Path) -> None:

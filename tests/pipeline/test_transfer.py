@@ -123,6 +123,25 @@ def test_a_damaged_record_is_not_taken_for_a_result(
         (tmp_path / name).write_bytes(good)
     run()
 
+    record = (tmp_path / "low-energy-0.2.json").read_bytes()
+    for name in ("low-energy-0.2.plada", "low-energy-0.2.safetensors"):
+        good = (tmp_path / name).read_bytes()
+        for other in (b"", good[:-1], good[:-1] + bytes([good[-1] ^ 1])):
+            (tmp_path / name).write_bytes(other)
+            with pytest.raises(PipelineError, match=f"{name} is not the file"):
+                run()
+            assert (tmp_path / name).read_bytes() == other
+        # As the sentence says: what is gone is made again, the same.
+        (tmp_path / name).unlink()
+        run()
+        assert (tmp_path / name).read_bytes() == good
+        (tmp_path / "low-energy-0.2.json").write_bytes(record)
+    # Records of earlier versions have no digests.
+    old = json.loads(record)
+    del old["payload_sha256"], old["student_sha256"]
+    (tmp_path / "low-energy-0.2.json").write_text(json.dumps(old), "utf-8")
+    run()
+
 
 @pytest.mark.slow
 @given(

@@ -19,6 +19,7 @@ import torch
 from plada_ref.compute.device import find_device
 from plada_ref.errors import Misuse, PipelineError
 from plada_ref.models.spec import ModelSpec, backbone_digest, build, check_input
+from plada_ref.models.weights import file_digest
 from plada_ref.tasks.task import Task
 from plada_ref.training.learn import teach
 from plada_ref.training.recipe import recipe
@@ -157,6 +158,11 @@ def _larger_than_the_file(path: Path, state: State) -> None:
     torch.save({**state, "stages.0.weight": torch.zeros(1).expand(1 << 40)}, path)
 
 
+def _begun(data: bytes) -> bytes:
+    """The header and some of the tensors, in a file of the full size."""
+    return data[: len(data) // 8].ljust(len(data), b"\0")
+
+
 REFUSED: dict[str, tuple[Write, str]] = {
     "a block is missing": (
         _flat(
@@ -194,6 +200,10 @@ REFUSED: dict[str, tuple[Write, str]] = {
     "not finite": (
         _flat(lambda s: s | {"stages.0.weight": s["stages.0.weight"] * float("nan")}),
         "not finite",
+    ),
+    "a download that was never finished": (
+        lambda path, s: path.write_bytes(_begun(safetensors.torch.save(s))),
+        r"\d tensors, \d+ % of the numbers, hold nothing but zeros.*fetch the file again",
     ),
     "the model twice": (
         _flat(lambda s: {p + n: v.clone() for p in ("student.", "teacher.") for n, v in s.items()}),
@@ -312,13 +322,13 @@ def test_models_and_sizes_that_cannot_work(digits: Task) -> None:
 def test_large_inputs_are_allowed_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
     large = replace(NET, img_size=2048)
     with pytest.raises(
-        Misuse, match=r"2,048 pixels .* more than 1,024.*PLADA_MAX_IMG_SIZE to 2048"
+        Misuse, match=r"2,048 pixels .* more than 1,024.*PLADA_LIMITS=img-size=2048"
     ):
         large.preparation()
-    monkeypatch.setenv("PLADA_MAX_IMG_SIZE", "2048")
+    monkeypatch.setenv("PLADA_LIMITS", "img-size=2048")
     assert large.preparation().img_size == 2048
-    monkeypatch.setenv("PLADA_MAX_IMG_SIZE", "many")
-    with pytest.raises(Misuse, match="PLADA_MAX_IMG_SIZE is a number"):
+    monkeypatch.setenv("PLADA_LIMITS", "img-size=many")
+    with pytest.raises(Misuse, match="PLADA_LIMITS has the entry 'img-size=many'"):
         large.preparation()
 
 
@@ -340,3 +350,9 @@ def test_real_weights(photos: Photos, tmp_path: Path) -> None:
         _loaded(photos.weights, ModelSpec("tf_efficientnet_lite1"))
     with pytest.raises(PipelineError, match="not those of 'mobilenetv3_small_050'"):
         _loaded(photos.weights, ModelSpec("mobilenetv3_small_050"))
+
+
+def test_a_device_is_no_file_of_weights(tmp_path: Path) -> None:
+    for path in (Path("/dev/zero"), tmp_path):
+        with pytest.raises(PipelineError, match="is no file"):
+            file_digest(path)

@@ -6,28 +6,17 @@
 
 makes so many mutated files of each format and judges what is read from them. Right is, for a tar
 file, what GNU tar and `tarfile` read; for Parquet, what pyarrow reads; for tables that are kept for
-later commands, what was stored. A file that takes more than 30 seconds fails as well, and so does a
-process that takes more than 2 GB.
+later commands, what was stored.
 """
 
 from __future__ import annotations
 
-import argparse
 import io
-import multiprocessing
 import random
 import re
-import resource
 import subprocess
-import sys
 import tarfile
-import tempfile
-import time
-import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +24,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from plada_ref.errors import PipelineError
 from plada_ref.pool import Manifest, Source, parts
 from plada_ref.pool.columns import digest_rows, whole
 from plada_ref.pool.keys import reason_to_skip, shard_key
@@ -46,53 +34,8 @@ from plada_ref.pool.sealed import read_sealed, write_sealed
 from plada_ref.pool.shard import Remarks, Shard
 from plada_ref.pool.tar import TarShards
 from pladafmt import PoolRef
-from pladafmt.errors import PladaError
 from pladafmt.merkle import TreeHasher
-
-SECONDS = 30
-BYTES = 2_000_000_000
-_CASES = 250
-"""Files that one process reads."""
-
-
-class Wrong(Exception):
-    """A result that is not right, without an error."""
-
-
-def mutated(data: bytes, rng: random.Random) -> bytes:
-    """Damage a file as disks, networks and people do."""
-    made = bytearray(data)
-    for _ in range(rng.choice((1, 1, 1, 2, 3))):
-        if not made:
-            break
-        at = rng.randrange(len(made))
-        kind = rng.randrange(11)
-        if kind == 0:
-            made[at] ^= 1 << rng.randrange(8)
-        elif kind == 1:
-            made[at] = rng.choice((0, 0x20, 0x2F, 0x30, 0x7F, 0x80, 0xFF))
-        elif kind == 2:  # A page that was never written.
-            size = rng.choice((512, 4096))
-            at -= at % size
-            made[at : at + size] = bytes(min(size, len(made) - at))
-        elif kind == 3:
-            del made[at:]
-        elif kind == 4:  # A download into a file of the final size.
-            made[at:] = bytes(len(made) - at)
-        elif kind == 5:
-            del made[at : at + rng.choice((1, 7, 512, 1024))]
-        elif kind == 6:
-            made[at:at] = rng.randbytes(rng.choice((1, 7, 512)))
-        elif kind == 7:
-            made += bytes(rng.choice((1, 512, 10_240, 100_000)))
-        elif kind == 8:
-            made += data[at - at % 512 :]
-        elif kind == 9:
-            made[at : at + 4] = rng.choice((b"\xff" * 4, b"\0\0\0\x80", b"\xff\xff\xff\x7f"))
-        else:
-            made[at : at + 64] = rng.randbytes(64)
-    return bytes(made)
-
+from tests.fuzzing import Case, Wrong, main, mutated
 
 # Tar files.
 
@@ -449,7 +392,7 @@ def part_case(rng: random.Random, folder: Path) -> None:
         raise Wrong("another table was read")
 
 
-CASES: dict[str, Callable[[random.Random, Path], None]] = {
+CASES: dict[str, Case] = {
     "tar": tar_case,
     "manifest": manifest_case,
     "parquet": parquet_case,
@@ -458,78 +401,5 @@ CASES: dict[str, Callable[[random.Random, Path], None]] = {
 }
 
 
-def judge(name: str, seed: str) -> str:
-    """Make one file and read it.
-
-    Returns:
-        "ok", "refused", or what is wrong.
-    """
-    started = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            CASES[name](random.Random(f"{name}/{seed}"), Path(folder))
-            verdict = "ok"
-        except (PipelineError, PladaError) as exc:
-            verdict = "refused" if "\n" not in str(exc).strip() else f"not one sentence: {exc}"
-        except Wrong as exc:
-            verdict = f"wrong: {exc}"
-        except Exception:
-            verdict = traceback.format_exc()
-    if time.monotonic() - started > SECONDS:
-        verdict = f"took {time.monotonic() - started:.0f} s"
-    return verdict
-
-
-def _judge_all(name: str, seeds: list[str]) -> tuple[dict[str, str], int]:
-    verdicts = {seed: judge(name, seed) for seed in seeds}
-    return verdicts, 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
-def run(name: str, seed: int, count: int) -> Iterator[tuple[str, str]]:
-    """Judge `count` files of one format in processes of their own; yield seed and verdict."""
-    for start in range(0, count, _CASES):
-        seeds = [f"{seed}/{number}" for number in range(start, min(start + _CASES, count))]
-        yield from _in_a_process(name, seeds)
-
-
-def _in_a_process(name: str, seeds: list[str]) -> Iterator[tuple[str, str]]:
-    """Judge files in a process; if it dies, find out which file it dies of."""
-    context = multiprocessing.get_context("spawn")
-    try:
-        with ProcessPoolExecutor(1, context) as pool:
-            verdicts, peak = pool.submit(_judge_all, name, seeds).result()
-    except BrokenProcessPool:
-        if len(seeds) == 1:
-            yield seeds[0], "the process died"
-            return
-        middle = len(seeds) // 2
-        yield from _in_a_process(name, seeds[:middle])
-        yield from _in_a_process(name, seeds[middle:])
-        return
-    yield from verdicts.items()
-    if peak > BYTES:
-        yield seeds[0], f"this file or one of the {len(seeds)} that begin here takes {peak:,} bytes"
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=3000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--format", choices=[*CASES], action="append")
-    chosen = parser.parse_args()
-    failed = False
-    for name in chosen.format or CASES:
-        counts: Counter[str] = Counter()
-        started = time.monotonic()
-        for seed, verdict in run(name, chosen.seed, chosen.count):
-            known = verdict if verdict in ("ok", "refused") else "FAILED"
-            counts[known] += 1
-            if known == "FAILED":
-                failed = True
-                print(f"{name} {seed}: {verdict}", flush=True)
-        print(f"{name}: {dict(counts)} in {time.monotonic() - started:.0f} s", flush=True)
-    sys.exit(failed)
-
-
 if __name__ == "__main__":
-    main()
+    main(CASES, __doc__)

@@ -330,6 +330,13 @@ def test_slices_follow_the_chain() -> None:
     assert bins.tolist() == [7 - n // 5 for n in range(20)] + [3 - n // 5 for n in range(20)]
 
 
+@pytest.mark.parametrize(("count", "clusters"), [(1, 1), (4000, 3), (5752, 3), (9000, 3)])
+def test_few_clusters_of_many_points(count: int, clusters: int) -> None:
+    points = np.random.default_rng(0).normal(size=(count, 4)).astype(np.float32)
+    member, centroids = kmeans(points, clusters, seed=0)
+    assert member.shape == (count,) and len(centroids) == clusters
+
+
 def test_default_clusters() -> None:
     assert [default_clusters(n) for n in (0, 1, 2, 100, 50_000, 14_197_122)] == [
         1,

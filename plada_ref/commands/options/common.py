@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from pladafmt import Limits
+from pladafmt.files import read_at_most
 
 from ...errors import Misuse
 
@@ -31,6 +32,19 @@ LimitOptions = Annotated[
         "metadata (bytes), blocks. May be repeated.",
     ),
 ]
+
+
+MOST_WHOLE = 1 << 30
+"""Bytes of a payload that a command must hold whole, to copy, sign or search it."""
+
+
+def read_whole(path: Path) -> bytes:
+    """Return the bytes of a payload's file.
+
+    Raises:
+        OSError: if it cannot be read, or is larger than `MOST_WHOLE`.
+    """
+    return read_at_most(path, MOST_WHOLE)
 
 
 def limits_from(options: list[str] | None) -> Limits:

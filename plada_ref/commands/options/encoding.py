@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import typer
 
+from pladafmt import json_text
+from pladafmt.files import read_at_most
 from pladafmt.writer import Encoding
 
 from ...errors import Misuse
@@ -17,6 +18,10 @@ from .group import OptionGroup
 UnnamedOption = Annotated[
     bool, typer.Option("--unnamed", help="Leave the class names out; they cost bytes.")
 ]
+
+
+_MOST_METADATA = 16 << 20
+"""Bytes of the file that ``--metadata`` names; spaces in it do not count in the payload."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +83,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
         OSError: if it cannot be read.
     """
     try:
-        value = json.loads(path.read_bytes())
+        value = json_text.parse(read_at_most(path, _MOST_METADATA))
     except ValueError as error:
         raise Misuse(f"{path} is not a JSON file: {error}.") from error
     if not isinstance(value, dict):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pladafmt import Payload, load
 
-from .common import LimitOptions, PayloadFile, limits_from
+from .common import LimitOptions, PayloadFile, limits_from, read_whole
 from .group import OptionGroup
 from .signature import SignedByOption, public_keys
 
@@ -36,4 +36,4 @@ class ReceivedOptions(OptionGroup):
 
         keys = public_keys(self.require_signed_by, for_=f"{for_} --require-signed-by")
         # Read once: what is used is what was checked, whatever happens to the file meanwhile.
-        return verify(self.payload.read_bytes(), list(keys), limits=limits)
+        return verify(read_whole(self.payload), list(keys), limits=limits)

@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pladafmt.files import read_at_most
+
 from ...errors import Misuse
 from ...optional import need
 
 if TYPE_CHECKING:
     from pladafmt.keys import PrivateKey, PublicKey
+
+_MOST_KEY = 1 << 16
+"""Bytes of a key's file, which has a hundred."""
 
 SignedByOption = Annotated[
     list[Path] | None,
@@ -45,7 +50,7 @@ def public_keys(paths: list[Path] | None, *, for_: str) -> dict[PublicKey, Path]
     found: dict[PublicKey, Path] = {}
     for path in paths:
         try:
-            found[PublicKey.from_pem(path.read_bytes())] = path
+            found[PublicKey.from_pem(read_at_most(path, _MOST_KEY))] = path
         except BadKey as error:
             raise Misuse(f"{path}: {error}") from error
     return found
@@ -62,6 +67,6 @@ def private_key(path: Path, *, for_: str) -> PrivateKey:
     from pladafmt.keys import BadKey, PrivateKey
 
     try:
-        return PrivateKey.from_pem(path.read_bytes())
+        return PrivateKey.from_pem(read_at_most(path, _MOST_KEY))
     except BadKey as error:
         raise Misuse(f"{path}: {error}") from error

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pladafmt.text import printable
+
 from ...compute.progress import Progress
 from ...output import Output
 from .group import OptionGroup
@@ -33,7 +35,7 @@ DownloadOption = Annotated[
 
 
 def load_shown(spec: str, split: str, *, download: bool, progress: Progress) -> Task:
-    """Load a part of a task, and print how many files were left out, by reason.
+    """Load a part of a task, and print what is odd in it, and how many files were left out.
 
     Raises:
         PipelineError, Misuse: as `plada_ref.tasks.load.load_task` does.
@@ -41,6 +43,8 @@ def load_shown(spec: str, split: str, *, download: bool, progress: Progress) -> 
     from ...tasks.load import load_task
 
     task = load_task(spec, split, download=download)
+    for sentence in task.warnings:
+        progress.warn(printable(sentence))
     for reason, count in task.skipped.items():
         progress.say(f"skipped  {count:,} {reason} in the task's {split}")
     return task

@@ -10,7 +10,10 @@ from ...errors import Malformed, Noncanonical
 FIELD = "BLOCK.positions"
 
 BATCH = 1 << 16
-"""Positions that are set at a time."""
+"""Positions that are set, or bytes that are read, at a time."""
+
+SMALL = 4096
+"""Bytes of a bitmap that is unpacked whole."""
 
 
 def encode(relative: npt.NDArray[np.int64], span: int) -> list[bytes]:
@@ -63,8 +66,15 @@ def decode(stream: bytes, span: int, count: int, offset: int) -> npt.NDArray[np.
             offset=offset,
             field=FIELD,
         )
-    # Only bytes that keep something are unpacked: memory follows the count, not the span.
-    full = np.flatnonzero(octets)
-    bits = np.unpackbits(octets[full], bitorder="little").reshape(-1, 8)
-    rows, columns = np.nonzero(bits)
-    return full[rows] * 8 + columns
+    if octets.size <= SMALL:
+        return np.flatnonzero(np.unpackbits(octets, bitorder="little"))
+    relative = np.empty(count, dtype=np.int64)
+    done = 0
+    for start in range(0, octets.size, BATCH):
+        part = octets[start : start + BATCH]
+        # Only bytes that keep something are unpacked: work follows the count, not the span.
+        full = np.flatnonzero(part)
+        bits = np.flatnonzero(np.unpackbits(part[full], bitorder="little"))
+        relative[done : done + bits.size] = ((full[bits >> 3] + start) << 3) | (bits & 7)
+        done += bits.size
+    return relative

@@ -48,7 +48,7 @@ def accumulate(relative: npt.NDArray[np.int64], span: int, offset: int) -> None:
         np.cumsum(relative, out=relative)
         # A sum that wraps around is negative for a thousand distances at least, so one in 512 shows
         # it, or the last.
-        fits = not (relative[::512] < 0).any()
+        fits = relative.size <= 512 or not (relative[::512] < 0).any()
     if not fits or int(relative[-1]) != span - 1:
         raise Malformed(
             "distance-total",

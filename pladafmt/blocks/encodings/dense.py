@@ -31,6 +31,6 @@ def decode(stream: bytes, span: int, count: int, offset: int) -> npt.NDArray[np.
         PladaError: ``dense-corrupt``, ``dense-tail``, ``distance-total``.
     """
     relative = np.zeros(count, dtype=np.int64)
-    relative[1:] = dense.decode_distances(stream, count - 1, offset=offset, field=FIELD)
+    dense.decode_distances_into(relative[1:], stream, offset=offset, field=FIELD)
     accumulate(relative, span, offset)
     return relative

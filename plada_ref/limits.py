@@ -1,8 +1,8 @@
-"""Limits for what a pool's files may cost, checked before the work.
+"""Limits for what files from elsewhere may cost, checked before the work.
 
-Whoever sends a shard or a manifest should not be able to fill our memory with a few kilobytes. The
-limits are far above what image pools hold. They are read from the environment, since each command,
-and each process of a command, opens the pool itself::
+Whoever sends an image, a shard, a table or a model should not be able to fill our memory with a few
+kilobytes. The limits are far above what pools and tasks hold. They are read from the environment,
+since each command, and each process of a command, opens the files itself::
 
     PLADA_LIMITS="image=1GiB,key=16KiB" plada pool index ...
 """
@@ -14,7 +14,7 @@ import os
 import re
 from dataclasses import dataclass, fields, replace
 
-from ..errors import Misuse, PipelineError
+from .errors import Misuse, PipelineError
 
 _VARIABLE = "PLADA_LIMITS"
 _KIB, _MIB, _GIB = 1 << 10, 1 << 20, 1 << 30
@@ -23,7 +23,7 @@ _UNITS = {"": 1, "KiB": _KIB, "MiB": _MIB, "GiB": _GIB}
 
 @dataclass(frozen=True)
 class Limits:
-    """How much a pool's files may hold.
+    """How much files may hold.
 
     Attributes:
         image: stored bytes of an image.
@@ -33,6 +33,9 @@ class Limits:
             download that was not finished.
         page: bytes of a page of a Parquet file that is more than eight times its stored size.
         expansion: how many bytes a Parquet file may hold for each stored byte, beyond `page`.
+        pixels: of an image: its width times its height; 80 million take 320 MB while they are
+            decoded.
+        img_size: height and width of a model's input, in pixels.
     """
 
     image: int = 256 * _MIB
@@ -41,6 +44,8 @@ class Limits:
     padding: int = _MIB
     page: int = 64 * _MIB
     expansion: int = 64
+    pixels: int = 80_000_000
+    img_size: int = 1024
 
 
 def limits() -> Limits:
@@ -68,6 +73,15 @@ def _parse(text: str) -> Limits:
     return replace(Limits(), **chosen)
 
 
+def raised(limit: str, value: int) -> str:
+    """Return the setting of the environment that raises a limit, ``PLADA_LIMITS=pixels=200000000``.
+
+    Args:
+        limit: an attribute of `Limits`.
+    """
+    return f"{_VARIABLE}={limit.replace('_', '-')}={value}"
+
+
 def refuse(what: str, found: int, limit: str) -> PipelineError:
     """Return the error about something that is larger than a limit.
 
@@ -76,10 +90,9 @@ def refuse(what: str, found: int, limit: str) -> PipelineError:
         found: its size in bytes.
         limit: an attribute of `Limits`.
     """
-    name = limit.replace("_", "-")
     return PipelineError(
         f"{what} has {found:,} bytes, and the limit is {getattr(limits(), limit):,}; if it comes "
-        f"from someone you trust, raise the limit: {_VARIABLE}={name}={found}"
+        f"from someone you trust, raise the limit: {raised(limit, found)}"
     )
 
 

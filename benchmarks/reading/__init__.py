@@ -1,0 +1,1 @@
+"""What reading takes at each of the default limits, by several readers."""
