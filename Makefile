@@ -18,8 +18,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 demo: install
 	$(BIN)/plada demo
 
-# On all cores. A file stays on one worker, and what its tests share is made once: tests/scheduling.py.
-PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile --max-worker-restart 0
+# A worker for each core and one more, as tests wait for other processes. A file stays on one worker,
+# and what its tests share is made once: tests/scheduling.py.
+WORKERS ?= $(shell expr $$(nproc 2>/dev/null || sysctl -n hw.ncpu) + 1)
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --max-worker-restart 0
 
 # Every test.
 test: install

@@ -16,6 +16,24 @@ TOGETHER = ("tests/cluster/",)
 """Folders whose tests share a Ray cluster: it has one CPU for each node, whoever asks."""
 
 
+LONG = (
+    "tests/benchmarks/test_scale.py",
+    "tests/pipeline/test_label.py",
+    "tests/conformance/test_fuzz.py",
+    "tests/pipeline/test_python_api.py",
+    "tests/pipeline/test_transfer.py",
+    "tests/unchanged/test_unchanged.py",
+    "tests/pipeline/test_recipes.py",
+    "tests/pipeline/test_batches.py",
+    "tests/pipeline/test_standard_output.py",
+    "tests/pipeline/test_baselines.py",
+    "tests/demo/test_demo.py",
+    "tests/pipeline/test_progress.py",
+    "tests/conformance/test_fresh.py",
+)
+"""Files that take a quarter of a minute and more, longest first: ``pytest --durations=50``."""
+
+
 class ByFile(LoadFileScheduling):  # type: ignore[misc]
     """Hands out files in the order of `longest_first`."""
 
@@ -29,7 +47,7 @@ class ByFile(LoadFileScheduling):  # type: ignore[misc]
 
 
 def longest_first(items: Iterable[pytest.Item]) -> list[pytest.Item]:
-    """Return the tests of `TOGETHER`, then the files by their number of slow tests.
+    """Return the tests of `TOGETHER`, those of `LONG`, and the others by their slow tests.
 
     A long file that begins last keeps one worker busy while the others have nothing left to do.
     """
@@ -39,9 +57,12 @@ def longest_first(items: Iterable[pytest.Item]) -> list[pytest.Item]:
         file = item.nodeid.partition("::")[0]
         slow[file] = slow.get(file, 0) + (item.get_closest_marker("slow") is not None)
 
-    def place(item: pytest.Item) -> tuple[bool, int]:
+    def place(item: pytest.Item) -> tuple[int, int]:
         file = item.nodeid.partition("::")[0]
-        together = file.startswith(TOGETHER)
-        return not together, 0 if together else -slow[file]
+        if file.startswith(TOGETHER):
+            return 0, 0
+        if file in LONG:
+            return 1, LONG.index(file)
+        return 2, -slow[file]
 
     return sorted(items, key=place)

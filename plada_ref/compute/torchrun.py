@@ -16,7 +16,6 @@ from datetime import timedelta
 from typing import Any
 
 import torch
-from timm.layers import norm_act
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -68,6 +67,8 @@ class Ranks:
             return DistributedDataParallel(network)
         if not frozen_bn:
             # timm's own: torch's would lose the activation that timm's batch norms contain.
+            from timm.layers import norm_act
+
             convert: Any = norm_act.convert_sync_batchnorm
             network = convert(network)
         return DistributedDataParallel(network, device_ids=[device])

@@ -32,7 +32,8 @@ def sealed(facts: Mapping[str, Any], columns: Columns) -> bytes:
 def _checksum(facts: Mapping[str, Any], columns: Columns) -> int:
     found = zlib.crc32(json.dumps(facts, sort_keys=True).encode())
     for name, values in columns.items():
-        found = zlib.crc32(np.ascontiguousarray(values), zlib.crc32(name.encode(), found))
+        octets = np.ascontiguousarray(values).data
+        found = zlib.crc32(octets, zlib.crc32(name.encode(), found))
     return found
 
 

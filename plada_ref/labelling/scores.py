@@ -155,7 +155,7 @@ class ScoreTable:
             "teacher": self.teacher,
             "temperature": self.temperature,
         }
-        columns = {"label": self.labels, **self.columns}
+        columns: dict[str, npt.NDArray[Any]] = {"label": self.labels, **self.columns}
         table = pa.Table.from_arrays(
             [pa.array(column) for column in columns.values()],
             schema=_SCHEMA.with_metadata({_KEY: sealed(facts, columns)}),

@@ -1,14 +1,11 @@
-"""Two plain convolutional nets for small grey images, known to timm by their names."""
+"""Two plain convolutional nets for small grey images, without timm: its import is slow."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import torch
-from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
 from torch import nn
-
-__all__: list[str] = ["ConvNet"]  # register_model appends the names of the factories.
 
 
 class ConvNet(nn.Module):
@@ -64,29 +61,20 @@ class ConvNet(nn.Module):
         return self.forward_head(self.forward_features(x))
 
 
-_CONFIG = {
-    "input_size": (1, 16, 16),
-    "mean": (0.5,),
-    "std": (0.5,),
-    "first_conv": "stages.0",
-    "classifier": "head",
+@dataclass(frozen=True)
+class Config:
+    """What timm's configuration of a model says, as far as we ask: of both nets alike."""
+
+    input_size: tuple[int, int, int] = (1, 16, 16)
+    mean: tuple[float, ...] = (0.5,)
+    std: tuple[float, ...] = (0.5,)
+
+
+CONFIG = Config()
+
+WIDTHS = {
+    "plada_convnet_s": (16, 32, 64),
+    "plada_convnet_m": (32, 64, 128),
 }
-default_cfgs = generate_default_cfgs(
-    {"plada_convnet_s": dict(_CONFIG), "plada_convnet_m": dict(_CONFIG)}
-)
-
-
-def _create(name: str, widths: tuple[int, ...], pretrained: bool, options: Any) -> Any:
-    return build_model_with_cfg(ConvNet, name, pretrained, widths=widths, **options)
-
-
-@register_model
-def plada_convnet_s(pretrained: bool = False, **options: Any) -> Any:
-    """About 70,000 weights: a student for 16 px characters."""
-    return _create("plada_convnet_s", (16, 32, 64), pretrained, options)
-
-
-@register_model
-def plada_convnet_m(pretrained: bool = False, **options: Any) -> Any:
-    """About 290,000 weights: a teacher for 16 px characters."""
-    return _create("plada_convnet_m", (32, 64, 128), pretrained, options)
+"""Widths of each net by its name: about 70,000 weights, a student for 16 px characters; and about
+290,000, a teacher for them."""

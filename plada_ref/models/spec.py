@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import timm
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from ..errors import Misuse, PipelineError
-from . import convnets as convnets  # Registers our small nets with timm.
+from .convnets import CONFIG, WIDTHS, ConvNet
 from .limits import check_img_size
 from .preparation import Preparation
 from .weights import State, file_digest, read_weights, whole
@@ -198,6 +197,10 @@ def backbone_state(network: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
 
 
 def _config(model: str) -> Any:
+    if model in WIDTHS:
+        return CONFIG
+    from .registry import timm
+
     # A name such as "hf-hub:..." would make timm fetch and trust somebody's configuration.
     if not timm.is_model(model):
         near = ", ".join(timm.list_models(f"*{model[:12]}*")[:3]) if model.isprintable() else ""
@@ -229,13 +232,19 @@ def _create(
         arguments["img_size"] = img_size
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network: Any = timm.create_model(
-            model,
-            pretrained=pretrained,
-            pretrained_cfg_overlay=None if weights is None else {"state_dict": weights},
-            num_classes=classes,
-            **arguments,
-        )
+        network: Any
+        if model in WIDTHS and not pretrained:
+            network = ConvNet(WIDTHS[model], classes)
+        else:
+            from .registry import timm
+
+            network = timm.create_model(
+                model,
+                pretrained=pretrained,
+                pretrained_cfg_overlay=None if weights is None else {"state_dict": weights},
+                num_classes=classes,
+                **arguments,
+            )
     # timm keeps the tensors with the model; they have done their work.
     for config in (getattr(network, "pretrained_cfg", None), getattr(network, "default_cfg", None)):
         if isinstance(config, dict):

@@ -9,12 +9,12 @@ import sys
 from typing import Any
 
 import numpy as np
-import timm
 import torch
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from plada_ref.compute.context import Compute
 from plada_ref.compute.torchrun import joined, ranks
+from plada_ref.models.convnets import WIDTHS, ConvNet
 from plada_ref.models.spec import ModelSpec
 from plada_ref.tasks.load import load_task
 from plada_ref.training.dataset import LabelledImages
@@ -37,14 +37,15 @@ def main(result: str) -> None:
         digits.images, rows, labels, weights, classes=digits.classes, transform=preparation
     )
     torch.manual_seed(0)
-    network: Any = timm.create_model("plada_convnet_s", num_classes=10, drop_rate=0.0)
+    network = ConvNet(WIDTHS["plada_convnet_s"], num_classes=10, drop_rate=0.0)
     # Small steps: AdamW divides by the gradient's size, which makes much of the rounding of a
     # gradient near zero, and two runs with usual steps soon go separate ways.
     how = recipe("all", epochs=3, batch_size=BATCH, lr=1e-6, augment="off", freeze_bn=True)
     steps: list[list[torch.Tensor]] = []
 
     def note(*_: Any) -> None:
-        steps.append([parameter.grad.clone() for parameter in network.parameters()])
+        gradients = [parameter.grad for parameter in network.parameters()]
+        steps.append([each.clone() for each in gradients if each is not None])
 
     hook = register_optimizer_step_pre_hook(note)
     with joined(torch.device("cpu")) as device:
