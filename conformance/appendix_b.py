@@ -411,3 +411,61 @@ def zstd_size(frame):                              # the decoded size, once the 
         if len(frame) < at: refuse("zstd-frame")
     if len(frame) > at: refuse("zstd-trailing")
     return size
+
+def rule_models():
+    return models(15), models(3)                   # of sizes, of signs
+
+def sign_model(total):                             # the weights of a column tend to add up to nothing
+    return 0 if total == 0 else 1 if total > 0 else 2
+
+def read_rule(data, classes, columns, top, shift):
+    coder, (sizes, signs) = Decoder(data), rule_models()
+    weights = [[0] * columns for _ in range(classes)]
+    for j in range(columns):
+        total = 0
+        for c in range(classes):
+            size = 0
+            while size < top and coder.bit(sizes[size]): size = size + 1
+            weight = -size if size > 0 and coder.bit(signs[sign_model(total)]) else size
+            weights[c][j], total = weight, total + weight
+    numbers, biases = Distances(), []
+    for _ in range(classes):
+        folded = numbers.read(coder) - 1           # 0, -1, 1, -2, 2 ... as 0, 1, 2, 3, 4 ...
+        biases.append((-(folded + 1) // 2 if folded % 2 else folded // 2) << shift)
+    numbers = Distances()
+    thresholds = [(numbers.read(coder) - 1) << shift for _ in range(classes)]
+    coder.finish()
+    for c in range(classes):
+        if abs(biases[c]) + 128 * sum(abs(w) for w in weights[c]) > 2**24 - 1: refuse("rule-range")
+        if thresholds[c] > 2**25: refuse("rule-range")
+    return weights, biases, thresholds
+
+def write_rule(weights, biases, thresholds, top, shift):
+    coder, (sizes, signs) = Encoder(), rule_models()
+    for j in range(len(weights[0])):
+        total = 0
+        for row in weights:
+            for size in range(min(abs(row[j]) + 1, top)): coder.bit(sizes[size], 1 if size < abs(row[j]) else 0)
+            if row[j] != 0: coder.bit(signs[sign_model(total)], 1 if row[j] < 0 else 0)
+            total = total + row[j]
+    numbers = Distances()
+    for bias in biases: numbers.write(coder, (2 * -(bias >> shift) - 1 if bias < 0 else 2 * (bias >> shift)) + 1)
+    numbers = Distances()
+    for threshold in thresholds: numbers.write(coder, (threshold >> shift) + 1)
+    return coder.finish()
+
+def kept_by_rule(weights, biases, thresholds, codes):
+    kept = []                                      # pairs of position and label
+    for position, row in enumerate(codes):
+        scores = [bias + sum(w * x for w, x in zip(ws, row)) for ws, bias in zip(weights, biases)]
+        best = scores.index(max(scores))           # the first of the largest
+        second = max(scores[:best] + scores[best + 1:])
+        if scores[best] - second >= thresholds[best]: kept.append((position, best))
+    return kept
+
+def codes_id(codes):                               # rows of D bytes
+    if not codes: return sha256(b"")
+    if len(codes) == 1: return sha256(b"\x00" + b"plada-codes-1\0" + bytes(x % 256 for x in codes[0]))
+    k = 1
+    while 2 * k < len(codes): k = 2 * k
+    return sha256(b"\x01" + codes_id(codes[:k]) + codes_id(codes[k:]))

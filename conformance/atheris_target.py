@@ -27,6 +27,9 @@ from typing import Any
 SLOW_IMAGES = 20_000
 """Images that a file may make the decoders decode."""
 
+SLOW_WORK = 6000 * 2**18
+"""Work of a rule that decoders may be asked for: some thousand weights."""
+
 
 def _instrumented() -> Any:
     """Import pladafmt with its branches counted, and return atheris."""
@@ -39,18 +42,28 @@ def _instrumented() -> Any:
     return atheris
 
 
+def _codes() -> list[bytes]:
+    """Return the codes that most vectors with a rule are read with, and so is every input."""
+    from .vectors_on_disk import vectors
+
+    (rows,) = (vector.data["codes"] for vector in vectors() if vector.id == "rule_alone")
+    return [bytes.fromhex(row) for row in rows]
+
+
 def _mutator(atheris: Any) -> Callable[[bytes, int, int], bytes]:
     """Return libFuzzer's mutator with repairs behind it."""
     from .fuzz.mutate import change, repaired
     from .fuzz.sheet import take_apart
 
+    codes = _codes()
+
     def mutate(data: bytes, max_size: int, seed: int) -> bytes:
         random = Random(seed)
         if random.random() < 1 / 3:
-            sheet = take_apart(data)
+            sheet = take_apart(data, codes)
             change(random, sheet, sheet.copy())
         else:
-            sheet = take_apart(bytes(atheris.Mutate(data, max_size)))
+            sheet = take_apart(bytes(atheris.Mutate(data, max_size)), codes)
         if random.random() < 0.5:
             sheet.unpin()
         return (repaired(sheet) if random.random() < 0.5 else sheet.build())[:max_size]
@@ -63,10 +76,10 @@ def _target() -> Callable[[bytes], None]:
     from .decoders import LIBRARY, PLAIN, read_library, read_plain
     from .vector import LIMITS
 
-    limits = {**LIMITS, "kept": SLOW_IMAGES}
+    limits, codes = {**LIMITS, "kept": SLOW_IMAGES, "work": SLOW_WORK}, _codes()
 
     def read(data: bytes) -> None:
-        library, plain = read_library(data, limits), read_plain(data, limits)
+        library, plain = read_library(data, limits, codes), read_plain(data, limits, codes)
         if library != plain:
             raise AssertionError(f"{LIBRARY}: {library}; {PLAIN}: {plain}")
 

@@ -15,11 +15,19 @@ from zlib import crc32
 from . import appendix_b as spec
 
 MAGIC = bytes.fromhex("89504C4144410D0A")
-HEAD, CLASSES, BLOCK, END, SIGN, META = 0x01, 0x02, 0x03, 0x04, 0x82, 0xC1
-NAMES = {HEAD: "HEAD", CLASSES: "CLASSES", BLOCK: "BLOCK", END: "END", SIGN: "SIGN", META: "META"}
+HEAD, CLASSES, BLOCK, END, RULE, SIGN, META = 0x01, 0x02, 0x03, 0x04, 0x05, 0x82, 0xC1
+NAMES = {
+    HEAD: "HEAD",
+    CLASSES: "CLASSES",
+    BLOCK: "BLOCK",
+    END: "END",
+    RULE: "RULE",
+    SIGN: "SIGN",
+    META: "META",
+}
 
 BITMAP, DELTA, RLE, DENSE = range(4)
-ZSTD, WEIGHTS, DENSE_FEATURE = 1, 2, 4
+ZSTD, WEIGHTS, DENSE_FEATURE, RULE_FEATURE = 1, 2, 4, 16
 POSITIONS_ZSTD, LABELS_ZSTD, WEIGHTS_ZSTD = 4, 8, 16
 
 
@@ -194,11 +202,15 @@ class Draft:
                 features |= ZSTD
         if meaning.scale is not None:
             features |= WEIGHTS
+        kept = sum(block.count for block in self.blocks)
+        if any(chunk.kind == RULE and "codes_id" in chunk.parts for chunk in self.chunks):
+            features |= RULE_FEATURE
+            kept = len(meaning.positions)
         streams = [stream.decoded_size for block in self.blocks for stream in block.streams]
         parts = {
             "pool_id": meaning.pool_id,
             "pool_size": varint(meaning.pool_size),
-            "kept": varint(sum(block.count for block in self.blocks)),
+            "kept": varint(kept),
             "classes": varint(meaning.classes),
             "features": varint(features),
             "max_stream": varint(max(streams, default=0)),

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
 
 from .desk import Desk
 from .environment import environment
 from .process import Bounds, Process, Reply
+from .vector import FEATURES
 
 PROTOCOL = 1
 ROLES = ("reader", "client", "verifier", "writer", "rewriter", "salvager")
-ALL_FEATURES = ("zstd", "weights", "dense")
+ALL_FEATURES = ("zstd", "weights", "dense", "rule")
 
 
 class NotScored(Exception):
     """The client cannot be scored; a sentence says why."""
+
+
+def feature_bits(names: Container[str]) -> int:
+    """Return those of the format's features that are among these names, as a set of bits."""
+    return sum(1 << FEATURES.index(name) for name in ALL_FEATURES if name in names)
 
 
 class Client:
@@ -137,6 +143,9 @@ class FileClient(Client):
         if request.get("pool"):
             digests = "".join(f"{each}\n" for each in request["pool"])
             command += ["--pool", self._desk.lay(digests.encode("ascii"), ".pool")]
+        if request.get("codes"):
+            rows = "".join(f"{each}\n" for each in request["codes"])
+            command += ["--codes", self._desk.lay(rows.encode("ascii"), ".codes")]
         process = self._run([*command, request["file"]])
         reply = process.finish()
         if reply.trouble is not None:

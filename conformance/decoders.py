@@ -26,6 +26,9 @@ TROUBLE = ("crash", "hang", "memory", "garbage", "flood", "desk")
 Pool = Sequence[bytes] | None
 """The digests of a client's images, in order; None for a reader, who has no pool."""
 
+Rows = Sequence[bytes] | None
+"""The codes of the images of a reader's pool, D bytes for each; None for one that has none."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -75,14 +78,24 @@ def settled(answers: Mapping[str, Answer]) -> Answer | None:
 
 
 @lru_cache(maxsize=64)
-def _limits(values: tuple[int, ...]) -> tuple[pladafmt.Limits, plain_decoder.Limits]:
-    named = dict(zip(LIMITS, values, strict=True))
-    return pladafmt.Limits(**named), plain_decoder.Limits(**named)
+def _limits(named: tuple[tuple[str, int], ...]) -> tuple[pladafmt.Limits, plain_decoder.Limits]:
+    return pladafmt.Limits(**dict(named)), plain_decoder.Limits(**dict(named))
 
 
-def read_library(data: bytes, limits: Mapping[str, int], pool: Pool = None) -> Answer:
+def codes_of(rows: Rows) -> pladafmt.Codes | None:
+    """Return rows of codes as `pladafmt` takes them."""
+    if rows is None:
+        return None
+    columns = len(rows[0]) if rows else 1
+    return pladafmt.Codes(np.frombuffer(b"".join(rows), np.int8).reshape(len(rows), columns))
+
+
+def read_library(
+    data: bytes, limits: Mapping[str, int], codes: Rows = None, *, pool: Pool = None
+) -> Answer:
     """Return what pladafmt says of a file."""
-    report = pladafmt.validate(data, limits=_limits(tuple(limits.values()))[0])
+    chosen = _limits(tuple(limits.items()))[0]
+    report = pladafmt.validate(data, limits=chosen, codes=codes_of(codes))
     if pool is not None and report.payload is not None:
         digests = np.frombuffer(b"".join(pool), np.uint8).reshape(-1, 32)
         try:
@@ -95,25 +108,29 @@ def read_library(data: bytes, limits: Mapping[str, int], pool: Pool = None) -> A
 def read_plain(
     data: bytes,
     limits: Mapping[str, int],
+    codes: Rows = None,
+    *,
     features: int = plain_decoder.KNOWN_FEATURES,
     pool: Pool = None,
 ) -> Answer:
     """Return what the plain decoder, with these features, says of a file."""
-    chosen = _limits(tuple(limits.values()))[1]
+    chosen = _limits(tuple(limits.items()))[1]
     try:
-        content = plain_decoder.decode(data, limits=chosen, known_features=features, pool=pool)
+        content = plain_decoder.decode(
+            data, limits=chosen, known_features=features, pool=pool, codes=codes
+        )
     except plain_decoder.Refused as refused:
         return Answer(refused.error_class, refused.code)
     return Answer("valid", None, content.content_id.hex())
 
 
 def read_both(
-    data: bytes, limits: Mapping[str, int] = LIMITS, pool: Pool = None
+    data: bytes, limits: Mapping[str, int] = LIMITS, codes: Rows = None, *, pool: Pool = None
 ) -> dict[str, Answer]:
     """Return what each decoder says of a file."""
     return {
-        LIBRARY: said(lambda: read_library(data, limits, pool)),
-        PLAIN: said(lambda: read_plain(data, limits, pool=pool)),
+        LIBRARY: said(lambda: read_library(data, limits, codes, pool=pool)),
+        PLAIN: said(lambda: read_plain(data, limits, codes, pool=pool)),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -162,7 +162,7 @@ def judge_rewriter(question: Question, reply: Reply) -> Outcome:
         wanted = Expected(data["verdict"], data["code"], None)
         good = grade_reading(wanted, reply, spare=0) >= TOP - 1
         return _outcome(question, reply, good, wanted.words, _reading_words(reply))
-    good, found = _judge_file(reply, data["content_id"])
+    good, found = _judge_file(reply, data["content_id"], data.get("codes"))
     if good:
         made, before = file_of(reply), question.file
         assert made is not None and before is not None
@@ -183,7 +183,7 @@ def judge_salvager(question: Question, reply: Reply) -> Outcome:
         good = answer.get("verdict") == "unsalvageable" and "data" not in answer
         found = str(answer.get("verdict", "a file")) if reply.answer else reply.detail
         return _outcome(question, reply, good, "unsalvageable", found)
-    good, found = _judge_file(reply, data["content_id"])
+    good, found = _judge_file(reply, data["content_id"], data.get("codes"))
     if good and answer.get("lost") != data["lost"]:
         good, found = False, f"{answer.get('lost')} images lost"
     wanted = f"{data['kept']} images, {data['lost']} lost"
@@ -224,7 +224,9 @@ def file_of(reply: Reply) -> bytes | None:
         return None
 
 
-def _judge_file(reply: Reply, identity: str) -> tuple[bool, str]:
+def _judge_file(
+    reply: Reply, identity: str, codes: Sequence[str] | None = None
+) -> tuple[bool, str]:
     """Return whether both decoders read this meaning in an answer's file, and what they found."""
     if reply.answer is None:
         return False, reply.detail
@@ -233,7 +235,8 @@ def _judge_file(reply: Reply, identity: str) -> tuple[bool, str]:
     data = file_of(reply)
     if data is None:
         return False, "data that is not base64"
-    answers = read_both(data)
+    rows = None if codes is None else [bytes.fromhex(row) for row in codes]
+    answers = read_both(data, codes=rows)
     right = settled(answers)
     if right is None:
         said = "; ".join(f"{reader}: {answer}" for reader, answer in answers.items())

@@ -4,7 +4,8 @@ It is written for whoever writes a client, to be read together with `spec/plada-
 on the standard library and `zstandard` alone. The comments name the sections. What a section says
 only in passing, and section 14 puts in order, is checked in that order.
 
-    python conformance/plain_decoder.py FILE [--pool DIGESTS.txt] [--limit name=n]
+    python conformance/plain_decoder.py FILE [--pool DIGESTS.txt] [--codes CODES.txt]
+        [--limit name=n]
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from typing import Any, Literal, NoReturn
 
 import zstandard
 
-__all__ = ["KNOWN_FEATURES", "Content", "Limits", "Refused", "decode", "pool_id"]
+__all__ = ["KNOWN_FEATURES", "Content", "Limits", "Refused", "codes_id", "decode", "pool_id"]
 
 # ---------------------------------------------------------------- 14.1 Error classes, 15 Limits
 
@@ -36,8 +37,8 @@ _CLASSES = {
     "noncanonical": "varint-overlong chunk-order empty-compressed dense-tail block-not-tight "
     "feature-unused max-stream padding-bits",
     "unsupported": "unknown-version unknown-critical-chunk unknown-feature",
-    "limit": "limit-kept limit-stream limit-blocks limit-class-map limit-metadata",
-    "mismatch": "pool-mismatch",
+    "limit": "limit-kept limit-stream limit-blocks limit-class-map limit-metadata limit-work",
+    "mismatch": "pool-mismatch codes-mismatch",
     "untrusted": "signature-missing signature-key signature-bad",
     "corrupt": "crc-mismatch content-check",
 }
@@ -76,6 +77,7 @@ class Limits:
     blocks: int = 65_536
     class_map: int = 2**20
     metadata: int = 64 * 2**10
+    work: int = 2**41
 
 
 _DEFAULT_LIMITS = Limits()
@@ -153,11 +155,12 @@ class Content:
 # ---------------------------------------------------------------- 4 Container
 
 _MAGIC = b"\x89PLADA\r\n"
-_HEAD, _CLASS_MAP, _META, _BLOCK, _SIGN, _END = 0x01, 0x02, 0xC1, 0x03, 0x82, 0x04
-_ORDER = [_HEAD, _CLASS_MAP, _META, _BLOCK, _SIGN, _END]
+_HEAD, _CLASS_MAP, _META, _RULE = 0x01, 0x02, 0xC1, 0x05
+_BLOCK, _SIGN, _END = 0x03, 0x82, 0x04
+_ORDER = [_HEAD, _CLASS_MAP, _META, _RULE, _BLOCK, _SIGN, _END]
 
-_ZSTD, _WEIGHTS, _DENSE = 1, 2, 4
-KNOWN_FEATURES = _ZSTD | _WEIGHTS | _DENSE
+_ZSTD, _WEIGHTS, _DENSE, _RULES = 1, 2, 4, 16
+KNOWN_FEATURES = _ZSTD | _WEIGHTS | _DENSE | _RULES
 
 
 def _read_preamble(data: bytes) -> int:
@@ -180,10 +183,11 @@ def _read_header(data: bytes, at: int) -> tuple[int, int, int]:
     return kind, length, start
 
 
-def _check_place(kind: int, before: list[int]) -> None:
+def _check_place(kind: int, before: list[int], features: int) -> None:
     """Check that a chunk of this type may follow those before it."""
+    known = kind in _ORDER and (kind != _RULE or features & _RULES)
     _refuse_if(not before and kind != _HEAD, "head-missing")
-    _refuse_if(kind < 0x80 and kind not in _ORDER, "unknown-critical-chunk")
+    _refuse_if(kind < 0x80 and not known, "unknown-critical-chunk")
     _refuse_if(kind != _BLOCK and kind in before, "chunk-duplicate")
     _refuse_if(before and before[-1] == _SIGN and kind != _END, "signature-place")
     if kind in _ORDER and set(_ORDER[_ORDER.index(kind) + 1 :]).intersection(before):
@@ -209,6 +213,7 @@ class _File:
     positions: array[int]
     labels: array[int]
     codes: bytearray
+    rule: _Rule | None = None
     names: list[str] | None = None
     identifiers: list[str] | None = None
     metadata: dict[str, Any] | None = None
@@ -230,6 +235,7 @@ def _read_head(body: bytes, crc: int, limits: Limits, known_features: int) -> _F
     _refuse_if(kept > pool_size, "kept-over-pool")
     _refuse_if(not 1 <= classes <= 65_536, "class-count")
     _refuse_if(features & ~known_features, "unknown-feature")
+    _refuse_if(features & _WEIGHTS and features & _RULES, "feature-conflict")
     if scale:
         bits, low, step = scale
         too_heavy = low + (2**bits - 1) * step > 261_888
@@ -729,6 +735,12 @@ class _RangeDecoder:
 
 def _read_dense_distances(data: bytes, n: int) -> array[int]:
     coder = _RangeDecoder(data)
+    distances = _distances(coder, n)
+    coder.finish()
+    return distances
+
+
+def _distances(coder: _RangeDecoder, n: int) -> array[int]:
     bit, tree, direct = coder.bit, coder.tree, coder.direct
     widths, second = _new_models(), _new_models()
     average = 64  # of the widths, in 1/16
@@ -746,7 +758,6 @@ def _read_dense_distances(data: bytes, n: int) -> array[int]:
                 left -= some
         average += (16 * kind - average) >> 2
         distances.append(distance)
-    coder.finish()
     return distances
 
 
@@ -826,10 +837,14 @@ def _content_id(file: _File) -> bytes:
 
 def pool_id(digests: Sequence[bytes]) -> bytes:
     """Return the pool id of images with these digests (section 12.1)."""
+    return _tree_hash(b"plada-pool-1\0", digests)
+
+
+def _tree_hash(prefix: bytes, leaves: Sequence[bytes]) -> bytes:
     # Whole subtrees, from left to right: their hashes and sizes, which are falling powers of two.
     trees: list[tuple[bytes, int]] = []
-    for digest in digests:
-        node, size = hashlib.sha256(b"\0plada-pool-1\0" + digest).digest(), 1
+    for leaf in leaves:
+        node, size = hashlib.sha256(b"\0" + prefix + leaf).digest(), 1
         while trees and trees[-1][1] == size:
             node, size = hashlib.sha256(b"\1" + trees.pop()[0] + node).digest(), 2 * size
         trees.append((node, size))
@@ -841,6 +856,74 @@ def pool_id(digests: Sequence[bytes]) -> bytes:
     return node
 
 
+# ---------------------------------------------------------------- 17 Rules
+
+
+@dataclass(frozen=True)
+class _Rule:
+    codes_id: bytes  # its first 8 bytes
+    weights: list[list[int]]  # of each class
+    biases: list[int]
+    thresholds: list[int]
+
+
+def _read_rule(body: bytes, file: _File, limits: Limits) -> None:
+    file.used |= _RULES
+    fields = _Fields(body)
+    codes_id, columns, scale = fields.take(8), fields.varint(), fields.byte()
+    classes, top, shift = file.classes, scale & 15, scale >> 4
+    _refuse_if(not 1 <= columns <= 1024 or top == 0 or classes < 2, "rule-shape")
+    _refuse_if((file.pool_size + 2**18) * classes * columns > limits.work, "limit-work")
+    coder = _RangeDecoder(fields.rest())
+    sizes, signs = _new_models(), _new_models()
+    weights = [[0] * columns for _ in range(classes)]
+    for column in range(columns):
+        total = 0  # of the column so far: the next weight tends to have the other sign
+        for row in weights:
+            size = 0
+            while size < top and coder.bit(sizes, size):
+                size += 1
+            if size and coder.bit(signs, 1 if total > 0 else 2 if total < 0 else 0):
+                size = -size
+            row[column] = size
+            total += size
+    # 0, -1, 1, -2, 2 ... are written as 1, 2, 3, 4, 5 ...
+    biases = [-(n // 2) if n % 2 == 0 else n // 2 for n in _distances(coder, classes)]
+    biases = [bias * 2**shift for bias in biases]
+    thresholds = [(n - 1) * 2**shift for n in _distances(coder, classes)]
+    coder.finish()
+    for row, bias, threshold in zip(weights, biases, thresholds, strict=True):
+        _refuse_if(abs(bias) + 128 * sum(map(abs, row)) > 2**24 - 1, "rule-range")
+        _refuse_if(threshold > 2**25, "rule-range")
+    file.rule = _Rule(codes_id, weights, biases, thresholds)
+
+
+def _apply_rule(rule: _Rule, file: _File, codes: Sequence[bytes] | None) -> None:
+    """Add what the rule keeps to the positions and labels of the blocks (section 17.3)."""
+    size, columns = file.pool_size, len(rule.weights[0])
+    if codes is None or len(codes) < size or any(len(row) < columns for row in codes):
+        _refuse("codes-mismatch")
+    _refuse_if(codes_id(codes[:size])[:8] != rule.codes_id, "codes-mismatch")
+    labels = dict(zip(file.positions, file.labels, strict=True))
+    for position in range(size):
+        row = struct.unpack(f"{columns}b", codes[position][:columns])
+        scores = [
+            bias + sum(weight * code for weight, code in zip(weights, row, strict=True))
+            for weights, bias in zip(rule.weights, rule.biases, strict=True)
+        ]
+        best = max(scores)
+        label = scores.index(best)
+        if best - max(scores[:label] + scores[label + 1 :]) >= rule.thresholds[label]:
+            labels.setdefault(position, label)  # the blocks have the last word
+    file.positions[:] = array(file.positions.typecode, sorted(labels))
+    file.labels[:] = array("H", [labels[position] for position in file.positions])
+
+
+def codes_id(codes: Sequence[bytes]) -> bytes:
+    """Return the codes id of images with these codes, a byte each (section 17.1)."""
+    return _tree_hash(b"plada-codes-1\0", codes)
+
+
 # ---------------------------------------------------------------- 14 Order of checks
 
 
@@ -850,6 +933,7 @@ def decode(
     limits: Limits = _DEFAULT_LIMITS,
     known_features: int = KNOWN_FEATURES,
     pool: Sequence[bytes] | None = None,
+    codes: Sequence[bytes] | None = None,
 ) -> Content:
     """Read a file and return what it means.
 
@@ -859,18 +943,23 @@ def decode(
         known_features: the features that this reader has, a bit set; others are refused.
         pool: the client's pool, as the digests of its images, 32 bytes each; without it the pool
             is not checked.
+        codes: the codes of the pool's images, D bytes each; without them a file with a rule is
+            refused.
 
     Raises:
-        Refused: the file is not valid, is beyond a limit, or is for another pool.
+        Refused: the file is not valid, is beyond a limit, or is for another pool or other codes.
         ValueError: `pool` has a digest that is not of 32 bytes.
     """
     if pool is not None and any(len(digest) != 32 for digest in pool):
         raise ValueError("an image digest has 32 bytes")
     file, at = _read_chunks(data, _read_preamble(data), limits, known_features)
-    _refuse_if(len(file.positions) != file.kept, "kept-total")
+    _refuse_if(not file.rule and len(file.positions) != file.kept, "kept-total")
     if file.features & ~(file.used | _WEIGHTS):  # the weight scale itself uses `weights`
         _refuse("feature-unused")
     _refuse_if(file.largest != file.max_stream, "max-stream")
+    if file.rule:
+        _apply_rule(file.rule, file, codes)
+        _refuse_if(len(file.positions) != file.kept, "kept-total")
     content_id = _content_id(file)
     _refuse_if(content_id[:4] != file.check, "content-check")
     _refuse_if(at != len(data), "trailing-bytes")
@@ -901,7 +990,7 @@ def _read_chunks(data: bytes, at: int, limits: Limits, known_features: int) -> t
     blocks = 0
     while True:
         kind, length, start = _read_header(data, at)
-        _check_place(kind, before)
+        _check_place(kind, before, file.features if file else 0)
         end = start + length
         _refuse_if(end + 4 > len(data), "truncated")
         blocks += kind == _BLOCK
@@ -921,6 +1010,8 @@ def _read_chunks(data: bytes, at: int, limits: Limits, known_features: int) -> t
             _read_class_map(body, file, limits)
         elif kind == _META:
             _read_metadata(body, file, limits)
+        elif kind == _RULE:
+            _read_rule(body, file, limits)
         elif kind == _BLOCK:
             _read_block(body, file)
         elif kind == _SIGN:
@@ -953,15 +1044,19 @@ def main(arguments: Sequence[str] | None = None) -> Literal[0, 1]:
     parser = argparse.ArgumentParser(description="Read a .plada file and say whether it is valid.")
     parser.add_argument("file", type=Path)
     parser.add_argument("--pool", type=Path, help="image digests in pool order, hexadecimal")
+    parser.add_argument("--codes", type=Path, help="codes in pool order, hexadecimal, a row a line")
     parser.add_argument("--limit", type=_limit, action="append", default=[], metavar="NAME=N")
     options = parser.parse_args(arguments)
     try:
         data = options.file.read_bytes()
         pool = None if options.pool is None else _digests(options.pool)
+        codes = None
+        if options.codes is not None:
+            codes = [bytes.fromhex(row) for row in options.codes.read_text("ascii").split()]
     except (OSError, ValueError) as error:
         parser.error(str(error))
     try:
-        content = decode(data, limits=Limits(**dict(options.limit)), pool=pool)
+        content = decode(data, limits=Limits(**dict(options.limit)), pool=pool, codes=codes)
     except Refused as refused:
         print(json.dumps({"verdict": refused.error_class, "code": refused.code}))
         return 1

@@ -53,14 +53,21 @@ class Question:
             return {"do": "write", "payload": data["payload"]}
         assert self.file is not None
         file = lay(self.file)
-        if self.role in ("reader", "client"):
-            return {"do": "read", "file": file, "limits": data["limits"], "pool": data["pool"]}
         if self.role == "verifier":
             return {"do": "verify", "file": file, "keys": data["keys"]}
+        codes = {"codes": data["codes"]} if "codes" in data else {}
+        if self.role in ("reader", "client"):
+            return {
+                "do": "read",
+                "file": file,
+                "limits": data["limits"],
+                "pool": data["pool"],
+                **codes,
+            }
         if self.role == "rewriter":
-            return {"do": "rewrite", "file": file}
+            return {"do": "rewrite", "file": file, **codes}
         head = None if self.head_file is None else lay(self.head_file)
-        return {"do": "salvage", "file": file, "head_file": head}
+        return {"do": "salvage", "file": file, "head_file": head, **codes}
 
 
 def of_vector(vector: Sidecar, root: Path) -> Question:

@@ -19,7 +19,7 @@ from .fresh_vectors.make import fresh_questions
 from .grading import GRADES, TOP, Outcome, judge
 from .process import Bounds, Reply, adopt_orphans
 from .question import Question, of_vector
-from .vector import LIMITS
+from .vector import LIMITS, WORK
 from .vectors_on_disk import ROOT, check_manifest, vectors
 
 EASY = "worked_example"
@@ -196,7 +196,7 @@ def _of_fresh_files(
     asked = Asked(
         seed=result.seed,
         features=frozenset(result.client["features"]),
-        limits={name: limits.get(name, usual) for name, usual in LIMITS.items()},
+        limits=LIMITS | {name: limits[name] for name in (*LIMITS, WORK) if name in limits},
         fixed=by_file or bool(limits),
     )
     shipped = json.loads((root / "manifest.json").read_text("utf-8"))["sha256"]

@@ -17,7 +17,13 @@ LIMITS = {
     "class_map": 2**20,
     "metadata": 64 * 2**10,
 }
-"""The default limits of the specification's section 15."""
+"""The default limits of the specification's section 15, but for `WORK`."""
+
+WORK = "work"
+"""The limit of the feature `rule`, which has its default where it is not named."""
+
+FEATURES = ("zstd", "weights", "dense", "overlap", "rule")
+"""Names of the features, by their bits (section 4.3)."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,7 @@ class Case:
         content_id: content id in a valid file; taken from the draft where it is one.
         limits: the limits in force where they are not the default ones.
         pool: the client's image digests, for vectors of the client role.
+        codes: the codes of the client's pool, a row for each image, for files with a rule.
         more: what the role's own checks need.
     """
 
@@ -39,6 +46,7 @@ class Case:
     content_id: bytes | None = None
     limits: dict[str, int] = field(default_factory=dict)
     pool: Sequence[bytes] | None = None
+    codes: Sequence[bytes] | None = None
     more: dict[str, Any] = field(default_factory=dict)
 
 
@@ -159,6 +167,7 @@ def sidecar(vector: Vector, case: Case, made: Made, classes: dict[str, str]) -> 
         "pool": None if case.pool is None else [digest.hex() for digest in case.pool],
         "fault": None if span is None else list(span),
         "content_id": identity.hex() if accepted and identity else None,
+        **({} if case.codes is None else {"codes": [row.hex() for row in case.codes]}),
         **case.more,
     }
     return json.dumps(text, indent=1, ensure_ascii=True) + "\n"
@@ -177,9 +186,8 @@ def features_of(data: bytes) -> list[str]:
         value, _ = spec.read_varint(body, at)
     except (spec.Refused, IndexError):
         return []
-    names = ("zstd", "weights", "dense", "overlap")
     return [
-        names[bit] if bit < len(names) else f"bit {bit}"
+        FEATURES[bit] if bit < len(FEATURES) else f"bit {bit}"
         for bit in range(value.bit_length())
         if value >> bit & 1
     ]

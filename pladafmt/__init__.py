@@ -72,9 +72,11 @@ from .keys import BadKey, PrivateKey, PublicKey
 from .limits import Limits
 from .payload import Payload, PoolRef
 from .pool import check_pool
-from .reader import load, loads
+from .reader import load, loads, read_rule
 from .report import Report, validate
 from .rewrite import Rewritten, rewrite
+from .rules.codes import BadCodes, Codes
+from .rules.rule import Rule
 from .salvage import Salvaged, salvage
 from .signature import sign, verify
 from .version import __version__
@@ -82,7 +84,9 @@ from .weights import WeightScale
 from .writer import dump, dumps
 
 __all__ = [
+    "BadCodes",
     "BadKey",
+    "Codes",
     "Corrupt",
     "LimitExceeded",
     "Limits",
@@ -96,6 +100,7 @@ __all__ = [
     "PublicKey",
     "Report",
     "Rewritten",
+    "Rule",
     "Salvaged",
     "SlowWarning",
     "Unsupported",
@@ -109,6 +114,7 @@ __all__ = [
     "dumps",
     "load",
     "loads",
+    "read_rule",
     "rewrite",
     "salvage",
     "sign",

@@ -22,9 +22,11 @@ from .head import Head, over_limit
 from .ledger import Ledger
 from .limits import Limits
 from .payload import Payload
+from .rules import chunk as rule_chunk
+from .rules.codes import Codes
 from .streams import Stored
 
-Codes = npt.NDArray[np.uint8]
+WeightCodes = npt.NDArray[np.uint8]
 
 
 @dataclass
@@ -42,6 +44,7 @@ class ChunkReader:
         identifiers: external identifiers, or None.
         class_map: the decoded text of CLASSES, or None.
         metadata: the object of META, or None.
+        rule: what RULE says, or None.
         blocks: what was decoded, in order.
         label_hash: the hash of their labels.
         kept: images in them.
@@ -56,6 +59,7 @@ class ChunkReader:
     identifiers: tuple[str, ...] | None = None
     class_map: bytes | None = None
     metadata: dict[str, Any] | None = None
+    rule: rule_chunk.Found | None = None
     blocks: list[block.Block] = field(default_factory=list)
     label_hash: LabelHash = field(default_factory=LabelHash)
     kept: int = 0
@@ -152,6 +156,11 @@ class ChunkReader:
             raise over_limit(what, most, start)
         return stream.decode(size), form
 
+    def read_rule(self, header: chunks.Header, body: bytes) -> None:
+        """Read the RULE chunk into `rule`. It is evaluated by `payload`."""
+        self.rule = rule_chunk.read(body, header.body, self.head, self.limits, self.ledger)
+        self.used |= layout.FEATURE_RULE
+
     def read_block(self, header: chunks.Header, body: bytes) -> None:
         """Read a BLOCK chunk, which must start at `end` or later, into `blocks`."""
         fields = block.read_fields(body, header.body, self.head)
@@ -195,8 +204,27 @@ class ChunkReader:
                 "Zstd" if stream.compressed else "stored",
             )
 
-    def payload(self) -> tuple[Payload, Codes | None]:
-        """Return what the chunks mean together, and the weight codes, uint8 of shape (K,)."""
+    def payload(self, codes_of_pool: Codes | None = None) -> tuple[Payload, WeightCodes | None]:
+        """Return what the chunks mean together, and the weight codes, uint8 of shape (K,).
+
+        Args:
+            codes_of_pool: what a rule is evaluated with; the codes are checked.
+
+        Raises:
+            Mismatch: ``codes-mismatch`` if there is a rule and no codes, or others.
+        """
+        listed, codes = self.listed()
+        if self.rule is None:
+            return listed, codes
+        rule, images = self.rule.rule, self.head.pool.size
+        if codes_of_pool is None:
+            raise rule_chunk.codes_missing(self.rule, images)
+        rule.check(codes_of_pool, images)
+        kept = rule.keep(codes_of_pool, images)
+        return with_kept(listed, kept.positions, kept.labels), codes
+
+    def listed(self) -> tuple[Payload, WeightCodes | None]:
+        """Return what the blocks alone say, and the weight codes."""
         scale = self.head.weight_scale
         codes, weights = None, None
         if scale is not None:
@@ -214,6 +242,22 @@ class ChunkReader:
             weight_scale=scale,
         )
         return payload, codes
+
+
+def with_kept(
+    listed: Payload, positions: npt.NDArray[np.uint64], labels: npt.NDArray[np.uint16]
+) -> Payload:
+    """Return a payload that keeps these images as well; where both have one, `listed` is right."""
+    other = ~np.isin(positions, listed.positions, assume_unique=True)
+    every = np.concatenate([listed.positions, positions[other]])
+    order = np.argsort(every, kind="stable")
+    found = {
+        "positions": every[order],
+        "labels": np.concatenate([listed.labels, labels[other]])[order],
+    }
+    for column in found.values():
+        column.setflags(write=False)
+    return Payload.of_checked(**{**vars(listed), **found})
 
 
 def _join(parts: list[Any], dtype: type[np.unsignedinteger[Any]]) -> npt.NDArray[Any]:

@@ -114,8 +114,15 @@ def write(kind: int, body: bytes, head_crc: int = 0) -> bytes:
     return start + layout.build(layout.CHUNK_TRAILER, crc=zlib.crc32(start, seed))
 
 
+def is_known(kind: int, features: int) -> bool:
+    """Whether chunks of this type have a meaning in a file that requires these features."""
+    return kind in layout.CHUNK_NAMES and (
+        kind != layout.RULE or bool(features & layout.FEATURE_RULE)
+    )
+
+
 class Order:
-    """The order of chunks: HEAD, CLASSES, META, BLOCK..., SIGN, END.
+    """The order of chunks: HEAD, CLASSES, META, RULE, BLOCK..., SIGN, END.
 
     Other ancillary chunks may come in between, but not after SIGN.
     """
@@ -124,9 +131,10 @@ class Order:
         layout.HEAD: 0,
         layout.CLASSES: 1,
         layout.METADATA: 2,
-        layout.BLOCK: 3,
-        layout.SIGNATURE: 4,
-        layout.END: 5,
+        layout.RULE: 3,
+        layout.BLOCK: 4,
+        layout.SIGNATURE: 5,
+        layout.END: 6,
     }
 
     def __init__(self) -> None:
@@ -135,8 +143,12 @@ class Order:
         self._signed = False
         self._last = -1
 
-    def check(self, header: Header) -> None:
-        """Refuse a chunk that may not come here; called for each chunk in turn."""
+    def check(self, header: Header, features: int) -> None:
+        """Refuse a chunk that may not come here; called for each chunk in turn.
+
+        Args:
+            features: what HEAD requires; for HEAD itself, 0.
+        """
         if header.type == self._last == layout.BLOCK:
             return  # What was in order for one block is so for the next.
         self._last = header.type
@@ -147,7 +159,7 @@ class Order:
                 offset=header.offset,
                 field=header.name,
             )
-        if not header.ancillary and header.type not in layout.CHUNK_NAMES:
+        if not header.ancillary and not is_known(header.type, features):
             raise Unsupported(
                 "unknown-critical-chunk",
                 f"The file needs a chunk of type 0x{header.type:02X}, which this reader does not "
@@ -175,7 +187,7 @@ class Order:
         if rank < self._rank:
             raise Noncanonical(
                 "chunk-order",
-                f"A {header.name} chunk comes too late; the order is HEAD, CLASSES, META, "
+                f"A {header.name} chunk comes too late; the order is HEAD, CLASSES, META, RULE, "
                 "BLOCKs, SIGN, END.",
                 offset=header.offset,
                 field=header.name,

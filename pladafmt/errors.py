@@ -7,7 +7,7 @@
     ├── Noncanonical   the meaning is clear, but it has another, required spelling
     ├── Unsupported    a newer version, feature or critical chunk; not a bad file
     ├── LimitExceeded  beyond a bound that the caller set (or the default one)
-    ├── Mismatch       made for another pool than the caller's; not a bad file
+    ├── Mismatch       made for another pool or codes than the caller's; not a bad file
     ├── Corrupt        a checksum does not fit: bytes were damaged on the way
     ├── Untrusted      not signed as the caller requires; the file itself is valid
     └── Unwritable     raised by writers only: this payload has no valid file
@@ -75,7 +75,7 @@ class LimitExceeded(PladaError):
 
 
 class Mismatch(PladaError):
-    """The payload is for another pool than the caller's."""
+    """The payload is for another pool, or for other codes, than the caller's."""
 
     error_class = "mismatch"
 

@@ -122,6 +122,13 @@ def read(body: bytes, offset: int, crc: int, limits: Limits, ledger: Ledger) -> 
             offset=ranges["features"][0],
             field="HEAD.features",
         )
+    both = layout.FEATURE_WEIGHTS | layout.FEATURE_RULE
+    if values.features & both == both:
+        raise refuse(
+            "feature-conflict",
+            "HEAD requires both weights and a rule, which has none.",
+            "features",
+        )
     scale = None
     if values.weight_scale is not None:
         try:

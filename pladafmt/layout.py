@@ -34,6 +34,7 @@ HEAD = 0x01
 CLASSES = 0x02
 BLOCK = 0x03
 END = 0x04
+RULE = 0x05
 METADATA = 0xC1
 SIGNATURE = 0x82
 ANCILLARY = 0x80
@@ -45,6 +46,7 @@ CHUNK_NAMES = {
     CLASSES: "CLASSES",
     BLOCK: "BLOCK",
     END: "END",
+    RULE: "RULE",
     METADATA: "META",
     SIGNATURE: "SIGN",
 }
@@ -53,8 +55,14 @@ CHUNK_NAMES = {
 FEATURE_ZSTD = 1
 FEATURE_WEIGHTS = 2
 FEATURE_DENSE = 4
-KNOWN_FEATURES = FEATURE_ZSTD | FEATURE_WEIGHTS | FEATURE_DENSE
-FEATURE_NAMES = {FEATURE_ZSTD: "zstd", FEATURE_WEIGHTS: "weights", FEATURE_DENSE: "dense"}
+FEATURE_RULE = 16
+FEATURE_NAMES = {
+    FEATURE_ZSTD: "zstd",
+    FEATURE_WEIGHTS: "weights",
+    FEATURE_DENSE: "dense",
+    FEATURE_RULE: "rule",
+}
+KNOWN_FEATURES = FEATURE_ZSTD | FEATURE_WEIGHTS | FEATURE_DENSE | FEATURE_RULE
 
 # Bits of CLASSES.form and META.form.
 FORM_ZSTD = 1
@@ -138,6 +146,12 @@ BLOCK_BODY = Struct(
     * "stored size of the label stream, present if and only if the feature `weights` is set",
 )
 
+RULE_BODY = Struct(
+    "codes_id" / Bytes(8) * "first 8 bytes of the id of the codes of N images",
+    "columns" / VARINT * "d, codes of each image that the rule uses; 1 to 1,024",
+    "scale" / Int8ul * "bits 0-3: `top`, the largest weight, from 1; bits 4-7: `shift`",
+)
+
 SIGNATURE_BODY = Struct(
     "key_id" / Bytes(8) * "first 8 bytes of the SHA-256 of the public key",
     "signature" / Bytes(64) * "Ed25519 signature",
@@ -152,6 +166,7 @@ FRAGMENTS = {
     "CLASSES": CLASSES_BODY,
     "META": METADATA_BODY,
     "BLOCK": BLOCK_BODY,
+    "RULE": RULE_BODY,
     "SIGN": SIGNATURE_BODY,
 }
 

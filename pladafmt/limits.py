@@ -22,6 +22,14 @@ def most_bitmap_span(count: int) -> int:
     return min(MAX_BITMAP_SPAN, MAX_BITMAP_SPAN_PER_IMAGE * count)
 
 
+def work_of_rule(images: int, classes: int, columns: int) -> int:
+    """Return the work of evaluating a rule: a multiplication per image, class and column.
+
+    To decode a weight counts as much as 2^18 multiplications.
+    """
+    return (images + 2**18) * classes * columns
+
+
 @dataclass(frozen=True, kw_only=True)
 class Limits:
     """Upper bounds that a reader applies before it allocates anything.
@@ -34,6 +42,7 @@ class Limits:
         blocks: most blocks.
         class_map: largest decoded class map, in bytes.
         metadata: largest decoded metadata, in bytes.
+        work: most work that a rule may ask for, see `work_of_rule`.
     """
 
     kept: int = 2**24
@@ -41,3 +50,4 @@ class Limits:
     blocks: int = 65_536
     class_map: int = 2**20
     metadata: int = 64 * 2**10
+    work: int = 2**41

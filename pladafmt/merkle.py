@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 POOL_LEAF = b"plada-pool-1\0"
 """What precedes the image digest in a leaf, so that no other tree's leaf is a pool's leaf."""
+
+CODES_LEAF = b"plada-codes-1\0"
+"""What precedes the codes of an image in a leaf of a codes id."""
 
 _LEAF = b"\x00"
 _NODE = b"\x01"
@@ -27,12 +31,14 @@ class TreeHasher:
     """The Merkle tree hash of a growing list of leaves, in O(log n) memory.
 
     Args:
-        prefix: bytes before each leaf's digest. The default makes pool ids; the empty prefix
+        prefix: bytes before each leaf's data. The default makes pool ids; the empty prefix
             makes the plain tree of RFC 9162.
+        width: bytes of a leaf's data: for a pool, those of an image digest.
     """
 
-    def __init__(self, prefix: bytes = POOL_LEAF) -> None:
+    def __init__(self, prefix: bytes = POOL_LEAF, width: int = 32) -> None:
         self._prefix = _LEAF + prefix
+        self._width = width
         # Roots of complete subtrees, largest first; their sizes are the one bits of `size`.
         self._subtrees: list[bytes] = []
         self._size = 0
@@ -42,33 +48,35 @@ class TreeHasher:
         """How many leaves have been appended."""
         return self._size
 
-    def append(self, digest: bytes) -> None:
+    def append(self, data: bytes) -> None:
         """Append one leaf: for a pool, the 32-byte SHA-256 of the stored image bytes."""
-        self._add(hashlib.sha256(self._prefix + digest).digest(), 1)
+        self._add(hashlib.sha256(self._prefix + data).digest(), 1)
 
-    def extend(self, digests: npt.NDArray[np.uint8]) -> None:
-        """Append the rows of `digests`, shape (n, 32) uint8, in order."""
-        if digests.ndim != 2 or digests.shape[1] != 32 or digests.dtype != np.uint8:
+    def extend(self, leaves: npt.NDArray[Any]) -> None:
+        """Append the rows of `leaves`, shape (n, width), uint8 or int8, in order."""
+        width = self._width
+        if leaves.ndim != 2 or leaves.shape[1] != width or leaves.dtype.itemsize != 1:
             raise ValueError(
-                f"digests are an (n, 32) array of uint8, not {digests.shape} of {digests.dtype}"
+                f"leaves are an (n, {width}) array of bytes, not {leaves.shape} of {leaves.dtype}"
             )
         first = 0
-        while first < len(digests):
+        while first < len(leaves):
             # Up to the next place where a complete subtree of a slice's size can begin.
             stop = first + _SLICE - self._size % _SLICE
             # Raw bytes: an array row per leaf would take most of the time.
-            rows = digests[first:stop].tobytes()
-            if len(rows) == 32 * _SLICE:
+            rows = leaves[first:stop].tobytes()
+            if len(rows) == width * _SLICE:
                 self._add(self._complete(rows), _SLICE)
             else:
-                for start in range(0, len(rows), 32):
-                    self.append(rows[start : start + 32])
+                for start in range(0, len(rows), width):
+                    self.append(rows[start : start + width])
             first = stop
 
     def _complete(self, rows: bytes) -> bytes:
         """The root over a slice: in two thirds of the time that one leaf after the other takes."""
-        sha256, prefix = hashlib.sha256, self._prefix
-        level = [sha256(prefix + rows[at : at + 32]).digest() for at in range(0, len(rows), 32)]
+        sha256, prefix, width = hashlib.sha256, self._prefix, self._width
+        starts = range(0, len(rows), width)
+        level = [sha256(prefix + rows[at : at + width]).digest() for at in starts]
         while len(level) > 1:
             pairs = zip(level[::2], level[1::2], strict=True)
             level = [sha256(_NODE + left + right).digest() for left, right in pairs]

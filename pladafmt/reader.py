@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from . import chunks, head, layout, signature_chunk
 from .chunk_reader import ChunkReader
 from .content import CHECK_BYTES, hash_content
-from .errors import Corrupt, LimitExceeded, Malformed, Noncanonical, Unsupported
+from .errors import Corrupt, LimitExceeded, Malformed, Mismatch, Noncanonical, Unsupported
 from .ledger import Ledger
 from .limits import Limits
 from .payload import Payload
+from .rules.codes import Codes
+from .rules.rule import Rule
 from .sources import opened
 from .stored import StoredBytes
 
@@ -19,21 +22,25 @@ _LONGEST_FIXED = 256
 """Bytes of HEAD, SIGN and END to look at: valid ones are shorter."""
 
 
-def loads(data: bytes, *, limits: Limits | None = None) -> Payload:
+def loads(data: bytes, *, limits: Limits | None = None, codes: Codes | None = None) -> Payload:
     """Return the payload in `data`, which is a whole `.plada` file.
 
     Args:
         data: the file's bytes.
         limits: bounds that are checked before anything is allocated; the specification's defaults
             when None.
+        codes: what a file with a rule is read with: the codes of the pool's images.
 
     Raises:
-        PladaError: for whatever is wrong with the bytes. No other exception escapes.
+        PladaError: for whatever is wrong with the bytes. No other exception escapes. `Mismatch` if
+            the file has a rule, and `codes` are not those that it asks for.
     """
-    return Reader(bytes(data), limits or Limits()).read()
+    return Reader(bytes(data), limits or Limits(), codes=codes).read()
 
 
-def load(path: str | os.PathLike[str], *, limits: Limits | None = None) -> Payload:
+def load(
+    path: str | os.PathLike[str], *, limits: Limits | None = None, codes: Codes | None = None
+) -> Payload:
     """Return the payload in the file at `path`; see `loads`.
 
     Of a large file no more than one chunk is in memory at a time.
@@ -43,7 +50,21 @@ def load(path: str | os.PathLike[str], *, limits: Limits | None = None) -> Paylo
         OSError: if the file cannot be read.
     """
     with opened(path) as data:
-        return Reader(data, limits or Limits()).read()
+        return Reader(data, limits or Limits(), codes=codes).read()
+
+
+def read_rule(data: bytes, *, limits: Limits | None = None) -> Rule | None:
+    """Return the rule in a `.plada` file, or None if it lists its images. No codes are needed.
+
+    Raises:
+        PladaError: for whatever is wrong with the bytes, as far as that can be told without codes.
+    """
+    reader = Reader(bytes(data), limits or Limits())
+    with suppress(Mismatch):  # The rule is not evaluated.
+        reader.read()
+    contents = reader.contents
+    assert contents is not None
+    return None if contents.rule is None else contents.rule.rule
 
 
 @dataclass
@@ -53,6 +74,7 @@ class Reader:
     Attributes:
         data: the file's bytes.
         limits: bounds that are checked before anything is allocated.
+        codes: what a rule is evaluated with, or None.
         ledger: which part of the file owns which bytes, if that is wanted.
         contents: what HEAD and the chunks after it say, as far as they were read; None before HEAD.
         signature: the SIGN chunk, or None.
@@ -61,6 +83,7 @@ class Reader:
 
     data: bytes | StoredBytes
     limits: Limits
+    codes: Codes | None = None
     ledger: Ledger = field(default_factory=lambda: Ledger(wanted=False))
     contents: ChunkReader | None = None
     signature: signature_chunk.SignatureChunk | None = None
@@ -73,7 +96,7 @@ class Reader:
         kind = None
         while kind != layout.END:
             header = chunks.read_header(self.data, offset)
-            order.check(header)
+            order.check(header, 0 if self.contents is None else self.contents.head.features)
             chunks.check_bounds(self.data, header)
             if self.contents is not None:
                 self.contents.check_limits(header)
@@ -133,6 +156,8 @@ class Reader:
             self.contents.read_classes(header, body)
         elif header.type == layout.METADATA:
             self.contents.read_metadata(header, body)
+        elif header.type == layout.RULE:
+            self.contents.read_rule(header, body)
         elif header.type == layout.SIGNATURE:
             self.signature = signature_chunk.read(body, header, self.ledger)
         elif header.type != layout.END:
@@ -152,7 +177,8 @@ class Reader:
         try:
             return self.data[header.body : header.body + size]
         except MemoryError:
-            # A block has no limit of its own: Zstd frames may be padded with empty blocks.
+            # A block has no limit of its own: Zstd frames may be padded with empty blocks. Nor has
+            # a rule, whose stream is measured only by decoding it.
             raise LimitExceeded(
                 "limit-stream",
                 f"A {header.name} chunk of {size:,} bytes does not fit into memory.",
@@ -173,13 +199,8 @@ class Reader:
         contents = self.contents
         assert contents is not None
         first = contents.head
-        if contents.kept != first.kept:
-            raise Malformed(
-                "kept-total",
-                f"The blocks keep {contents.kept} images; HEAD says {first.kept}.",
-                offset=end,
-                field="HEAD.kept",
-            )
+        if contents.rule is None:
+            _check_kept(contents.kept, first.kept, end)
         used = contents.used | (0 if first.weight_scale is None else layout.FEATURE_WEIGHTS)
         if used != first.features:
             unused = head.feature_names(first.features & ~used)
@@ -197,13 +218,14 @@ class Reader:
                 offset=end,
                 field="HEAD.max_stream",
             )
-        payload, codes = contents.payload()
+        payload, codes = contents.payload(self.codes)
+        _check_kept(payload.kept, first.kept, end)
         self.content_id = hash_content(
             payload,
             first.weight_scale,
             codes,
             class_map=contents.class_map,
-            labels=contents.label_hash.digest(),
+            labels=contents.label_hash.digest() if contents.rule is None else None,
         )
         if self.content_id[:CHECK_BYTES] != first.check:
             raise Corrupt(
@@ -214,3 +236,13 @@ class Reader:
                 field="HEAD.check",
             )
         return payload
+
+
+def _check_kept(kept: int, stated: int, end: int) -> None:
+    if kept != stated:
+        raise Malformed(
+            "kept-total",
+            f"The file keeps {kept} images; HEAD says {stated}.",
+            offset=end,
+            field="HEAD.kept",
+        )

@@ -14,6 +14,7 @@ from .ledger import Ledger, Part
 from .limits import Limits
 from .payload import Payload
 from .reader import Reader
+from .rules.codes import Codes
 from .sources import opened
 from .stored import StoredBytes
 
@@ -24,7 +25,8 @@ class Report:
 
     Attributes:
         verdict: ``"valid"``, or the class of the first error: ``"malformed"``, ``"noncanonical"``,
-            ``"unsupported"``, ``"limit"``, ``"corrupt"``.
+            ``"unsupported"``, ``"limit"``, ``"corrupt"``, ``"mismatch"``. The last says that the
+            file has a rule and the codes for it are not at hand: it may be valid.
         size: bytes in the file; of a pipe or device that is no `.plada` file, those that were read.
         code: error code, or None.
         offset: byte offset of the fault, or None.
@@ -77,24 +79,30 @@ class Report:
         }
 
 
-def validate(source: str | os.PathLike[str] | bytes, *, limits: Limits | None = None) -> Report:
+def validate(
+    source: str | os.PathLike[str] | bytes,
+    *,
+    limits: Limits | None = None,
+    codes: Codes | None = None,
+) -> Report:
     """Read a file strictly and report what was found; bad content is reported, never raised.
 
     Args:
         source: a path, or the bytes of a file.
         limits: bounds to apply; the specification's defaults when None.
+        codes: what a rule is evaluated with, or None.
 
     Raises:
         OSError: if the path cannot be read.
     """
     if isinstance(source, bytes | bytearray | memoryview):
-        return _report(bytes(source), limits)
+        return _report(bytes(source), limits, codes)
     with opened(source) as data:
-        return _report(data, limits)
+        return _report(data, limits, codes)
 
 
-def _report(data: bytes | StoredBytes, limits: Limits | None) -> Report:
-    reader = Reader(data, limits or Limits(), Ledger())
+def _report(data: bytes | StoredBytes, limits: Limits | None, codes: Codes | None) -> Report:
+    reader = Reader(data, limits or Limits(), codes=codes, ledger=Ledger())
     payload, error = None, None
     try:
         payload = reader.read()
@@ -128,6 +136,13 @@ def _facts(reader: Reader) -> dict[str, Any]:
         "named": contents.names is not None,
         "signed_by": reader.signature.key_id.hex() if reader.signature else None,
     }
+    if contents.rule is not None:
+        rule = contents.rule.rule
+        facts["rule"] = {
+            "codes_id": rule.codes_id.hex(),
+            "columns": rule.columns,
+            "top": rule.top,
+        }
     if reader.content_id is not None:
         facts["content_id"] = reader.content_id.hex()
     return facts

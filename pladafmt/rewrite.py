@@ -11,6 +11,7 @@ from .blocks.write import Encoded
 from .errors import Unwritable
 from .limits import Limits
 from .reader import Reader
+from .rules.codes import Codes
 from .writer import Encoding
 
 _TEXT = (layout.CLASSES, layout.METADATA)
@@ -55,6 +56,8 @@ def rewrite(
     metadata: Mapping[str, Any] | None = None,
     drop_metadata: bool = False,
     limits: Limits | None = None,
+    codes: Codes | None = None,
+    drop_rule: bool = False,
 ) -> Rewritten:
     """Return the file in `data` in another encoding, with the same meaning and `content_id`.
 
@@ -70,6 +73,8 @@ def rewrite(
         metadata: new metadata; the file's own stays when None.
         drop_metadata: leave metadata out.
         limits: bounds to read and to write with; the specification's defaults when None.
+        codes: what a rule in the file is evaluated with.
+        drop_rule: list the images that a rule keeps.
 
     Raises:
         PladaError: if `data` is not a valid file, or has no valid file in this encoding.
@@ -78,10 +83,12 @@ def rewrite(
         raise Unwritable("metadata", "Metadata is either replaced or dropped, not both.")
     limits = limits or Limits()
     data = bytes(data)
-    reader = Reader(data, limits)
+    reader = Reader(data, limits, codes=codes)
     payload = reader.read()
+    assert reader.contents is not None
     old = _parts(data, reader)
-    texts = {part.type: part.body for part in old if part.type in _TEXT}
+    copied = _TEXT if drop_rule else (*_TEXT, layout.RULE)
+    texts = {part.type: part.body for part in old if part.type in copied}
     if drop_metadata:
         texts.pop(layout.METADATA, None)
     elif metadata is not None:
@@ -89,21 +96,28 @@ def rewrite(
     if layout.CLASSES in texts:
         smaller = writer.class_map_body(payload, limits)
         texts[layout.CLASSES] = min(texts[layout.CLASSES], smaller, key=len)
-    scale, codes = content.quantise(payload)
+    scale, weight_codes = content.quantise(payload)
     blocks = writer.encode_blocks(
-        payload, scale, codes, encoding=encoding, block_span=block_span, dense=dense, limits=limits
+        reader.contents.listed()[0] if layout.RULE in texts else payload,
+        scale,
+        weight_codes,
+        encoding=encoding,
+        block_span=block_span,
+        dense=dense,
+        limits=limits,
     )
     known = _known(texts, blocks)
 
     def assemble(parts: Iterable[_Part]) -> bytes:
         used = writer.class_map_features(texts.get(layout.CLASSES, b"\0"))
+        used |= layout.FEATURE_RULE if layout.RULE in texts else 0
         for each in blocks:
             used |= each.used
         bodies = [(part.type, part.body) for part in sorted(parts, key=lambda part: part.place)]
         largest = max((each.largest for each in blocks), default=0)
-        return writer.assemble(payload, scale, codes, bodies, used=used, largest=largest)
+        return writer.assemble(payload, scale, weight_codes, bodies, used=used, largest=largest)
 
-    extra = [part for part in old if part.type not in (*_TEXT, layout.BLOCK)]
+    extra = [part for part in old if part.type not in (*_TEXT, layout.RULE, layout.BLOCK)]
     whole = assemble([*known, *extra])
     if whole == data:
         stay = extra
@@ -111,7 +125,7 @@ def rewrite(
         same = _critical(whole) == _critical(data)
         stay = [part for part in extra if _may_stay(part.type, nothing_critical_changed=same)]
         whole = assemble([*known, *stay])
-    again = Reader(whole, limits)
+    again = Reader(whole, limits, codes=codes)
     again.read()
     if again.content_id is None or again.content_id != reader.content_id:
         raise Unwritable(

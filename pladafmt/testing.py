@@ -30,6 +30,8 @@ import numpy.typing as npt
 from . import chunks, layout, names
 from .errors import PladaError
 from .payload import Payload, PoolRef
+from .rules.codes import Codes
+from .rules.rule import ID_BYTES, Rule
 from .weights import WeightScale
 from .writer import Encoding, dumps
 
@@ -47,6 +49,7 @@ __all__ = [
     "payloads",
     "positions",
     "repair",
+    "rule_payloads",
     "valid_files",
 ]
 
@@ -237,3 +240,45 @@ def damaged(draw: st.DrawFn, data: bytes) -> bytes:
 def damaged_files(draw: st.DrawFn, *, max_size: int = MAX_SIZE, dense: bool = True) -> bytes:
     """Draw a valid file with damage; a few are still valid. The arguments are `valid_files`'s."""
     return draw(damaged(draw(valid_files(max_size=max_size, dense=dense))))
+
+
+@st.composite
+def rule_payloads(draw: st.DrawFn) -> tuple[Payload, Rule, Codes]:
+    """Draw a payload, a rule that keeps some of its images, and the codes of its pool.
+
+    The payload also has images that the rule does not keep, and others have another label there.
+    """
+    images, columns, classes = (
+        draw(st.integers(0, 60)),
+        draw(st.integers(1, 6)),
+        draw(st.integers(2, 5)),
+    )
+    grown, wider = draw(st.integers(0, 3)), draw(st.integers(0, 2))
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    codes = Codes(random.integers(-128, 128, (images + grown, columns + wider), dtype=np.int8))
+    top, shift = draw(st.integers(1, 15)), draw(st.integers(0, 4))
+    weights = random.integers(-top, top + 1, (classes, columns))
+    if draw(st.booleans()):
+        weights[:] = weights[0]  # Equal scores.
+    rule = Rule(
+        codes.id_of(images)[:ID_BYTES],
+        weights,
+        random.integers(-50, 51, classes) << shift,
+        random.integers(0, draw(st.sampled_from([1, 100, 1000])), classes) << shift,
+        shift,
+    )
+    kept = rule.keep(codes, images)
+    labels = np.full(images, -1)
+    labels[kept.positions] = kept.labels
+    changed = random.random(images) < draw(st.sampled_from([0, 0.1, 1]))
+    labels[changed] = random.integers(0, classes, int(changed.sum()))
+    (positions_,) = np.nonzero(labels >= 0)
+    names_ = draw(st.lists(class_names, min_size=classes, max_size=classes, unique=True))
+    payload = Payload(
+        PoolRef(draw(st.binary(min_size=32, max_size=32)), images),
+        names_ if draw(st.booleans()) else classes,
+        positions_,
+        labels[positions_],
+        metadata=draw(st.none() | metadata),
+    )
+    return payload, rule, codes

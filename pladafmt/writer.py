@@ -15,9 +15,12 @@ from . import chunks, classmap, content, head, layout, metadata
 from .blocks import encodings, write
 from .errors import LimitExceeded, Unwritable
 from .files import write_whole
-from .limits import Limits
+from .limits import Limits, work_of_rule
 from .loops import backend
 from .payload import Payload
+from .rules import chunk as rule_chunk
+from .rules.codes import Codes
+from .rules.rule import Rule
 from .streams import pack
 from .threads import share_out
 from .weights import WeightScale
@@ -35,6 +38,8 @@ def dumps(
     block_span: int | None = None,
     dense: bool = False,
     limits: Limits | None = None,
+    rule: Rule | None = None,
+    codes: Codes | None = None,
 ) -> bytes:
     """Return the `.plada` file of `payload`. The same input gives the same bytes.
 
@@ -47,15 +52,20 @@ def dumps(
             It is smaller, and only readers with the feature ``dense`` can use the file.
         limits: refuse what a reader with these limits would refuse; the specification's defaults
             when None, which every reader accepts.
+        rule: keeps images of `payload`, and no others; blocks list the rest, and those that have
+            another label there. Only readers with the feature ``rule`` and the same codes can use
+            the file.
+        codes: what `rule` is evaluated with.
 
     Raises:
         LimitExceeded: if the file would exceed `limits`; the code names the limit.
-        Unwritable: if the payload has no valid file in this encoding.
+        Unwritable: if the payload has no valid file in this encoding, or with this rule.
+        Mismatch: if the codes are not those of the rule.
     """
     limits = limits or Limits()
     if payload.kept > limits.kept:
         raise _over("kept", payload.kept, limits.kept)
-    scale, codes = content.quantise(payload)
+    scale, weight_codes = content.quantise(payload)
     parts = []
     used = 0
     if not isinstance(payload.classes, int):
@@ -65,14 +75,58 @@ def dumps(
         used |= class_map_features(body)
     if payload.metadata is not None:
         parts.append((layout.METADATA, metadata_body(payload.metadata, limits)))
+    listed = payload
+    if rule is not None:
+        listed = not_kept_by(rule, codes, payload, limits)
+        parts.append((layout.RULE, rule_chunk.write(rule)))
+        used |= layout.FEATURE_RULE
     blocks = encode_blocks(
-        payload, scale, codes, encoding=encoding, block_span=block_span, dense=dense, limits=limits
+        listed,
+        scale,
+        weight_codes,
+        encoding=encoding,
+        block_span=block_span,
+        dense=dense,
+        limits=limits,
     )
     for each in blocks:
         parts.append((layout.BLOCK, each.body))
         used |= each.used
     largest = max((each.largest for each in blocks), default=0)
-    return assemble(payload, scale, codes, parts, used=used, largest=largest)
+    return assemble(payload, scale, weight_codes, parts, used=used, largest=largest)
+
+
+def not_kept_by(rule: Rule, codes: Codes | None, payload: Payload, limits: Limits) -> Payload:
+    """Return the images of `payload` that blocks must list beside `rule`, as a payload.
+
+    Raises:
+        LimitExceeded, Unwritable, Mismatch: as `dumps` does.
+    """
+    images = payload.pool.size
+    if payload.weights is not None:
+        raise Unwritable("feature-conflict", "A file has weights or a rule, not both.")
+    if rule.classes != payload.class_count or codes is None:
+        raise Unwritable(
+            "rule", "A rule needs the payload's number of classes, and codes.", field="RULE"
+        )
+    work = work_of_rule(images, rule.classes, rule.columns)
+    if work > limits.work:
+        raise _over("work", work, limits.work)
+    rule.check(codes, images)
+    kept = rule.keep(codes, images)
+    at = np.searchsorted(payload.positions, kept.positions)
+    there = np.append(payload.positions, images)[at] == kept.positions
+    if not there.all():
+        raise Unwritable(
+            "rule",
+            f"The rule keeps {int((~there).sum())} images that the payload does not; the first is "
+            f"at position {int(kept.positions[~there][0])}.",
+            field="RULE",
+        )
+    rest = np.ones(payload.kept, bool)
+    rest[at] = payload.labels[at] != kept.labels
+    found = {"positions": payload.positions[rest], "labels": payload.labels[rest]}
+    return Payload.of_checked(**{**vars(payload), **found})
 
 
 def assemble(
@@ -119,9 +173,19 @@ def dump(
     block_span: int | None = None,
     dense: bool = False,
     limits: Limits | None = None,
+    rule: Rule | None = None,
+    codes: Codes | None = None,
 ) -> None:
     """Write `payload` to the file at `path`, whole or not at all; see `dumps`."""
-    data = dumps(payload, encoding=encoding, block_span=block_span, dense=dense, limits=limits)
+    data = dumps(
+        payload,
+        encoding=encoding,
+        block_span=block_span,
+        dense=dense,
+        limits=limits,
+        rule=rule,
+        codes=codes,
+    )
     write_whole(path, data)
 
 

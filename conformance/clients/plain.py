@@ -18,8 +18,10 @@ def read(request: dict[str, Any]) -> dict[str, Any]:
     """Answer a reader's or client's request."""
     pool = request["pool"] and [bytes.fromhex(each) for each in request["pool"]]
     limits = plain_decoder.Limits(**request["limits"])
+    codes = None if request.get("codes") is None else list(map(bytes.fromhex, request["codes"]))
+    data = Path(request["file"]).read_bytes()
     try:
-        content = plain_decoder.decode(Path(request["file"]).read_bytes(), limits=limits, pool=pool)
+        content = plain_decoder.decode(data, limits=limits, pool=pool, codes=codes)
     except plain_decoder.Refused as refused:
         return refusal(refused)
     return {"verdict": "valid", "content_id": content.content_id.hex()}
@@ -42,7 +44,7 @@ def main() -> None:
         name="plain_decoder",
         version="1",
         roles=["reader", "client", "verifier"],
-        features=["zstd", "weights", "dense"],
+        features=["zstd", "weights", "dense", "rule"],
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pladafmt import (
+    Codes,
     Limits,
     Payload,
     PladaError,
@@ -36,13 +37,22 @@ def _file(request: dict[str, Any], member: str = "file") -> bytes:
     return Path(request[member]).read_bytes()
 
 
+def _codes(request: dict[str, Any]) -> Codes | None:
+    rows = request.get("codes")
+    if not rows:
+        return None if rows is None else Codes(np.empty((0, 1), np.int8))
+    table = np.frombuffer(bytes.fromhex("".join(rows)), np.int8)
+    return Codes(table.reshape(len(rows), -1))
+
+
 def _data(data: bytes) -> dict[str, Any]:
     return {"data": base64.b64encode(data).decode("ascii")}
 
 
 def _read(request: dict[str, Any]) -> dict[str, Any]:
     try:
-        payload = loads(_file(request), limits=Limits(**request["limits"]))
+        limits = Limits(**request["limits"])
+        payload = loads(_file(request), limits=limits, codes=_codes(request))
         if request["pool"] is not None:
             digests = np.frombuffer(bytes.fromhex("".join(request["pool"])), np.uint8)
             check_pool(payload.pool, digests.reshape(-1, 32))
@@ -96,7 +106,8 @@ def write(request: dict[str, Any]) -> dict[str, Any]:
 
 def _rewrite(request: dict[str, Any]) -> dict[str, Any]:
     try:
-        return _data(rewrite(_file(request), encoding="delta").data)
+        found = rewrite(_file(request), encoding="delta", codes=_codes(request), drop_rule=True)
+        return _data(found.data)
     except PladaError as error:
         return _refusal(error)
 
@@ -104,7 +115,7 @@ def _rewrite(request: dict[str, Any]) -> dict[str, Any]:
 def _salvage(request: dict[str, Any]) -> dict[str, Any]:
     other = request["head_file"] and _file(request, "head_file")
     try:
-        found = salvage(_file(request), other=other)
+        found = salvage(_file(request), other=other, codes=_codes(request))
     except PladaError:
         return {"verdict": "unsalvageable"}
     return {**_data(found.data), "lost": found.lost_images}
@@ -127,7 +138,7 @@ def main() -> None:
         name="pladafmt",
         version=version("plada"),
         roles=["reader", "client", "verifier", "writer", "rewriter", "salvager"],
-        features=["zstd", "weights", "dense"],
+        features=["zstd", "weights", "dense", "rule"],
     )
 
 

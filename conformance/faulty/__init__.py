@@ -17,6 +17,8 @@ from . import (
     limits,
     order,
     pool,
+    rule_chunks,
+    rules,
     signature,
     streams,
     text,
@@ -36,6 +38,8 @@ FAULTS: tuple[Fault, ...] = (
     *pool.FAULTS,
     *order.FAULTS,
     *limits.FAULTS,
+    *rule_chunks.FAULTS,
+    *rules.FAULTS,
 )
 
 CONTROLS = tuple(

@@ -18,7 +18,7 @@ def main() -> None:
         name=f"faulty {fault.name}",
         version="1",
         roles=[fault.role],
-        features=["zstd", "weights", "dense"],
+        features=["zstd", "weights", "dense", "rule"],
     )
 
 

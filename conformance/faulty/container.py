@@ -41,7 +41,7 @@ FAULTS = (
         "unknown-critical-skipped",
         "PLADA-CON-005",
         "Skips every chunk that it does not know, as readers of RIFF do.",
-        (('_refuse_if(kind < 0x80 and kind not in _ORDER, "unknown-critical-chunk")', OMITTED),),
+        (('_refuse_if(kind < 0x80 and not known, "unknown-critical-chunk")', OMITTED),),
     ),
     Fault(
         "duplicates-of-known-chunks-only",
@@ -118,7 +118,7 @@ FAULTS = (
         "PLADA-CON-011",
         "Masks `safe to copy` out before it compares types, so that 81 is META and C2 is SIGN.",
         (
-            ("0x01, 0x02, 0xC1, 0x03, 0x82, 0x04", "0x01, 0x02, 0x81, 0x03, 0x82, 0x04"),
+            ("_META, _RULE = 0x01, 0x02, 0xC1, 0x05", "_META, _RULE = 0x01, 0x02, 0x81, 0x05"),
             (
                 "    return kind, length, start\n",
                 "    return kind & (0xBF if kind & 0x80 else 0xFF), length, start\n",

@@ -24,7 +24,7 @@ FAULTS = (
         "Looks whether it knows a chunk before it looks whether HEAD came first.",
         _swap(
             '    _refuse_if(not before and kind != _HEAD, "head-missing")\n',
-            '    _refuse_if(kind < 0x80 and kind not in _ORDER, "unknown-critical-chunk")\n',
+            '    _refuse_if(kind < 0x80 and not known, "unknown-critical-chunk")\n',
         ),
     ),
     Fault(
@@ -54,10 +54,11 @@ FAULTS = (
         RULE,
         "Checks the CRC of a chunk before it looks at anything in it.",
         (
-            ("        _check_place(kind, before)\n", ""),
+            ("        _check_place(kind, before, file.features if file else 0)\n", ""),
             (
                 "        body, at = data[start:end], end + 4\n",
-                "        _check_place(kind, before)\n        body, at = data[start:end], end + 4\n",
+                "        _check_place(kind, before, file.features if file else 0)\n"
+                "        body, at = data[start:end], end + 4\n",
             ),
         ),
     ),

@@ -55,7 +55,7 @@ FAULTS = (
         "leaves-without-tag",
         "PLADA-POOL-001",
         "Hashes leaves as RFC 9162 has it, without the tag of this format.",
-        (('b"\\0plada-pool-1\\0" + digest', 'b"\\0" + digest'),),
+        (('_tree_hash(b"plada-pool-1\\0", digests)', '_tree_hash(b"", digests)'),),
         role="client",
     ),
     Fault(

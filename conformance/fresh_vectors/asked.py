@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 
-from ..conversation import ALL_FEATURES
+from ..conversation import ALL_FEATURES, feature_bits
 from ..vector import features_of
 
 
@@ -29,7 +29,12 @@ class Asked:
     @property
     def bits(self) -> int:
         """The features as a set of bits."""
-        return sum(1 << bit for bit, name in enumerate(ALL_FEATURES) if name in self.features)
+        return feature_bits(self.features)
+
+    @property
+    def knows_rules(self) -> bool:
+        """Whether its requests may have what only files with rules need."""
+        return "rule" in self.features
 
     def random(self, role: str, number: int) -> Random:
         """Return what the file with this number is made with, whatever the others are."""

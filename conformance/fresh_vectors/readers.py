@@ -6,13 +6,14 @@ import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 
-from ..decoders import PLAIN, Answer, read_both, read_plain, said, settled
-from ..fuzz import fresh, mutate
+from ..decoders import PLAIN, Answer, Rows, read_both, read_plain, said, settled
+from ..fuzz import fresh, fresh_rules, mutate
 from ..question import Question
-from ..vector import LIMITS
+from ..vector import LIMITS, WORK
 from .asked import Asked
 
 VALID = 40
+RULES = 10
 MUTANTS = 240
 """Mutants that are made; most are of a few kinds, and of each kind some are asked."""
 
@@ -31,6 +32,8 @@ def questions(asked: Asked, known: Collection[str]) -> Iterator[Question]:
         known: SHA-256 of files, in hexadecimal, that are not fresh.
     """
     yield from _valid(asked)
+    if asked.knows_rules:
+        yield from _with_rules(asked)
     yield from broken(asked, known, role="reader", mutants=MUTANTS, per_code=PER_CODE)
 
 
@@ -42,6 +45,19 @@ def _valid(asked: Asked) -> Iterator[Question]:
             yield reading(asked, "reader", f"valid_{number}", data)
             made += 1
         if made == VALID:
+            return
+
+
+def _with_rules(asked: Asked) -> Iterator[Question]:
+    """Yield valid files with a rule, of which one is for a reader without the codes."""
+    made = 0
+    for number in range(20 * RULES):
+        data, codes = fresh_rules.valid_file(asked.random("rule", number))
+        if asked.can_read(data):
+            at_hand = codes if made else None
+            yield reading(asked, "reader", f"rule_{number}", data, codes=at_hand)
+            made += 1
+        if made == RULES:
             return
 
 
@@ -69,9 +85,9 @@ def broken(
         limits = mutate.limits_for(recipe, data, dict(usual))
         if (asked.fixed or role != "reader") and limits != usual:
             continue
-        if hashlib.sha256(data).hexdigest() in known or data == recipe.start:
+        if hashlib.sha256(data).hexdigest() in known or data == recipe.start.data:
             continue
-        question = reading(asked, role, f"mutant_{number}", data, limits)
+        question = reading(asked, role, f"mutant_{number}", data, limits, recipe.codes)
         if question.usable:
             code = question.data["code"]
             most = per_code if code else valid
@@ -87,15 +103,19 @@ def reading(
     name: str,
     data: bytes,
     limits: Mapping[str, int] | None = None,
+    codes: Rows = None,
     pool: list[bytes] | None = None,
 ) -> Question:
     """Return a question about a file of which both decoders have to say the same."""
     limits = dict(asked.limits if limits is None else limits)
-    judged = read_both(data, limits, pool)
+    if not asked.knows_rules:
+        limits.pop(WORK, None)
+        codes = None
+    judged = read_both(data, limits, codes, pool=pool)
     right = settled(judged) or Answer("unsettled")
     if right.verdict != "unsettled" and not asked.can_read(data):
         # What a reader says that lacks a feature is for the one decoder that can do without.
-        right = said(lambda: read_plain(data, limits, asked.bits, pool))
+        right = said(lambda: read_plain(data, limits, codes, features=asked.bits, pool=pool))
         judged = {PLAIN: right}
     return Question(
         id=f"fresh_{role}_{name}",
@@ -109,6 +129,7 @@ def reading(
             "features": [],
             "limits": limits,
             "pool": None if pool is None else [digest.hex() for digest in pool],
+            **({} if codes is None else {"codes": [row.hex() for row in codes]}),
         },
         file=data,
         judged=judged,

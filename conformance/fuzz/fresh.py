@@ -13,6 +13,7 @@ from .. import appendix_b as spec
 from .. import zstd_frames
 from ..build import (
     BITMAP,
+    CLASSES,
     DELTA,
     DENSE,
     RLE,
@@ -55,12 +56,19 @@ def valid_draft(random: Random, pool: Sequence[bytes] | None = None) -> Draft:
         if text and random.random() < 0.3:
             form, text = form | 1, frame(random, text)
         draft.chunks.append(names_chunk(text, form))
+    draft.blocks = blocks(random, meaning)
+    dress(random, draft)
+    return draft
+
+
+def dress(random: Random, draft: Draft) -> None:
+    """Perhaps add metadata, chunks that nobody knows, and a signature to a draft."""
     if random.random() < 0.3:
         text, form = json.dumps(metadata(random), ensure_ascii=random.random() < 0.5).encode(), 0
         if random.random() < 0.3:
             form, text = 1, frame(random, text)
-        draft.chunks.append(metadata_chunk(text, form))
-    draft.blocks = _blocks(random, meaning)
+        at = 1 if draft.chunks and draft.chunks[0].kind == CLASSES else 0
+        draft.chunks.insert(at, metadata_chunk(text, form))
     for kind in random.sample(ANCILLARY, random.choice((0, 0, 0, 0, 0, 1, 2))):
         chunks = random.choice((draft.chunks, draft.after))
         unknown = Chunk(kind, {"body": random.randbytes(random.randrange(12))})
@@ -68,7 +76,6 @@ def valid_draft(random: Random, pool: Sequence[bytes] | None = None) -> Draft:
     if random.random() < 0.15:
         signature = {"key_id": random.randbytes(8), "signature": random.randbytes(64)}
         draft.after.append(Chunk(SIGN, signature))
-    return draft
 
 
 def _meaning(random: Random, pool: Sequence[bytes] | None) -> Meaning:
@@ -154,7 +161,8 @@ def _value(random: Random, depth: int) -> Any:
     return random.choice((0.5, -1e300, 5e-324, 1.7976931348623157e308, 0.0))
 
 
-def _blocks(random: Random, meaning: Meaning) -> list[Block]:
+def blocks(random: Random, meaning: Meaning) -> list[Block]:
+    """Return blocks that hold the images of `meaning`."""
     count = len(meaning.positions)
     if not count:
         return []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from .. import appendix_b as spec
@@ -18,9 +18,10 @@ Keep = Callable[[bytes], bool]
 
 @dataclass
 class _Search:
-    """The smallest file so far, and how many more may be tried."""
+    """The smallest file so far, what it is read with, and how many more may be tried."""
 
     best: bytes
+    codes: Sequence[bytes] | None
     keep: Keep
     left: int
     until: float
@@ -51,16 +52,24 @@ def _size(data: bytes) -> tuple[int, int]:
     return len(data), len(data) - data.count(0)
 
 
-def minimise(data: bytes, keep: Keep, *, tries: int = 3000, seconds: float = 60.0) -> bytes:
+def minimise(
+    data: bytes,
+    keep: Keep,
+    *,
+    codes: Sequence[bytes] | None = None,
+    tries: int = 3000,
+    seconds: float = 60.0,
+) -> bytes:
     """Return a smaller file of which `keep` is true.
 
     Args:
         data: a file of which it is true.
         keep: says whether it is true of a file.
+        codes: those that it is read with, if any.
         tries: how many files to ask about at most.
         seconds: how long to try at most.
     """
-    search = _Search(data, keep, tries, time.monotonic() + seconds)
+    search = _Search(data, codes, keep, tries, time.monotonic() + seconds)
     before = None
     while search.best != before and not search.over:
         before = search.best
@@ -74,7 +83,8 @@ def _exhaust(search: _Search, candidates: Callable[[Sheet], Iterator[Sheet]]) ->
     """Offer candidates, made again from each one that is taken."""
     found = True
     while found:
-        found = any(search.offer_sheet(each) for each in candidates(take_apart(search.best)))
+        sheet = take_apart(search.best, search.codes)
+        found = any(search.offer_sheet(each) for each in candidates(sheet))
 
 
 def _fewer_chunks(sheet: Sheet) -> Iterator[Sheet]:

@@ -6,7 +6,7 @@ follows from a seed and a number.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import accumulate
@@ -16,9 +16,10 @@ from pladafmt import Limits, validate
 
 from .. import appendix_b as spec
 from .. import watch
-from ..build import BLOCK, CLASSES, META
+from ..build import BLOCK, CLASSES, META, varint
+from ..decoders import codes_of
 from ..vectors_on_disk import ROOT, vectors
-from . import fresh, mutate_fields, mutate_streams
+from . import fresh, fresh_rules, mutate_fields, mutate_rules, mutate_streams
 from .mutate_fields import flipped
 from .mutate_zstd import content_of
 from .sheet import Sheet, is_compressed, settle, take_apart, value_of
@@ -26,6 +27,12 @@ from .sheet import Sheet, is_compressed, settle, take_apart, value_of
 MUTANTS_PER_BASE = 24
 MANY = 20_000
 """Images that a mutant may make a reader decode; it is given a lower limit on kept images."""
+
+LARGEST_LIMIT = 2**53 - 1
+"""Every client reads integers of JSON up to this one."""
+
+WORK_OF_A_WEIGHT = 2**18
+"""What decoding a weight of a rule counts, in multiplications (specification, section 15)."""
 
 LARGE_FILE, LARGE_STREAM = 2**12, 2**18
 """Sizes beyond which a valid vector is not the start of mutants."""
@@ -38,8 +45,16 @@ _STALE, _CHECKSUMS, _TOTALS = range(3)
 # ---------------------------------------------------------------- Where mutants start
 
 
+@dataclass(frozen=True)
+class Start:
+    """A valid file, and the codes that it is read with if it has a rule."""
+
+    data: bytes
+    codes: Sequence[bytes] | None = None
+
+
 @lru_cache(maxsize=1)
-def _vectors() -> list[bytes]:
+def _vectors() -> list[Start]:
     """Return the valid vectors but for the few that are larger, or decode to more, than others."""
     found = []
     for vector in vectors(ROOT):
@@ -49,22 +64,26 @@ def _vectors() -> list[bytes]:
             if head is None or len(data) > LARGE_FILE:
                 continue
             if value_of(head.parts["max_stream"]) <= LARGE_STREAM:
-                found.append(data)
+                rows = vector.data.get("codes")
+                found.append(Start(data, rows and tuple(map(bytes.fromhex, rows))))
     return found
 
 
 @lru_cache(maxsize=8)
-def base(seed: int, number: int) -> bytes:
+def base(seed: int, number: int) -> Start:
     """Return a valid file: a vector, or one made for this number."""
     random = Random(f"{seed} base {number}")
-    if random.random() < 0.35:
+    kind = random.random()
+    if kind < 0.35:
         return random.choice(_vectors())
-    return fresh.valid_file(random)
+    if kind < 0.5:
+        return Start(*fresh_rules.valid_file(random))
+    return Start(fresh.valid_file(random))
 
 
 @lru_cache(maxsize=8)
 def _sheet(seed: int, number: int) -> Sheet:
-    return take_apart(base(seed, number))
+    return take_apart(base(seed, number).data)
 
 
 # ---------------------------------------------------------------- Recipes
@@ -82,6 +101,7 @@ class Recipe:
         repair: index in `REPAIRS`.
         repair_cuts: whether checksums are made right after the cuts, too.
         limits: the reader's limits where they are not the default ones.
+        reader: what the reader has as codes: those of the file, others, or none.
     """
 
     seed: int
@@ -91,11 +111,22 @@ class Recipe:
     repair: int
     repair_cuts: bool
     limits: str
+    reader: str
 
     @property
-    def start(self) -> bytes:
+    def start(self) -> Start:
         """The valid file that the mutant is made of."""
         return base(self.seed, self.number // MUTANTS_PER_BASE)
+
+    @property
+    def codes(self) -> Sequence[bytes] | None:
+        """The codes that the mutant is read with: a row or more, or None."""
+        theirs = base(self.seed, self.number // MUTANTS_PER_BASE ^ 1).codes
+        rows = self.start.codes or theirs  # A file without a rule may be given one.
+        if rows is None or self.reader == "none":
+            return None
+        other = _OTHER_CODES.get(self.reader)
+        return rows if other is None else other(rows, theirs)
 
     def make(self) -> tuple[bytes, list[str]]:
         """Return the mutant, and the names of the changes in order."""
@@ -103,16 +134,17 @@ class Recipe:
         # The donor of parts is a neighbour, so that few bases are made.
         sheet, donor = _sheet(self.seed, group), _sheet(self.seed, group ^ 1)
         changed = sheet.copy()
+        changed.codes = self.codes
         done = []
         if self.repair == _STALE:
-            _pin(changed, self.start)
+            _pin(changed, self.start.data)
         for step in self.steps:
             done.append(change(Random(step), changed, donor))
         data = repaired(changed) if self.repair == _TOTALS else changed.build()
         for cut in self.cuts:
             random = Random(cut)
             name, how = random.choice(_CUTS)
-            data = how(random, data, base(self.seed, group ^ 1))
+            data = how(random, data, base(self.seed, group ^ 1).data)
             done.append(name)
         if self.cuts and self.repair_cuts:
             data = take_apart(data).unpin().build()
@@ -130,7 +162,20 @@ def recipe(seed: int, number: int) -> Recipe:
     limits = "default"
     if random.random() < 0.2:
         limits = random.choice(("small", *("near",) * 2)) + f" {random.getrandbits(32)}"
-    return Recipe(seed, number, tuple(steps), tuple(cuts), repair, random.random() < 0.5, limits)
+    repair_cuts = random.random() < 0.5
+    reader = random.choice((*("right",) * 24, "none", *_OTHER_CODES))
+    return Recipe(seed, number, tuple(steps), tuple(cuts), repair, repair_cuts, limits, reader)
+
+
+_OTHER_CODES: dict[str, Callable[[Sequence[bytes], Sequence[bytes] | None], Sequence[bytes]]] = {
+    "theirs": lambda rows, theirs: theirs or rows,
+    "fewer": lambda rows, _: rows[:-1] or rows,
+    "more": lambda rows, _: (*rows, rows[0]),
+    "narrower": lambda rows, _: [row[:-1] or row for row in rows],
+    "wider": lambda rows, _: [(row + b"\0")[:1024] for row in rows],
+    "reversed": lambda rows, _: rows[::-1],
+}
+"""Codes that a reader may have in the place of the right ones."""
 
 
 def without(made: Recipe, step: int) -> Recipe:
@@ -157,17 +202,25 @@ def limits_for(made: Recipe, data: bytes, defaults: dict[str, int]) -> dict[str,
     kind, _, seed = made.limits.partition(" ")
     if kind == "small":
         chosen = {"kept": 100, "stream": 64, "blocks": 2, "class_map": 40, "metadata": 40}
+        chosen["work"] = 20 * WORK_OF_A_WEIGHT
     elif kind == "near":
         random = Random(int(seed))
-        name = random.choice(list(chosen))
-        chosen[name] = max(0, _actual(sheet, name) + random.choice((-1, 0, 1)))
+        name = random.choice([*chosen, "work"] if mutate_rules.weights_of(sheet) else list(chosen))
+        near = _actual(sheet, name) + random.choice((-1, 0, 1))
+        chosen[name] = min(max(0, near), LARGEST_LIMIT)
     if sheet.images > MANY:
         chosen["kept"] = min(chosen["kept"], MANY)
+    if mutate_rules.weights_of(sheet) > mutate_rules.MOST_WEIGHTS:
+        most = mutate_rules.MOST_WEIGHTS * WORK_OF_A_WEIGHT
+        chosen["work"] = min(chosen.get("work", most), most)
     return chosen
 
 
 def _actual(sheet: Sheet, limit: str) -> int:
     """Return how much of what a limit bounds there is in a file."""
+    if limit == "work":
+        size = value_of(sheet.head.parts["pool_size"]) if sheet.head else 0
+        return (size + WORK_OF_A_WEIGHT) * mutate_rules.weights_of(sheet)
     if limit == "blocks":
         return sum(chunk.kind == BLOCK for chunk in sheet.chunks)
     if limit in ("kept", "stream"):
@@ -187,22 +240,26 @@ def repaired(sheet: Sheet) -> bytes:
     The check is the only thing here that a decoder has to say; both are asked afterwards.
     """
     settle(sheet)
-    data = sheet.build()
     head = sheet.head
+    kept = mutate_rules.images(sheet) if sheet.images <= MANY else None
+    if head is not None and kept is not None:
+        head.parts["kept"] = varint(kept)
+    data = sheet.build()
     if head is None or sheet.images > MANY or len(head.parts["check"]) != 4:
         return data
-    identity = _content_id(data)
+    identity = _content_id(data, sheet.codes)
     if identity is not None:
         head.parts["check"] = identity[:4]
         data = sheet.build()
     return data
 
 
-def _content_id(data: bytes) -> bytes | None:
+def _content_id(data: bytes, codes: Sequence[bytes] | None) -> bytes | None:
     """Return the content id of a file whose check alone may be wrong, else None."""
     try:
         with watch.alarm():
-            report = validate(data, limits=Limits(kept=MANY))
+            limits = Limits(kept=MANY, work=mutate_rules.MOST_WEIGHTS * WORK_OF_A_WEIGHT)
+            report = validate(data, limits=limits, codes=codes_of(codes))
     except (Exception, watch.Late):
         # The readers' business, who are asked about the same bytes afterwards.
         return None
@@ -213,7 +270,7 @@ def _content_id(data: bytes) -> bytes | None:
 
 # ---------------------------------------------------------------- Changes
 
-_CHANGES = (*mutate_fields.CHANGES, *mutate_streams.CHANGES)
+_CHANGES = (*mutate_fields.CHANGES, *mutate_streams.CHANGES, *mutate_rules.CHANGES)
 _CHANCES = list(accumulate(weight for weight, _ in _CHANGES))
 
 

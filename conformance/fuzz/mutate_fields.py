@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from ..build import BLOCK, CLASSES, END, HEAD, META, SIGN, Chunk, varint
+from ..build import BLOCK, CLASSES, END, HEAD, META, RULE, SIGN, Chunk, varint
 from . import fresh, mutate_text
 from .sheet import Sheet, value_of
 
@@ -40,16 +40,17 @@ def _byte_of_a_part(random: Random, sheet: Sheet, donor: Sheet) -> bool:
 
 
 _VARINTS = ("pool_size", "kept", "classes", "features", "max_stream", "first", "span", "count",
-            "positions_size", "labels_size")  # fmt: skip
-_BOUNDS = (0, 1, 2, 127, 128, 255, 256, 257, 16_384, 65_535, 65_536, 65_537, 2**24, 2**24 + 1,
-           2**26, 2**26 + 1, 2**28, 2**28 + 1, 2**32, 2**32 + 1, 2**53 - 2, 2**53 - 1)  # fmt: skip
+            "positions_size", "labels_size", "columns")  # fmt: skip
+_BOUNDS = (0, 1, 2, 127, 128, 255, 256, 257, 1024, 1025, 16_384, 65_535, 65_536, 65_537, 2**24,
+           2**24 + 1, 2**26, 2**26 + 1, 2**28, 2**28 + 1, 2**32, 2**32 + 1, 2**53 - 2,
+           2**53 - 1)  # fmt: skip
 
 
 def _some_varint(random: Random, sheet: Sheet) -> tuple[Chunk, str] | None:
     found = [
         (chunk, name)
         for chunk in sheet.chunks
-        if chunk.kind in (HEAD, BLOCK)
+        if chunk.kind in (HEAD, RULE, BLOCK)
         for name in _VARINTS
         if name in chunk.parts
     ]
@@ -126,8 +127,8 @@ def _parts_of_a_chunk(random: Random, sheet: Sheet, donor: Sheet) -> bool:
     return True
 
 
-_KINDS = (HEAD, CLASSES, BLOCK, END, SIGN, META, 0x00, 0x05, 0x1F, 0x20, 0x21, 0x41, 0x43, 0x5F,
-          0x80, 0xC0, 0xA1, 0xE1, *fresh.ANCILLARY)  # fmt: skip
+_KINDS = (HEAD, CLASSES, BLOCK, END, SIGN, META, RULE, 0x00, 0x06, 0x1F, 0x20, 0x21, 0x41, 0x43,
+          0x5F, 0x80, 0xC0, 0xA1, 0xE1, *fresh.ANCILLARY)  # fmt: skip
 
 
 def _order_of_chunks(random: Random, sheet: Sheet, donor: Sheet) -> bool:
@@ -229,6 +230,15 @@ def _form(random: Random, sheet: Sheet, donor: Sheet) -> bool:
     return True
 
 
+def _feature(random: Random, sheet: Sheet, donor: Sheet) -> bool:
+    """Require a feature more or less."""
+    if sheet.head is None:
+        return False
+    old = value_of(sheet.head.parts["features"])
+    sheet.head.parts["features"] = varint(old ^ 1 << random.randrange(6))
+    return True
+
+
 def _weight_scale(random: Random, sheet: Sheet, donor: Sheet) -> bool:
     head = sheet.head
     if head is None:
@@ -263,6 +273,7 @@ CHANGES: tuple[tuple[int, Change], ...] = (
     (2, _checksum),
     (1, _preamble),
     (5, _form),
+    (3, _feature),
     (4, _weight_scale),
 )
 """What this module can do to a sheet, and how often it is chosen."""

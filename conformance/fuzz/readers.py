@@ -8,10 +8,11 @@ import tracemalloc
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from .. import plain_decoder
-from ..conversation import ALL_FEATURES, Client, NotScored
-from ..decoders import LIBRARY, PLAIN, Answer, read_library, read_plain, said
+from ..conversation import Client, NotScored, feature_bits
+from ..decoders import LIBRARY, PLAIN, Answer, Rows, read_library, read_plain, said
 from ..desk import Desk
 from ..process import MIB, Bounds
 from ..vector import LIMITS
@@ -79,14 +80,15 @@ class _Client:
         except NotScored:
             self.stop()
             raise
-        self.features = sum(
-            1 << bit for bit, name in enumerate(ALL_FEATURES) if name in hello["features"]
-        )
+        self.features = feature_bits(hello["features"])
         self.limits: dict[str, int] = hello["limits"]
 
-    def read(self, data: bytes, limits: Mapping[str, int]) -> Answer:
+    def read(self, data: bytes, limits: Mapping[str, int], codes: Rows) -> Answer:
         """Return what the client says of a file."""
-        request = {"do": "read", "file": self._desk.lay(data), "limits": dict(limits), "pool": None}
+        request: dict[str, Any] = {"do": "read", "file": self._desk.lay(data)}
+        request |= {"limits": dict(limits), "pool": None}
+        if codes is not None:
+            request["codes"] = [row.hex() for row in codes]
         reply = self._client.ask(request)
         self._desk.clear()
         answer = reply.answer
@@ -148,15 +150,17 @@ class Readers:
         """Whether the client reads all files with its own limits."""
         return self._client is not None and bool(self._client.limits)
 
-    def ask(self, data: bytes, limits: Mapping[str, int], *, traced: bool = False) -> Answers:
+    def ask(
+        self, data: bytes, limits: Mapping[str, int], codes: Rows = None, *, traced: bool = False
+    ) -> Answers:
         """Return each reader's answer about a file."""
         answers = {
-            LIBRARY: _watched(lambda: read_library(data, limits), traced=traced),
-            PLAIN: _watched(lambda: read_plain(data, limits), traced=traced),
+            LIBRARY: _watched(lambda: read_library(data, limits, codes), traced=traced),
+            PLAIN: _watched(lambda: read_plain(data, limits, codes), traced=traced),
         }
         client = self._client
         if client is not None:
-            answers[CLIENT] = client.read(data, limits)
+            answers[CLIENT] = client.read(data, limits, codes)
             if client.features != plain_decoder.KNOWN_FEATURES:
-                answers[EXPECTED] = read_plain(data, limits, client.features)
+                answers[EXPECTED] = read_plain(data, limits, codes, features=client.features)
         return answers

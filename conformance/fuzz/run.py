@@ -92,14 +92,15 @@ def _one(readers: Readers, tally: Tally, number: int) -> None:
     recipe = mutate.recipe(tally.seed, number)
     data, changes = recipe.make()
     limits = _limits_of(readers, recipe, data)
-    answers = readers.ask(data, limits, traced=number % TRACED_EVERY == 0)
+    codes = recipe.codes
+    answers = readers.ask(data, limits, codes, traced=number % TRACED_EVERY == 0)
     plain = answers[PLAIN]
     tally.files += 1
     tally.verdicts[plain.code or plain.verdict] += 1
-    tally.unchanged += plain.verdict == "valid" and data == recipe.start
+    tally.unchanged += plain.verdict == "valid" and data == recipe.start.data
     kind = kind_of(answers)
     if kind is not None:
-        tally.count(Finding(number, kind, data, limits, changes, answers))
+        tally.count(Finding(number, kind, data, limits, changes, answers, codes))
 
 
 def _limits_of(readers: Readers, recipe: mutate.Recipe, data: bytes) -> dict[str, int]:
@@ -112,7 +113,8 @@ def _minimise(readers: Readers, seed: int, finding: Finding) -> None:
     """Make a finding's file as small as it gets with the same disagreement."""
 
     def keep(data: bytes) -> bool:
-        return kind_of(readers.ask(data, finding.limits, traced=traced)) == finding.kind
+        answers = readers.ask(data, finding.limits, finding.codes, traced=traced)
+        return kind_of(answers) == finding.kind
 
     traced = any(answer.verdict == "memory" for answer in finding.answers.values())
     if not keep(finding.data):
@@ -127,5 +129,5 @@ def _minimise(readers: Readers, seed: int, finding: Finding) -> None:
             recipe, finding.data, finding.changes = fewer, data, changes
         else:
             step += 1
-    finding.data = minimise(finding.data, keep, seconds=MINIMISING)
-    finding.answers = readers.ask(finding.data, finding.limits, traced=traced)
+    finding.data = minimise(finding.data, keep, codes=finding.codes, seconds=MINIMISING)
+    finding.answers = readers.ask(finding.data, finding.limits, finding.codes, traced=traced)

@@ -6,7 +6,7 @@ together gives the same bytes back, or, with checksums left to be computed, repa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
@@ -21,6 +21,8 @@ from ..build import (
     LABELS_ZSTD,
     META,
     POSITIONS_ZSTD,
+    RULE,
+    RULE_FEATURE,
     SIGN,
     WEIGHTS,
     WEIGHTS_ZSTD,
@@ -38,11 +40,15 @@ _HEAD_FIELDS = ("pool_size", "kept", "classes", "features", "max_stream")
 
 @dataclass
 class Sheet:
-    """A file's preamble, its chunks, and what follows the last one that could be read."""
+    """A file's preamble, its chunks, and what follows the last one that could be read.
+
+    `codes` are those that the file is read with, or None.
+    """
 
     preamble: bytes
     chunks: list[Chunk]
     trailing: bytes = b""
+    codes: Sequence[bytes] | None = None
 
     def copy(self) -> Sheet:
         """Return a sheet that can be changed without changing this one."""
@@ -50,7 +56,7 @@ class Sheet:
             Chunk(each.kind, dict(each.parts), each.length, each.crc, each.seeded)
             for each in self.chunks
         ]
-        return Sheet(self.preamble, copies, self.trailing)
+        return Sheet(self.preamble, copies, self.trailing, self.codes)
 
     def unpin(self) -> Sheet:
         """Leave all checksums to be computed; return the sheet."""
@@ -81,6 +87,12 @@ class Sheet:
         return None
 
     @property
+    def rule(self) -> Chunk | None:
+        """The first RULE, if its fields could be read."""
+        found = self.find(RULE)
+        return found if found and "stream" in found.parts else None
+
+    @property
     def blocks(self) -> list[Chunk]:
         """The blocks whose fields could be read."""
         return [
@@ -99,8 +111,8 @@ class Sheet:
         return sum(value_of(each.parts.get("count", b"")) for each in self.blocks)
 
 
-def take_apart(data: bytes) -> Sheet:
-    """Return the sheet of any bytes; `build` gives the same bytes back.
+def take_apart(data: bytes, codes: Sequence[bytes] | None = None) -> Sheet:
+    """Return the sheet of any bytes, which are read with `codes`; `build` gives them back.
 
     Checksums that fit stay to be computed, others are kept as they are.
     """
@@ -127,7 +139,7 @@ def take_apart(data: bytes) -> Sheet:
         at = end + 4
         if kind == END:
             break
-    return Sheet(data[:PREAMBLE], chunks, data[at:])
+    return Sheet(data[:PREAMBLE], chunks, data[at:], codes)
 
 
 def _parts(kind: int, body: bytes, *, weighted: bool) -> dict[str, bytes]:
@@ -136,6 +148,10 @@ def _parts(kind: int, body: bytes, *, weighted: bool) -> dict[str, bytes]:
             return dict(_head_parts(body))
         if kind in (CLASSES, META) and body:
             return {"form": body[:1], "text": body[1:]}
+        if kind == RULE and len(body) >= 10:
+            _, end = spec.read_varint(body, 8)
+            parts = {"codes_id": body[:8], "columns": body[8:end], "scale": body[end : end + 1]}
+            return parts | {"stream": body[end + 1 :]}
         if kind == BLOCK:
             return dict(_block_parts(body, weighted=weighted))
     except spec.Refused:
@@ -208,7 +224,10 @@ def put_stream(chunk: Chunk, stream: str, stored: bytes, compressed: bool | None
 
 
 def settle(sheet: Sheet) -> None:
-    """Have HEAD state what the chunks after it hold: images, features, the largest stream."""
+    """Have HEAD state what the chunks after it hold: images, features, the largest stream.
+
+    What a rule keeps takes more than the chunks: beside one, HEAD keeps its number of images.
+    """
     head = sheet.head
     if head is None:
         return
@@ -230,7 +249,10 @@ def settle(sheet: Sheet) -> None:
                 features |= ZSTD
                 size = stated_size(stored)
             largest = max(largest, size)
-    head.parts["kept"] = varint(sheet.images)
+    if sheet.rule is None:
+        head.parts["kept"] = varint(sheet.images)
+    else:
+        features |= RULE_FEATURE
     head.parts["features"] = varint(features)
     head.parts["max_stream"] = varint(largest)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ class Finding:
     limits: dict[str, int]
     changes: list[str]
     answers: Answers
+    codes: Sequence[bytes] | None = None
 
 
 @dataclass
@@ -133,6 +135,7 @@ def _sidecar(seed: int, name: str, finding: Finding) -> dict[str, Any]:
         "pool": None,
         "fault": None,
         "content_id": plain.content_id if settled else None,
+        **({} if finding.codes is None else {"codes": [row.hex() for row in finding.codes]}),
         "answers": {reader: asdict(answer) for reader, answer in answers.items()},
         "fuzz": {"seed": seed, "number": finding.number, "changes": finding.changes},
     }

@@ -214,7 +214,7 @@ def unknown_critical_out_of_bounds() -> Case:
     """An unknown critical chunk that reaches beyond the file: its type comes first."""
     made = draft()
     made.chunks.append(Chunk(0x05, length=b"\xff\x7f"))
-    return Case(made, "chunk 05.type")
+    return Case(made, "RULE.type")
 
 
 def _second(kind: int) -> Draft:

@@ -64,7 +64,7 @@ def overlong_length_of_an_unknown_chunk() -> Case:
     """An unknown critical chunk has an over-long length: a header is read as a whole first."""
     made = draft()
     made.chunks.append(Chunk(0x05, length=b"\x80\x00"))
-    return Case(made, "chunk 05.length")
+    return Case(made, "RULE.length")
 
 
 @invalid("truncated", "PLADA-CON-008", "PLADA-CHK-001", twin=False)

@@ -9,6 +9,7 @@ from .. import plain_verifier as curve
 from ..build import SIGN, Chunk, Draft, Made, changed, draft, metadata_chunk
 from ..signing import key_id, private_key, public_key, sign_chunk, signed, signed_message
 from ..vector import Case, invalid, valid
+from . import rules
 
 ORDER = 2**252 + 27742317777372353535851937790883648493
 FIELD = 2**255 - 19
@@ -168,6 +169,12 @@ def signed_and_damaged() -> Case:
     data = bytearray(made.data)
     data[at] ^= 1
     return Case(bytes(data), more={"keys": [public_key("server").hex()], "answer": None})
+
+
+@invalid("codes-mismatch", "PLADA-SIG-006", "PLADA-RULE-003", role="verifier", twin=False)
+def signed_rule() -> Case:
+    """A rightly signed file with a rule: a verifier without codes refuses it, as a reader does."""
+    return _placed(signed("server", rules.plain_file()))
 
 
 @invalid("signature-place", "PLADA-SIG-001", "PLADA-SIG-006", role="verifier", twin=False)

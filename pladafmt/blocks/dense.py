@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import Malformed, Noncanonical
+from .. import range_coder
 from ..loops import kernels
 from ..loops.backend import Backend, best
 from .integers import BATCH, widths_of
@@ -18,13 +18,6 @@ SHIFTS = (2, 3, 4)
 
 Distances = npt.NDArray[np.int64]
 Kinds = npt.NDArray[np.int8]
-
-_PROBLEMS = {
-    kernels.BAD_START: "A dense stream starts with FF FF FF FF.",
-    kernels.BAD_DIRECT: "The range coder meets a value that no encoder writes.",
-    kernels.BAD_WIDTH: "A distance exceeds 2^53-1.",
-    kernels.BAD_LABEL: "A literal label does not exist, or is in the queue.",
-}
 
 
 def kinds_of(positions: Distances) -> Kinds:
@@ -41,12 +34,12 @@ def encode_distances(
 ) -> bytes | None:
     """Return the dense stream of `distances`, or None if it would not be smaller than `room`."""
     backend = backend or best(distances.size)
-    out, state = backend.buffer(room + 64), backend.zeros(3)
+    out, state = backend.buffer(room + 64), backend.integers(range_coder.EMPTY)
     chance, age = backend.models(kernels.DISTANCE_MODELS)
     values, widths = backend.integers(distances), backend.integers(widths_of(distances))
     if backend.kernels.put_distances(values, widths, state, chance, age, out) != kernels.GOOD:
         return None
-    stream = _finish(state, out)
+    stream = range_coder.finish(state, out)
     return stream if len(stream) < room else None
 
 
@@ -59,12 +52,12 @@ def decode_distances_into(
         PladaError: ``dense-corrupt``, ``dense-tail``.
     """
     backend = backend or best(out.size)
-    state = backend.zeros(3)
+    state = backend.integers(kernels.begun(stream))
     chance, age = backend.models(kernels.DISTANCE_MODELS)
     verdict = backend.kernels.get_distances(
         backend.octets(stream), out.size, state, chance, age, backend.writable(out)
     )
-    _check(verdict, state, stream, offset, field)
+    range_coder.check(verdict, state, stream, offset, field)
 
 
 def encode_labels(
@@ -78,7 +71,7 @@ def encode_labels(
     """Return the dense stream of `labels`, or None if it would not be smaller than `room`."""
     backend = backend or best(labels.size)
     bits = (classes - 1).bit_length()
-    out, state = backend.buffer(room + 64), backend.zeros(3)
+    out, state = backend.buffer(room + 64), backend.integers(range_coder.EMPTY)
     chance, age = backend.models(kernels.RANK_MODELS + (1 << bits))
     queue, weights = backend.zeros(kernels.QUEUE), backend.zeros(kernels.QUEUE)
     verdict = backend.kernels.put_labels(
@@ -95,7 +88,7 @@ def encode_labels(
     )
     if verdict != kernels.GOOD:
         return None
-    stream = _finish(state, out)
+    stream = range_coder.finish(state, out)
     return stream if len(stream) < room else None
 
 
@@ -116,7 +109,8 @@ def decode_labels(
     """
     backend = backend or best(kinds.size)
     bits = (classes - 1).bit_length()
-    state, out = backend.zeros(3), np.empty(kinds.size, dtype=np.uint16)
+    state = backend.integers(kernels.begun(stream))
+    out = np.empty(kinds.size, dtype=np.uint16)
     chance, age = backend.models(kernels.RANK_MODELS + (1 << bits))
     queue, weights = backend.zeros(kernels.QUEUE), backend.zeros(kernels.QUEUE)
     verdict = backend.kernels.get_labels(
@@ -132,50 +126,5 @@ def decode_labels(
         weights,
         backend.writable(out),
     )
-    _check(verdict, state, stream, offset, field)
+    range_coder.check(verdict, state, stream, offset, field)
     return out
-
-
-def _tail(low: int, span: int) -> int:
-    """Return the value in [low, low + span) whose lowest bytes are zero as far as possible."""
-    for kept in (0, 8, 16, 24):
-        mask = (1 << (32 - kept)) - 1
-        value = (low + mask) & ~mask
-        if value < low + span:
-            return value
-    return low
-
-
-def _finish(
-    state: npt.NDArray[np.int64] | list[int], out: npt.NDArray[np.uint8] | bytearray
-) -> bytes:
-    low, span, size = (int(value) for value in state)
-    tail = _tail(low, span)
-    written = bytearray(bytes(out[:size]))
-    if tail >> 32:
-        at = size - 1
-        while written[at] == 255:
-            written[at] = 0
-            at -= 1
-        written[at] += 1
-    written += (tail & 0xFFFFFFFF).to_bytes(4, "big")
-    return bytes(written).rstrip(b"\0")
-
-
-def _check(
-    verdict: int, state: npt.NDArray[np.int64] | list[int], stream: bytes, offset: int, field: str
-) -> None:
-    """Refuse a stream that did not decode, or that has another spelling than an encoder's."""
-    if verdict != kernels.GOOD:
-        raise Malformed("dense-corrupt", _PROBLEMS[verdict], offset=offset, field=field)
-    code, span, size = (int(value) for value in state)
-    # What an encoder would have had as `low`, from the last four bytes and how far they lie above.
-    last = int.from_bytes(stream[size - 4 : size].ljust(4, b"\0"), "big")
-    low = (last - code) % 2**32
-    if len(stream) > size or stream.endswith(b"\0") or _tail(low, span) % 2**32 != last:
-        raise Noncanonical(
-            "dense-tail",
-            "A dense stream ends in other bytes than its contents call for.",
-            offset=offset,
-            field=field,
-        )

@@ -9,7 +9,8 @@ values fit 64-bit signed integers.
 Arguments that every function shares:
 
 data: the stream, indexable bytes, perhaps signed. Bytes beyond its end read as zero.
-state: three integers. Decoding: code, range, bytes read. Encoding: low, range, bytes written.
+state: three integers. Decoding: code, range, bytes read; `begun` makes it. Encoding: low, range,
+    bytes written; at first 0, FULL, 0. The next function goes on where the last one has stopped.
 chance: probability of a one for each bit model, of 65,536; begins as 32,768.
 age: how often each bit model was used, up to 31; begins as 0.
 """
@@ -46,6 +47,10 @@ RANK_MODELS = QUEUE * 8 * 4
 FIRST_AVERAGE = 64
 FAR = 48
 
+SIZE_MODELS = 15
+RULE_MODELS = SIZE_MODELS + 3
+"""Models of a rule's weights: of sizes, then of signs by the sum of the column so far."""
+
 GOOD = 0
 BAD_DIRECT = 1
 BAD_WIDTH = 2
@@ -61,15 +66,9 @@ STEPS = tuple(min(6, (age + 1).bit_length()) for age in range(OLDEST + 1))
 """The adaptation shift at each age."""
 
 
-@inlined
-def start(data: Any) -> int:
-    """Return the code that a stream begins with."""
-    code = 0
-    for at in range(4):
-        code <<= 8
-        if at < len(data):
-            code |= int(data[at]) & 255
-    return code
+def begun(data: bytes) -> tuple[int, int, int]:
+    """Return the state in which the decoding of a stream begins."""
+    return int.from_bytes(data[:4].ljust(4, b"\0"), "big"), FULL, 4
 
 
 @inlined
@@ -122,8 +121,8 @@ def get_direct(data: Any, code: int, span: int, at: int, bits: int) -> tuple[int
 @jit
 def get_distances(data: Any, count: int, state: Any, chance: Any, age: Any, out: Any) -> int:
     """Decode `count` distances into `out`; return GOOD or what is wrong."""
-    code, span, at = start(data), FULL, 4
-    if code >= FULL:
+    code, span, at = int(state[0]), int(state[1]), int(state[2])
+    if code >= span:
         return BAD_START
     average = FIRST_AVERAGE
     for index in range(count):
@@ -199,8 +198,8 @@ def get_labels(
     `kinds` holds min(width, 15) of the distance that leads to each image. `labels` and `weights`
     are the queue, QUEUE long.
     """
-    code, span, at = start(data), FULL, 4
-    if code >= FULL:
+    code, span, at = int(state[0]), int(state[1]), int(state[2])
+    if code >= span:
         return BAD_START
     average = FIRST_AVERAGE
     length = 0
@@ -293,9 +292,6 @@ def put_direct(state: Any, out: Any, value: int, bits: int) -> None:
 @jit
 def put_distances(values: Any, widths: Any, state: Any, chance: Any, age: Any, out: Any) -> int:
     """Encode distances; return GOOD, or TOO_LONG when `out` is nearly full."""
-    state[0] = 0
-    state[1] = FULL
-    state[2] = 0
     average = FIRST_AVERAGE
     for index in range(len(values)):
         if state[2] + 32 > len(out):
@@ -337,9 +333,6 @@ def put_labels(
     out: Any,
 ) -> int:
     """Encode labels; return GOOD, or TOO_LONG when `out` is nearly full."""
-    state[0] = 0
-    state[1] = FULL
-    state[2] = 0
     average = FIRST_AVERAGE
     length = 0
     for index in range(len(values)):
@@ -371,6 +364,63 @@ def put_labels(
             else:
                 place -= 1
         promote(labels, weights, place, label, gain)
+    return GOOD
+
+
+@inlined
+def sign_model(total: int) -> int:
+    """Return the model of a weight's sign, given the sum of the column so far."""
+    model = SIZE_MODELS
+    if total > 0:
+        model += 1
+    elif total < 0:
+        model += 2
+    return model
+
+
+@jit
+def get_weights(
+    data: Any, classes: int, columns: int, top: int, state: Any, chance: Any, age: Any, out: Any
+) -> int:
+    """Decode a rule's weights, column by column, into `out`; return GOOD or BAD_START."""
+    code, span, at = int(state[0]), int(state[1]), int(state[2])
+    if code >= span:
+        return BAD_START
+    for column in range(columns):
+        total = 0
+        for row in range(classes):
+            weight = 0
+            while weight < top:
+                bit, code, span, at = get_bit(data, code, span, at, chance, age, weight)
+                if bit == 0:
+                    break
+                weight += 1
+            if weight > 0:
+                model = sign_model(total)
+                bit, code, span, at = get_bit(data, code, span, at, chance, age, model)
+                if bit:
+                    weight = -weight
+            out[column * classes + row] = weight
+            total += weight
+    state[0], state[1], state[2] = code, span, at
+    return GOOD
+
+
+@jit
+def put_weights(
+    values: Any, classes: int, columns: int, top: int, state: Any, chance: Any, age: Any, out: Any
+) -> int:
+    """Encode a rule's weights, given column by column; `out` has room for them. Return GOOD."""
+    for column in range(columns):
+        total = 0
+        for row in range(classes):
+            weight = int(values[column * classes + row])
+            size = abs(weight)
+            for model in range(min(size + 1, top)):
+                put_bit(state, out, chance, age, model, int(model < size))
+            if size > 0:
+                put_bit(state, out, chance, age, sign_model(total), int(weight < 0))
+            total += weight
     return GOOD
 
 

@@ -12,6 +12,7 @@ from ..chunk_reader import ChunkReader
 from ..errors import LimitExceeded, Malformed, Noncanonical, PladaError, Unsupported
 from ..ledger import Ledger
 from ..limits import Limits
+from ..rules.codes import Codes
 from .search import Search
 
 LISTED = 100
@@ -92,8 +93,8 @@ class Gathering:
 
     Attributes:
         contents: what the chunks that were taken say.
-        parts: type and body of what was taken, in file order: CLASSES, META, BLOCK and unknown
-            chunks that are safe to copy.
+        parts: type and body of what was taken, in file order: CLASSES, META, RULE, BLOCK and
+            unknown chunks that are safe to copy.
         dropped: names of whole ancillary chunks that may not be copied.
         refused: the first whole chunks that were not taken.
         refused_count: how many there were.
@@ -105,7 +106,15 @@ class Gathering:
         estimate: labels of damaged blocks that can still be decoded, images of each class.
     """
 
-    def __init__(self, data: bytes, limits: Limits, search: Search, found: IntactHead) -> None:
+    def __init__(
+        self,
+        data: bytes,
+        limits: Limits,
+        search: Search,
+        found: IntactHead,
+        codes: Codes | None = None,
+    ) -> None:
+        self._codes = codes
         self.contents = ChunkReader(found.head, limits)
         self.parts: list[tuple[int, bytes]] = []
         self.dropped: list[str] = []
@@ -167,7 +176,7 @@ class Gathering:
         if kind == layout.HEAD:
             self._take_head(header)
             return
-        if kind not in layout.CHUNK_NAMES and not header.ancillary:
+        if not header.ancillary and not chunks.is_known(kind, self.contents.head.features):
             raise Unsupported(
                 "unknown-critical-chunk",
                 f"The file needs a chunk of type 0x{kind:02X}, which this salvager does not know; "
@@ -187,6 +196,8 @@ class Gathering:
             read = contents.read_classes if kind == layout.CLASSES else contents.read_metadata
             read(header, body)
             self.parts.append((kind, body))
+        elif kind == layout.RULE:
+            self._take_rule(header, body)
         elif kind == layout.END:
             if body:
                 raise Malformed("body-long", "The END chunk has a body.")
@@ -197,6 +208,16 @@ class Gathering:
             self.dropped.append(header.name)
         self._taken.add(kind)
         self._rank = chunks.Order.RANK.get(kind, self._rank)
+
+    def _take_rule(self, header: chunks.Header, body: bytes) -> None:
+        self.contents.read_rule(header, body)
+        try:
+            self.contents.payload(self._codes)
+        except PladaError:
+            self.contents.rule = None
+            self.contents.used &= ~layout.FEATURE_RULE
+            raise
+        self.parts.append((layout.RULE, body))
 
     def _take_head(self, header: chunks.Header) -> None:
         self._foreign = self._data[header.offset : header.after] != self._head_chunk

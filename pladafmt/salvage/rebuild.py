@@ -16,6 +16,7 @@ from .. import content, layout, writer
 from ..errors import Corrupt, PladaError
 from ..limits import Limits
 from ..payload import Payload
+from ..rules.codes import Codes
 from .gather import Gathering, IntactHead, find_head
 from .losses import lost_per_class, lost_ranges, names_of
 from .outcome import Salvaged
@@ -25,7 +26,13 @@ MARK = "plada_salvage"
 """Member of the metadata of a file that is not all of another."""
 
 
-def salvage(data: bytes, *, other: bytes | None = None, limits: Limits | None = None) -> Salvaged:
+def salvage(
+    data: bytes,
+    *,
+    other: bytes | None = None,
+    limits: Limits | None = None,
+    codes: Codes | None = None,
+) -> Salvaged:
     """Return every block that is whole in `data` as a new, valid file, and what was lost.
 
     Args:
@@ -34,21 +41,23 @@ def salvage(data: bytes, *, other: bytes | None = None, limits: Limits | None = 
             download that was cut off. HEAD is taken from it, and where the class map or the
             metadata of `data` are gone, these as well.
         limits: bounds to apply, as in reading; the specification's defaults when None.
+        codes: what a rule in the file is evaluated with; without them it is left out, and what it
+            kept counts as lost.
 
     Raises:
         PladaError: if nothing can be recovered, or HEAD or a limit forbids it.
     """
     limits = limits or Limits()
     data = bytes(data)
-    gathering, found = _gather(data, None if other is None else bytes(other), limits)
+    gathering, found = _gather(data, None if other is None else bytes(other), limits, codes)
     first = found.head
     contents = gathering.contents
-    if not contents.blocks and first.kept:
+    if not contents.blocks and contents.rule is None and first.kept:
         raise _nothing(gathering, from_other=other is not None)
-    payload, codes = contents.payload()
+    payload, weight_codes = contents.payload(codes)
     scale = first.weight_scale
-    lost = first.kept - payload.kept
-    content_id = content.hash_content(payload, scale, codes)
+    lost = max(0, first.kept - payload.kept)
+    content_id = content.hash_content(payload, scale, weight_codes)
     same = lost == 0 and content_id[: content.CHECK_BYTES] == first.check
     parts = gathering.parts
     if not same:
@@ -56,7 +65,7 @@ def salvage(data: bytes, *, other: bytes | None = None, limits: Limits | None = 
         marked = _mark(parts, {**(contents.metadata or {}), MARK: mark}, limits)
         if marked is not None:
             payload = Payload.of_checked(**{**vars(payload), "metadata": marked})
-    used = 0
+    used = 0 if contents.rule is None else layout.FEATURE_RULE
     for kind, body in parts:
         used |= writer.class_map_features(body) if kind == layout.CLASSES else 0
     for each in contents.blocks:
@@ -64,7 +73,9 @@ def salvage(data: bytes, *, other: bytes | None = None, limits: Limits | None = 
     per_class = np.bincount(payload.labels, minlength=first.classes).astype(np.int64)
     lost_by_class, source = lost_per_class(gathering, per_class, lost)
     return Salvaged(
-        data=writer.assemble(payload, scale, codes, parts, used=used, largest=contents.largest),
+        data=writer.assemble(
+            payload, scale, weight_codes, parts, used=used, largest=contents.largest
+        ),
         payload=payload,
         content_id=content_id,
         blocks=len(contents.blocks),
@@ -84,7 +95,9 @@ def salvage(data: bytes, *, other: bytes | None = None, limits: Limits | None = 
     )
 
 
-def _gather(data: bytes, other: bytes | None, limits: Limits) -> tuple[Gathering, IntactHead]:
+def _gather(
+    data: bytes, other: bytes | None, limits: Limits, codes: Codes | None
+) -> tuple[Gathering, IntactHead]:
     """Return everything that is whole in `data`, with what only `other` has, and the HEAD."""
     search = Search(data)
     if other is None:
@@ -96,7 +109,7 @@ def _gather(data: bytes, other: bytes | None, limits: Limits) -> tuple[Gathering
                 "another copy of the file, or the beginning of one, with --head (in Python: "
                 "other=).",
             )
-        gathering = Gathering(data, limits, search, found)
+        gathering = Gathering(data, limits, search, found, codes)
         gathering.gather()
         return gathering, found
     other_search = Search(other)
@@ -107,7 +120,7 @@ def _gather(data: bytes, other: bytes | None, limits: Limits) -> tuple[Gathering
             "No HEAD is whole in the other file that was given for it; pass a copy whose first "
             "100 bytes or so are undamaged.",
         )
-    gathering = Gathering(data, limits, search, found)
+    gathering = Gathering(data, limits, search, found, codes)
     gathering.gather()
     if any(gathering.broken_before[:1] or [gathering.broken_behind]):
         # Something is missing between HEAD and the first block: it may be text.

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-FEATURES = ["zstd", "weights", "dense"]
+FEATURES = ["zstd", "weights", "dense", "rule"]
 ROLES = ["reader", "client", "verifier", "writer", "rewriter", "salvager"]
 
 

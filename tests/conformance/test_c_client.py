@@ -78,6 +78,11 @@ def vectors(role: str) -> list[tuple[Path, dict[str, Any]]]:
     return chosen
 
 
+def codes(vector: dict[str, Any]) -> dict[str, Any]:
+    """The member of a request for a file with a rule."""
+    return {"codes": vector["codes"]} if "codes" in vector else {}
+
+
 def wanted(vector: dict[str, Any]) -> dict[str, Any]:
     if vector["verdict"] == "valid":
         return {"verdict": "valid", "content_id": vector["content_id"]}
@@ -88,7 +93,7 @@ def test_handshake(client: Conversation) -> None:
     answer = client.ask(do="hello", protocol=1)
     assert answer["protocol"] == 1
     assert answer["roles"] == list(ROLES)
-    assert answer["features"] == ["zstd", "weights", "dense"]
+    assert answer["features"] == ["zstd", "weights", "dense", "rule"]
     assert answer["limits"] == {}
 
 
@@ -96,9 +101,8 @@ def test_handshake(client: Conversation) -> None:
 def test_readings(client: Conversation, role: str) -> None:
     differing = {}
     for number, (file, vector) in enumerate(vectors(role)):
-        answer = client.ask(
-            do="read", id=number, file=str(file), limits=vector["limits"], pool=vector["pool"]
-        )
+        request = {"file": str(file), "limits": vector["limits"], "pool": vector["pool"]}
+        answer = client.ask(do="read", id=number, **request, **codes(vector))
         if answer != wanted(vector):
             differing[vector["id"]] = answer
     assert not differing
@@ -117,9 +121,26 @@ def test_signatures(client: Conversation) -> None:
 
 
 def test_without_the_protocol(program: Path, tmp_path: Path) -> None:
-    for file, vector in vectors("client"):
-        pool = tmp_path / "pool"
-        pool.write_text("".join(digest + "\n" for digest in vector["pool"]))
-        done = subprocess.run([program, "--pool", pool, file], capture_output=True, text=True)
+    with_codes = [each for each in vectors("reader") if "codes" in each[1]]
+    for file, vector in vectors("client") + with_codes:
+        if "work" in vector["limits"]:
+            continue  # Limits cannot be passed on.
+        options: list[str | Path] = []
+        for name, member in (("--pool", "pool"), ("--codes", "codes")):
+            if vector.get(member) is not None:
+                lines = tmp_path / member
+                lines.write_text("".join(row + "\n" for row in vector[member]))
+                options += [name, lines]
+        done = subprocess.run([program, *options, file], capture_output=True, text=True)
         assert done.returncode == (0 if vector["verdict"] == "valid" else 1)
         assert json.loads(done.stdout) == wanted(vector)
+
+
+@pytest.mark.parametrize("lines", ["00\n0000\n", "0\n", "gg\n", "\n", "00" * 1025])
+def test_codes_that_are_none(program: Path, tmp_path: Path, lines: str) -> None:
+    path = tmp_path / "codes"
+    path.write_text(lines)
+    file = VECTORS / "valid" / "rules" / "rule_alone.plada"
+    done = subprocess.run([program, "--codes", path, file], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "codes" in done.stderr

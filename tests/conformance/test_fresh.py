@@ -99,7 +99,7 @@ def script(tmp_path: Path, body: str) -> list[str]:
         "def read(request):\n    answer = plain.read(request)\n"
         f"    {body}\n    return answer\n"
         'serve(dict(read=read), name="x", version="0", roles=["reader"],\n'
-        '      features=["zstd", "weights", "dense"])\n',
+        '      features=["zstd", "weights", "dense", "rule"])\n',
         "utf-8",
     )
     return [sys.executable, str(path)]
@@ -184,6 +184,10 @@ def test_fresh_files(seed: int) -> None:
     assert sum(each.valid for each in readings) >= 40
     # Hardly an error that is not met.
     assert len({each.data["code"] for each in readings}) > 45
+    with_rules = [each for each in readings if "rule" in features_of(each.file or b"")]
+    assert sum(each.valid for each in with_rules) >= 9
+    assert all("codes" in each.data for each in with_rules if each.valid)
+    assert "codes-mismatch" in {each.data["code"] for each in with_rules}
     for role, wanted in {
         "client": {"valid", "mismatch", "corrupt"},
         "writer": {"valid", "unwritable"},
@@ -213,6 +217,8 @@ def test_fresh_files_fit_the_client() -> None:
             assert not set(features_of(each.file)) & EVERYTHING
         if each.role == "reader" and each.valid:
             assert not features_of(each.file)
+        # Who does not know rules is asked as it was before there were any.
+        assert "codes" not in each.data and "work" not in each.data.get("limits", ())
     # The seed has a file that needs a feature and a chunk that nobody knows.
     for each in made(6685736360082953, "reader", features=frozenset(["zstd"])):
         assert each.file is not None

@@ -17,11 +17,12 @@ from plada_conformance import cli, plain_decoder, watch
 from plada_conformance.build import DELTA, changed, draft, metadata_chunk
 from plada_conformance.decoders import Answer, read_library, read_plain
 from plada_conformance.environment import OWN
-from plada_conformance.fuzz import fresh, mutate, run
+from plada_conformance.faulty import BY_NAME
+from plada_conformance.fuzz import fresh, fresh_rules, mutate, mutate_rules, run
 from plada_conformance.fuzz.minimise import minimise
 from plada_conformance.fuzz.readers import MEMORY, Readers, kind_of
 from plada_conformance.fuzz.run import fuzz
-from plada_conformance.fuzz.sheet import settle, take_apart
+from plada_conformance.fuzz.sheet import settle, take_apart, value_of
 from plada_conformance.fuzz.tally import FILES_PER_KIND, table, write_findings
 from plada_conformance.vector import LIMITS
 from plada_conformance.vectors_on_disk import vectors
@@ -80,7 +81,12 @@ def test_any_file_can_be_taken_apart() -> None:
         sheet = take_apart(data)
         assert sheet.build() == data
         if vector.data["verdict"] == "valid" and vector.path.parts[-3] == "valid":
+            rows = vector.data.get("codes")
+            sheet.codes = rows and [bytes.fromhex(row) for row in rows]
             settle(sheet)
+            if rows:
+                kept = value_of(sheet.head.parts["kept"]) if sheet.head else None
+                assert mutate_rules.images(sheet) == kept, vector.id
             assert sheet.build() == data == sheet.unpin().build(), vector.id
 
 
@@ -88,6 +94,38 @@ def test_fresh_files_are_valid() -> None:
     for number in range(200):
         data = fresh.valid_file(Random(number))
         assert read_plain(data, LIMITS).verdict == "valid", number
+
+
+def test_fresh_rules_are_valid_with_their_codes() -> None:
+    for number in range(60):
+        data, codes = fresh_rules.valid_file(Random(number))
+        answer = read_plain(data, LIMITS, codes)
+        assert answer.verdict == "valid", number
+        assert answer == read_library(data, LIMITS, codes)
+        assert read_plain(data, LIMITS).code == "codes-mismatch"
+
+
+@pytest.mark.slow
+def test_a_rule_that_is_read_in_another_way_is_found(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The codes go to all readers, and to who makes a finding smaller."""
+    strict = BY_NAME["threshold-strict"].module()
+    monkeypatch.setattr("plada_conformance.decoders.plain_decoder", strict)
+    monkeypatch.setattr(run, "MINIMISING", 2)
+    tally = fuzz(1, 600)
+    assert "pladafmt: valid; plain_decoder: malformed, kept-total" in tally.kinds
+    for path in write_findings(tally, tmp_path):
+        sidecar = json.loads(path.with_suffix(".json").read_text("utf-8"))
+        codes = [bytes.fromhex(row) for row in sidecar["codes"]]
+        kind = kind_of(readers_of(path.read_bytes(), sidecar["limits"], codes))
+        assert sidecar["sentence"] == f"Found by fuzzing: {kind}."
+
+
+def readers_of(data: bytes, limits: dict[str, int], codes: list[bytes]) -> dict[str, Answer]:
+    with Readers() as readers:
+        answers: dict[str, Answer] = readers.ask(data, limits, codes)
+    return answers
 
 
 @pytest.mark.slow
@@ -243,7 +281,7 @@ def test_a_bad_client_is_found(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, body: str, word: str
 ) -> None:
     monkeypatch.setattr(run, "MINIMISING", 0.5)
-    features = ("zstd", "weights", "dense")
+    features = ("zstd", "weights", "dense", "rule")
     tally = fuzz(1, 100, command=client(tmp_path, body, features), env=OWN)
     assert tally.kinds
     assert all(word in kind for kind in tally.kinds), tally.kinds
@@ -252,7 +290,7 @@ def test_a_bad_client_is_found(
 @pytest.mark.slow
 def test_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    arguments = ["fuzz", "--count", "120", "--seed", "4", "--out", str(out), "--json"]
+    arguments = ["fuzz", "--count", "120", "--seed", "6", "--out", str(out), "--json"]
     result = CliRunner().invoke(cli.app, arguments)
     assert result.exit_code == 0, result.output
     report = json.loads(result.output.splitlines()[-1])

@@ -13,10 +13,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pladafmt import Limits, Payload, PladaError, PoolRef, dumps, load, sources, validate, varint
+from pladafmt import (
+    Codes,
+    Limits,
+    Payload,
+    PladaError,
+    PoolRef,
+    Rule,
+    dumps,
+    load,
+    sources,
+    validate,
+    varint,
+)
 from pladafmt.chunks import read_header, write
 from pladafmt.stored import StoredBytes
-from pladafmt.testing import damaged, payloads
+from pladafmt.testing import damaged, payloads, rule_payloads
 
 SMALL = Payload(PoolRef(bytes(32), 500), ["a", "b"], [9, 10, 40], [0, 1, 1], metadata={"a": 1})
 START = dumps(SMALL)[:-6]
@@ -26,16 +38,18 @@ HUGE = 20 << 30
 """Twice what any of these tests could hold."""
 
 
-def same_either_way(data: bytes, tmp: Path, limits: Limits | None = None) -> None:
+def same_either_way(
+    data: bytes, tmp: Path, limits: Limits | None = None, codes: Codes | None = None
+) -> None:
     """A file that is read chunk by chunk gets the report of one that is read in one go."""
     path = tmp / "file"
     path.write_bytes(data)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sources, "MOST_WHOLE", -1)
-        found = validate(path, limits=limits)
-        assert found == validate(data, limits=limits)
+        found = validate(path, limits=limits, codes=codes)
+        assert found == validate(data, limits=limits, codes=codes)
         if found.ok:
-            assert load(path, limits=limits) == found.payload
+            assert load(path, limits=limits, codes=codes) == found.payload
 
 
 @pytest.mark.slow
@@ -45,6 +59,20 @@ def test_a_large_file_is_read_like_a_small_one(
 ) -> None:
     whole = dumps(payload, block_span=data.draw(st.none() | st.integers(1, 2000)))
     same_either_way(data.draw(st.just(whole) | damaged(whole)), tmp_path_factory.getbasetemp())
+
+
+@pytest.mark.slow
+@given(st.data(), rule_payloads())
+def test_so_is_one_with_a_rule(
+    tmp_path_factory: pytest.TempPathFactory,
+    data: st.DataObject,
+    drawn: tuple[Payload, Rule, Codes],
+) -> None:
+    payload, rule, codes = drawn
+    whole = dumps(payload, rule=rule, codes=codes)
+    file = data.draw(st.just(whole) | damaged(whole))
+    for at_hand in (codes, None):
+        same_either_way(file, tmp_path_factory.getbasetemp(), codes=at_hand)
 
 
 @pytest.mark.parametrize("body", [b"", bytes(300), bytes(70_000), bytes(2_500_000)])

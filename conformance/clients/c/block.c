@@ -8,7 +8,14 @@ void keep(struct block *block, uint64_t relative)
         unsigned width = log2_floor(distance);
         block->kinds[block->kept] = (uint8_t)(width < 15 ? width : 15);
     }
+    if (block->listed) block->listed[block->kept] = (block->first + relative) << 16;
+    else sha256_int(block->positions, block->first + relative, block->position_size);
     block->kept++;
     block->last = relative;
-    sha256_int(block->positions, block->first + relative, block->position_size);
+}
+
+void keep_label(struct block *block, uint64_t index, unsigned label)
+{
+    if (block->listed) block->listed[index] |= label;
+    else sha256_int(block->labels, label, 2);
 }

@@ -13,6 +13,7 @@ from typing import Any
 VECTORS = Path(__file__).resolve().parents[2] / "vectors" / "v1"
 DEFAULTS = {
     "kept": 2**24, "stream": 2**26, "blocks": 65536, "class_map": 2**20, "metadata": 2**16,
+    "work": 2**41,
 }  # fmt: skip
 
 
@@ -44,7 +45,10 @@ def request_of(vector: dict[str, Any], file: Path) -> dict[str, Any]:
     if vector["role"] == "verifier":
         return {"do": "verify", "file": str(file), "keys": vector["keys"]}
     limits = DEFAULTS | (vector.get("limits") or {})
-    return {"do": "read", "file": str(file), "limits": limits, "pool": vector.get("pool")}
+    request = {"do": "read", "file": str(file), "limits": limits, "pool": vector.get("pool")}
+    if "codes" in vector:
+        request["codes"] = vector["codes"]
+    return request
 
 
 def expected(vector: dict[str, Any]) -> dict[str, Any]:

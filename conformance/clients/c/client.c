@@ -1,4 +1,4 @@
-/* Speaks with a conformance runner (PROTOCOL.md), or reads one file: plada-client [[--pool DIGESTS] FILE] */
+/* Speaks with a conformance runner (PROTOCOL.md), or reads one file: plada-client [[--pool DIGESTS] [--codes CODES] FILE] */
 #define _POSIX_C_SOURCE 200809L
 #include "plada.h"
 
@@ -9,6 +9,13 @@
 struct buffer {
     uint8_t *data;
     size_t size;
+};
+
+enum { MOST_COLUMNS = 1024 };
+
+struct table { /* digests, keys, or the codes of images; without data it is absent */
+    uint8_t *data;
+    size_t rows, width;
 };
 
 static void die(const char *why)
@@ -35,11 +42,10 @@ static bool read_whole(const char *path, struct buffer *file)
     return good;
 }
 
-/* Reads one digest or key of 64 hexadecimal digits. */
-static bool read_hex(const char *text, uint8_t out[DIGEST])
+static bool read_hex(const char *text, uint8_t *out, size_t size)
 {
     static const char digits[] = "0123456789abcdef";
-    for (int i = 0; i < 2 * DIGEST; i++) {
+    for (size_t i = 0; i < 2 * size; i++) {
         const char *digit = text[i] ? strchr(digits, text[i]) : NULL;
         if (!digit) return false;
         out[i / 2] = (uint8_t)((i % 2 ? out[i / 2] << 4 : 0) | (digit - digits));
@@ -68,28 +74,38 @@ static void print_valid(const char *id, const struct reading *reading)
     printf("\"}\n");
 }
 
+static fault read_file(const char *path, const struct limits *limits, const struct table *codes, struct buffer *file,
+                       struct reading *reading)
+{
+    struct codes pool_codes = {(const int8_t *)codes->data, codes->rows, codes->width};
+    if (!read_whole(path, file)) return "x-input";
+    return plada_read(file->data, file->size, limits, codes->data ? &pool_codes : NULL, reading);
+}
+
 /* Reads a file, as a client if there is a pool. */
-static fault answer_read(const char *id, const char *path, const struct limits *limits, const struct buffer *pool)
+static fault answer_read(const char *id, const char *path, const struct limits *limits, const struct table *pool,
+                         const struct table *codes)
 {
     struct buffer file;
     struct reading reading;
-    fault failed = read_whole(path, &file) ? plada_read(file.data, file.size, limits, &reading) : "x-input";
-    if (!failed && pool) failed = check_pool(&reading, pool->data, pool->size / DIGEST);
+    fault failed = read_file(path, limits, codes, &file, &reading);
+    if (!failed && pool->data) failed = check_pool(&reading, pool->data, pool->rows);
     if (failed) print_refused(id, failed);
     else print_valid(id, &reading);
     free(file.data);
     return failed;
 }
 
-static void answer_verify(const char *id, const char *path, const struct buffer *keys)
+static void answer_verify(const char *id, const char *path, const struct table *keys)
 {
+    static const struct table no_codes;
     struct buffer file;
     struct reading reading;
-    fault code, failed = read_whole(path, &file) ? plada_read(file.data, file.size, &default_limits, &reading) : "x-input";
+    fault code, failed = read_file(path, &default_limits, &no_codes, &file, &reading);
     if (failed) {
         print_refused(id, failed);
     } else {
-        const char *answer = check_signature(&reading, file.data, keys->data, keys->size / DIGEST, &code);
+        const char *answer = check_signature(&reading, file.data, keys->data, keys->rows, &code);
         printf("{");
         print_id(id);
         printf("\"answer\": \"%s\"", answer);
@@ -106,9 +122,10 @@ static const struct json_node *member(const struct json *json, size_t object, co
     return node;
 }
 
-static uint64_t integer(const struct json *json, size_t object, const char *key)
+static uint64_t limit(const struct json *json, size_t object, const char *key, uint64_t usual)
 {
-    const struct json_node *node = member(json, object, key);
+    const struct json_node *node = json_member(json, object, key);
+    if (!node) return usual;
     if (node->type != JSON_NUMBER || node->text[0] == '-') die("a limit is not a number");
     return strtoull(node->text, NULL, 10);
 }
@@ -116,20 +133,32 @@ static uint64_t integer(const struct json *json, size_t object, const char *key)
 static struct limits read_limits(const struct json *json)
 {
     size_t at = (size_t)(member(json, 0, "limits") - json->nodes);
-    return (struct limits){integer(json, at, "kept"), integer(json, at, "stream"), integer(json, at, "blocks"),
-                           integer(json, at, "class_map"), integer(json, at, "metadata")};
+    const struct limits *usual = &default_limits;
+    return (struct limits){
+        limit(json, at, "kept", usual->kept),
+        limit(json, at, "stream", usual->stream),
+        limit(json, at, "blocks", usual->blocks),
+        limit(json, at, "class_map", usual->class_map),
+        limit(json, at, "metadata", usual->metadata),
+        limit(json, at, "work", usual->work),
+    };
 }
 
-/* The digests of a list, which follow it */
-static struct buffer read_digests(const struct json *json, const struct json_node *list)
+/* The rows of a list, which follow it; width 0: that of the first row. Absent where there is no list. */
+static struct table read_table(const struct json *json, const struct json_node *list, size_t width)
 {
-    size_t at = (size_t)(list - json->nodes);
-    struct buffer digests = {malloc((json->count - at) * DIGEST), 0}; /* nodes are larger than digests */
-    if (!digests.data) die("no memory");
-    for (size_t i = at + 1; i < json->count && json->nodes[i].parent == at; i++, digests.size += DIGEST)
-        if (json->nodes[i].size != 2 * DIGEST || !read_hex(json->nodes[i].text, digests.data + digests.size))
-            die("a digest has 64 hexadecimal digits");
-    return digests;
+    struct table table = {NULL, 0, width};
+    if (!list || list->type != JSON_ARRAY) return table;
+    size_t at = (size_t)(list - json->nodes), end = at + 1;
+    while (end < json->count && json->nodes[end].parent == at) end++;
+    if (width == 0 && end > at + 1) table.width = json->nodes[at + 1].size / 2;
+    if (table.width > MOST_COLUMNS) die("codes have at most 1,024 columns");
+    if (!(table.data = malloc((end - at) * (table.width + 1)))) die("no memory"); /* also for no rows */
+    for (size_t i = at + 1; i < end; i++, table.rows++)
+        if (table.width == 0 || json->nodes[i].size != 2 * table.width ||
+            !read_hex(json->nodes[i].text, table.data + table.rows * table.width, table.width))
+            die("rows have hexadecimal digits, as many each");
+    return table;
 }
 
 /* False at the end. */
@@ -141,16 +170,16 @@ static bool answer(const struct json *json)
     if (strcmp(what, "hello") == 0) {
         printf("{\"protocol\": 1, \"name\": \"plada-client in C\", \"version\": \"1.0\", "
                "\"roles\": [\"reader\", \"client\", \"verifier\"], "
-               "\"features\": [\"zstd\", \"weights\", \"dense\"], \"limits\": {}}\n");
+               "\"features\": [\"zstd\", \"weights\", \"dense\", \"rule\"], \"limits\": {}}\n");
     } else if (strcmp(what, "read") == 0) {
-        const struct json_node *pool = member(json, 0, "pool");
         struct limits limits = read_limits(json);
-        struct buffer digests = {NULL, 0};
-        if (pool->type == JSON_ARRAY) digests = read_digests(json, pool);
-        answer_read(number, member(json, 0, "file")->text, &limits, digests.data ? &digests : NULL);
-        free(digests.data);
+        struct table pool = read_table(json, member(json, 0, "pool"), DIGEST);
+        struct table codes = read_table(json, json_member(json, 0, "codes"), 0);
+        answer_read(number, member(json, 0, "file")->text, &limits, &pool, &codes);
+        free(pool.data);
+        free(codes.data);
     } else if (strcmp(what, "verify") == 0) {
-        struct buffer keys = read_digests(json, member(json, 0, "keys"));
+        struct table keys = read_table(json, member(json, 0, "keys"), DIGEST);
         answer_verify(number, member(json, 0, "file")->text, &keys);
         free(keys.data);
     } else if (strcmp(what, "bye") == 0) {
@@ -178,27 +207,39 @@ static int converse(void)
     return 0;
 }
 
-/* One digest a line; they are packed where they stand. */
-static void read_pool(const char *path, struct buffer *pool)
+/* One row a line; they are packed where they stand. Width 0: that of the first row. */
+static struct table load_table(const char *path, size_t width)
 {
     struct buffer text;
-    if (!read_whole(path, &text)) die("the pool cannot be read");
-    *pool = (struct buffer){text.data, 0};
-    for (size_t at = 0; at < text.size; at += 2 * DIGEST + 1, pool->size += DIGEST) {
-        char line[2 * DIGEST + 1] = {0};
-        memcpy(line, text.data + at, text.size - at < 2 * DIGEST ? text.size - at : 2 * DIGEST);
-        bool ends = text.size - at <= 2 * DIGEST || text.data[at + 2 * DIGEST] == '\n';
-        if (!ends || !read_hex(line, pool->data + pool->size)) die("the pool has 64 hexadecimal digits a line");
+    if (!read_whole(path, &text)) die("the pool or its codes cannot be read");
+    const uint8_t *line = memchr(text.data, '\n', text.size);
+    size_t digits = line ? (size_t)(line - text.data) : text.size;
+    struct table table = {text.data, 0, width ? width : digits / 2};
+    if (table.width > MOST_COLUMNS) die("codes have at most 1,024 columns");
+    digits = 2 * table.width;
+    for (size_t at = 0; at < text.size; at += digits + 1, table.rows++) {
+        char row[2 * MOST_COLUMNS + 1] = {0};
+        memcpy(row, text.data + at, text.size - at < digits ? text.size - at : digits);
+        bool ends = text.size - at <= digits || text.data[at + digits] == '\n';
+        if (!ends || !digits || !read_hex(row, table.data + table.rows * table.width, table.width))
+            die("a line has hexadecimal digits, of a digest or of as many codes as the other lines");
     }
+    return table;
 }
 
 int main(int argc, char **argv)
 {
-    struct buffer pool = {NULL, 0};
+    struct table pool = {NULL, 0, 0}, codes = {NULL, 0, 0};
     if (argc == 1) return converse();
-    if (argc == 4 && strcmp(argv[1], "--pool") == 0) read_pool(argv[2], &pool);
-    else if (argc != 2) die("usage: plada-client [[--pool DIGESTS] FILE]");
-    fault failed = answer_read(NULL, argv[argc - 1], &default_limits, pool.data ? &pool : NULL);
+    int at = 1;
+    for (; at + 2 < argc; at += 2) {
+        if (strcmp(argv[at], "--pool") == 0 && !pool.data) pool = load_table(argv[at + 1], DIGEST);
+        else if (strcmp(argv[at], "--codes") == 0 && !codes.data) codes = load_table(argv[at + 1], 0);
+        else break;
+    }
+    if (at + 1 != argc) die("usage: plada-client [[--pool DIGESTS] [--codes CODES] FILE]");
+    fault failed = answer_read(NULL, argv[at], &default_limits, &pool, &codes);
     free(pool.data);
+    free(codes.data);
     return !failed ? 0 : strncmp(failed, "x-", 2) == 0 ? 2 : 1;
 }

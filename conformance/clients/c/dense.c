@@ -4,18 +4,12 @@
 #include <string.h>
 
 /* Section 9 and Appendix B.5 */
-struct decoder {
-    const uint8_t *data;
-    size_t size, at;
-    uint32_t range, code; /* code is less than range */
-};
-
 static uint8_t byte_at(const struct decoder *d, size_t at)
 {
     return at < d->size ? d->data[at] : 0;
 }
 
-static fault decoder_open(struct decoder *d, const uint8_t *data, size_t size)
+fault decoder_open(struct decoder *d, const uint8_t *data, size_t size)
 {
     *d = (struct decoder){.data = data, .size = size, .range = UINT32_MAX};
     while (d->at < 4) d->code = d->code << 8 | byte_at(d, d->at++);
@@ -30,7 +24,7 @@ static void refill(struct decoder *d)
     }
 }
 
-static unsigned decode_bit(struct decoder *d, struct model *model)
+unsigned decode_bit(struct decoder *d, struct model *model)
 {
     uint32_t bound = (d->range >> 12) * (model->p >> 4);
     unsigned uses = model->uses + 1u, step = uses == 32 ? 6 : log2_floor(uses) + 1, bit = d->code < bound;
@@ -58,7 +52,7 @@ static fault decode_direct(struct decoder *d, unsigned k, uint64_t *value)
 }
 
 /* Compares the end with the one that the encoder would have written. */
-static fault decoder_close(const struct decoder *d)
+fault decoder_close(const struct decoder *d)
 {
     uint64_t last = 0, end = 0;
     for (size_t i = d->at - 4; i < d->at; i++) last = last << 8 | byte_at(d, i);
@@ -73,7 +67,7 @@ static fault decoder_close(const struct decoder *d)
     return (end & UINT32_MAX) == last ? NULL : "dense-tail";
 }
 
-static void reset(struct model *models, size_t count)
+void reset_models(struct model *models, size_t count)
 {
     for (size_t i = 0; i < count; i++) models[i] = (struct model){.p = 32768};
 }
@@ -85,36 +79,48 @@ static unsigned follow(unsigned average, unsigned kind)
                                 : average - (average - 16 * kind + 3) / 4;
 }
 
+void distances_open(struct distances *distances)
+{
+    reset_models(distances->widths, 31 * 16);
+    reset_models(distances->second, 16);
+    distances->average = 64;
+}
+
+fault read_distance(struct decoder *d, struct distances *distances, uint64_t *distance)
+{
+    unsigned node = 1;
+    while (node < 16) node = 2 * node + decode_bit(d, &distances->widths[(distances->average >> 3) * 16 + node]);
+    unsigned kind = node - 16;
+    uint64_t width = kind;
+    if (kind == 15) {
+        TRY(decode_direct(d, 6, &width));
+        width += 15;
+    }
+    if (width > 52) return "dense-corrupt";
+    *distance = 1;
+    if (width > 0) {
+        *distance = 2 + decode_bit(d, &distances->second[kind]);
+        for (unsigned left = (unsigned)width - 1, k; left > 0; left -= k) {
+            uint64_t bits;
+            k = left < 16 ? left : 16;
+            TRY(decode_direct(d, k, &bits));
+            *distance = *distance << k | bits;
+        }
+    }
+    distances->average = follow(distances->average, kind);
+    return NULL;
+}
+
 fault read_dense_positions(struct block *block, const uint8_t *data, size_t size)
 {
-    struct model widths[31 * 16], second[16];
+    struct distances distances;
     struct decoder d;
-    unsigned average = 64;
-    uint64_t sum = 0;
+    uint64_t sum = 0, distance;
     TRY(decoder_open(&d, data, size));
-    reset(widths, 31 * 16);
-    reset(second, 16);
+    distances_open(&distances);
     keep(block, 0);
     while (block->kept < block->count) {
-        unsigned node = 1;
-        while (node < 16) node = 2 * node + decode_bit(&d, &widths[(average >> 3) * 16 + node]);
-        unsigned kind = node - 16;
-        uint64_t width = kind, distance = 1;
-        if (kind == 15) {
-            TRY(decode_direct(&d, 6, &width));
-            width += 15;
-        }
-        if (width > 52) return "dense-corrupt";
-        if (width > 0) {
-            distance = 2 + decode_bit(&d, &second[kind]);
-            for (unsigned left = (unsigned)width - 1, k; left > 0; left -= k) {
-                uint64_t bits;
-                k = left < 16 ? left : 16;
-                TRY(decode_direct(&d, k, &bits));
-                distance = distance << k | bits;
-            }
-        }
-        average = follow(average, kind);
+        TRY(read_distance(&d, &distances, &distance));
         /* A wrong sum is reported only after a wrong end; it stops growing once it is too large. */
         if (sum < block->span) sum += distance;
         keep(block, sum);
@@ -169,7 +175,7 @@ fault read_dense_labels(struct block *block, const uint8_t *data, size_t size)
     if (!tree->models && !(tree->models = calloc((size_t)1 << bits, sizeof *tree->models))) return "x-memory";
     tree->block++;
     TRY(decoder_open(&d, data, size));
-    reset(ranks, QUEUE * 32);
+    reset_models(ranks, QUEUE * 32);
     for (uint64_t i = 0; i < block->count; i++) {
         unsigned kind = block->kinds[i], place = 0;
         uint32_t label;
@@ -192,7 +198,7 @@ fault read_dense_labels(struct block *block, const uint8_t *data, size_t size)
                 if (queue[j].label == label) return "dense-corrupt";
         }
         length = enter(queue, length, place, label);
-        sha256_int(block->labels, label, 2);
+        keep_label(block, i, label);
     }
     return decoder_close(&d);
 }

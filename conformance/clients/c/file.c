@@ -5,10 +5,10 @@
 #include <zlib.h>
 
 /* The order of checks: section 14 */
-const struct limits default_limits = {1 << 24, 64 << 20, 65536, 1 << 20, 64 << 10};
+const struct limits default_limits = {1 << 24, 64 << 20, 65536, 1 << 20, 64 << 10, UINT64_C(1) << 41};
 
-enum { HEAD = 0x01, CLASSES = 0x02, META = 0xC1, BLOCK = 0x03, SIGN = 0x82, END = 0x04 };
-enum { F_ZSTD = 1, F_WEIGHTS = 2, F_DENSE = 4, F_KNOWN = 7 };
+enum { HEAD = 0x01, CLASSES = 0x02, META = 0xC1, BLOCK = 0x03, RULE = 0x05, SIGN = 0x82, END = 0x04 };
+enum { F_ZSTD = 1, F_WEIGHTS = 2, F_DENSE = 4, F_RULE = 16, F_KNOWN = 23 };
 
 struct head {
     const uint8_t *pool_id, *check, *scale; /* scale: its 5 bytes, or NULL */
@@ -17,6 +17,7 @@ struct head {
 
 struct reader {
     const struct limits *limits;
+    const struct codes *pool_codes;        /* or NULL */
     struct head head;
     uint32_t head_crc;
     uint64_t used;                         /* features */
@@ -26,6 +27,9 @@ struct reader {
     size_t names_size;
     bool identifiers;
     struct label_tree tree;
+    struct rule rule;
+    fault codes_fault;                     /* of the rule; reported with the totals */
+    uint64_t *listed;                      /* beside a rule that can be evaluated, what blocks keep */
     struct sha256 positions, labels, codes;
 };
 
@@ -98,6 +102,7 @@ static fault read_head(struct reader *r, struct bytes in)
     if (head->kept > head->pool_size) return "kept-over-pool";
     if (head->classes < 1 || head->classes > 65536) return "class-count";
     if (head->features & ~(uint64_t)F_KNOWN) return "unknown-feature";
+    if (head->features & F_WEIGHTS && head->features & F_RULE) return "feature-conflict";
     if (head->scale) {
         int bits = head->scale[0], low = (int)little_endian(head->scale + 1, 2);
         int step = (int)little_endian(head->scale + 3, 2);
@@ -150,6 +155,42 @@ static fault read_meta(struct reader *r, struct bytes in)
     return failed;
 }
 
+/* Section 17.2 */
+static fault read_rule(struct reader *r, struct bytes in)
+{
+    const struct head *head = &r->head;
+    struct rule *rule = &r->rule;
+    const uint8_t *scale;
+    TRY(take(&in, 8, &rule->codes_id));
+    TRY(field(&in, &rule->columns));
+    TRY(take(&in, 1, &scale));
+    rule->classes = head->classes;
+    if (rule->columns < 1 || rule->columns > 1024 || !(*scale & 15) || rule->classes < 2) return "rule-shape";
+    /* The product may have 80 bits. */
+    if (head->pool_size + (1 << 18) > r->limits->work / (rule->classes * rule->columns)) return "limit-work";
+    TRY(rule_open(rule, *scale, in.at, in.left));
+    r->used |= F_RULE;
+    r->codes_fault = check_codes(r->pool_codes, head->pool_size, rule->columns, rule->codes_id);
+    return NULL;
+}
+
+/* Section 17.3: goes through the pool, and hashes what the blocks and the rule keep. */
+static fault apply_rule(struct reader *r)
+{
+    unsigned position_size = r->head.pool_size <= UINT64_C(1) << 32 ? 4 : 8;
+    uint64_t kept = 0, blocks_kept = 0;
+    const int8_t *row = r->pool_codes->rows;
+    for (uint64_t i = 0; i < r->head.pool_size; i++, row += r->pool_codes->columns) {
+        unsigned label;
+        if (blocks_kept < r->kept && r->listed[blocks_kept] >> 16 == i) label = r->listed[blocks_kept++] & 0xFFFF;
+        else if (!kept_by_rule(&r->rule, row, &label)) continue;
+        if (kept++ == r->head.kept) return "kept-total";
+        sha256_int(&r->positions, i, position_size);
+        sha256_int(&r->labels, label, 2);
+    }
+    return kept == r->head.kept ? NULL : "kept-total";
+}
+
 static fault check_stream(struct reader *r, struct stream *s, bool dense, uint64_t least, uint64_t most)
 {
     if (dense) TRY(require(r, F_DENSE));
@@ -161,13 +202,13 @@ static fault check_stream(struct reader *r, struct stream *s, bool dense, uint64
     return NULL;
 }
 
-static fault read_labels(struct reader *r, const struct block *block, const uint8_t *data)
+static fault read_labels(struct block *block, const uint8_t *data)
 {
     bool wide = block->classes > 256;
     for (uint64_t i = 0; i < block->count; i++) {
         unsigned label = block->classes == 1 ? 0 : data[i] | (wide ? data[block->count + i] << 8 : 0);
         if (label >= block->classes) return "label-range";
-        sha256_int(&r->labels, label, 2);
+        keep_label(block, i, label);
     }
     return NULL;
 }
@@ -191,7 +232,7 @@ static fault read_streams(struct reader *r, struct block *block, struct stream s
     release(&s[0]);
     if (!failed) failed = decode(&s[1]);
     if (!failed && block->coding) failed = read_dense_labels(block, s[1].data, (size_t)s[1].size);
-    else if (!failed) failed = read_labels(r, block, s[1].data);
+    else if (!failed) failed = read_labels(block, s[1].data);
     release(&s[1]);
     if (failed || !r->head.scale) return failed;
     failed = decode(&s[2]);
@@ -229,6 +270,7 @@ static fault read_block(struct reader *r, struct bytes in)
     if (sizes[0] > in.left || sizes[1] > in.left - sizes[0]) return "block-streams";
     if (b.first < r->end) return "block-order";
     if (b.count > head->kept - r->kept) return "kept-total";
+    uint64_t before = r->kept;
     r->end = b.first + b.span;
     r->kept += b.count;
 
@@ -248,6 +290,12 @@ static fault read_block(struct reader *r, struct bytes in)
         TRY(check_stream(r, &s[2], false, least, most));
     }
 
+    if (r->rule.weights && !r->codes_fault) {
+        uint64_t *listed = realloc(r->listed, (size_t)r->kept * sizeof *listed); /* at most K of them */
+        if (!listed) return "x-memory";
+        r->listed = listed;
+        b.listed = listed + before;
+    }
     if (b.coding && !(b.kinds = malloc((size_t)b.count))) return "x-memory";
     fault failed = read_streams(r, &b, s);
     free(b.kinds);
@@ -289,9 +337,13 @@ static fault content_id(struct reader *r, uint8_t id[DIGEST])
 
 static fault check_totals(struct reader *r, struct reading *reading)
 {
-    if (r->kept != r->head.kept) return "kept-total";
+    if (!r->rule.weights && r->kept != r->head.kept) return "kept-total";
     if (r->head.features != r->used) return "feature-unused";
     if (r->head.max_stream != r->largest) return "max-stream";
+    if (r->rule.weights) {
+        TRY(r->codes_fault);
+        TRY(apply_rule(r));
+    }
     TRY(content_id(r, reading->content_id));
     return memcmp(reading->content_id, r->head.check, 4) ? "content-check" : NULL;
 }
@@ -299,16 +351,17 @@ static fault check_totals(struct reader *r, struct reading *reading)
 /* Place of a known chunk in the file's order, 0 for others */
 static unsigned rank(uint8_t type)
 {
-    static const uint8_t order[] = {HEAD, CLASSES, META, BLOCK, SIGN, END};
+    static const uint8_t order[] = {HEAD, CLASSES, META, RULE, BLOCK, SIGN, END};
     for (unsigned i = 0; i < sizeof order; i++)
         if (order[i] == type) return i + 1;
     return 0;
 }
 
-static fault check_place(uint8_t type, uint8_t before, const bool *seen, unsigned highest)
+static fault check_place(uint8_t type, uint8_t before, uint64_t features, const bool *seen, unsigned highest)
 {
     if (before == 0 && type != HEAD) return "head-missing";
     if (rank(type) == 0 && !(type & 0x80)) return "unknown-critical-chunk";
+    if (type == RULE && !(features & F_RULE)) return "unknown-critical-chunk";
     if (seen[type] && type != BLOCK) return "chunk-duplicate";
     if (before == SIGN && type != END) return "signature-place";
     return rank(type) && rank(type) < highest ? "chunk-order" : NULL;
@@ -329,6 +382,7 @@ static fault read_contents(struct reader *r, uint8_t type, struct bytes body)
     case HEAD: return read_head(r, body);
     case CLASSES: return read_classes(r, body);
     case META: return read_meta(r, body);
+    case RULE: return read_rule(r, body);
     case BLOCK: return read_block(r, body);
     case SIGN: return read_sign(body);
     case END: return body.left ? "body-long" : NULL;
@@ -354,7 +408,7 @@ static fault read_file(struct reader *r, const uint8_t *file, size_t size, struc
         in.left--;
         if (type & 0x20 || (type & 0xC0) == 0x40 || !(type & 0x1F)) return "chunk-type";
         TRY(read_varint(&in, "truncated", &length));
-        TRY(check_place(type, before, seen, highest));
+        TRY(check_place(type, before, r->head.features, seen, highest));
         TRY(check_bounds(r, type, length, in.left));
         struct bytes body = {in.at, (size_t)length};
         in.at += length;
@@ -375,9 +429,10 @@ static fault read_file(struct reader *r, const uint8_t *file, size_t size, struc
     return in.left ? "trailing-bytes" : NULL;
 }
 
-fault plada_read(const uint8_t *file, size_t size, const struct limits *limits, struct reading *reading)
+fault plada_read(const uint8_t *file, size_t size, const struct limits *limits, const struct codes *codes,
+                 struct reading *reading)
 {
-    struct reader r = {.limits = limits};
+    struct reader r = {.limits = limits, .pool_codes = codes};
     *reading = (struct reading){.sign = NULL};
     fault failed = sha256_begin(&r.positions);
     if (!failed) failed = sha256_begin(&r.labels);
@@ -392,6 +447,8 @@ fault plada_read(const uint8_t *file, size_t size, const struct limits *limits, 
     sha256_free(&r.codes);
     free(r.names_owned);
     free(r.tree.models);
+    rule_free(&r.rule);
+    free(r.listed);
     return failed;
 }
 
@@ -405,9 +462,9 @@ const char *error_class(fault code)
         {"max-stream", "noncanonical"},         {"padding-bits", "noncanonical"},
         {"unknown-version", "unsupported"},     {"unknown-critical-chunk", "unsupported"},
         {"unknown-feature", "unsupported"},     {"pool-mismatch", "mismatch"},
-        {"signature-missing", "untrusted"},     {"signature-key", "untrusted"},
-        {"signature-bad", "untrusted"},         {"crc-mismatch", "corrupt"},
-        {"content-check", "corrupt"},
+        {"codes-mismatch", "mismatch"},         {"signature-missing", "untrusted"},
+        {"signature-key", "untrusted"},         {"signature-bad", "untrusted"},
+        {"crc-mismatch", "corrupt"},            {"content-check", "corrupt"},
     };
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
         if (strcmp(code, classes[i][0]) == 0) return classes[i][1];

@@ -18,7 +18,7 @@ typedef const char *fault;
 enum { DIGEST = 32, SIGN_SIZE = 72 };
 
 struct limits { /* section 15 */
-    uint64_t kept, stream, blocks, class_map, metadata;
+    uint64_t kept, stream, blocks, class_map, metadata, work;
 };
 extern const struct limits default_limits;
 
@@ -67,11 +67,30 @@ struct block {
     unsigned position_size;
     struct label_tree *tree;
     struct sha256 *positions, *labels;
+    uint64_t *listed;     /* instead of hashing, beside a rule: position << 16 | label of each image; else NULL */
 };
 enum { BITMAP, DELTA, RLE, DENSE };
 void keep(struct block *block, uint64_t relative);
+void keep_label(struct block *block, uint64_t index, unsigned label);
 
 /* dense.c: section 9 */
+struct decoder {
+    const uint8_t *data;
+    size_t size, at;
+    uint32_t range, code; /* code is less than range */
+};
+fault decoder_open(struct decoder *d, const uint8_t *data, size_t size);
+unsigned decode_bit(struct decoder *d, struct model *model);
+fault decoder_close(const struct decoder *d);
+void reset_models(struct model *models, size_t count);
+
+struct distances {
+    struct model widths[31 * 16], second[16];
+    unsigned average;
+};
+void distances_open(struct distances *distances);
+fault read_distance(struct decoder *d, struct distances *distances, uint64_t *distance); /* below 2^53 */
+
 fault read_dense_positions(struct block *block, const uint8_t *data, size_t size);
 fault read_dense_labels(struct block *block, const uint8_t *data, size_t size);
 
@@ -101,6 +120,22 @@ fault json_parse(struct json *json, const void *text, size_t size);
 void json_free(struct json *json);
 const struct json_node *json_member(const struct json *json, size_t object, const char *key);
 
+/* rule.c: section 17 */
+struct codes {
+    const int8_t *rows;
+    uint64_t count;
+    size_t columns;
+};
+struct rule {
+    const uint8_t *codes_id; /* its first 8 bytes */
+    uint64_t classes, columns;
+    int8_t *weights;         /* column by column */
+    int32_t *biases, *thresholds, *scores;
+};
+fault rule_open(struct rule *rule, unsigned scale, const uint8_t *stream, size_t size);
+bool kept_by_rule(const struct rule *rule, const int8_t *row, unsigned *label);
+void rule_free(struct rule *rule);
+
 /* file.c: sections 4, 5 and 14 */
 struct reading {
     uint8_t content_id[DIGEST], pool_id[DIGEST];
@@ -108,11 +143,13 @@ struct reading {
     size_t sign_at;       /* where the SIGN chunk starts */
     const uint8_t *sign;  /* its body, or NULL */
 };
-fault plada_read(const uint8_t *file, size_t size, const struct limits *limits, struct reading *reading);
+fault plada_read(const uint8_t *file, size_t size, const struct limits *limits, const struct codes *codes,
+                 struct reading *reading); /* codes: those of the pool, or NULL */
 const char *error_class(fault code);
 
 /* pool.c: section 12; signature.c: section 10 */
 fault check_pool(const struct reading *reading, const uint8_t *digests, uint64_t count);
+fault check_codes(const struct codes *codes, uint64_t images, uint64_t columns, const uint8_t *start);
 const char *check_signature(const struct reading *reading, const uint8_t *file, const uint8_t *keys,
                             size_t count, fault *code);
 

@@ -7,7 +7,7 @@ import { refuse } from "./errors.js";
 const QUEUE = 12;
 
 /** Bit models: the probability of a 1 and the number of uses of each. */
-class Models {
+export class Models {
   /** @param {number} size */
   constructor(size) {
     this.p = new Uint16Array(size);
@@ -23,7 +23,7 @@ class Models {
 }
 
 /** The range decoder. */
-class Coder {
+export class Coder {
   /** @param {Uint8Array} data */
   constructor(data) {
     this.data = data;
@@ -106,14 +106,48 @@ function tail(low, range) {
   return low;
 }
 
+/** Decodes distances, from 1 to 2^53 - 1. */
+export class Distances {
+  constructor() {
+    this.widths = new Models(31 * 16);
+    this.second = new Models(16);
+    this.average = 64; // of the widths, in 1/16
+  }
+
+  /** As new. */
+  reset() {
+    this.widths.reset();
+    this.second.reset();
+    this.average = 64;
+  }
+
+  /** @param {Coder} coder */
+  read(coder) {
+    const tree = (this.average >> 3) * 16;
+    let node = 1;
+    while (node < 16) node = 2 * node + coder.bit(this.widths, tree + node);
+    const kind = node - 16;
+    this.average += (16 * kind - this.average) >> 2;
+    if (kind === 0) return 1;
+    const size = kind < 15 ? kind : 15 + coder.direct(6);
+    if (size > 52) refuse("dense-corrupt");
+    let value = 2 + coder.bit(this.second, kind);
+    for (let left = size - 1; left > 0; ) {
+      const k = Math.min(left, 16);
+      value = value * 2 ** k + coder.direct(k);
+      left -= k;
+    }
+    return value;
+  }
+}
+
 /** Decodes the dense streams of a file's blocks, one after the other. */
 export class Dense {
   /** @param {number} classes */
   constructor(classes) {
     this.classes = classes;
     this.bits = classes > 1 ? width(classes - 1) + 1 : 0;
-    this.widths = new Models(31 * 16);
-    this.second = new Models(16);
+    this.distances = new Distances();
     this.ranks = new Models(QUEUE * 8 * 4);
     this.tree = null; // made for the first dense label stream
     this.labels = new Int32Array(QUEUE); // the queue, heaviest first
@@ -128,40 +162,20 @@ export class Dense {
    * @param {Uint32Array | Float64Array} out
    */
   readPositions(data, first, span, out) {
-    this.widths.reset();
-    this.second.reset();
+    this.distances.reset();
     const coder = new Coder(data);
     const last = first + span - 1;
-    let average = 64;
     let position = first;
     let fits = true; // other faults come first, up to the stream's end
     out[0] = first;
     for (let i = 1; i < out.length; i += 1) {
-      const tree = (average >> 3) * 16;
-      let node = 1;
-      while (node < 16) node = 2 * node + coder.bit(this.widths, tree + node);
-      const kind = node - 16;
-      const distance = this.readDistance(coder, kind);
+      const distance = this.distances.read(coder);
       if (distance > last - position) fits = false;
       if (fits) position += distance;
       out[i] = position;
-      average += (16 * kind - average) >> 2;
     }
     coder.finish();
     if (!fits || position !== last) refuse("distance-total");
-  }
-
-  readDistance(coder, kind) {
-    if (kind === 0) return 1;
-    const size = kind < 15 ? kind : 15 + coder.direct(6);
-    if (size > 52) refuse("dense-corrupt");
-    let value = 2 + coder.bit(this.second, kind);
-    for (let left = size - 1; left > 0; ) {
-      const k = Math.min(left, 16);
-      value = value * 2 ** k + coder.direct(k);
-      left -= k;
-    }
-    return value;
   }
 
   /**

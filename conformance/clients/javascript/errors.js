@@ -6,8 +6,10 @@ const CLASSES = {
     "feature-unused", "max-stream", "padding-bits",
   ],
   unsupported: ["unknown-version", "unknown-critical-chunk", "unknown-feature"],
-  limit: ["limit-kept", "limit-stream", "limit-blocks", "limit-class-map", "limit-metadata"],
-  mismatch: ["pool-mismatch"],
+  limit: [
+    "limit-kept", "limit-stream", "limit-blocks", "limit-class-map", "limit-metadata", "limit-work",
+  ],
+  mismatch: ["pool-mismatch", "codes-mismatch"],
   corrupt: ["crc-mismatch", "content-check"],
   // What section 14 does not know: an error of this program or of its surroundings, such as
   // memory that ran out. Codes that start with x- are for private use.
@@ -23,9 +25,10 @@ export class Refused extends Error {
   /**
    * @param {string} code error code of section 14
    * @param {number | null} offset where in the file, if that is known
+   * @param {string} [message] what is wrong and what to do, where the code does not say it
    */
-  constructor(code, offset = null) {
-    super(code);
+  constructor(code, offset = null, message = code) {
+    super(message);
     this.name = "Refused";
     this.code = code;
     this.offset = offset;
@@ -41,10 +44,11 @@ export class Refused extends Error {
  * Ends reading with an error.
  * @param {string} code
  * @param {number | null} [offset]
+ * @param {string} [message]
  * @returns {never}
  */
-export function refuse(code, offset = null) {
-  throw new Refused(code, offset);
+export function refuse(code, offset = null, message = code) {
+  throw new Refused(code, offset, message);
 }
 
 /**

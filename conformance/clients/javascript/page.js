@@ -1,9 +1,10 @@
 // Shows what is in a .plada file. Whatever comes from a file gets into the page as text nodes only.
 
-import { Refused, read } from "./plada.js";
+import { Refused, read, readCodeTable } from "./plada.js";
 
 const MAX_FILE = 2 ** 29;
 const MAX_ROWS = 400;
+const NUMPY = 0x93; // the first byte of NumPy's files
 // Control, format and unassigned characters, and others that nobody sees.
 const INVISIBLE =
   /([\p{Cc}\p{Cf}\p{Cn}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}])/u;
@@ -68,6 +69,11 @@ function verdictSection(name, size, error) {
   out.classList.add("refused");
   const where = error.offset === null ? "" : `, at byte ${count(error.offset)}`;
   const why = el("div", "", el("code", "", error.code), where);
+  if (error.message !== error.code) why.append(el("div", "", error.message));
+  if (error.code === "codes-mismatch") {
+    const todo = "Open it here as well: drop it, or choose it above. The file is not bad.";
+    why.append(el("div", "", todo));
+  }
   if (error.code !== "x-internal") {
     why.append(el("span", "soft", " The reader stops here; what is shown below came before."));
   }
@@ -88,9 +94,16 @@ function headSection(found) {
     ["weights", scale === null ? "none" : scaleText(scale)],
     ["signature", signature === null ? "none" : `by key ${signature.keyId}, not verified`],
   ];
+  if (found.rule !== null) rows.push(["rule", ruleText(found.rule)]);
   if (found.contentId) rows.push(["content id", el("span", "mono", found.contentId)]);
   const list = el("dl", "", ...rows.flatMap(([k, v]) => [el("dt", "", k), el("dd", "", v)]));
   return section("Header", "", list);
+}
+
+function ruleText({ codesId, columns, top }) {
+  const id = el("span", "mono", codesId);
+  const text = `over ${count(columns)} columns of the codes `;
+  return el("span", "", text, id, `, weights up to ${top}`);
 }
 
 function scaleText({ bits, low, step }) {
@@ -120,6 +133,22 @@ function classSection(found, complete) {
     return row;
   });
   return section("Classes", note, table(heads, rows));
+}
+
+function keptSection({ positions, labels, margins, names }) {
+  const heads = [["position", "number"], ["class", ""]];
+  if (margins !== null) heads.push(["margin", "number"]);
+  const rows = Array.from(positions.subarray(0, MAX_ROWS), (position, i) => {
+    const name = names === null ? String(labels[i]) : foreign(names[labels[i]]);
+    const row = [count(position), name];
+    if (margins !== null) row.push(margins[i] < 0 ? "named" : count(margins[i]));
+    return row;
+  });
+  const cut = positions.length > MAX_ROWS;
+  const note = cut ? `the first ${MAX_ROWS} of ${count(positions.length)}` : "";
+  const out = section("Kept images", note, table(heads, rows));
+  out.id = "kept";
+  return out;
 }
 
 function bar(part) {
@@ -161,6 +190,7 @@ function groupOf({ chunk, name }) {
   if (["positions", "labels", "weights"].includes(name)) return name;
   if (chunk === "CLASSES" && name === "text") return "names";
   if (chunk === "META" && name === "text") return "metadata";
+  if (chunk === "RULE" && name === "stream") return "rule";
   return chunk === "SIGN" ? "signature" : "frame";
 }
 
@@ -204,30 +234,31 @@ function byteSection(fields, size) {
   return out;
 }
 
+// What is open: a file, and the codes of the pool.
+const current = { name: null, bytes: null, codes: null };
 let latest = 0;
 
-/**
- * Reads a file and shows it.
- * @param {string} name
- * @param {Uint8Array} bytes
- */
-async function show(name, bytes) {
+/** Reads the file that is open, with the codes that are, and shows it. */
+async function show() {
   latest += 1;
   const mine = latest;
+  const { name, bytes, codes } = current;
   const found = {};
   const fields = [];
   let error = null;
+  document.body.dataset.state = "reading";
   try {
-    await read(bytes, { found, fields });
+    await read(bytes, { codes, found, fields });
   } catch (caught) {
     error = caught instanceof Refused ? caught : new Refused("x-internal");
   }
   if (mine !== latest) return;
   const sections = [verdictSection(name, bytes.length, error)];
   if (found.features) sections.push(headSection(found), classSection(found, error === null));
+  if (error === null) sections.push(keptSection(found));
   if (found.metadata) sections.push(metadataSection(found.metadata));
   sections.push(byteSection(fields, bytes.length));
-  if (!found.metadata) sections.at(-1).className = "wide";
+  if (sections.length % 2 === 0) sections.at(-1).className = "wide";
   result.replaceChildren(...sections);
   document.body.dataset.state = error === null ? "valid" : "refused";
 }
@@ -239,38 +270,64 @@ function say(text) {
   document.body.dataset.state = "failed";
 }
 
-async function openFile(file) {
-  if (!file) return;
-  if (file.size > MAX_FILE) say(`${file.name} is too large for this page.`);
-  else await show(file.name, new Uint8Array(await file.arrayBuffer()));
+function takeFile(name, bytes) {
+  Object.assign(current, { name, bytes });
 }
 
-/** page.html?file=URL, for a file of the same origin. */
-async function openAddress(address) {
-  const url = new URL(address, location.href);
-  if (url.origin !== location.origin) {
-    say(`${url.href} is of another origin.`);
-    return;
+function takeCodes(name, bytes) {
+  current.codes = readCodeTable(bytes);
+  const { columns, data } = current.codes;
+  const text = `: ${count(data.length / columns)} images, ${count(columns)} columns`;
+  document.getElementById("codes-at-hand").replaceChildren(foreign(name), text);
+}
+
+/**
+ * @param {FileList} files
+ * @param {boolean} areCodes or else that is seen by their first byte
+ */
+async function openFiles(files, areCodes) {
+  for (const file of [...files]) {
+    if (file.size > MAX_FILE) throw new RangeError(`${file.name} is too large for this page.`);
+    const bytes = new Uint8Array(await file.arrayBuffer());
+    const take = areCodes || bytes[0] === NUMPY ? takeCodes : takeFile;
+    take(file.name, bytes);
   }
+  if (current.bytes !== null) await show();
+}
+
+/** page.html?file=URL&codes=URL, for files of the same origin. */
+async function openAddresses(file, codes) {
+  if (codes !== null) takeCodes(...(await fetched(codes)));
+  takeFile(...(await fetched(file)));
+  await show();
+}
+
+/** Name and bytes of what is at an address. */
+async function fetched(address) {
+  const url = new URL(address, location.href);
+  if (url.origin !== location.origin) throw new RangeError(`${url.href} is of another origin.`);
   const response = await fetch(url);
-  if (!response.ok) say(`${url.href}: ${response.status}`);
-  else await show(url.pathname.split("/").at(-1), new Uint8Array(await response.arrayBuffer()));
+  if (!response.ok) throw new RangeError(`${url.href}: ${response.status}`);
+  return [url.pathname.split("/").at(-1), new Uint8Array(await response.arrayBuffer())];
 }
 
 function attempt(work) {
-  work.catch((error) => say(`This file cannot be opened: ${error.message}`));
+  const failed = (error) => (error instanceof RangeError ? "" : "This cannot be opened: ");
+  work.catch((error) => say(failed(error) + error.message));
 }
 
-document.getElementById("file").addEventListener("change", (event) => {
-  attempt(openFile(event.target.files[0]));
-  event.target.value = "";
-});
+for (const id of ["file", "codes"]) {
+  document.getElementById(id).addEventListener("change", (event) => {
+    attempt(openFiles(event.target.files, id === "codes"));
+    event.target.value = "";
+  });
+}
 for (const type of ["dragenter", "dragover", "dragleave", "drop"]) {
   document.addEventListener(type, (event) => {
     event.preventDefault();
     document.body.classList.toggle("over", type === "dragenter" || type === "dragover");
-    if (type === "drop") attempt(openFile(event.dataTransfer.files[0]));
+    if (type === "drop") attempt(openFiles(event.dataTransfer.files, false));
   });
 }
-const address = new URLSearchParams(location.search).get("file");
-if (address !== null) attempt(openAddress(address));
+const query = new URLSearchParams(location.search);
+if (query.has("file")) attempt(openAddresses(query.get("file"), query.get("codes")));

@@ -1,14 +1,16 @@
 // A reader of the .plada format, version 1, for Node and for the browser.
 
 import { Cursor, ascii, concat, crc32, hex, sha256, u64, utf8 } from "./bytes.js";
+import { MAX_COLUMNS, checkCodeTable, codesId, readCodeTable } from "./codes.js";
 import { Dense } from "./dense.js";
 import { Refused, locate, refuse } from "./errors.js";
 import { readMetadata } from "./json.js";
 import { poolId } from "./pool.js";
+import { applyRule, readRule } from "./rule.js";
 import * as streams from "./streams.js";
 import { decode, examine } from "./zstd.js";
 
-export { Refused, poolId };
+export { Refused, codesId, poolId, readCodeTable };
 
 /** Default limits, section 15. */
 export const LIMITS = Object.freeze({
@@ -17,21 +19,25 @@ export const LIMITS = Object.freeze({
   blocks: 65536,
   class_map: 2 ** 20,
   metadata: 2 ** 16,
+  work: 2 ** 41,
 });
 
 const MAGIC = [0x89, 0x50, 0x4c, 0x41, 0x44, 0x41, 0x0d, 0x0a];
 const HEAD = 0x01;
 const CLASSES = 0x02;
 const META = 0xc1;
+const RULE = 0x05;
 const BLOCK = 0x03;
 const SIGN = 0x82;
 const END = 0x04;
-const ORDER = [HEAD, CLASSES, META, BLOCK, SIGN, END];
-const NAMES = ["HEAD", "CLASSES", "META", "BLOCK", "SIGN", "END"];
+const ORDER = [HEAD, CLASSES, META, RULE, BLOCK, SIGN, END];
+const NAMES = ["HEAD", "CLASSES", "META", "RULE", "BLOCK", "SIGN", "END"];
 const ZSTD = 1;
 const WEIGHTS = 2;
 const DENSE = 4;
-const KNOWN_FEATURES = ZSTD + WEIGHTS + DENSE;
+const RULES = 16;
+const FEATURES = { zstd: ZSTD, weights: WEIGHTS, dense: DENSE, rule: RULES };
+const KNOWN_FEATURES = ZSTD + WEIGHTS + DENSE + RULES;
 const ENCODINGS = ["bitmap", "delta", "RLE", "dense"];
 const FORBIDDEN =
   /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/;
@@ -51,7 +57,9 @@ const FORBIDDEN =
  * @property {Record<string, unknown> | null} metadata an object without prototype
  * @property {Uint32Array | Float64Array} positions ascending
  * @property {Uint16Array} labels
- * @property {Uint8Array | null} codes
+ * @property {Uint8Array | null} codes of weights
+ * @property {import("./rule.js").Rule | null} rule
+ * @property {Int32Array | null} margins of a rule's images; -1 for those that blocks name
  * @property {{keyId: string} | null} signature the signature is not verified
  * @property {number} blocks
  * @property {string} contentId 64 hexadecimal digits
@@ -63,18 +71,24 @@ const FORBIDDEN =
  */
 
 /**
- * Reads a file as section 14 says. It ends with what the file means, or with a `Refused`.
+ * Reads a file as section 14 says. It ends with what the file means, or with a `Refused`; or with a
+ * `TypeError` if `codes` is no table.
  * @param {Uint8Array} bytes the file
  * @param {object} [options]
  * @param {Partial<typeof LIMITS>} [options.limits]
  * @param {Uint8Array[] | null} [options.digests] of the pool's images, to use the file on it
+ * @param {import("./codes.js").Codes | null} [options.codes] of the pool's images, for a rule
  * @param {Partial<Payload>} [options.found] is filled as the file is read, also if it is refused then
  * @param {Field[] | null} [options.fields] likewise
  * @returns {Promise<Payload>}
  */
-export async function read(bytes, { limits = {}, digests = null, found = {}, fields = null } = {}) {
+export async function read(
+  bytes,
+  { limits = {}, digests = null, codes = null, found = {}, fields = null } = {},
+) {
+  if (codes !== null) checkCodeTable(codes);
   try {
-    const reader = new Reader(bytes, { ...LIMITS, ...limits }, found, fields);
+    const reader = new Reader(bytes, { ...LIMITS, ...limits }, codes, found, fields);
     reader.preamble();
     while (!reader.ended) reader.chunk();
     await reader.totals();
@@ -88,14 +102,16 @@ export async function read(bytes, { limits = {}, digests = null, found = {}, fie
 }
 
 class Reader {
-  constructor(bytes, limits, found, fields) {
+  constructor(bytes, limits, codes, found, fields) {
     this.bytes = bytes;
     this.limits = limits;
+    this.codes = codes;
     this.fields = fields;
     this.file = new Cursor(bytes, 0, bytes.length, "truncated");
     this.found = Object.assign(found, {
       weightScale: null, names: null, identifiers: null, metadata: null, signature: null,
       positions: new Uint32Array(0), labels: new Uint16Array(0), codes: null, blocks: 0,
+      rule: null, margins: null,
     });
     this.label = "preamble"; // of the chunk, for fields
     this.seen = new Set(); // chunk types
@@ -170,7 +186,7 @@ class Reader {
 
   place(type, start) {
     if (this.previous === null && type !== HEAD) refuse("head-missing", start);
-    const rank = ORDER.indexOf(type);
+    const rank = type === RULE && !this.has(RULES) ? -1 : ORDER.indexOf(type);
     if (rank < 0 && type < 0x80) refuse("unknown-critical-chunk", start);
     if (type !== BLOCK && this.seen.has(type)) refuse("chunk-duplicate", start);
     if (this.previous === SIGN && type !== END) refuse("signature-place", start);
@@ -183,6 +199,7 @@ class Reader {
     if (type === HEAD) this.head(body);
     else if (type === CLASSES) this.classMap(body);
     else if (type === META) this.metadata(body);
+    else if (type === RULE) this.rule(body);
     else if (type === BLOCK) this.block(body);
     else if (type === SIGN) this.sign(body);
     else if (type === END) this.end(body);
@@ -206,8 +223,9 @@ class Reader {
     if (body.left > 0) refuse("body-long", body.at);
     if (found.kept > found.poolSize) refuse("kept-over-pool", at);
     if (found.classes < 1 || found.classes > 65536) refuse("class-count", at);
-    if (features > KNOWN_FEATURES) refuse("unknown-feature", at);
-    found.features = ["zstd", "weights", "dense"].filter((_, bit) => features & (1 << bit));
+    if (features > 31 || (features & ~KNOWN_FEATURES) !== 0) refuse("unknown-feature", at);
+    if (this.has(WEIGHTS) && this.has(RULES)) refuse("feature-conflict", at);
+    found.features = Object.keys(FEATURES).filter((name) => this.has(FEATURES[name]));
     if (found.weightScale !== null) this.checkScale(found.weightScale, scaleAt);
     if (found.kept > limits.kept) refuse("limit-kept", at);
     if (found.maxStream > limits.stream) refuse("limit-stream", at);
@@ -282,6 +300,26 @@ class Reader {
   metadata(body) {
     const { at, data } = this.text(body, 1, false, this.limits.metadata, "limit-metadata");
     this.found.metadata = locate(at, () => readMetadata(data));
+  }
+
+  rule(body) {
+    const { found, limits } = this;
+    this.use(RULES, body.at);
+    this.ruleAt = body.at;
+    const id = this.field(body, "codes_id", (c) => c.take(8), hex);
+    const columns = this.field(body, "columns", (c) => c.varint());
+    const scaleText = (value) => `weights up to ${value & 15}, shift ${value >> 4}`;
+    const scale = this.field(body, "scale", (c) => c.u8(), scaleText);
+    const { classes } = found;
+    const shape = { classes, columns, top: scale & 15, shift: scale >> 4 };
+    const fits = columns >= 1 && columns <= MAX_COLUMNS && shape.top >= 1 && classes >= 2;
+    if (!fits) refuse("rule-shape", this.ruleAt);
+    const work = (BigInt(found.poolSize) + 2n ** 18n) * BigInt(classes * columns);
+    if (work > limits.work) refuse("limit-work", this.ruleAt);
+    const at = body.at;
+    const text = () => `${classes} x ${columns} weights`;
+    const stream = this.field(body, "stream", (c) => c.take(c.left), text);
+    found.rule = { codesId: hex(id), ...shape, ...locate(at, () => readRule(stream, shape)) };
   }
 
   block(body) {
@@ -389,11 +427,44 @@ class Reader {
   async totals() {
     const { found } = this;
     const at = this.bytes.length;
-    if (this.kept !== found.kept) refuse("kept-total", at);
+    if (found.rule === null && this.kept !== found.kept) refuse("kept-total", at);
     if (this.used !== this.features) refuse("feature-unused", at);
     if (this.largest !== found.maxStream) refuse("max-stream", at);
+    if (found.rule !== null) await this.applyRule();
     found.contentId = hex(await this.contentId());
     if (!found.contentId.startsWith(hex(this.check))) refuse("content-check", at);
+  }
+
+  /** Adds what the rule keeps to what the blocks keep: section 17.3. */
+  async applyRule() {
+    const { found, codes } = this;
+    await this.checkCodes();
+    this.columns();
+    const named = found.positions.subarray(0, this.kept);
+    const labels = found.labels.subarray(0, this.kept);
+    Object.assign(
+      found,
+      await applyRule(found.rule, codes, found.poolSize, found.kept, named, labels),
+    );
+  }
+
+  async checkCodes() {
+    const { codes } = this;
+    const { poolSize, rule } = this.found;
+    const count = (n) => n.toLocaleString("en");
+    const asked = `codes ${rule.codesId}... of ${count(poolSize)} images`;
+    const bad = (why) => {
+      const todo = "Get the code table that the pool's publisher ships.";
+      refuse("codes-mismatch", this.ruleAt, `${why} ${todo}`);
+    };
+    if (codes === null) bad(`The file keeps images by a rule over the ${asked}; none are at hand.`);
+    const rows = codes.data.length / codes.columns;
+    const enough = codes.columns >= rule.columns && rows >= poolSize;
+    if (enough && hex(await codesId(codes, poolSize)).startsWith(rule.codesId)) return;
+    bad(
+      `The rule is for the ${asked}, and uses ${rule.columns} of their columns; the codes at ` +
+        `hand are others, ${codes.columns} columns of ${count(rows)} images.`,
+    );
   }
 
   /** Section 11. */

@@ -1,0 +1,175 @@
+"""A rule: a small linear classifier on codes, exact in integers (specification, section 17)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import Mismatch, Unwritable
+from ..threads import share_out
+from .codes import MOST_COLUMNS, Codes
+
+MOST_TOP = 15
+MOST_SHIFT = 15
+MOST_SCORE = 2**24 - 1
+"""Largest absolute value of any score: exact in single precision."""
+MOST_THRESHOLD = 2**25
+
+ID_BYTES = 8
+
+_CELLS = 1 << 21
+"""Scores, or codes, that are held at a time by each thread."""
+
+_SHARE = 1 << 17
+"""Images that a thread evaluates before the next share is given out."""
+
+Integers = npt.NDArray[np.signedinteger[Any]]
+Scores = npt.NDArray[np.int32]
+
+
+class Kept(NamedTuple):
+    """What a rule keeps: positions (uint64), labels (uint16), margins (int32), each (K,)."""
+
+    positions: npt.NDArray[np.uint64]
+    labels: npt.NDArray[np.uint16]
+    margins: npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """Which images of a pool are kept, and of which class they are, by their codes.
+
+    Attributes:
+        codes_id: the first 8 bytes of the id of the codes of the pool's N images.
+        weights: shape (C, d), kept as int8; the largest absolute value is at most 15.
+        biases: shape (C,), kept as int32; multiples of 2^shift.
+        thresholds: shape (C,), kept as int32; multiples of 2^shift. An image is kept if its margin
+            is at least that of its class.
+        shift: 0 to 15.
+
+    Raises:
+        Unwritable: if the parts do not fit together or into a file.
+    """
+
+    codes_id: bytes
+    weights: Integers
+    biases: Integers
+    thresholds: Integers
+    shift: int = 0
+
+    def __post_init__(self) -> None:
+        for name, kind in (("weights", np.int8), ("biases", np.int32), ("thresholds", np.int32)):
+            given = np.asarray(getattr(self, name))
+            kept = given.astype(kind)
+            if not np.array_equal(kept, given):
+                raise _unwritable(f"The {name} of a rule do not fit {np.dtype(kind).name}.")
+            kept.setflags(write=False)
+            object.__setattr__(self, name, kept)
+        if len(self.codes_id) != ID_BYTES:
+            raise _unwritable(f"A rule names {ID_BYTES} bytes of a codes id.")
+        if self.weights.ndim != 2 or not 1 <= self.columns <= MOST_COLUMNS or self.classes < 2:
+            raise _unwritable("A rule has 2 classes or more, and 1 to 1,024 columns.")
+        if self.biases.shape != (self.classes,) or self.thresholds.shape != (self.classes,):
+            raise _unwritable("A rule has one bias and one threshold for each class.")
+        if not 0 <= self.shift <= MOST_SHIFT or not 1 <= self.top <= MOST_TOP:
+            raise _unwritable("A rule has weights of at most 15 and a shift of at most 15.")
+        if ((self.biases | self.thresholds) % (1 << self.shift)).any():
+            raise _unwritable("Biases and thresholds of a rule are multiples of 2^shift.")
+        if not self.is_exact():
+            raise _unwritable("A rule's scores may not exceed 2^24 - 1, nor thresholds 2^25.")
+
+    @property
+    def classes(self) -> int:
+        """C, the number of classes."""
+        return int(self.weights.shape[0])
+
+    @property
+    def columns(self) -> int:
+        """Number of codes of each image that the rule uses (d)."""
+        return int(self.weights.shape[1])
+
+    @property
+    def top(self) -> int:
+        """The largest absolute value that a file allows its weights: at least 1."""
+        return max(1, int(np.abs(self.weights.astype(np.int16)).max(initial=0)))
+
+    def is_exact(self) -> bool:
+        """Whether all scores stay below 2^24, and no threshold is negative or above 2^25."""
+        sums = np.abs(self.weights.astype(np.int64)).sum(axis=1)
+        largest = np.abs(self.biases.astype(np.int64)) + 128 * sums
+        low, high = int(self.thresholds.min()), int(self.thresholds.max())
+        return int(largest.max()) <= MOST_SCORE and low >= 0 and high <= MOST_THRESHOLD
+
+    def check(self, codes: Codes, images: int) -> None:
+        """Check that these are the codes of the pool's first `images` images.
+
+        Raises:
+            Mismatch: ``codes-mismatch`` if they are others, or there are too few.
+        """
+        enough = codes.columns >= self.columns and len(codes) >= images
+        if enough and codes.id_of(images)[:ID_BYTES] == self.codes_id:
+            return
+        raise Mismatch(
+            "codes-mismatch",
+            f"The rule is for the codes {self.codes_id.hex()}... of {images} images and uses "
+            f"{self.columns} columns; the codes at hand are others ({len(codes)} images, "
+            f"{codes.columns} columns). Get those that the pool's publisher ships.",
+            field="RULE.codes_id",
+        )
+
+    def scores(self, codes: npt.NDArray[np.int8]) -> Scores:
+        """Return the score of each class for each image, int32, shape (n, C).
+
+        Args:
+            codes: rows of a code table, shape (n, D), int8.
+        """
+        return self._scores(codes).T.astype(np.int32)
+
+    def keep(self, codes: Codes, images: int) -> Kept:
+        """Return what the rule keeps of the first `images` images. The codes are not checked."""
+        starts = range(0, images, _SHARE)
+        found = share_out(lambda start: self._share(codes, start, images), starts)
+        if not found:
+            found = [[]]
+        parts = [part for share in found for part in share]
+        return Kept(
+            np.concatenate([np.empty(0, np.uint64), *(part.positions for part in parts)]),
+            np.concatenate([np.empty(0, np.uint16), *(part.labels for part in parts)]),
+            np.concatenate([np.empty(0, np.int32), *(part.margins for part in parts)]),
+        )
+
+    def _share(self, codes: Codes, start: int, images: int) -> list[Kept]:
+        stop = min(start + _SHARE, images)
+        step = max(1, _CELLS // max(self.classes, self.columns))
+        parts = []
+        for first in range(start, stop, step):
+            scores = self._scores(codes.table[first : min(first + step, stop)])
+            labels = scores.argmax(axis=0)  # The first of the largest.
+            every = np.arange(labels.size)
+            best = scores[labels, every].astype(np.int32)
+            scores[labels, every] = -np.inf
+            # A margin may be as large as 2^25 - 2, which single precision does not hold exactly.
+            margins = best - scores.max(axis=0).astype(np.int32)
+            kept = np.flatnonzero(margins >= self.thresholds[labels])
+            parts.append(
+                Kept(
+                    (kept + first).astype(np.uint64),
+                    labels[kept].astype(np.uint16),
+                    margins[kept],
+                )
+            )
+        return parts
+
+    def _scores(self, codes: npt.NDArray[np.int8]) -> npt.NDArray[np.float32]:
+        """Return scores as float32, shape (C, n): exact, as every partial sum is below 2^24."""
+        inputs = codes[:, : self.columns].astype(np.float32)
+        scores: npt.NDArray[np.float32] = self.weights.astype(np.float32) @ inputs.T
+        scores += self.biases.astype(np.float32)[:, None]
+        return scores
+
+
+def _unwritable(problem: str) -> Unwritable:
+    return Unwritable("rule", problem, field="RULE")
