@@ -140,10 +140,10 @@ class FileClient(Client):
 
     def _ask(self, request: dict[str, Any]) -> Reply:
         command = list(self._command)
-        if request.get("pool"):
+        if request.get("pool") is not None:
             digests = "".join(f"{each}\n" for each in request["pool"])
             command += ["--pool", self._desk.lay(digests.encode("ascii"), ".pool")]
-        if request.get("codes"):
+        if request.get("codes") is not None:
             rows = "".join(f"{each}\n" for each in request["codes"])
             command += ["--codes", self._desk.lay(rows.encode("ascii"), ".codes")]
         process = self._run([*command, request["file"]])

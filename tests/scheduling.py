@@ -30,6 +30,10 @@ LONG = (
     "tests/demo/test_demo.py",
     "tests/pipeline/test_progress.py",
     "tests/conformance/test_fresh.py",
+    "tests/conformance/test_selftest.py",
+    "tests/conformance/test_runner.py",
+    "tests/format/test_rules.py",
+    "tests/format/test_round_trip.py",
 )
 """Files that take a quarter of a minute and more, longest first: ``pytest --durations=50``."""
 

@@ -282,7 +282,8 @@ def test_by_file(tmp_path: Path) -> None:
         "utf-8",
     )
     decoder.chmod(0o755)
-    few_ids = {"worked_example", "label_c", "two_images_swapped", "same_pool", "rule_alone"}
+    few_ids = {"worked_example", "label_c", "two_images_swapped", "same_pool"}
+    few_ids |= {"client_without_images", "rule_alone"}
     root = tmp_path / "suite"
     digests = {}
     for vector in vectors():
@@ -297,7 +298,7 @@ def test_by_file(tmp_path: Path) -> None:
     (root / "manifest.json").write_text(json.dumps(manifest), "utf-8")
     result = run.run([str(decoder)], by_file=True, root=root, env=OWN, fresh=False)
     assert result.ok, reports.table(result)
-    assert len(result.outcomes) == 5
+    assert len(result.outcomes) == 6
 
     decoder.write_text(f"#!{sys.executable}\nraise SystemExit(2)\n", "utf-8")
     with pytest.raises(NotScored):
