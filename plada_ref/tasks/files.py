@@ -153,28 +153,43 @@ def _check_layout(spec: str, split: str, listing: Listing) -> None:
     """Check that the folders look like classes.
 
     Raises:
-        Misuse: if there is a single one, or every image lies one folder deeper, among others.
+        Misuse: if there is a single one, or every image lies deeper than in a class, among several
+            folders.
     """
-    inner: dict[str, set[str]] = {}
+    inner: dict[str, set[tuple[str, ...]]] = {}
     for key, _ in listing.images:
         name, *between, _ = key.split("/") if "/" in key else ("", "")
-        inner.setdefault(name, set()).add(between[0] if between else "")
+        inner.setdefault(name, set()).add(tuple(between))
     insist = f"If it is meant to, write {AS_IT_IS}:{spec}."
-    too_deep = all("" not in folders for folders in inner.values()) and any(
-        len(folders) > 1 for folders in inner.values()
-    )
-    if too_deep:
-        name = min(inner)
-        raise Misuse(
-            f"The images of the task {spec!r} lie one folder too deep: its classes would be "
-            f"{_some(inner)}, and there are {_some(inner[name])} in {name!r}. Name the folder that "
-            f"the class folders lie in. {insist}"
-        )
+    if all(() not in folders for folders in inner.values()):
+        for name in sorted(inner):
+            place, below = _unwrapped(name, inner[name])
+            if () not in below:
+                raise Misuse(
+                    f"The images of the task {spec!r} lie too deep: its classes would be "
+                    f"{_some(inner)}, and there are {_some({first for first, *_ in below})} in "
+                    f"{place!r}. Name the folder that the class folders lie in. {insist}"
+                )
     if len(inner) == 1 and "" not in inner and split != ALL:
         raise Misuse(
             f"The task {spec!r} has a single class, {next(iter(inner))!r}; put the images of each "
             f"class into a folder of its own, as CLASS/image. {insist}"
         )
+
+
+def _unwrapped(place: str, below: set[tuple[str, ...]]) -> tuple[str, set[tuple[str, ...]]]:
+    """Go down from a folder as long as all images lie in a single folder of it.
+
+    Args:
+        below: the folders that lead from `place` to images.
+
+    Returns:
+        The folder that has images, or several folders, and what lies below it.
+    """
+    while () not in below and len({first for first, *_ in below}) == 1:
+        place += f"/{next(iter(below))[0]}"
+        below = {tuple(rest) for _, *rest in below}
+    return place, below
 
 
 def _some(names: Any) -> str:
