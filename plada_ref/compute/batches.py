@@ -64,8 +64,8 @@ def loaded(
 
     Args:
         batches: item numbers of every batch.
-        workers: processes that decode; chosen when None, and 0 decodes here. Each is up to two
-            batches ahead.
+        workers: processes that decode, at most one for each batch; chosen when None, and 0 decodes
+            here. Each is up to two batches ahead.
         pin: put batches into page-locked memory, from which a GPU copies while it computes.
 
     Raises:
@@ -75,6 +75,7 @@ def loaded(
     """
     if workers is None:
         workers = default_workers(reserved=1) if sum(map(len, batches)) > FEW else 0
+    workers = min(workers, len(batches))  # Each takes a second to start, and memory.
     by_pipe = workers > 0 and _shared_memory() < ROOM
     loader = DataLoader(
         _Guarded(dataset, by_pipe),

@@ -20,6 +20,6 @@ def find_device(name: str = "auto") -> torch.device:
         # And back: there are devices, such as "meta", that hold no numbers.
         torch.zeros(1, device=chosen).cpu()
     except (RuntimeError, AssertionError) as exc:
-        reason = str(exc).strip().splitlines()[0]
+        reason = str(exc).strip().splitlines()[0].split(". ")[0]
         raise Misuse(f"--device {name} cannot be used here ({reason}); try cpu.") from exc
     return chosen

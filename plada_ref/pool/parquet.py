@@ -30,7 +30,7 @@ from .location import filesystem, fingerprint, state_of
 from .parquet_footer import Group, read_groups
 from .parquet_pages import PageGuard, counted, rows_at_a_time
 from .ranges import opened
-from .reasons import BASE_NAMES, ONLY_BASE_NAMES, one_line
+from .reasons import BASE_NAMES, ONLY_BASE_NAMES, UNUSABLE_PATHS, one_line
 from .shard import Entry, Remarks, Shard
 
 _BATCH_ROWS = 64
@@ -192,11 +192,11 @@ def _shard(url: str) -> Shard:
 
 
 def _entries(url: str, remarks: Remarks) -> Iterator[Entry]:
-    keys = _keys(url)
+    keys = _keys(url, remarks)
     with _opened(url) as shard:
         room = limits().page + limits().expansion * shard.length
         most = limits().image
-        bare = without_choice(url)[1] != _ROWS
+        bare = without_choice(url)[1] != _ROWS and any(group.rows for group in shard.groups)
         for group in shard.groups:
             for batch in shard.images(group):
                 for data in batch:
@@ -229,8 +229,12 @@ def _stem(url: str) -> str:
     return posixpath.splitext(posixpath.basename(path))[0]
 
 
-def _keys(url: str) -> Iterator[str]:
-    """Yield the key of every row: its path, or without one the shard's name and the row number."""
+def _keys(url: str, remarks: Remarks | None = None) -> Iterator[str]:
+    """Yield the key of every row: its path, or without one the shard's name and the row number.
+
+    Args:
+        remarks: hears of paths that are there and cannot be keys.
+    """
     stem = _stem(url)
     by_row = without_choice(url)[1] == _ROWS
     row = 0
@@ -246,7 +250,11 @@ def _keys(url: str) -> Iterator[str]:
                     room -= size
                     if room < 0:
                         raise _too_much(url, shard.length)
-                    yield (None if by_row else shard_key(path or "")) or f"{stem}/{row:09d}"
+                    key = None if by_row or not path else shard_key(path)
+                    if key is None and path and not by_row and remarks is not None:
+                        remarks.warnings.append(UNUSABLE_PATHS)
+                        remarks = None  # Once is enough.
+                    yield key or f"{stem}/{row:09d}"
                     row += 1
 
 

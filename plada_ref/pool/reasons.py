@@ -26,6 +26,11 @@ ONLY_BASE_NAMES = (
     "the same images by class."
 )
 
+UNUSABLE_PATHS = (
+    "Some rows of Parquet shards name their image by a path that is no key: absolute, with .. or "
+    "with control characters. Their keys are made of the shard's name and the row's number."
+)
+
 
 def one_line(exc: BaseException) -> str:
     """Return what an error of another package says, without its line breaks."""

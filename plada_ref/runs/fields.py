@@ -147,6 +147,15 @@ class Fields:
             self.refuse(key, "an object")
         return Fields(value, self.file, f"{self.place}{key}.")
 
+    def facts(self, key: str) -> dict[str, int | float | str]:
+        """An object of texts and finite numbers; an empty one if the field is not there."""
+        if key not in self:
+            return {}
+        value = self.value[key]
+        if not isinstance(value, dict) or not all(map(_is_fact, value.values())):
+            self.refuse(key, "an object of texts and numbers")
+        return value
+
     def items(self, key: str) -> list[Fields]:
         """A list of at most `MAX_ITEMS` objects."""
         value = self.value.get(key)
@@ -160,6 +169,12 @@ class Fields:
             Fields(item, self.file, f"{self.place}{key}[{number}].")
             for number, item in enumerate(value)
         ]
+
+
+def _is_fact(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) <= MAX_TEXT
+    return isinstance(value, int | float) and -1e300 <= value <= 1e300
 
 
 def _kind(value: Any) -> str:

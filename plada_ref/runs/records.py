@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -143,7 +144,7 @@ class Baseline:
     bytes: int
     accuracy: float
     details: Details
-    setting: dict[str, int | str] = field(default_factory=dict)
+    setting: Mapping[str, int | float | str] = field(default_factory=dict)
     seconds: float | None = None
 
     @property
@@ -170,21 +171,15 @@ class Baseline:
         Raises:
             PipelineError: if a field is missing or wrong.
         """
-        details = fields.inner("details").value if "details" in fields else {}
-        setting = fields.inner("setting").value if "setting" in fields else {}
         return cls(
             key=fields.text("baseline"),
             name=fields.text("name"),
             bytes=fields.whole("bytes"),
             accuracy=fields.number("accuracy", 1),
-            details={key: value for key, value in details.items() if _is_fact(value)},
-            setting={key: value for key, value in setting.items() if _is_fact(value)},
+            details=fields.facts("details"),
+            setting=fields.facts("setting"),
             seconds=fields.number("seconds") if "seconds" in fields else None,
         )
-
-
-def _is_fact(value: object) -> bool:
-    return isinstance(value, str | int | float)
 
 
 @dataclass(frozen=True)

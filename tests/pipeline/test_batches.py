@@ -147,3 +147,12 @@ def test_full_shared_memory_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> 
     other = RuntimeError("something else")
     with pytest.raises(PipelineError, match=r"cannot be prepared .RuntimeError something else"):
         list(loaded(Failing(other), in_order(30, 8), workers=0))
+
+
+def test_no_more_workers_than_batches() -> None:
+    processes = torch.multiprocessing.active_children
+    before = len(processes())
+    incoming = loaded(Numbers(), in_order(30, 20), workers=9999)
+    next(incoming)
+    assert len(processes()) - before == 2
+    assert len(list(incoming)) == 1

@@ -325,6 +325,12 @@ def test_a_folder_may_lack_a_file(folder: Path, name: str) -> None:
         ("baselines.json", {"rows": [BASELINES[0], {}]}, r"rows\[1\]\.baseline"),
         ("baselines.json", {"rows": [BASELINES[0] | {"bytes": -1}]}, r"rows\[0\]\.bytes is -1"),
         ("baselines.json", {"rows": [BASELINES[0] | {"accuracy": 80.8}]}, r"rows\[0\]\.accuracy"),
+        (
+            "baselines.json",
+            {"rows": [BASELINES[0] | {"setting": {"a": [1]}}]},
+            r"rows\[0\]\.setting",
+        ),
+        ("baselines.json", {"rows": [BASELINES[0] | {"details": {"a": 10**999}}]}, "details"),
         ("leakage.json", LEAKAGE | {"fraction": 2}, "fraction"),
         ("leakage.json", LEAKAGE | {"exact": 3000}, "test_images"),
         ("auto-2000.json", CHOICE | {"candidates": {}}, "candidates"),

@@ -225,6 +225,8 @@ def test_names_without_folders_are_another_order(
         return made.manifest.pool.id
 
     make_parquet(tmp_path / "all.parquet", images)
+    make_parquet(tmp_path / "all-none.parquet", {})
+    assert pool_of(f"{tmp_path}/all*.parquet") == pool_of(str(folder))
     assert pool_of(f"{tmp_path}/all.parquet") == pool_of(str(folder))
     assert pool_of(f"{tmp_path}/bare-*.parquet#rows") == pool_of(str(folder))  # By chance.
     assert told == []
@@ -281,3 +283,18 @@ def test_the_footer_is_read_as_pyarrow_reads_it(tmp_path: Path) -> None:
                 assert chunk.end - chunk.start == column.total_compressed_size
                 start = column.dictionary_page_offset or column.data_page_offset
                 assert chunk.start == start
+
+
+def test_paths_that_are_no_keys_are_said(tmp_path: Path, make_parquet: Any) -> None:
+    """Whoever wrote the shard meant other keys, and perhaps another order."""
+    for number, path in enumerate(("/home/me/a.png", "../b.png", "c\nd.png")):
+        make_parquet(tmp_path / f"{number}.parquet", {path: b"x", "e/f.png": b"y"})
+        told: list[str] = []
+        source = open_source([f"{tmp_path}/{number}.parquet"])
+        index_pool(source, tmp_path / "pool", on_warning=told.append)
+        assert [key for key, _ in source.scan()] == [f"{number}/000000000", "e/f.png"]
+        assert len(told) == 1 and "by a path that is no key" in told[0]
+    told.clear()
+    rows = open_source([f"{tmp_path}/0.parquet#rows"])
+    index_pool(rows, tmp_path / "pool", on_warning=told.append)
+    assert not told
