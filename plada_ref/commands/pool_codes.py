@@ -7,11 +7,10 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..codes.files import PoolCodes, codes_beside, projection_beside
 from ..errors import Misuse, PipelineError
 from ..optional import need
 from ..output import Output
@@ -21,6 +20,9 @@ from .options.compute import prepare
 from .options.engine import EngineOptions
 from .options.group import OptionGroup
 from .options.model import BackboneOptions
+
+if TYPE_CHECKING:
+    from ..pool.codes import PoolCodes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +137,8 @@ def codes(
             "--extend takes model, image sizes and columns from the old projection; leave --model, "
             "--columns, --img-size, --via-size and --grey out."
         )
+    from ..pool.codes import PoolCodes, codes_beside, projection_beside
+
     out = made.out or codes_beside(manifest)
     projection = made.projection or projection_beside(out)
     for path in (out, projection):
@@ -206,6 +210,8 @@ def check_codes(manifest: Path, images: int, output: Output) -> dict[str, Any] |
     Args:
         images: that the manifest lists.
     """
+    from ..pool.codes import PoolCodes, codes_beside
+
     path = codes_beside(manifest)
     if not path.exists():
         return None
@@ -234,6 +240,8 @@ def _problem(path: Path, table: PoolCodes, images: int) -> str | None:
             f"they are of {len(table):,} images, and the manifest lists {images:,}; get this "
             "pool's, or make those of a grown pool with: plada pool codes --extend"
         )
+    from ..pool.codes import projection_beside
+
     beside = projection_beside(path)
     if not beside.exists():
         return None  # Clients need none, and have nothing to compare the id with.

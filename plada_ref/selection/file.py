@@ -2,28 +2,49 @@
 
 A Parquet file with the columns ``position`` (uint64), ``label`` (uint16) and, when there are
 weights, ``weight`` (float64), one row per kept image, and the rest of the payload as JSON in the
-schema's metadata. Other tools can write one, so it is checked like any input.
+schema's metadata. If the images are kept by a rule over codes, the JSON has a member ``rule`` as
+well, with the rule's numbers and the file of the codes. Other tools can write one, so it is checked
+like any input.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pladafmt import Payload, PladaError, PoolRef
+from pladafmt import Payload, PladaError, PoolRef, Rule
 from pladafmt.files import replacing
 
 from ..errors import PipelineError
 
 _KEY = b"plada-selection"
+_NUMBERS = ("weights", "biases", "thresholds")
 
 
-def write(payload: Payload, path: str | os.PathLike[str]) -> None:
-    """Write the selection in `payload` to `path`, whole or not at all."""
+@dataclass(frozen=True, eq=False)
+class ByRule:
+    """The rule by which a selection keeps its images.
+
+    Attributes:
+        rule: the rule.
+        codes: the file of the codes that it was made with.
+    """
+
+    rule: Rule
+    codes: Path
+
+
+def write(payload: Payload, path: str | os.PathLike[str], by: ByRule | None = None) -> None:
+    """Write the selection in `payload`, and its rule, to `path`, whole or not at all."""
     columns: dict[str, Any] = {"position": payload.positions, "label": payload.labels}
     if payload.weights is not None:
         columns["weight"] = payload.weights
@@ -33,6 +54,8 @@ def write(payload: Payload, path: str | os.PathLike[str]) -> None:
         "classes": payload.classes if isinstance(payload.classes, int) else list(payload.classes),
         "metadata": payload.metadata,
     }
+    if by is not None:
+        facts["rule"] = _rule_to_json(by)
     table = pa.table(columns).replace_schema_metadata({_KEY: json.dumps(facts).encode()})
     with replacing(path) as temporary:
         # Positions ascend, so their distances are small; packed labels take ten bits for a thousand
@@ -52,7 +75,7 @@ def read(path: str | os.PathLike[str]) -> Payload:
     Raises:
         PipelineError: if the file is not a selection.
     """
-    try:
+    with _checked(path):
         table = pq.read_table(path)
         facts = json.loads(table.schema.metadata[_KEY])
         return Payload(
@@ -63,6 +86,34 @@ def read(path: str | os.PathLike[str]) -> Payload:
             weights=table.column("weight").to_numpy() if "weight" in table.column_names else None,
             metadata=facts["metadata"],
         )
+
+
+def read_rule(path: str | os.PathLike[str]) -> ByRule | None:
+    """Return the rule of the selection in the file at `path`, None if it has none.
+
+    Raises:
+        PipelineError: if the file is not a selection.
+    """
+    with _checked(path):
+        stored = json.loads(pq.read_schema(path).metadata[_KEY]).get("rule")
+        if stored is None:
+            return None
+        weights, biases, thresholds = (np.array(stored[name], np.int64) for name in _NUMBERS)
+        codes_id = bytes.fromhex(stored["codes_id"])
+        rule = Rule(codes_id, weights, biases, thresholds, stored["shift"])
+        return ByRule(rule, Path(stored["codes"]))
+
+
+def _rule_to_json(by: ByRule) -> dict[str, Any]:
+    numbers = {name: getattr(by.rule, name).tolist() for name in _NUMBERS}
+    about = {"codes_id": by.rule.codes_id.hex(), "shift": by.rule.shift}
+    return about | numbers | {"codes": str(by.codes.resolve())}
+
+
+@contextmanager
+def _checked(path: str | os.PathLike[str]) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError:
         raise PipelineError(
             f"There is no selection at {path}; make one with plada prune."
@@ -71,7 +122,9 @@ def read(path: str | os.PathLike[str]) -> Payload:
         raise PipelineError(f"The selection {path} does not hold together: {error}") from error
     except (
         pa.ArrowException,
+        AttributeError,
         KeyError,
+        OverflowError,
         TypeError,
         ValueError,
     ) as error:

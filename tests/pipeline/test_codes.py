@@ -14,12 +14,12 @@ from plada_conformance import appendix_b
 from typer.testing import CliRunner, Result
 
 from plada_ref.cli import app
-from plada_ref.codes.files import PoolCodes, codes_beside, codes_of, projection_beside
 from plada_ref.codes.make import Settings, backbone_of, extend_codes, make_codes
 from plada_ref.codes.projection import Origin, Projection
 from plada_ref.errors import Misuse, PipelineError
 from plada_ref.models.spec import ModelSpec
 from plada_ref.pool import MemoryPool, known_ids
+from plada_ref.pool.codes import PoolCodes, codes_beside, codes_of, projection_beside
 from pladafmt.merkle import TreeHasher
 
 from .conftest import ALONE, DigitPool

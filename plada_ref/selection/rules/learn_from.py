@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -47,15 +48,18 @@ def divided(examples: Examples, *, seed: int) -> tuple[Examples, Examples]:
     return examples.rows(np.flatnonzero(~held)), examples.rows(np.flatnonzero(held))
 
 
-def together(all_of_them: Sequence[Examples]) -> Examples:
-    """Examples of several kinds, each of which counts as much as the others."""
-    first = all_of_them[0]
+def joined(parts: Sequence[Examples]) -> Examples:
+    """Examples of one kind: every image counts alike."""
     return Examples(
-        np.concatenate([each.codes for each in all_of_them]),
-        np.concatenate([each.targets for each in all_of_them]),
-        first.classes,
-        np.concatenate([each.shares for each in all_of_them]),
+        np.concatenate([part.codes for part in parts]),
+        np.concatenate([part.targets for part in parts]),
+        parts[0].classes,
     )
+
+
+def together(kinds: Sequence[Examples]) -> Examples:
+    """Examples of several kinds, each of which counts as much as the others."""
+    return replace(joined(kinds), weights=np.concatenate([kind.shares for kind in kinds]))
 
 
 def _low_energy(table: ScoreTable) -> npt.NDArray[np.int64]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from pladafmt import BadCodes, Codes
 
 from ..errors import PipelineError
+from .known_ids import FEW, codes_id
 
 _MANIFEST, _CODES, _PROJECTION = ".parquet", ".codes.npy", ".projection.safetensors"
 
@@ -53,8 +54,6 @@ class PoolCodes(Codes):
         Raises:
             ValueError: if there are not so many.
         """
-        from ..pool.known_ids import FEW, codes_id
-
         if FEW <= images <= len(self) and images not in self._ids:
             self._ids[images] = codes_id(self.table[:images])
         return super().id_of(images)
