@@ -22,7 +22,7 @@ from .exit_codes import command, resumes
 from .options.common import AsJson
 from .options.compare import CompareOptions
 from .options.encoding import ContentOptions
-from .options.rule import RULE, RuleOptions
+from .options.rule import RuleOptions
 from .options.selection import SelectionOptions, SizeOptions
 
 if TYPE_CHECKING:
@@ -105,6 +105,7 @@ def prune(
     from ..selection import RANKINGS
     from ..selection import file as selection_file
     from ..selection.producer import Producer
+    from ..selection.rules import RULE
 
     output = Output(as_json=as_json)
     size = number.size()
@@ -162,6 +163,7 @@ def _by_rule(
     from ..labelling.histogram import count_labels
     from ..labelling.scores import ScoreTable
     from ..selection import file as selection_file
+    from ..selection.rules import RULE
     from ..selection.rules.produce import find_rule
 
     fit_to = by.fit_to()
@@ -207,6 +209,8 @@ def _by_rule(
 def _facts(
     table: ScoreTable, payload: Payload, supply: Counts, kept: Counts, out: Path
 ) -> dict[str, Any]:
+    from ..selection.prune import vanished
+
     return {
         "kept": payload.kept,
         "pool_size": table.pool.size,
@@ -250,6 +254,8 @@ def _show_kept(output: Output, payload: Payload, supply: Counts, kept: Counts) -
     output.show(table)
     if len(names) > _SHOWN_CLASSES:
         output.say(f"... and {len(names) - _SHOWN_CLASSES:,} more classes")
+    from ..selection.prune import vanished
+
     gone = vanished(payload, kept)
     if gone:
         shown = ", ".join(for_terminal(name) for name in gone[:10])
@@ -258,8 +264,3 @@ def _show_kept(output: Output, payload: Payload, supply: Counts, kept: Counts) -
             f"No image is kept for {len(gone)} of {len(names)} classes: {shown}{more}. "
             "A student cannot learn them; try --safety-net or a higher keep rate."
         )
-
-
-def vanished(payload: Payload, kept: Counts) -> list[str]:
-    """Return the names of the classes of which no image is kept."""
-    return [name for name, count in zip(payload.class_names, kept, strict=True) if not count]

@@ -8,7 +8,7 @@ from pathlib import Path
 from pladafmt import BadCodes, Codes
 
 from ..errors import PipelineError
-from .known_ids import FEW, codes_id
+from .known_ids import codes_id
 
 _MANIFEST, _CODES, _PROJECTION = ".parquet", ".codes.npy", ".projection.safetensors"
 
@@ -54,7 +54,7 @@ class PoolCodes(Codes):
         Raises:
             ValueError: if there are not so many.
         """
-        if FEW <= images <= len(self) and images not in self._ids:
+        if 0 <= images <= len(self) and images not in self._ids:
             self._ids[images] = codes_id(self.table[:images])
         return super().id_of(images)
 

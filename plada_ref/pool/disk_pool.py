@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import numpy.typing as npt
 
 from pladafmt import PoolRef
@@ -35,7 +33,7 @@ class DiskPool:
         """The pool's id and size, as the manifest states them."""
         return self.manifest.pool
 
-    @cached_property
+    @property
     def codes(self) -> PoolCodes | None:
         """The codes of its images that lie beside the manifest, None if there are none.
 

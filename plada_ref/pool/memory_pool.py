@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from functools import cached_property
 
 import numpy.typing as npt
 
@@ -31,7 +30,7 @@ class MemoryPool(VerifiedImages):
         self.manifest = manifest
         self._path = path
 
-    @cached_property
+    @property
     def codes(self) -> PoolCodes | None:
         """The codes of its images that lie beside the manifest, None if there are none.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -125,6 +126,7 @@ def test_codes_are_found_beside_the_manifest(server: Server, tmp_path: Path) -> 
     assert result(call("validate", payload, *named))["ok"]
     pool = open_pool(server.manifest, server.shard)
     assert pool.codes is not None and open_pool(server.manifest, server.shard, in_memory=True).codes
+    assert len(pickle.dumps(pool)) < 10_000, "codes do not travel to worker processes"
     data = PseudoLabels(payload, pool)
     assert data.targets == decoded["labels"] and data[0][1] == decoded["labels"][0]
 

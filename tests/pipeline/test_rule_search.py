@@ -13,6 +13,7 @@ from plada_ref.errors import Misuse
 from plada_ref.labelling.scores import ScoreTable
 from plada_ref.selection.rules.fit import Examples, Linear, fit
 from plada_ref.selection.rules.learn_from import divided, pool_examples, together
+from plada_ref.selection.rules.produce import CodedTask, find_rule
 from plada_ref.selection.rules.quantise import Quantised, Quantiser
 from plada_ref.selection.rules.search import (
     Found,
@@ -176,8 +177,6 @@ def test_a_number_of_images(monkeypatch: pytest.MonkeyPatch) -> None:
     assert dumps(sampled.payload) == dumps(found.payload)
     with pytest.raises(Misuse, match="with images, and two classes"):
         search(examples=replace(DATA, classes=1)).find(Size(count=4))
-    with pytest.raises(Misuse, match=r"codes are of 10 images, and the pool has 3,000"):
-        search(codes=Codes(POOL.codes[:10])).find(Size(count=4))
 
 
 def test_what_held_out_images_cannot_tell() -> None:
@@ -217,6 +216,13 @@ def test_what_a_rule_is_fitted_to(monkeypatch: pytest.MonkeyPatch) -> None:
     rest, held = divided(found, seed=1)
     assert (len(rest), len(held)) == (27, 7)
     assert sorted([*rest.codes[:, 0], *held.codes[:, 0]]) == rows.tolist()
+    with pytest.raises(Misuse, match=r"codes are of 100 images, and the pool has 110"):
+        find_rule(table, Codes(codes.table[:100]), Size(count=4))
+    with pytest.raises(Misuse, match="--fit both fits a rule to images of the task; give --task"):
+        find_rule(table, codes, Size(count=4), fit_to="both")
+    task = CodedTask(DATA, OTHER)
+    with pytest.raises(Misuse, match=r"makes 24 codes of an image, and the table has 1"):
+        find_rule(table, codes, Size(count=4), task=task)
     both = together([rest, held])
     assert both.shares[:27].sum() == pytest.approx(0.5) == both.shares[27:].sum()
     monkeypatch.setattr("plada_ref.selection.rules.learn_from.MOST", 5)

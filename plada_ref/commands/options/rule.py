@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from ...pool.codes import PoolCodes
     from ...selection.rules.produce import CodedTask, FitTo
 
-RULE = "rule"
-
 
 @dataclass(frozen=True, kw_only=True)
 class RuleOptions(OptionGroup):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from pladafmt import Codes, Payload
 
@@ -20,13 +20,8 @@ from .fit import Examples
 from .learn_from import divided, joined, pool_examples, together
 from .search import Found, Judge, PoolJudge, RuleSearch, TaskJudge
 
-RULE = "rule"
-"""Spelled in place of a selection: images are kept by a rule over codes."""
-
 FitTo = Literal["target", "pool", "both"]
 """What a rule is fitted to: the task's own images, the teacher's labels of the pool, or both."""
-
-FITS: tuple[str, ...] = get_args(FitTo)
 
 
 @dataclass(frozen=True, eq=False)

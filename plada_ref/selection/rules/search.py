@@ -170,7 +170,7 @@ class RuleSearch:
     """Finds the rule for a task and a pool.
 
     Attributes:
-        codes: of the pool's images.
+        codes: of the pool's images, of all of them.
         empty: a payload without images: pool, classes and metadata of the one to make.
         examples: what candidates are fitted to.
         judge: what they are judged by; it has seen none of `examples`.
@@ -193,17 +193,10 @@ class RuleSearch:
         Of a number of images, as many are kept as its thresholds can tell: nearly so many.
 
         Raises:
-            Misuse: if the pool has no images, the task one class, the budget no room, or the codes
-                too few rows.
+            Misuse: if the pool has no images, the task one class, or the budget no room.
         """
         if self.empty.pool.size == 0 or self.examples.classes < 2:
             raise Misuse("A rule needs a pool with images, and two classes or more.")
-        if len(self.codes) < self.empty.pool.size:
-            raise Misuse(
-                f"The codes are of {len(self.codes):,} images, and the pool has "
-                f"{self.empty.pool.size:,}; get this pool's, or make those of a grown pool with: "
-                "plada pool codes --extend"
-            )
         trials: list[Trial] = []
         with self.progress.track("Trying rules", None) as advance:
             for columns, top, found in self._candidates(size.budget):
