@@ -17,6 +17,7 @@ from .keys import PrivateKey, PublicKey, need_cryptography
 from .limits import Limits
 from .payload import Payload
 from .reader import Reader
+from .rules.codes import Codes
 
 CONTEXT = b"plada-1-sig\0"
 
@@ -65,7 +66,13 @@ class Verdict:
         )
 
 
-def sign(data: bytes, private_key: PrivateKey, *, limits: Limits | None = None) -> bytes:
+def sign(
+    data: bytes,
+    private_key: PrivateKey,
+    *,
+    limits: Limits | None = None,
+    codes: Codes | None = None,
+) -> bytes:
     """Return the file `data` with a signature, in place of the one that it has, if any.
 
     The same file and key give the same bytes. What the file means, and its `content_id`, stay.
@@ -74,6 +81,7 @@ def sign(data: bytes, private_key: PrivateKey, *, limits: Limits | None = None) 
         data: the bytes of a valid `.plada` file.
         private_key: the key to sign with.
         limits: bounds that the file is read with; the specification's defaults when None.
+        codes: what a rule in the file is evaluated with.
 
     Raises:
         PladaError: if `data` is not a valid file.
@@ -81,7 +89,7 @@ def sign(data: bytes, private_key: PrivateKey, *, limits: Limits | None = None) 
     """
     data = bytes(data)
     ed25519, _ = need_cryptography()
-    reader, _ = _read(data, limits)
+    reader, _ = _read(data, limits, codes)
     assert reader.contents is not None
     end = chunks.write(layout.END, b"", reader.contents.head.crc)
     covered = len(data) - len(end) if reader.signature is None else reader.signature.offset
@@ -92,7 +100,11 @@ def sign(data: bytes, private_key: PrivateKey, *, limits: Limits | None = None) 
 
 
 def check(
-    data: bytes, public_keys: Sequence[PublicKey], *, limits: Limits | None = None
+    data: bytes,
+    public_keys: Sequence[PublicKey],
+    *,
+    limits: Limits | None = None,
+    codes: Codes | None = None,
 ) -> Verdict:
     """Return what is known of who signed `data`, a valid file; see `verify` for a policy.
 
@@ -100,16 +112,21 @@ def check(
         data: the bytes of a `.plada` file.
         public_keys: the keys that the caller trusts; with none, nothing is ever verified.
         limits: bounds that the file is read with; the specification's defaults when None.
+        codes: what a rule in the file is evaluated with.
 
     Raises:
         PladaError: if `data` is not a valid file; a signature does not make it one.
         ImportError: without the package cryptography, if there is something to verify.
     """
-    return _check(bytes(data), public_keys, limits)[0]
+    return _check(bytes(data), public_keys, limits, codes)[0]
 
 
 def verify(
-    data: bytes, public_keys: Sequence[PublicKey], *, limits: Limits | None = None
+    data: bytes,
+    public_keys: Sequence[PublicKey],
+    *,
+    limits: Limits | None = None,
+    codes: Codes | None = None,
 ) -> Payload:
     """Return the payload in `data`, which must be signed by one of `public_keys`.
 
@@ -120,6 +137,7 @@ def verify(
         data: the bytes of a `.plada` file.
         public_keys: the keys that the caller trusts, any of them; with none, every file is refused.
         limits: bounds that the file is read with; the specification's defaults when None.
+        codes: what a rule in the file is evaluated with.
 
     Raises:
         Untrusted: ``signature-missing``, ``signature-key`` or ``signature-bad``, unless the
@@ -127,22 +145,25 @@ def verify(
         PladaError: if `data` is not a valid file.
         ImportError: without the package cryptography, if there is something to verify.
     """
-    verdict, payload = _check(bytes(data), public_keys, limits)
+    verdict, payload = _check(bytes(data), public_keys, limits, codes)
     refusal = verdict.refusal
     if refusal is not None:
         raise refusal
     return payload
 
 
-def _read(data: bytes, limits: Limits | None) -> tuple[Reader, Payload]:
-    reader = Reader(data, limits or Limits())
+def _read(data: bytes, limits: Limits | None, codes: Codes | None) -> tuple[Reader, Payload]:
+    reader = Reader(data, limits or Limits(), codes)
     return reader, reader.read()
 
 
 def _check(
-    data: bytes, public_keys: Sequence[PublicKey], limits: Limits | None
+    data: bytes,
+    public_keys: Sequence[PublicKey],
+    limits: Limits | None,
+    codes: Codes | None,
 ) -> tuple[Verdict, Payload]:
-    reader, payload = _read(data, limits)
+    reader, payload = _read(data, limits, codes)
     found = reader.signature
     if found is None:
         return Verdict("unsigned"), payload

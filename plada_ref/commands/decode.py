@@ -42,10 +42,11 @@ def decode(
     Example: `plada decode task.plada --manifest pool.parquet -o task.csv`
     """
     output = Output(as_json=as_json)
-    decoded = received.load(for_="plada decode")
-    keys = None
     if manifest is not None:
         need("pyarrow", extra="ref", for_="plada decode --manifest")
+    decoded = received.load(for_="plada decode", manifest=manifest)
+    keys = None
+    if manifest is not None:
         from ..pool import ManifestFile
 
         listed = ManifestFile(manifest)

@@ -9,15 +9,18 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from pladafmt import Payload, content_id, dump, validate
+from pladafmt import Codes, Payload, content_id, dump, validate
 from pladafmt.salvage import CLASS_COUNTS
 
+from ..errors import PipelineError
 from ..optional import need
 from ..output import Output
 from .exit_codes import command
 from .file_sizes import MANY, describe, file_sizes
+from .options.codes import CodesOption, find_codes, open_codes
 from .options.common import AsJson
 from .options.encoding import ContentOptions, EncodingOptions
+from .options.group import OptionGroup
 from .options.out import named, out_option, standing
 
 
@@ -64,6 +67,35 @@ class CountedContentOptions(ContentOptions):
         return payload
 
 
+@dataclass(frozen=True, kw_only=True)
+class CodesOptions(OptionGroup):
+    """Where the codes of a selection by rule are."""
+
+    manifest: Annotated[
+        Path | None,
+        typer.Option(
+            "--manifest", "-m", metavar="MANIFEST", help="The pool's manifest, to find its codes."
+        ),
+    ] = None
+    codes: CodesOption = None
+
+    def open(self, known: Path) -> Codes:
+        """Open the codes, which were once in the file `known`.
+
+        Raises:
+            PipelineError: if there are none.
+        """
+        found, place = find_codes(self.codes, self.manifest)
+        if found is not None:
+            return found
+        if known.exists() and self.manifest is None:
+            return open_codes(known)
+        raise PipelineError(
+            "The selection keeps images by a rule over codes, and these are not at "
+            f"{known}. {place}"
+        )
+
+
 @command
 def encode(
     *,
@@ -74,9 +106,13 @@ def encode(
     out: Annotated[Path, out_option("Where to write the .plada file")],
     encoding: BlockOptions,
     content: CountedContentOptions,
+    pool: CodesOptions,
     as_json: AsJson = False,
 ) -> None:
     """Write the payload of a selection, and say which part of it takes how many bytes.
+
+    A selection by plada prune --by rule is written as its rule. Its codes are found where they were
+    when it was made, beside --manifest, or by --codes.
 
     Example: `plada encode selection.parquet -o task.plada`
     """
@@ -85,6 +121,8 @@ def encode(
 
     output = Output(as_json=as_json)
     payload = content.apply(selection_file.read(selection))
+    by = selection_file.read_rule(selection)
+    codes = None if by is None else pool.open(by.codes)
     with standing(out) as file:
         dump(
             payload,
@@ -92,8 +130,10 @@ def encode(
             encoding=encoding.positions(),
             block_span=encoding.block_span,
             dense=encoding.dense,
+            rule=None if by is None else by.rule,
+            codes=codes,
         )
-        report = validate(file)
+        report = validate(file, codes=codes)
     parts = ", ".join(f"{name} {size:,}" for name, size in report.bytes_per_part.items())
     output.say(f"{named(out)}: {report.size:,} bytes for {payload.kept:,} images ({parts})")
     # Each way takes as long as the file itself did.

@@ -15,6 +15,7 @@ from pladafmt.text import for_terminal
 from ..output import Output
 from .exit_codes import command
 from .file_sizes import MANY, describe, file_sizes
+from .options.codes import CodesOption, report_with_codes
 from .options.common import AsJson, LimitOptions, PayloadFile, limits_from
 from .options.signature import describe_signature
 
@@ -28,18 +29,23 @@ def inspect(
     everything: Annotated[
         bool, typer.Option("--all", help="Show every part and every class, however many.")
     ] = False,
+    codes: CodesOption = None,
     limit: LimitOptions = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the header, classes and metadata of a file, and the owner of every byte.
 
-    A damaged file is shown as far as it can be read; then the exit status is 1.
+    A damaged file is shown as far as it can be read; then the exit status is 1. So is a file with a
+    rule whose codes are not named: what it keeps is not known without them.
 
     Example: `plada inspect task.plada --all`
     """
     output = Output(as_json=as_json)
-    report = validate_file(payload, limits=limits_from(limit))
-    _show_facts(output, report)
+    limits = limits_from(limit)
+    report, place = report_with_codes(
+        lambda found: validate_file(payload, limits=limits, codes=found), codes
+    )
+    _show_facts(output, report, place)
     if report.payload is not None:
         _show_classes(output, report.payload, everything)
     _show_parts(output, report, everything)
@@ -63,10 +69,12 @@ def inspect(
         raise typer.Exit(1)
 
 
-def _show_facts(output: Output, report: Report) -> None:
+def _show_facts(output: Output, report: Report, place: str) -> None:
     output.say(f"verdict     {report.verdict}")
     if not report.ok:
         output.say(f"            {report.problem} ({report.code} at byte {report.offset})")
+    if place:
+        output.say(f"            {place}")
     output.say(f"size        {report.size:,} bytes")
     for name, value in report.facts.items():
         if name == "signed_by":

@@ -15,7 +15,7 @@ from pladafmt.text import for_terminal, printable
 from ..errors import Misuse
 from ..optional import need
 from ..output import Output
-from . import pool_order
+from . import pool_codes, pool_order
 from .exit_codes import command, resumes
 from .options.engine import IndexEngineOptions
 from .options.order import OrderOptions, forget_features, prepare
@@ -27,11 +27,13 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="pool",
-    help="List the images of a pool in a manifest, put them in order, and check them against it.",
+    help="List the images of a pool in a manifest, put them in order, check them against it, and "
+    "make codes of them.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
 app.command()(pool_order.order)
+app.command()(pool_codes.codes)
 
 _SHOWN = 10
 _MEGABYTE = 1_000_000
@@ -202,7 +204,9 @@ def verify(
     """Check the stored images against a manifest.
 
     Reports images whose bytes have changed, that are missing, and (unless a sample is checked)
-    extra ones that the manifest does not list. Exit status 1 if any has changed or is missing.
+    extra ones that the manifest does not list. Codes beside the manifest are checked as well: their
+    rows, and their id if their projection is there. Exit status 1 if an image has changed or is
+    missing, or the codes are others.
 
     Example: `plada pool verify pool.parquet 'imagenet21k/*.tar' --sample 10000`
     """
@@ -228,20 +232,23 @@ def verify(
         f"{len(verdict.missing):,} missing"
         + ("" if verdict.extra is None else f", {len(verdict.extra):,} extra")
     )
+    codes = pool_codes.check_codes(manifest, len(listed), output)
+    good = verdict.good and (codes is None or codes["problem"] is None)
     output.result(
         {
-            "ok": verdict.good,
+            "ok": good,
             "pool_id": listed.pool.id.hex(),
             "images": len(listed),
             "checked": verdict.checked,
             "changed": verdict.changed,
             "missing": verdict.missing,
             "extra": verdict.extra,
+            "codes": codes,
             "manifest": str(manifest),
             "seconds": round(time.monotonic() - started, 3),
         }
     )
-    if not verdict.good:
+    if not good:
         raise typer.Exit(1)
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
+import numpy.typing as npt
 import typer
 from rich.table import Table
 from rich.text import Text
 
+from pladafmt import Payload
 from pladafmt.text import for_terminal
 
 from ..errors import Misuse
@@ -20,11 +23,16 @@ from .options.common import AsJson
 from .options.compare import CompareOptions
 from .options.encoding import ContentOptions
 from .options.out import named, out_option
+from .options.rule import RuleOptions
 from .options.selection import SelectionOptions, SizeOptions
 
 if TYPE_CHECKING:
+    from ..labelling.scores import ScoreTable
+    from ..selection import Size
     from ..selection.auto_record import AutoSelection
-    from ..selection.prune import PayloadOptions, Pruned
+    from ..selection.prune import PayloadOptions
+
+Counts = npt.NDArray[np.int64]
 
 _SHOWN_CLASSES = 30
 
@@ -63,6 +71,7 @@ def prune(
     content: BudgetedContentOptions,
     rule: SelectionOptions,
     compared: CompareOptions,
+    codes: RuleOptions,
     as_json: AsJson = False,
 ) -> None:
     """Select the images that a payload will name.
@@ -78,23 +87,36 @@ def prune(
     task's training images that is held out; the report lists every candidate, and says so if the
     pool cannot carry the task.
 
+    With --by rule, images are kept by a rule over the codes that the pool's publisher ships (plada
+    pool codes): a small matrix of integers, whose bytes do not grow with the images. With --task
+    and the projection, it is fitted to the task's own images and chosen by a fifth of them; else it
+    is fitted to the teacher's labels. A --count or --keep-rate is met nearly. See docs/rules.md.
+
     Example: `plada prune scores.parquet --keep-rate 0.01 --safety-net -o selection.parquet`
 
     Example: `plada prune scores.parquet --by auto --budget 2KB --dense --task cifar10
     -m pool.parquet --pool 'shards/*.tar' --model tf_efficientnet_lite0 --weights lite0.safetensors
     --img-size 96 --via-size 32 -o selection.parquet`
+
+    Example: `plada prune scores.parquet --by rule --budget 350 --unnamed -m pool.parquet --task
+    cifar10 --weights lite0.safetensors -o selection.parquet`
     """
     need("pyarrow", extra="ref", for_="plada prune")
     from ..labelling.scores import ScoreTable
     from ..selection import RANKINGS
     from ..selection import file as selection_file
     from ..selection.producer import Producer
+    from ..selection.rules import RULE
 
     output = Output(as_json=as_json)
     size = number.size()
     if content.dense and size.budget is None:
         raise Misuse("--dense says how a --budget is counted; give it to plada encode instead.")
     options = content.options()
+    if rule.by == RULE:
+        _by_rule(scores, out, size, options, rule, compared, codes, output)
+        return
+    codes.refuse()
     selection = rule.selection(size)
     table = ScoreTable.read(scores)
     comparison = None
@@ -105,7 +127,7 @@ def prune(
     selection_file.write(pruned.payload, out)
     if pruned.auto is not None:
         _show_auto(output, pruned.auto)
-    _show_pruned(output, pruned)
+    _show_kept(output, pruned.payload, pruned.supply, pruned.kept)
     kept = pruned.payload.kept
     output.say(f"{kept:,} of {table.pool.size:,} images kept by {pruned.selection}: {named(out)}")
     # Of an automatic selection the next image may fit: a part of the budget can do better.
@@ -115,21 +137,92 @@ def prune(
         how = " --dense" if content.dense else ""
         output.say(f"plada encode{how} makes a file of {pruned.payload_bytes:,} bytes of it{more}.")
     output.result(
-        {
+        _facts(table, pruned.payload, pruned.supply, pruned.kept, out)
+        | {
             "selection": str(pruned.selection),
-            "kept": kept,
             "payload_bytes": pruned.payload_bytes,
             "next_payload_bytes": next_bytes,
-            "pool_size": table.pool.size,
-            "classes": list(table.classes),
-            "pseudo_labels_per_class": pruned.supply.tolist(),
-            "kept_per_class": pruned.kept.tolist(),
-            "vanished": pruned.vanished,
             "skipped": {} if comparison is None else dict(comparison.task.skipped),
-            "out": named(out),
         }
         | ({} if pruned.auto is None else {"auto": pruned.auto.to_json()})
     )
+
+
+def _by_rule(
+    scores: Path,
+    out: Path,
+    size: Size,
+    options: PayloadOptions,
+    selection: SelectionOptions,
+    compared: CompareOptions,
+    by: RuleOptions,
+    output: Output,
+) -> None:
+    if selection.safety_net or selection.within is not None:
+        raise Misuse("--safety-net and --within do not go with --by rule; leave them out.")
+    for module in ("scipy", "threadpoolctl", "torch"):
+        need(module, extra="ref", for_="plada prune --by rule")
+    from ..labelling.histogram import count_labels
+    from ..labelling.scores import ScoreTable
+    from ..selection import file as selection_file
+    from ..selection.rules import RULE
+    from ..selection.rules.produce import find_rule
+
+    fit_to = by.fit_to()
+    table = ScoreTable.read(scores)
+    codes = by.open(compared, table.pool)
+    task = by.coded(compared, codes, table.classes, selection.seed, output)
+    found = find_rule(
+        table,
+        codes,
+        size,
+        task=task,
+        fit_to=fit_to,
+        options=options,
+        seed=selection.seed,
+        progress=output,
+    )
+    selection_file.write(found.payload, out, selection_file.ByRule(found.rule, codes.path))
+    record, payload = found.record, found.payload
+    supply, kept = table.histogram(), count_labels(payload.labels, len(table.classes))
+    _show_kept(output, payload, supply, kept)
+    images = "held-out target images" if task is not None else "the teacher's held-out labels"
+    output.say(
+        f"{payload.kept:,} of {table.pool.size:,} images kept by a rule over "
+        f"{found.rule.columns} codes with weights up to {found.rule.top}: {named(out)}"
+    )
+    output.say(
+        f"{len(record.trials)} rules were tried; by {images} this one gets "
+        f"{100 * record.accuracy:.1f} %."
+    )
+    output.say(f"plada encode makes a file of {found.payload_bytes:,} bytes of it.")
+    output.result(
+        _facts(table, payload, supply, kept, out)
+        | {
+            "selection": RULE,
+            "payload_bytes": found.payload_bytes,
+            "next_payload_bytes": None,
+            "skipped": {} if task is None else dict(task.skipped),
+            "codes": str(codes.path),
+            "rule": record.to_json(),
+        }
+    )
+
+
+def _facts(
+    table: ScoreTable, payload: Payload, supply: Counts, kept: Counts, out: Path
+) -> dict[str, Any]:
+    from ..selection.prune import vanished
+
+    return {
+        "kept": payload.kept,
+        "pool_size": table.pool.size,
+        "classes": list(table.classes),
+        "pseudo_labels_per_class": supply.tolist(),
+        "kept_per_class": kept.tolist(),
+        "vanished": vanished(payload, kept),
+        "out": named(out),
+    }
 
 
 def _show_auto(output: Output, auto: AutoSelection) -> None:
@@ -152,24 +245,25 @@ def _show_auto(output: Output, auto: AutoSelection) -> None:
     (output.say if auto.carried else output.warn)(auto.verdict)
 
 
-def _show_pruned(output: Output, pruned: Pruned) -> None:
+def _show_kept(output: Output, payload: Payload, supply: Counts, kept: Counts) -> None:
     """Show what a selection kept of each class and warn of classes that vanished."""
     table = Table(title="Kept per class", title_justify="left")
     table.add_column("class")
     for heading in ("in pool", "kept"):
         table.add_column(heading, justify="right")
-    names = pruned.payload.class_names
-    for name, supply, kept in list(zip(names, pruned.supply, pruned.kept, strict=True))[
-        :_SHOWN_CLASSES
-    ]:
-        table.add_row(Text(for_terminal(name)), f"{supply:,}", f"{kept:,}")
+    names = payload.class_names
+    for name, there, taken in list(zip(names, supply, kept, strict=True))[:_SHOWN_CLASSES]:
+        table.add_row(Text(for_terminal(name)), f"{there:,}", f"{taken:,}")
     output.show(table)
     if len(names) > _SHOWN_CLASSES:
         output.say(f"... and {len(names) - _SHOWN_CLASSES:,} more classes")
-    if pruned.vanished:
-        shown = ", ".join(for_terminal(name) for name in pruned.vanished[:10])
-        more = f" and {len(pruned.vanished) - 10} more" if len(pruned.vanished) > 10 else ""
+    from ..selection.prune import vanished
+
+    gone = vanished(payload, kept)
+    if gone:
+        shown = ", ".join(for_terminal(name) for name in gone[:10])
+        more = f" and {len(gone) - 10} more" if len(gone) > 10 else ""
         output.warn(
-            f"No image is kept for {len(pruned.vanished)} of {len(names)} classes: {shown}{more}. "
+            f"No image is kept for {len(gone)} of {len(names)} classes: {shown}{more}. "
             "A student cannot learn them; try --safety-net or a higher keep rate."
         )

@@ -7,13 +7,16 @@ from typing import Annotated
 
 import typer
 
+from pladafmt import Codes
 from pladafmt.files import write_whole
+from pladafmt.rewrite import Rewritten
 from pladafmt.rewrite import rewrite as rewrite_bytes
 from pladafmt.text import for_terminal
 
 from ..errors import Misuse
 from ..output import Output
 from .exit_codes import command
+from .options.codes import CodesOption, with_codes
 from .options.common import AsJson, LimitOptions, limits_from, read_whole
 from .options.encoding import EncodingOptions, read_metadata
 from .options.out import named, out_option
@@ -34,6 +37,10 @@ def rewrite(
     drop_metadata: Annotated[
         bool, typer.Option("--drop-metadata", help="Leave the metadata out.")
     ] = False,
+    drop_rule: Annotated[
+        bool, typer.Option("--drop-rule", help="List the images that a rule keeps.")
+    ] = False,
+    codes: CodesOption = None,
     limit: LimitOptions = None,
     as_json: AsJson = False,
 ) -> None:
@@ -49,15 +56,23 @@ def rewrite(
         raise Misuse("--metadata replaces the metadata and --drop-metadata drops it; choose one.")
     positions = encoding.positions()
     before = read_whole(file)
-    found = rewrite_bytes(
-        before,
-        encoding=positions,
-        block_span=encoding.block_span,
-        dense=encoding.dense,
-        metadata=None if metadata is None else read_metadata(metadata),
-        drop_metadata=drop_metadata,
-        limits=limits_from(limit),
-    )
+    value = None if metadata is None else read_metadata(metadata)
+    limits = limits_from(limit)
+
+    def encoded(table: Codes | None) -> Rewritten:
+        return rewrite_bytes(
+            before,
+            encoding=positions,
+            block_span=encoding.block_span,
+            dense=encoding.dense,
+            metadata=value,
+            drop_metadata=drop_metadata,
+            limits=limits,
+            codes=table,
+            drop_rule=drop_rule,
+        )
+
+    found = with_codes(encoded, codes)
     write_whole(out, found.data)
     output.say(
         f"{for_terminal(named(out))}: {len(found.data):,} bytes, before {len(before):,}; content "

@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from pladafmt import Corrupt, PladaError
 from pladafmt.files import write_whole
 from pladafmt.salvage import LISTED, Salvaged
 from pladafmt.salvage import salvage as salvage_bytes
@@ -16,11 +17,14 @@ from pladafmt.text import for_terminal, printable
 
 from ..output import Output
 from .exit_codes import command
+from .options.codes import NO_CODES, CodesOption, open_codes
 from .options.common import AsJson, LimitOptions, limits_from, read_whole
 from .options.out import named, out_option
 
 _SHOWN_CLASSES = 20
 _SHOWN_LINES = 10
+
+_NAME_CODES = "What a rule kept comes back with the pool's codes; name them with --codes."
 
 _NAMES = {
     "lost": "class names are lost; the classes are numbered",
@@ -45,6 +49,7 @@ def salvage(
             help="Another copy of the file, or the beginning of one, whose HEAD is undamaged.",
         ),
     ] = None,
+    codes: CodesOption = None,
     limit: LimitOptions = None,
     as_json: AsJson = False,
 ) -> None:
@@ -55,13 +60,21 @@ def salvage(
     Example: `plada salvage damaged.plada --out rescued.plada --head earlier.plada.part`
     """
     output = Output(as_json=as_json)
-    found = salvage_bytes(
-        read_whole(file),
-        other=None if head is None else read_whole(head),
-        limits=limits_from(limit),
-    )
+    try:
+        found = salvage_bytes(
+            read_whole(file),
+            other=None if head is None else read_whole(head),
+            limits=limits_from(limit),
+            codes=None if codes is None else open_codes(codes),
+        )
+    except PladaError as exc:
+        if codes is None and "RULE" in exc.problem:
+            raise Corrupt(exc.code, f"{exc.problem} {_NAME_CODES}") from exc
+        raise
     write_whole(out, found.data)
     _say(output, file, found)
+    if codes is None and any(each.code == NO_CODES for each in found.refused):
+        output.say(_NAME_CODES)
     output.say(f"{for_terminal(named(out))}: {len(found.data):,} bytes.")
     output.result({"out": named(out), "payload_bytes": len(found.data), **found.as_json()})
 

@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from pladafmt import Codes
 from pladafmt.files import write_whole
 
 from ..output import Output
 from .exit_codes import command
+from .options.codes import CodesOption, with_codes
 from .options.common import AsJson, LimitOptions, PayloadFile, limits_from, read_whole
 from .options.out import named, out_option
 from .options.signature import private_key
@@ -32,6 +34,7 @@ def sign(
         Path | None,
         out_option("Where to write the signed file; in place if left out"),
     ] = None,
+    codes: CodesOption = None,
     limit: LimitOptions = None,
     as_json: AsJson = False,
 ) -> None:
@@ -48,8 +51,12 @@ def sign(
     output = Output(as_json=as_json)
     limits = limits_from(limit)
     data = read_whole(payload)
-    before = check(data, [], limits=limits).key_id
-    signed = sign_bytes(data, signer, limits=limits)
+
+    def signed_with(table: Codes | None) -> tuple[str | None, bytes]:
+        before = check(data, [], limits=limits, codes=table).key_id
+        return before, sign_bytes(data, signer, limits=limits, codes=table)
+
+    before, signed = with_codes(signed_with, codes)
     # A link stays a link: what it points to is signed.
     target = payload.resolve() if out is None else out
     write_whole(target, signed)

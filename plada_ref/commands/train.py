@@ -108,7 +108,7 @@ def train(
     alone = recipe.tune is Tune.HEAD
     if alone and not first():
         return
-    payload = received.load(for_="plada train")
+    payload = received.load(for_="plada train", manifest=local.manifest)
     pool = local.open()
     pool.serve(payload.pool)
     # Before the training: a mistyped task should not cost an hour.

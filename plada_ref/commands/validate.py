@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
+from pladafmt import Limits, Report
 from pladafmt import validate as validate_file
 from pladafmt.text import for_terminal
 
 from ..output import Output
 from .exit_codes import command
+from .options.codes import CodesOption, report_with_codes
 from .options.common import AsJson, LimitOptions, limits_from
 from .options.signature import describe_signature
 
@@ -21,13 +23,15 @@ def validate(
     payloads: Annotated[
         list[Path], typer.Argument(metavar="PAYLOADS...", help=".plada files.", show_default=False)
     ],
+    codes: CodesOption = None,
     limit: LimitOptions = None,
     as_json: AsJson = False,
 ) -> None:
     """Check files against the specification: one line for each.
 
     Exit status 0 if every file is valid, 1 if one is not, 2 for misuse. A file may be refused as
-    *unsupported* or over a *limit* without being bad; the line says which.
+    *unsupported* or over a *limit* without being bad; the line says which. A file with a rule is
+    checked with its pool's codes, and is a *mismatch* without them.
 
     Example: `plada validate incoming/*.plada`
     """
@@ -35,7 +39,7 @@ def validate(
     limits = limits_from(limit)
     reports = []
     for path in payloads:
-        report = validate_file(path, limits=limits)
+        report, place = _report(path, limits, codes)
         reports.append({"file": str(path), **report.as_json()})
         shown = for_terminal(str(path))
         if report.ok:
@@ -46,9 +50,15 @@ def validate(
                 f"{facts['classes']:,} classes, {report.size:,} bytes{signed}."
             )
         else:
-            place = f" at byte {report.offset:,}" if report.offset is not None else ""
-            output.say(f"{shown}: {report.verdict} ({report.code}){place}: {report.problem}")
+            at = f" at byte {report.offset:,}" if report.offset is not None else ""
+            output.say(
+                f"{shown}: {report.verdict} ({report.code}){at}: {report.problem} {place}".rstrip()
+            )
     good = all(report["verdict"] == "valid" for report in reports)
     output.result({"ok": good, "files": reports})
     if not good:
         raise typer.Exit(1)
+
+
+def _report(path: Path, limits: Limits, codes: Path | None) -> tuple[Report, str]:
+    return report_with_codes(lambda found: validate_file(path, limits=limits, codes=found), codes)

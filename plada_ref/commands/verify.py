@@ -12,6 +12,7 @@ from pladafmt.text import for_terminal
 
 from ..output import Output
 from .exit_codes import command
+from .options.codes import CodesOption, with_codes
 from .options.common import AsJson, LimitOptions, limits_from, read_whole
 from .options.signature import public_keys
 
@@ -32,6 +33,7 @@ def verify(
             help="A public key that you trust, NAME.pub by plada keygen. May be repeated.",
         ),
     ] = None,
+    codes: CodesOption = None,
     limit: LimitOptions = None,
     as_json: AsJson = False,
 ) -> None:
@@ -48,7 +50,7 @@ def verify(
     keys = public_keys(key, for_="plada verify --key")
     files = []
     for path in payloads:
-        found = _verify(path, keys, limits)
+        found = _verify(path, keys, limits, codes)
         files.append({"file": str(path), **found})
         shown = for_terminal(str(path))
         if found["status"] == "verified":
@@ -64,11 +66,16 @@ def verify(
         raise typer.Exit(1)
 
 
-def _verify(path: Path, keys: dict[PublicKey, Path], limits: Limits) -> dict[str, Any]:
+def _verify(
+    path: Path, keys: dict[PublicKey, Path], limits: Limits, codes: Path | None
+) -> dict[str, Any]:
     from pladafmt.signature import check
 
     try:
-        verdict = check(read_whole(path), list(keys), limits=limits)
+        data = read_whole(path)
+        verdict = with_codes(
+            lambda table: check(data, list(keys), limits=limits, codes=table), codes
+        )
     except PladaError as error:
         return {
             "status": "refused",

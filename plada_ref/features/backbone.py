@@ -109,7 +109,12 @@ class Backbone:
         return Target(self.features(task.images, cache=cache), task.labels)
 
     def pool(
-        self, pool: ImagePool, cache: FeatureCache, *, engine: FeatureEngine | None = None
+        self,
+        pool: ImagePool,
+        cache: FeatureCache,
+        *,
+        engine: FeatureEngine | None = None,
+        since: int = 0,
     ) -> CachedView:
         """The features of a whole pool in its cache, all of them present.
 
@@ -117,18 +122,19 @@ class Backbone:
 
         Args:
             engine: computes the features; this process when None.
+            since: the first position that is asked for; those before it may be missing.
 
         Raises:
             PipelineError: if an image has changed, is missing or does not decode.
         """
         view = cache.view(self.network, self.preparation, flip=False)
-        positions = np.arange(len(pool), dtype=np.int64)
+        positions = np.arange(since, len(pool), dtype=np.int64)
         starts = np.unique(view.missing(positions) // POOL_CHUNK) * POOL_CHUNK
-        chunks = [range(at, min(at + POOL_CHUNK, len(pool))) for at in starts.tolist()]
+        chunks = [range(max(at, since), min(at + POOL_CHUNK, len(pool))) for at in starts.tolist()]
         if not chunks:
             return view
-        with self.compute.progress.track("Features", len(pool)) as advance:
-            advance(len(pool) - sum(map(len, chunks)))
+        with self.compute.progress.track("Features", len(positions)) as advance:
+            advance(len(positions) - sum(map(len, chunks)))
             images = pool.only(positions)
             compute = self.chunks_of if engine is None else _elsewhere(engine, self)
             for chunk, found in compute(images, chunks, advance=advance):

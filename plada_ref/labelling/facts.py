@@ -72,6 +72,10 @@ class Facts:
                 f"{_CHECKSUM} out of the metadata"
             )
 
+    def has(self, name: str) -> bool:
+        """Whether there is a field of this name."""
+        return name in self._value
+
     def get(self, name: str) -> Any:
         """A field of any kind."""
         if name not in self._value:

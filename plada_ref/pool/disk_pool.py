@@ -6,6 +6,7 @@ import numpy.typing as npt
 
 from pladafmt import PoolRef
 
+from .codes import PoolCodes, codes_of
 from .manifest_file import ManifestFile
 from .source import Source
 from .verified import VerifiedImages
@@ -31,6 +32,15 @@ class DiskPool:
     def ref(self) -> PoolRef:
         """The pool's id and size, as the manifest states them."""
         return self.manifest.pool
+
+    @property
+    def codes(self) -> PoolCodes | None:
+        """The codes of its images that lie beside the manifest, None if there are none.
+
+        Raises:
+            PipelineError: if something else is there.
+        """
+        return codes_of(self.manifest.path)
 
     def serve(self, ref: PoolRef) -> None:
         """Check that this pool has the images that a payload for `ref` refers to.

@@ -1,29 +1,35 @@
-"""Pool ids that this machine has computed before, so that it hashes the leaves of a pool once.
+"""Tree hashes that this machine has computed before: ids of pools, and of tables of codes.
 
 The tree hash over 14 million digests takes two hashes of a few bytes for each, twenty seconds; one
-SHA-256 over all digests takes a third of a second. So this hash is the name under which the pool
-id is kept, in the folder `cache_folder("pool-ids")`. Other digests have another name: an entry
-cannot go stale, whatever happens to the manifest's file. The cache folder is trusted, as the
-program itself is: whoever can write there can make one pool pass for another.
+SHA-256 over all digests takes a third of a second. So this hash is the name under which the id is
+kept, in the folder `cache_folder("pool-ids")` or `cache_folder("codes-ids")`. Other leaves have
+another name: an entry cannot go stale, whatever happens to the file they came from. The cache
+folder is trusted, as the program itself is: whoever can write there can make one pool, or table,
+pass for another.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pladafmt.files import write_whole
-from pladafmt.merkle import TreeHasher
+from pladafmt.merkle import CODES_LEAF, POOL_LEAF, TreeHasher
 
 from .cache import cache_folder
 
 FEW = 100_000
-"""Pools of fewer images are not kept: their tree hash takes a fraction of a second."""
+"""Ids of fewer images are not kept: their tree hash takes a fraction of a second."""
 
 _TAG = b"plada-known-id-1\0"
+_CODES_TAG = b"plada-known-codes-1\0"
+
+_PIECE = 1 << 16
+"""Rows of a mapped table that are read at a time."""
 
 Digests = npt.NDArray[np.uint8]
 """SHA-256 of images, shape (n, 32)."""
@@ -41,34 +47,56 @@ def pool_id_of(pieces: Callable[[], Iterable[Digests]], count: int) -> bytes:
         pieces: yields the digests in order, some at a time; called once or twice.
         count: how many images there are.
     """
+    return _known("pool-ids", _TAG, pieces, count, lambda: TreeHasher(POOL_LEAF, 32))
+
+
+def codes_id(table: npt.NDArray[np.int8]) -> bytes:
+    """Compute the id (32 bytes) of a table of codes, shape (n, D) int8; it may be mapped."""
+    count, columns = table.shape
+    # Tables of the same bytes and another width are other tables.
+    tag = _CODES_TAG + columns.to_bytes(2, "little")
+
+    def pieces() -> Iterable[npt.NDArray[np.int8]]:
+        return (table[start : start + _PIECE] for start in range(0, count, _PIECE))
+
+    return _known("codes-ids", tag, pieces, count, lambda: TreeHasher(CODES_LEAF, columns))
+
+
+def _known(
+    kind: str,
+    tag: bytes,
+    pieces: Callable[[], Iterable[npt.NDArray[Any]]],
+    count: int,
+    hasher: Callable[[], TreeHasher],
+) -> bytes:
+    """Look up or compute the tree hash of `count` leaves, which are whole rows of `pieces`."""
     if count < FEW:
-        return _compute(pieces)
-    name = hashlib.sha256(_TAG)
+        return _compute(pieces, hasher())
+    name = hashlib.sha256(tag)
     for piece in pieces():
         name.update(np.ascontiguousarray(piece).data)
-    path = cache_folder("pool-ids") / name.hexdigest()
+    path = cache_folder(kind) / name.hexdigest()
     try:
         entry = path.read_bytes()
     except OSError:
         entry = b""  # Not there, or not readable: compute it.
-    if len(entry) == 64 and entry[32:] == _seal(name.digest(), entry[:32]):
+    if len(entry) == 64 and entry[32:] == _seal(tag, name.digest(), entry[:32]):
         return entry[:32]
-    found = _compute(pieces)
+    found = _compute(pieces, hasher())
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, found + _seal(name.digest(), found))
+        write_whole(path, found + _seal(tag, name.digest(), found))
     except OSError:
         pass  # A cache that cannot be written costs time, not correctness.
     return found
 
 
-def _compute(pieces: Callable[[], Iterable[Digests]]) -> bytes:
-    hasher = TreeHasher()
+def _compute(pieces: Callable[[], Iterable[npt.NDArray[Any]]], hasher: TreeHasher) -> bytes:
     for piece in pieces():
         hasher.extend(piece)
     return hasher.root()
 
 
-def _seal(name: bytes, found: bytes) -> bytes:
+def _seal(tag: bytes, name: bytes, found: bytes) -> bytes:
     """Return what shows that an entry is whole; it does not protect against forgery."""
-    return hashlib.sha256(_TAG + name + found).digest()
+    return hashlib.sha256(tag + name + found).digest()

@@ -36,7 +36,8 @@ def open_pool(
 ) -> DiskPool | MemoryPool:
     """Open a pool of images by its manifest.
 
-    No image is read yet: every image is compared with the manifest when it is opened.
+    No image is read yet: every image is compared with the manifest when it is opened. Codes beside
+    the manifest (``pool.codes.npy`` for ``pool.parquet``) are the pool's ``codes``.
 
     Args:
         manifest: the Parquet file that `plada pool index` or `index_pool` wrote.
@@ -63,5 +64,5 @@ def open_pool(
     specs = [os.fspath(source) for source in sources]
     # The manifest first: a wrong file is found before a large source is listed.
     if in_memory:
-        return MemoryPool(Manifest.read(manifest), open_source(specs))
+        return MemoryPool(Manifest.read(manifest), open_source(specs), manifest)
     return DiskPool(ManifestFile(manifest), open_source(specs))

@@ -63,7 +63,16 @@ class Pruned:
     @property
     def vanished(self) -> list[str]:
         """Names of the classes of which no image is kept."""
-        return [name for name, n in zip(self.payload.class_names, self.kept, strict=True) if not n]
+        return vanished(self.payload, self.kept)
+
+
+def vanished(payload: Payload, kept: npt.NDArray[np.int64]) -> list[str]:
+    """Names of the classes of which no image is kept.
+
+    Args:
+        kept: kept images of each class, shape (C,).
+    """
+    return [name for name, count in zip(payload.class_names, kept, strict=True) if not count]
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch.utils.data import Dataset
 
-from pladafmt import Payload, load
+from pladafmt import Codes, Mismatch, Payload, load
 
 from ..images import ImagePool
 from .dataset import LabelledImages
@@ -26,6 +26,8 @@ class PseudoLabels(Dataset[Any]):
         transform: makes of an RGB `PIL.Image.Image` what the item holds; the image itself when
             None.
         target_transform: makes of the class number, an int, what the item holds.
+        codes: of the pool's images, for a payload's file that keeps images by a rule; those beside
+            the pool's manifest when None, as `plada_ref.open_pool` finds them.
         with_weights: items are (image, label, weight); the weight is 1.0 where the payload has
             none.
 
@@ -38,7 +40,7 @@ class PseudoLabels(Dataset[Any]):
 
     Raises:
         pladafmt.PladaError: if the file is not a valid payload, or the payload was made for another
-            pool (`pladafmt.Mismatch`).
+            pool or other codes (`pladafmt.Mismatch`).
         PipelineError: if the payload keeps no image or the pool cannot be read; when an item is
             read, if its image has changed, is missing or does not decode.
     """
@@ -50,9 +52,10 @@ class PseudoLabels(Dataset[Any]):
         transform: Callable[[Any], Any] | None = None,
         target_transform: Callable[[int], Any] | None = None,
         *,
+        codes: Codes | None = None,
         with_weights: bool = False,
     ) -> None:
-        self.payload = payload if isinstance(payload, Payload) else load(payload)
+        self.payload = payload if isinstance(payload, Payload) else _read(payload, pool, codes)
         self.target_transform = target_transform
         self.with_weights = with_weights
         self._data = LabelledImages.of_payload(self.payload, pool)
@@ -84,3 +87,14 @@ class PseudoLabels(Dataset[Any]):
             f"PseudoLabels({len(self):,} images of a pool of {self.payload.pool.size:,}, "
             f"{len(self.classes):,} classes)"
         )
+
+
+def _read(path: str | os.PathLike[str], pool: ImagePool, codes: Codes | None) -> Payload:
+    try:
+        return load(path, codes=codes)
+    except Mismatch as exc:
+        # A pool of another kind need not know codes.
+        beside = getattr(pool, "codes", None) if codes is None else None
+        if exc.code != "codes-mismatch" or beside is None:
+            raise
+    return load(path, codes=beside)

@@ -95,6 +95,20 @@ class EngineOptions(BatchedComputeOptions):
 
         return Compute(self._device_of_actors(), self.workers, self.batch_size, progress)
 
+    def features(self, progress: Progress) -> tuple[Compute, FeatureEngine | None]:
+        """Return what features are computed on, and their engine; None for this process.
+
+        With ``--engine ray``, this process is connected to the cluster.
+
+        Raises:
+            Misuse: if there is no such device.
+        """
+        if not self.on_ray():
+            return self.compute(progress), None
+        from ...ray.features import FeatureActors
+
+        return self.compute_on_cluster(progress), FeatureActors()
+
     def _only_with_ray(self) -> bool:
         return self.address is not None
 
@@ -122,20 +136,6 @@ class IndexEngineOptions(EngineOptions):
             "for this machine by default.",
         ),
     ] = None
-
-    def features(self, progress: Progress) -> tuple[Compute, FeatureEngine | None]:
-        """Return what features are computed on, and their engine; None for this process.
-
-        With ``--engine ray``, this process is connected to the cluster.
-
-        Raises:
-            Misuse: if there is no such device.
-        """
-        if not self.on_ray():
-            return self.compute(progress), None
-        from ...ray.features import FeatureActors
-
-        return self.compute_on_cluster(progress), FeatureActors()
 
 
 @dataclass(frozen=True, kw_only=True)

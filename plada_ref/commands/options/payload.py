@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from pladafmt import Payload, load
+from pladafmt import Codes, Payload, loads
 
+from .codes import CodesOption, with_codes
 from .common import LimitOptions, PayloadFile, limits_from, read_whole
 from .group import OptionGroup
 from .signature import SignedByOption, public_keys
@@ -13,27 +15,35 @@ from .signature import SignedByOption, public_keys
 
 @dataclass(frozen=True, kw_only=True)
 class ReceivedOptions(OptionGroup):
-    """A payload's file, what it may cost to read, and who must have signed it."""
+    """A payload's file, what it is read with, what that may cost, and who must have signed it."""
 
     payload: PayloadFile
+    codes: CodesOption = None
     limit: LimitOptions = None
     require_signed_by: SignedByOption = None
 
-    def load(self, *, for_: str) -> Payload:
+    def load(self, *, for_: str, manifest: Path | None = None) -> Payload:
         """Return the payload, which must be signed by one of the given keys if there is any.
 
         Args:
             for_: the command that needs it, such as ``"plada decode"``.
+            manifest: the pool's, beside which codes are found.
 
         Raises:
-            PladaError: if the file is refused: `Untrusted` if it is valid but not signed so.
+            PladaError: if the file is refused: `Untrusted` if it is valid but not signed so,
+                `Mismatch` if it has a rule, and its codes are not found.
             Misuse, OSError: if a limit cannot be understood, or a key or the file cannot be read.
         """
         limits = limits_from(self.limit)
-        if not self.require_signed_by:
-            return load(self.payload, limits=limits)
-        from pladafmt.signature import verify
-
-        keys = public_keys(self.require_signed_by, for_=f"{for_} --require-signed-by")
         # Read once: what is used is what was checked, whatever happens to the file meanwhile.
-        return verify(read_whole(self.payload), list(keys), limits=limits)
+        data = read_whole(self.payload)
+        keys = public_keys(self.require_signed_by, for_=f"{for_} --require-signed-by")
+
+        def read(codes: Codes | None) -> Payload:
+            if not self.require_signed_by:
+                return loads(data, limits=limits, codes=codes)
+            from pladafmt.signature import verify
+
+            return verify(data, list(keys), limits=limits, codes=codes)
+
+        return with_codes(read, self.codes, manifest)

@@ -58,7 +58,8 @@ class SelectionOptions(OptionGroup):
             "high-probability, what the teacher is surest of; high-energy and so on, the opposite; "
             "consensus of the four; random. Comparing images (see --task): herding, "
             "gradient-matching, herding-logits, prototype, k-center. auto: whichever teaches best "
-            "within --budget.",
+            "within --budget. rule: no list at all but a rule over the pool's codes, in a few "
+            "hundred bytes.",
         ),
     ] = "low-energy"
     safety_net: Annotated[
@@ -105,6 +106,8 @@ class SelectionOptions(OptionGroup):
         if self.within is not None:
             raise Misuse("--within bounds the time of --by auto; leave it out.")
         if self.by not in RANKINGS:
-            raise Misuse(f"--by takes one of {', '.join(RANKINGS)} or {AUTO}; not {self.by!r}.")
+            raise Misuse(
+                f"--by takes one of {', '.join(RANKINGS)}, {AUTO} or rule; not {self.by!r}."
+            )
         net = SafetyNet(share=self.share, alpha=self.alpha) if self.safety_net else None
         return Selection(ranking=self.by, safety_net=net, seed=self.seed)

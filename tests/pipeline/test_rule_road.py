@@ -1,0 +1,258 @@
+"""A rule on its way through files: pool codes, prune, encode, decode, train; digits."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner, Result
+
+from plada_ref.cli import app
+from plada_ref.errors import PipelineError
+from plada_ref.labelling.label import label
+from plada_ref.models.checkpoint import Checkpoint
+from plada_ref.pool import open_pool
+from plada_ref.pool.codes import PoolCodes
+from plada_ref.selection import file as selection_file
+from plada_ref.training.pseudo_labels import PseudoLabels
+from pladafmt import Codes, Mismatch, load, read_rule
+
+from .conftest import ALONE, DigitPool
+
+pytestmark = pytest.mark.slow
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [*map(str, arguments), "--json"])
+
+
+def result(run: Result) -> Any:
+    assert run.exit_code == 0, run.output
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+def error(run: Result, status: int) -> str:
+    assert run.exit_code == status, run.output
+    return str(json.loads(run.stdout.splitlines()[-1])["error"])
+
+
+@dataclass(frozen=True)
+class Server:
+    """A folder with a pool, its codes, a score table, and a file with a rule."""
+
+    folder: Path
+    shard: Path
+    teacher: Path
+
+    @property
+    def manifest(self) -> Path:
+        return self.folder / "pool.parquet"
+
+    def prune(self, out: Path, *arguments: object) -> Result:
+        return call("prune", self.folder / "scores.parquet", "-o", out, "--by", "rule", *arguments)
+
+    def student(self, payload: Path) -> float:
+        """The test accuracy of a student from scratch, whole."""
+        run = call(
+            "train", payload, "-m", self.manifest, "--pool", self.shard, "--model",
+            "plada_convnet_s", "--tune", "all", "--epochs", 3, "--lr", 4e-3, "--workers", 0,
+            "--augment", "glyph", "-o", payload.with_suffix(".safetensors"),
+            "--task", "sklearn:digits", "--device", "cpu",
+        )  # fmt: skip
+        return float(result(run)["accuracy"])
+
+
+@pytest.fixture(scope="module")
+def server(
+    digit_pool: DigitPool,
+    teacher: Checkpoint,
+    teacher_file: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Server:
+    folder = tmp_path_factory.mktemp("server")
+    shutil.copy(digit_pool.manifest, folder / "pool.parquet")
+    label(digit_pool.open(), teacher, compute=ALONE).write(folder / "scores.parquet")
+    made = Server(folder, digit_pool.shard, teacher_file)
+    run = call(
+        "pool", "codes", made.manifest, digit_pool.shard, "--model", "plada_convnet_s",
+        "--weights", teacher_file, "--columns", 32, "--workers", 0,
+    )  # fmt: skip
+    result(run)
+    task = ("--task", "sklearn:digits", "--weights", teacher_file, "--workers", 0)
+    run = made.prune(
+        folder / "rule.parquet", "--budget", 250, "--unnamed", "-m", made.manifest, *task
+    )
+    pruned = result(run)
+    assert pruned["rule"]["judged_by"] == "task" and pruned["rule"]["accuracy"] > 0.85
+    encoded = result(call("encode", folder / "rule.parquet", "-o", folder / "rule.plada"))
+    size = (folder / "rule.plada").stat().st_size
+    assert size == encoded["payload_bytes"] == pruned["payload_bytes"] <= 250
+    assert encoded["kept"] == pruned["kept"] and encoded["bytes_per_part"]["RULE"] > 50
+    return made
+
+
+def test_a_rule_teaches_as_well_as_a_list_of_four_times_its_size(
+    server: Server, tmp_path: Path
+) -> None:
+    listed = tmp_path / "list.parquet"
+    scores = server.folder / "scores.parquet"
+    result(call("prune", scores, "--budget", 1000, "--unnamed", "--dense", "-o", listed))
+    result(call("encode", listed, "--dense", "-o", tmp_path / "list.plada"))
+    assert 900 < (tmp_path / "list.plada").stat().st_size <= 1000
+    by_rule = server.student(server.folder / "rule.plada")
+    by_list = server.student(tmp_path / "list.plada")
+    assert by_rule > by_list - 0.03 and by_rule > 0.8, (by_rule, by_list)
+
+
+def test_codes_are_found_beside_the_manifest(server: Server, tmp_path: Path) -> None:
+    payload = server.folder / "rule.plada"
+    codes = PoolCodes(server.folder / "pool.codes.npy")
+    wanted = load(payload, codes=codes)
+    decoded = result(call("decode", payload, "--manifest", server.manifest))
+    assert decoded["positions"] == wanted.positions.tolist()
+    assert decoded["labels"] == wanted.labels.tolist()
+    truth = np.array([int(key[:5]) for key in decoded["keys"]])
+    assert len(truth) == wanted.kept
+    named = ("--codes", server.folder / "pool.codes.npy")
+    assert result(call("decode", payload, *named))["labels"] == decoded["labels"]
+    assert result(call("inspect", payload, *named))["kept_per_class"]
+    assert result(call("validate", payload, *named))["ok"]
+    pool = open_pool(server.manifest, server.shard)
+    assert pool.codes is not None and open_pool(server.manifest, server.shard, in_memory=True).codes
+    assert len(pickle.dumps(pool)) < 10_000, "codes do not travel to worker processes"
+    data = PseudoLabels(payload, pool)
+    assert data.targets == decoded["labels"] and data[0][1] == decoded["labels"][0]
+
+    out = tmp_path / "list.plada"
+    rewritten = result(call("rewrite", payload, "-o", out, "--drop-rule", *named))
+    assert load(out) == wanted and read_rule(out.read_bytes()) is None
+    again = result(call("rewrite", payload, "-o", out, *named))
+    assert (
+        again["content_id"] == rewritten["content_id"] and out.read_bytes() == payload.read_bytes()
+    )
+
+    result(call("keygen", tmp_path / "me"))
+    result(call("sign", payload, "--key", tmp_path / "me.key", "-o", out, *named))
+    trust = (tmp_path / "me.pub",)
+    assert result(call("verify", out, "--key", *trust, *named))["ok"]
+    signed = ("decode", out, "--require-signed-by", *trust)
+    assert result(call(*signed, "--manifest", server.manifest))["labels"] == decoded["labels"]
+    assert "signature" in error(call("decode", payload, *signed[2:], *named), 1)
+
+
+def test_missing_and_other_codes(server: Server, tmp_path: Path) -> None:
+    payload = server.folder / "rule.plada"
+    manifest = tmp_path / "pool.parquet"
+    shutil.copy(server.manifest, manifest)
+    beside = tmp_path / "pool.codes.npy"
+    train = ("--pool", server.shard, "--model", "plada_convnet_s", "-o", tmp_path / "s")
+    for run in (
+        call("decode", payload, "--manifest", manifest),
+        call("train", payload, "-m", manifest, *train),
+    ):
+        said = error(run, 1)
+        assert "none were given" in said and f"looked for at {beside}; --codes names" in said
+        assert json.loads(run.stdout.splitlines()[-1])["code"] == "codes-mismatch"
+    assert "Name their file with --codes" in error(call("decode", payload), 1)
+    assert "Name their file with --codes" in error(
+        call("rewrite", payload, "-o", tmp_path / "r"), 1
+    )
+    run = call("validate", payload)
+    found = json.loads(run.stdout.splitlines()[-1])["files"][0]
+    assert run.exit_code == 1 and found["verdict"] == "mismatch"
+    assert call("inspect", payload).exit_code == 1
+    with pytest.raises(Mismatch, match="none were given"):
+        PseudoLabels(payload, open_pool(manifest, server.shard))
+
+    table = np.array(np.load(server.folder / "pool.codes.npy"))
+    table[-1, -1] ^= 1
+    np.save(beside, table)
+    said = error(call("decode", payload, "--manifest", manifest), 1)
+    assert "the codes at hand are others" in said and f"were read from {beside}" in said
+    beside.write_bytes(b"x")
+    assert "is not a code table" in error(call("decode", payload, "--manifest", manifest), 1)
+    # A file with a list does not care what lies there.
+    listed = tmp_path / "list.plada"
+    named = ("--codes", server.folder / "pool.codes.npy")
+    result(call("rewrite", payload, "-o", listed, "--drop-rule", *named))
+    assert result(call("decode", listed, "--manifest", manifest))["kept"]
+    assert PseudoLabels(listed, open_pool(manifest, server.shard)).targets
+
+
+def test_salvage(server: Server, tmp_path: Path) -> None:
+    data = (server.folder / "rule.plada").read_bytes()
+    (tmp_path / "cut.plada").write_bytes(data[:-3])
+    named = ("--codes", server.folder / "pool.codes.npy")
+    out = tmp_path / "whole.plada"
+    found = result(call("salvage", tmp_path / "cut.plada", "-o", out, *named))
+    assert found["same"] and out.read_bytes() == data
+    run = CliRunner().invoke(app, ["salvage", str(tmp_path / "cut.plada"), "-o", str(out)])
+    assert "--codes" in run.output
+
+
+def test_selections_with_a_rule(server: Server, tmp_path: Path) -> None:
+    selection = server.folder / "rule.parquet"
+    by = selection_file.read_rule(selection)
+    assert by is not None and by.codes == server.folder / "pool.codes.npy"
+    payload = selection_file.read(selection)
+    kept = by.rule.keep(Codes.load(by.codes), payload.pool.size)
+    assert np.array_equal(kept.positions, payload.positions)
+    moved = tmp_path / "moved.parquet"
+    nowhere = replace(by, codes=tmp_path / "gone.npy")
+    selection_file.write(payload, moved, nowhere)
+    out = ("-o", tmp_path / "m.plada")
+    said = error(call("encode", moved, *out), 1)
+    assert "gone.npy" in said and "Name their file with --codes" in said
+    result(call("encode", moved, *out, "--manifest", server.manifest))
+    assert (tmp_path / "m.plada").read_bytes() == (server.folder / "rule.plada").read_bytes()
+    result(call("encode", moved, *out, "--codes", by.codes))
+    selection_file.write(payload, moved)
+    assert selection_file.read_rule(moved) is None
+    table = pq.read_table(selection)
+    facts = json.loads(table.schema.metadata[b"plada-selection"])
+    for changes in (
+        {"weights": [[1], [1, 2]]},
+        {"weights": 5},
+        {"biases": ["x"] * 10},
+        {"codes_id": "00"},
+        {"shift": 99},
+        {"codes": None},
+    ):
+        stored = json.dumps(facts | {"rule": facts["rule"] | changes}).encode()
+        pq.write_table(table.replace_schema_metadata({b"plada-selection": stored}), moved)
+        with pytest.raises(PipelineError, match=r"selection .* does not hold|not a selection"):
+            selection_file.read_rule(moved)
+
+
+def test_what_a_rule_is_fitted_to(server: Server, tmp_path: Path) -> None:
+    out = tmp_path / "s.parquet"
+    found = result(server.prune(out, "--count", 500, "-m", server.manifest))
+    assert 450 <= found["kept"] <= 550 and found["rule"]["judged_by"] == "pool"
+    assert found["rule"]["accuracy"] > 0.8 and not found["vanished"]
+    task = ("--task", "sklearn:digits", "--weights", server.teacher, "--workers", 0)
+    here = ("-m", server.manifest)
+    found = result(server.prune(out, "--budget", 150, "--unnamed", *here, *task, "--fit", "both"))
+    assert found["rule"]["judged_by"] == "task" and found["rule"]["accuracy"] > 0.7
+    for arguments, message in (
+        ((), "give --manifest, beside which they are found, or --codes"),
+        ((*here, "--fit", "target"), "give --task"),
+        ((*here, "--fit", "all"), "--fit is one of target, pool, both"),
+        ((*here, "--safety-net"), "do not go with --by rule"),
+        ((*here, "--model", "resnet18"), "takes model and image sizes from the projection"),
+        ((*here, *task, "--grey"), "takes model and image sizes from the projection"),
+    ):
+        said = error(server.prune(out, "--count", 50, *arguments), 2)
+        assert message in said
+    assert "too small for a rule" in error(server.prune(out, "--budget", 90, *here), 2)
+    run = server.prune(out, "--count", 50, *here, *task[:2])
+    assert "other weights of plada_convnet_s" in error(run, 1)
+    scores = server.folder / "scores.parquet"
+    run = call("prune", scores, "-o", out, "--count", 5, "--fit", "pool")
+    assert "go with --by rule" in error(run, 2)
