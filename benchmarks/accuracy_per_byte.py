@@ -3,7 +3,12 @@
 For each task and seed a teacher (a linear head on the frozen backbone) learns from four fifths of
 the training images and labels the pool. Payloads are dense and without class names; the bytes are
 those of the whole file. Students are linear heads on the same backbone, tested on the test images;
-`--tune` fine-tunes whole students as well. The automatic selection never sees a test image.
+The automatic selection never sees a test image.
+
+`--students` compares fewer payloads, and rules over codes, with students of other kinds: linear
+heads, all layers of the pre-trained backbone, and a network from scratch. The teacher learns from
+all training images then. Payloads, codes and features stay in `--cache`: a machine that is given
+the payloads trains students alone.
 
 Results are kept in `--results`, a line each: an interrupted run goes on where it stopped.
 """
@@ -23,11 +28,12 @@ from plada_ref.features.cache import FeatureCache
 from plada_ref.output import Output
 from plada_ref.pool import Manifest, MemoryPool, open_source
 
+from .accuracy.compare_students import compare
 from .accuracy.grid import measure
 from .accuracy.rows import Rows
+from .accuracy.students import HEAD, KINDS, Place
 from .accuracy.summary import summary, table
 from .accuracy.tasks import see, spec_for
-from .accuracy.tuned import tune
 
 BUDGETS = (500, 2_000, 8_000)
 SEEDS = (0, 1, 2)
@@ -62,41 +68,66 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
     parser.add_argument("--quick", action="store_true", help="one seed, two budgets")
     parser.add_argument(
-        "--tune",
-        nargs="*",
+        "--students",
+        nargs="+",
+        choices=[HEAD, *KINDS],
         default=(),
-        metavar="NAME",
-        help="fine-tune whole students on these tasks, at the smallest and the largest budget",
+        help="compare lists and rules over codes with students of these kinds instead",
+    )
+    parser.add_argument("--device", default="cpu", help="with --students: where they are trained")
+    parser.add_argument(
+        "--processes", type=int, default=1, help="with --students: how many are trained at a time"
+    )
+    parser.add_argument(
+        "--workers", type=int, help="with --students: processes that decode images for each"
     )
     parser.add_argument("--figure", metavar="FILE", help="draw accuracy against bytes")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
     options = parser.parse_args(arguments)
 
-    budgets = QUICK_BUDGETS if options.quick else BUDGETS
-    seeds = options.seeds[:1] if options.quick else options.seeds
-    compute = Compute(torch.device("cpu"), progress=Output(as_json=True))
     rows = Rows(options.results)
-    pool = MemoryPool(Manifest.read(options.manifest), open_source(options.pool))
-    for name, source in options.task:
-        spec = spec_for(name, options.weights)
-        backbone = Backbone.of(spec, compute)
-        cache = FeatureCache.of_pool(options.cache, pool)
-        features = backbone.pool(pool, cache).all()
-        seen = see(name, source, backbone, spec, options.cache)
-        for seed in seeds:
-            measure(seen, features, pool.ref, seed, budgets, rows, backbone)
-        if name in options.tune:
-            ends = (budgets[0], budgets[-1])
-            tune(seen, features, pool, seeds[0], ends, rows, cache, compute)
-    print(table(rows))
-    found = summary(rows)
-    for line in found.lines:
-        print(line)
+    if options.students:
+        tasks = tuple((name, str(source)) for name, source in options.task)
+        place = Place(
+            options.manifest,
+            tuple(options.pool),
+            tasks,
+            options.weights,
+            options.cache,
+            options.device,
+            options.workers,
+        )
+        compare(place, options.students, *_sizes(options), rows, processes=options.processes)
+    else:
+        _grid(options, rows)
     if options.figure:
         # Imported here: only this branch needs matplotlib.
         from .accuracy.figure import draw
 
         draw(rows, options.figure)
+
+
+def _sizes(options: argparse.Namespace) -> tuple[tuple[int, ...], list[int]]:
+    budgets = QUICK_BUDGETS if options.quick else BUDGETS
+    return budgets, options.seeds[:1] if options.quick else options.seeds
+
+
+def _grid(options: argparse.Namespace, rows: Rows) -> None:
+    """Everything, with students that are linear heads."""
+    budgets, seeds = _sizes(options)
+    compute = Compute(torch.device("cpu"), progress=Output(as_json=True))
+    pool = MemoryPool(Manifest.read(options.manifest), open_source(options.pool))
+    for name, source in options.task:
+        spec = spec_for(name, options.weights)
+        backbone = Backbone.of(spec, compute)
+        features = backbone.pool(pool, FeatureCache.of_pool(options.cache, pool)).all()
+        seen = see(name, source, backbone, spec, options.cache)
+        for seed in seeds:
+            measure(seen, features, pool.ref, seed, budgets, rows, backbone)
+    print(table(rows))
+    found = summary(rows)
+    for line in found.lines:
+        print(line)
     if options.json:
         print(json.dumps(found.as_json()))
 

@@ -34,7 +34,7 @@ _TICKS = {10.0**n: text for n, text in enumerate(["1 KB", "10 KB", "100 KB", "1 
 
 def draw(rows: Iterable[Row], path: str | os.PathLike[str]) -> None:
     """Write the figure to `path`; its suffix names the format."""
-    rows = [row for row in rows if row.kind != "tuned"]
+    rows = list(rows)
     tasks = list(dict.fromkeys(row.task for row in rows))
     columns = min(2, len(tasks))
     lines = -(-len(tasks) // columns)

@@ -26,7 +26,7 @@ from plada_ref.features.backbone import Backbone
 from plada_ref.features.head import fit_default_head
 from plada_ref.features.target import Features, Target
 from plada_ref.images import ImageSet
-from plada_ref.labelling.scores import Scores, ScoreTable, score
+from plada_ref.labelling.scores import ScoreTable
 from plada_ref.models.checkpoint import Checkpoint
 from plada_ref.models.spec import build, classifier
 from plada_ref.selection import Size, parse
@@ -38,6 +38,7 @@ from pladafmt import PoolRef
 
 from .rows import Row, Rows
 from .tasks import Seen
+from .teacher import label
 
 RULES = (
     "low-energy",
@@ -60,8 +61,6 @@ RULES = (
 PAPER = (RULES[0], RULES[3], RULES[4])
 """What the paper takes the best of: low energy, Safety-Net 0.5, Safety-Net -0.2."""
 
-_ROWS = 16_384
-
 
 def selector_for(seen: Seen, features: Features, pool: PoolRef, seed: int) -> AutoSelector:
     """A teacher that is a linear head, its scores of the pool, and the selection by them.
@@ -76,17 +75,7 @@ def selector_for(seen: Seen, features: Features, pool: PoolRef, seed: int) -> Au
         return Target(seen.train_seen.features[rows], seen.train_seen.labels[rows])
 
     rest, held = part(rest_task.keys), part(held_task.keys)
-    teacher = fit_default_head(rest.features, rest.labels, seen.classes)
-    weight, bias = teacher.weight.numpy().T, teacher.bias.numpy()
-    parts = [
-        score(features[start : start + _ROWS].astype(np.float32) @ weight + bias)
-        for start in range(0, len(features), _ROWS)
-    ]
-    columns = {
-        name: np.concatenate([getattr(one, name) for one in parts])
-        for name in Scores.__dataclass_fields__
-    }
-    table = ScoreTable.of(pool, seen.train.classes, "", Scores(**columns))
+    table = label(rest, features, pool, seen.train.classes)
     pruner = Pruner(table, PayloadOptions(dense=True, named=False), features, rest)
     return AutoSelector(pruner, held, seed)
 

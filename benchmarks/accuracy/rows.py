@@ -16,7 +16,8 @@ class Row:
     Attributes:
         task: name.
         seed: of the held-out split, random selections and training.
-        kind: ``rule``, ``auto``, ``baseline``, ``teacher``, or ``tuned`` (fine-tuned students).
+        kind: ``rule``, ``auto``, ``baseline`` or ``teacher``; or a kind of students, see
+            `benchmarks.accuracy.students`.
         name: of the rule or baseline.
         budget: bytes that were allowed; 0 where there is no limit.
         bytes: that were needed.
@@ -53,6 +54,10 @@ class Rows:
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self._rows.values())
+
+    def has(self, key: tuple[str, int, str, str, int]) -> bool:
+        """Whether there is a row of this key."""
+        return key in self._rows
 
     def once(
         self, task: str, seed: int, kind: str, name: str, budget: int, make: Callable[[], Row]

@@ -58,12 +58,10 @@ class Summary:
     Attributes:
         cells: by task and budget.
         against: by task: the ceiling, the INT8 head, and auto at half of its bytes.
-        tuned: fine-tuned students, accuracy in percent by task, budget and rule.
     """
 
     cells: list[Cell]
     against: dict[str, dict[str, Any]]
-    tuned: dict[str, dict[str, float]]
 
     @property
     def lines(self) -> list[str]:
@@ -96,7 +94,6 @@ class Summary:
             "auto_over_low_energy": _mean(cell.over_low_energy for cell in self.cells),
             "auto_over_best_of_three": _mean(cell.over_best_of_three for cell in self.cells),
             "against": self.against,
-            "tuned": self.tuned,
         }
 
 
@@ -112,7 +109,7 @@ def summary(rows: Iterable[Row]) -> Summary:
             seeds = sorted(auto)
             chosen = [autos[task, budget, seed].details for seed in seeds]
             cells.append(_cell(found, task, budget, seeds, chosen))
-    return Summary(cells, _against(found, rows, cells), _tuned(rows))
+    return Summary(cells, _against(found, rows, cells))
 
 
 def table(rows: Iterable[Row]) -> str:
@@ -144,8 +141,7 @@ def _shown(by_seed: dict[int, float]) -> str:
 def _accuracies(rows: Sequence[Row]) -> Accuracies:
     found: Accuracies = defaultdict(dict)
     for row in rows:
-        if row.kind != "tuned":
-            found[row.task, row.name, row.budget][row.seed] = 100 * row.accuracy
+        found[row.task, row.name, row.budget][row.seed] = 100 * row.accuracy
     return found
 
 
@@ -200,14 +196,6 @@ def _against(
             "auto_at_half": fmean(halves) if halves else None,
         }
     return against
-
-
-def _tuned(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
-    found: dict[str, dict[str, float]] = defaultdict(dict)
-    for row in rows:
-        if row.kind == "tuned":
-            found[f"{row.task} at {row.budget:,} bytes"][row.name] = round(100 * row.accuracy, 2)
-    return dict(found)
 
 
 def _mean(values: Iterable[float]) -> float | None:

@@ -55,8 +55,8 @@ def spec_for(name: str, weights: Path) -> ModelSpec:
 
 def see(name: str, source: str, backbone: Backbone, spec: ModelSpec, folder: Path) -> Seen:
     """Load a task and look at it once; the features stay in the folder."""
-    train = _at_most(load_task(source, "train"), TRAIN)
-    test = _at_most(load_task(source, "test"), TEST)
+    train = at_most(load_task(source, "train"), TRAIN)
+    test = at_most(load_task(source, "test"), TEST)
 
     def seen(task: Task, part: str) -> Target:
         about = hashlib.sha256("\0".join([repr(spec), *task.keys]).encode()).hexdigest()[:16]
@@ -71,5 +71,6 @@ def see(name: str, source: str, backbone: Backbone, spec: ModelSpec, folder: Pat
     return Seen(name, train, test, seen(train, "train"), seen(test, "test"), spec)
 
 
-def _at_most(task: Task, count: int) -> Task:
+def at_most(task: Task, count: int) -> Task:
+    """The task, or `count` of its images, in equal parts of each class."""
     return task if len(task) <= count else hold_out(task, count / len(task))[1]

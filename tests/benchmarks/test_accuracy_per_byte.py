@@ -32,7 +32,6 @@ def made(path: Path) -> Rows:
         put("baseline", "int8-head", 0, 1000, 70)
         put("auto", "auto", 1000 // 2, 498, 60 + 3 * seed)
         put("baseline", "full-target", 0, 9000, 72)
-        put("tuned", "auto", 500, 498, 66)
     return rows
 
 
@@ -51,7 +50,6 @@ def test_comparisons(tmp_path: Path) -> None:
     facts = found.against["digits"]
     assert (facts["full_target"], facts["int8_head"], facts["int8_bytes"]) == (72, 70, 1000)
     assert facts["auto_at_half"] == pytest.approx(61.5)
-    assert found.tuned == {"digits at 500 bytes": {"auto": 66.0}}
     assert json.loads(json.dumps(found.as_json()))["auto_over_low_energy"] == pytest.approx(11)
     assert "61.5" in table(made(tmp_path / "rows.jsonl"))
 

@@ -1,0 +1,103 @@
+"""Lists and rules over codes on the same tasks, with students of several kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+
+import torch
+
+from plada_ref.compute.context import Compute
+from plada_ref.features.backbone import Backbone
+from plada_ref.features.cache import FeatureCache
+from plada_ref.features.target import Features
+from plada_ref.models.spec import ModelSpec
+from plada_ref.output import Output
+from plada_ref.pool import Manifest, MemoryPool, open_source
+from plada_ref.selection.rules import RULE
+
+from .grid import RULES
+from .payloads import WHOLE_POOL, Offer, Sender, pool_codes, prepare
+from .rows import Rows
+from .students import HEAD, Place, jobs_for, study, study_heads
+from .students_table import students_table
+from .tasks import Seen, see, spec_for
+
+RULE_BUDGETS = (350, 1_000, 2_000)
+"""Bytes of files with rules."""
+
+LISTS = (RULES[0], RULES[3], RULES[4], "random", "high-margin", "herding", "gradient-matching")
+"""The paper's three, chance, and those that were best for one kind of student or another."""
+
+
+def compare(
+    place: Place,
+    kinds: Sequence[str],
+    budgets: Sequence[int],
+    seeds: Sequence[int],
+    rows: Rows,
+    *,
+    processes: int,
+) -> None:
+    """Make the payloads that are not there, train the students that have no row, show the table.
+
+    Args:
+        kinds: of students.
+        budgets: bytes of files with lists.
+        processes: students that are trained at a time.
+    """
+    offers = [Offer(RULE, budget) for budget in RULE_BUDGETS]
+    offers += [Offer(name, budget) for name in LISTS for budget in budgets]
+    offers.append(Offer(WHOLE_POOL, 0))
+    compute = Compute(torch.device(place.device), progress=Output(as_json=True))
+    whole = [kind for kind in kinds if kind != HEAD]
+    for name, source in place.tasks:
+        send = _Sending(place, name, source, compute)
+        for seed in seeds:
+            prepare(offers, place.payloads, name, seed, partial(send.by, seed))
+        if HEAD in kinds:
+            jobs = jobs_for([name], seeds, [HEAD], offers)
+            study_heads(place, send.seen, send.features, jobs, rows)
+    jobs = jobs_for([name for name, _ in place.tasks], seeds, whole, offers)
+    study(place, jobs, rows, processes=processes)
+    print(students_table(rows))
+
+
+@dataclass(frozen=True, eq=False)
+class _Sending:
+    """A task as payloads are made for it; the backbone runs when it is first asked for."""
+
+    place: Place
+    name: str
+    source: str
+    compute: Compute
+
+    @cached_property
+    def pool(self) -> MemoryPool:
+        return MemoryPool(Manifest.read(self.place.manifest), open_source(list(self.place.pool)))
+
+    @cached_property
+    def spec(self) -> ModelSpec:
+        return spec_for(self.name, self.place.weights)
+
+    @cached_property
+    def backbone(self) -> Backbone:
+        return Backbone.of(self.spec, self.compute)
+
+    @cached_property
+    def features(self) -> Features:
+        return self.backbone.pool(
+            self.pool, FeatureCache.of_pool(self.place.cache, self.pool)
+        ).all()
+
+    @cached_property
+    def seen(self) -> Seen:
+        return see(self.name, self.source, self.backbone, self.spec, self.place.cache)
+
+    def by(self, seed: int) -> Sender:
+        # Codes are the pool's, whatever the task: of colours.
+        codes, projection = pool_codes(
+            self.pool, replace(self.spec, grey=False), self.place.cache, self.compute
+        )
+        return Sender(self.seen, self.features, self.pool.ref, codes, projection, seed)

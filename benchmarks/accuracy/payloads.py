@@ -1,0 +1,159 @@
+"""The payloads that students are compared on: lists by fixed rules, and rules over codes.
+
+A teacher that is a linear head learns from all training images of the task and labels the pool.
+Lists are dense, files have no class names, and sizes are those of the whole file. Each file is made
+once; a machine that has them all needs neither features nor codes of the task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from plada_ref.codes.make import Settings, make_codes
+from plada_ref.codes.projection import Projection
+from plada_ref.compute.context import Compute
+from plada_ref.features.target import Features
+from plada_ref.labelling.scores import ScoreTable
+from plada_ref.models.spec import ModelSpec
+from plada_ref.pool import MemoryPool
+from plada_ref.pool.codes import PoolCodes, projection_beside
+from plada_ref.selection import Size, parse
+from plada_ref.selection.auto import HELD_OUT
+from plada_ref.selection.prune import PayloadOptions, Pruner
+from plada_ref.selection.rules import RULE
+from plada_ref.selection.rules.fit import Examples
+from plada_ref.selection.rules.produce import CodedTask, find_rule
+from plada_ref.tasks.task import hold_out
+from pladafmt import PoolRef, dumps
+from pladafmt.files import write_whole
+
+from .tasks import Seen
+from .teacher import label
+
+WHOLE_POOL = "whole-pool"
+"""The name of the list of every image with the teacher's label."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A payload that a client may get.
+
+    Attributes:
+        name: of the fixed rule, `RULE`, or `WHOLE_POOL`.
+        budget: bytes that were allowed; 0 where there is no limit.
+    """
+
+    name: str
+    budget: int
+
+    def path(self, folder: Path, task: str, seed: int) -> Path:
+        """Where the file of a task and seed is kept."""
+        slug = "".join(each if each.isalnum() or each in "-." else "_" for each in self.name)
+        return folder / f"{task}-{seed}-{slug}-{self.budget}.plada"
+
+
+def codes_file(folder: Path) -> Path:
+    """Where `pool_codes` keeps the codes."""
+    return folder / "pool.codes.npy"
+
+
+def pool_codes(
+    pool: MemoryPool, spec: ModelSpec, folder: Path, compute: Compute
+) -> tuple[PoolCodes, Projection]:
+    """The pool's codes, by the backbone of `spec`; made once."""
+    codes = codes_file(folder)
+    projection = projection_beside(codes)
+    if not (codes.exists() and projection.exists()):
+        make_codes(
+            pool,
+            Settings(backbone=spec),
+            codes=codes,
+            projection=projection,
+            scratch=folder,
+            compute=compute,
+        )
+    return PoolCodes(codes), Projection.read(projection)
+
+
+@dataclass(frozen=True, eq=False)
+class Sender:
+    """Makes the payloads of one task with one seed.
+
+    Attributes:
+        seen: the task.
+        features: of the pool.
+        pool: id and size.
+        codes: of the pool.
+        projection: that the codes were made with.
+        seed: of random selections, and of the images by which a rule is chosen.
+    """
+
+    seen: Seen
+    features: Features
+    pool: PoolRef
+    codes: PoolCodes
+    projection: Projection
+    seed: int
+
+    def make(self, offer: Offer, path: Path) -> None:
+        """Write the file of an offer."""
+        write_whole(path, self._rule(offer) if offer.name == RULE else self._list(offer))
+
+    def _list(self, offer: Offer) -> bytes:
+        whole = offer.name == WHOLE_POOL
+        selection = parse("low-energy" if whole else offer.name, seed=self.seed)
+        size = Size(keep_rate=1.0) if whole else Size(budget=offer.budget)
+        return dumps(self._pruner.prune(selection, size).payload, dense=True)
+
+    def _rule(self, offer: Offer) -> bytes:
+        found = find_rule(
+            self._table,
+            self.codes,
+            Size(budget=offer.budget),
+            task=self._coded,
+            options=PayloadOptions(named=False),
+            seed=self.seed,
+        )
+        return dumps(found.payload, rule=found.rule, codes=self.codes)
+
+    @cached_property
+    def _pruner(self) -> Pruner:
+        options = PayloadOptions(dense=True, named=False)
+        return Pruner(self._table, options, self.features, self.seen.train_seen)
+
+    @cached_property
+    def _table(self) -> ScoreTable:
+        train = self.seen.train_seen
+        return label(train, self.features, self.pool, self.seen.train.classes)
+
+    @cached_property
+    def _coded(self) -> CodedTask:
+        task, seen = self.seen.train, self.seen.train_seen
+        row_of = {key: row for row, key in enumerate(task.keys)}
+
+        def coded(keys: tuple[str, ...]) -> Examples:
+            rows = np.array([row_of[key] for key in keys])
+            return Examples(
+                self.projection.codes(seen.features[rows]), seen.labels[rows], self.seen.classes
+            )
+
+        rest, held_out = hold_out(task, HELD_OUT, seed=self.seed)
+        return CodedTask(coded(rest.keys), coded(held_out.keys))
+
+
+def prepare(
+    offers: list[Offer], folder: Path, task: str, seed: int, sender: Callable[[], Sender]
+) -> None:
+    """Make the files that are not there."""
+    missing = [each for each in offers if not each.path(folder, task, seed).exists()]
+    if missing:
+        maker = sender()
+        folder.mkdir(parents=True, exist_ok=True)
+        for offer in missing:
+            maker.make(offer, offer.path(folder, task, seed))
+            print(f"{task} seed {seed}: {offer.name} at {offer.budget:,} made", flush=True)

@@ -1,0 +1,195 @@
+"""Students of three kinds on the same payloads: what holds for one need not hold for the others."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from functools import cache, lru_cache, partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import torch
+
+from plada_ref.baselines import HeadStudents
+from plada_ref.compute.context import Compute
+from plada_ref.features.target import Features
+from plada_ref.models.spec import ModelSpec
+from plada_ref.pool import Manifest, MemoryPool, open_source
+from plada_ref.pool.codes import PoolCodes
+from plada_ref.tasks.load import load_task
+from plada_ref.tasks.task import Task
+from plada_ref.training.evaluate import evaluate
+from plada_ref.training.learn import teach, train
+from plada_ref.training.recipe import Recipe, recipe
+from pladafmt import loads
+
+from .payloads import Offer, codes_file
+from .rows import Row, Rows
+from .tasks import GREY, IMG_SIZE, MODEL, TEST, TRAIN, VIA_SIZE, Seen, at_most
+
+HEAD = "head"
+FULL_TARGET = "full-target"
+"""The name of the task's own training images, in place of a payload."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a client trains whole.
+
+    Attributes:
+        model: a name that timm knows; the benchmark's backbone takes the benchmark's weights.
+        img_size: input size; images come through `VIA_SIZE`.
+        steps, batch_size: of the training.
+    """
+
+    model: str
+    img_size: int
+    steps: int
+    batch_size: int
+
+    def spec(self, task: str, weights: Path) -> ModelSpec:
+        """The model of a student of `task`."""
+        return ModelSpec(
+            self.model,
+            weights if self.model == MODEL else None,
+            img_size=self.img_size,
+            via_size=VIA_SIZE if self.img_size != VIA_SIZE else None,
+            grey=task in GREY,
+        )
+
+    def recipe(self, seed: int) -> Recipe:
+        """How it is trained: the product's recipe for all layers, with this many steps."""
+        return recipe("all", steps=self.steps, batch_size=self.batch_size, seed=seed)
+
+
+KINDS = {
+    "finetune": Kind(MODEL, IMG_SIZE, 400, 128),
+    "scratch": Kind("resnet18", 64, 1000, 256),
+}
+"""The kinds that train whole: pre-trained, all layers; and from nothing. The third is `HEAD`."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where everything is: what a process needs to train any of the students.
+
+    Attributes:
+        manifest, pool: of the pool.
+        tasks: pairs of (name, source).
+        weights: of the benchmark's backbone.
+        cache: folder with codes and ``payloads``.
+        device: a name that torch knows.
+        workers: processes that decode images for one training.
+    """
+
+    manifest: Path
+    pool: tuple[str, ...]
+    tasks: tuple[tuple[str, str], ...]
+    weights: Path
+    cache: Path
+    device: str
+    workers: int | None
+
+    @property
+    def payloads(self) -> Path:
+        """Folder of the payloads."""
+        return self.cache / "payloads"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One student to train: a payload's, or `FULL_TARGET`'s."""
+
+    task: str
+    seed: int
+    kind: str
+    offer: Offer
+
+    @property
+    def key(self) -> tuple[str, int, str, str, int]:
+        """As `Row.key`."""
+        return self.task, self.seed, self.kind, self.offer.name, self.offer.budget
+
+
+def jobs_for(
+    tasks: Iterable[str], seeds: Iterable[int], kinds: Iterable[str], offers: Iterable[Offer]
+) -> Iterator[Job]:
+    """Every combination, seeds last: an interrupted run has all payloads of the first seed."""
+    offers = [*offers, Offer(FULL_TARGET, 0)]
+    for seed in seeds:
+        for task in tasks:
+            for offer in offers:
+                for kind in kinds:
+                    yield Job(task, seed, kind, offer)
+
+
+def study(place: Place, jobs: Iterable[Job], rows: Rows, *, processes: int) -> None:
+    """Train the students that have no row yet.
+
+    Args:
+        processes: students that are trained at a time; a GPU is busy with several small ones.
+    """
+    wanted = [job for job in jobs if not rows.has(job.key)]
+    if processes == 1:
+        for job in wanted:
+            rows.once(*job.key, partial(train_student, place, job))
+        return
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        running = {pool.submit(train_student, place, job): job for job in wanted}
+        for done in as_completed(running):
+            rows.once(*running[done].key, done.result)
+
+
+def train_student(place: Place, job: Job) -> Row:
+    """Train and test one student."""
+    started = time.monotonic()
+    kind = KINDS[job.kind]
+    spec, how = kind.spec(job.task, place.weights), kind.recipe(job.seed)
+    compute = Compute(torch.device(place.device), workers=place.workers, batch_size=256)
+    size = kept = 0
+    if job.offer.name == FULL_TARGET:
+        student = teach(_task(place, job.task, "train"), spec, how, compute=compute)
+    else:
+        data = job.offer.path(place.payloads, job.task, job.seed).read_bytes()
+        payload = loads(data, codes=_codes(place))
+        size, kept = len(data), payload.kept
+        student = train(payload, _pool(place), spec, how, compute=compute)
+    found = evaluate(student, _task(place, job.task, "test"), compute=compute)
+    details = {"kept": kept, "model": kind.model, "seconds": round(time.monotonic() - started, 1)}
+    return Row(*job.key, size, found.accuracy, details)
+
+
+@lru_cache(maxsize=1)
+def _pool(place: Place) -> MemoryPool:
+    return MemoryPool(Manifest.read(place.manifest), open_source(list(place.pool)))
+
+
+@lru_cache(maxsize=1)
+def _codes(place: Place) -> PoolCodes:
+    return PoolCodes(codes_file(place.cache))
+
+
+@cache
+def _task(place: Place, name: str, split: str) -> Task:
+    return at_most(load_task(dict(place.tasks)[name], split), TRAIN if split == "train" else TEST)
+
+
+def study_heads(
+    place: Place, seen: Seen, features: Features, jobs: Iterable[Job], rows: Rows
+) -> None:
+    """The same for linear heads on the frozen backbone, fitted to features at hand."""
+    heads = HeadStudents(seen.test_seen, seen.classes)
+    learn = heads.on_pool(features)
+
+    def fitted(job: Job) -> Row:
+        if job.offer.name == FULL_TARGET:
+            reached = heads.learn([seen.train_seen.features], seen.train_seen.labels)
+            return Row(*job.key, 0, reached)
+        data = job.offer.path(place.payloads, job.task, job.seed).read_bytes()
+        payload = loads(data, codes=_codes(place))
+        return Row(*job.key, len(data), learn(payload), {"kept": payload.kept})
+
+    for job in jobs:
+        rows.once(*job.key, partial(fitted, job))
