@@ -16,10 +16,9 @@ import pyarrow.parquet as pq
 from pladafmt import Payload, PladaError
 from pladafmt.files import replacing
 
-from ..errors import PipelineError
+from ..errors import PipelineError, one_line
 from ..labelling.columns_file import Kind, read_columns
 from ..labelling.facts import sealed
-from ..pool.reasons import one_line
 
 _KEY = b"plada-selection"
 _KINDS: dict[str, Kind] = {
