@@ -12,3 +12,8 @@ class PipelineError(Exception):
 
 class Misuse(PipelineError):
     """The command was called with arguments that cannot work (exit status 2)."""
+
+
+def one_line(exc: BaseException) -> str:
+    """Return what an error of another package says, without its line breaks."""
+    return " ".join(str(exc).split()) or type(exc).__name__

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ from ..models.checkpoint import Checkpoint
 from ..models.spec import ModelSpec
 from ..pool import MemoryPool
 from ..runs.folder import RunFolder
+from ..tasks.content import task_digest
 from ..tasks.task import Task
 from ..training.augment import augmentation
 from ..training.recipe import Recipe, Tune, recipe
@@ -112,7 +113,7 @@ class Experiment:
     @cached_property
     def target_views(self) -> list[Features]:
         """Features of the training images, and of their mirror images if those count."""
-        return self.views(self.target.images, cache=self._cache_of(self.target))
+        return self.views(self.target.images, cache=self._cache_of("target"))
 
     @cached_property
     def heads(self) -> HeadStudents:
@@ -120,7 +121,7 @@ class Experiment:
         how = self.how
         if not self._frozen:
             how = recipe("head", label_smoothing=how.label_smoothing)
-        test = self.backbone.target(self.test, self._cache_of(self.test))
+        test = self.backbone.target(self.test, self._cache_of("test"))
         return HeadStudents(test, self.classes, how)
 
     @cached_property
@@ -172,8 +173,8 @@ class Experiment:
         settings = {
             "model": spec,
             "recipe": self.how.to_json(),
-            "target": [self.target.name, _digest(self.target)],
-            "test": [self.test.name, _digest(self.test)],
+            "target": [self.target.name, self._digests["target"]],
+            "test": [self.test.name, self._digests["test"]],
         }
         if self.labelled is not None:
             table = self.labelled.table
@@ -195,15 +196,15 @@ class Experiment:
             return None
         return FeatureCache.of_pool(self._run.features, self.labelled.pool)
 
-    def _cache_of(self, task: Task) -> FeatureCache:
-        return FeatureCache(self._run.features, name=_digest(task), size=len(task))
+    @cached_property
+    def _digests(self) -> dict[str, str]:
+        """What rows and features are bound to: images and labels, not their names alone."""
+        parts = {"target": self.target, "test": self.test}
+        return {name: task_digest(part, self.compute.progress) for name, part in parts.items()}
 
-
-def _digest(task: Task) -> str:
-    """SHA-256, in hex, of what a task calls its images and classes; not of the images."""
-    state = hashlib.sha256(repr((task.name, task.classes, task.keys)).encode())
-    state.update(task.labels.astype("<u2").tobytes())
-    return state.hexdigest()
+    def _cache_of(self, part: Literal["target", "test"]) -> FeatureCache:
+        size = len(self.target if part == "target" else self.test)
+        return FeatureCache(self._run.features, name=self._digests[part], size=size)
 
 
 def _matched(test: Task, target: Task) -> Task:

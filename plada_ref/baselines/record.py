@@ -60,7 +60,7 @@ class Record:
         )
         if other:
             raise Misuse(
-                f"{self.path} holds baselines with other settings ({', '.join(other)}); use "
-                "another --out, or remove the file."
+                f"{self.path} holds baselines with other settings or of other images "
+                f"({', '.join(other)}); use another --out, or remove the file."
             )
         self.settings = settings | self.settings

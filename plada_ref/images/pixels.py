@@ -29,7 +29,8 @@ _SPEAKS = frozenset(
 )
 """Parts of ``Image.info`` that may change the pixels of an image of 8 bits."""
 
-_BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339
+_BITS, _COMPRESSION, _PHOTOMETRIC = 258, 259, 262
+_CHANNELS, _PLANES, _SAMPLE_FORMAT = 277, 284, 339
 """Tags of TIFF."""
 
 
@@ -45,10 +46,14 @@ def as_pixels(image: Image.Image) -> Image.Image:
     Raises:
         Undecodable: if no rule says what its values mean.
     """
-    if image.mode in ("L", "RGB") and _SPEAKS.isdisjoint(image.info):
+    tags: Any = getattr(image, "tag_v2", None)  # Only the file's own object has them.
+    if tags is not None:
+        _check_planes(image.mode, tags)
+    is_integer = _is_integer(image.mode, tags)
+    if image.mode in ("L", "RGB") and not is_integer and _SPEAKS.isdisjoint(image.info):
         return image
     image.load()
-    scale = _Scale.of(image) if _is_integer(image) else None  # Only the file's own object knows.
+    scale = _Scale.of(image, tags) if is_integer else None
     image = _upright(image)
     image = image if scale is None else scale.apply(image)
     image = _without_alpha(image)
@@ -67,6 +72,24 @@ def as_pixels(image: Image.Image) -> Image.Image:
     # Nothing of the file is left that could turn it, or make it transparent, a second time.
     image.info = {}
     return image
+
+
+def _check_planes(mode: str, tags: Any) -> None:
+    """Check that Pillow can read a TIFF file whose channels lie behind one another.
+
+    It takes 16 bits for bytes, unless they are compressed, and mixes grey with its alpha.
+
+    Raises:
+        Undecodable: if it cannot.
+    """
+    if tags.get(_PLANES, 1) != 2 or tags.get(_CHANNELS, 1) == 1:
+        return
+    plain_wide = _first(tags.get(_BITS, 8)) > 8 and tags.get(_COMPRESSION, 1) == 1
+    if plain_wide or mode.startswith("I") or mode in ("LA", "La", "PA"):
+        raise Undecodable(
+            "its channels lie behind one another (a planar TIFF), which Pillow reads wrong for "
+            "this kind of image; save it with the channels of each pixel together, or as PNG"
+        )
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -106,12 +129,21 @@ def _is_flat(image: Image.Image) -> bool:
     return all(low == high for low, high in bands)
 
 
-def _is_integer(image: Image.Image) -> bool:
-    return image.mode == "I" or image.mode.startswith("I;16")
+def _is_integer(mode: str, tags: Any) -> bool:
+    """Whether the values are integers other than bytes without a sign.
+
+    Args:
+        tags: of a TIFF file; else None.
+    """
+    return mode == "I" or mode.startswith("I;16") or (mode == "L" and _is_signed(tags))
+
+
+def _is_signed(tags: Any) -> bool:
+    return tags is not None and _first(tags.get(_SAMPLE_FORMAT, 1)) == 2
 
 
 class _Scale:
-    """How the integers of an image with more than 8 bits become grey levels.
+    """How integers of more than 8 bits, or with a sign, become grey levels.
 
     By their depth, never by the values that happen to occur: two images of one set stay comparable.
     The upper 8 bits are taken, as Pillow does for 16-bit RGB.
@@ -123,12 +155,10 @@ class _Scale:
         self.inverted = inverted
 
     @classmethod
-    def of(cls, image: Image.Image) -> _Scale:
-        tags: Any = getattr(image, "tag_v2", None)
+    def of(cls, image: Image.Image, tags: Any) -> _Scale:
         if tags is not None:
-            bits = _first(tags.get(_BITS, 16))
-            signed = _first(tags.get(_SAMPLE_FORMAT, 1)) == 2
-            return cls(bits, signed=signed, inverted=tags.get(_PHOTOMETRIC) == 0)
+            bits, inverted = _first(tags.get(_BITS, 16)), tags.get(_PHOTOMETRIC) == 0
+            return cls(bits, signed=_is_signed(tags), inverted=inverted)
         # PNG and PPM come as mode I in some versions of Pillow, with values of 16 bits.
         if image.mode == "I" and getattr(image, "format", None) not in ("PNG", "PPM"):
             return cls(32, signed=True, inverted=False)
@@ -139,14 +169,17 @@ class _Scale:
         values: npt.NDArray[Any] = np.asarray(image)
         if self.bits == 32 and not self.signed:
             values = values.view(np.uint32)
+        elif self.bits == 8:
+            values = values.view(np.int8)
         low, high = int(values.min()), int(values.max())
         if low < 0:
             raise Undecodable(
                 f"its values reach down to {low:,}, and nothing says which of them is black; save "
                 "it with 8 or 16 bits, without a sign"
             )
-        most = 2 ** (self.bits - self.signed)
-        levels = (values >> (self.bits - self.signed - 8)).astype(np.uint8)
+        depth = self.bits - self.signed
+        most = 2**depth
+        levels = (values >> depth - 8 if depth >= 8 else values << 8 - depth).astype(np.uint8)
         if low < high and levels.min() == levels.max():
             raise Undecodable(
                 f"its values run from {low:,} to {high:,} of {most - 1:,}, which is one grey level "

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..limits import limits
-from ..pool.parquet_footer import read_groups
-from ..pool.parquet_pages import rows_at_a_time
+from ..parquet.footer import read_groups
+from ..parquet.pages import rows_at_a_time
 from .facts import Facts
 
 Kind = tuple[str, Callable[[pa.DataType], bool]]

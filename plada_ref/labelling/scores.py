@@ -15,8 +15,7 @@ import pyarrow.parquet as pq
 from pladafmt import PoolRef
 from pladafmt.files import replacing
 
-from ..errors import PipelineError
-from ..pool.reasons import one_line
+from ..errors import PipelineError, one_line
 from .columns_file import Kind, read_columns
 from .facts import Facts, sealed
 from .histogram import count_labels

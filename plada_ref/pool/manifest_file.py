@@ -16,15 +16,14 @@ import pyarrow.parquet as pq
 from pladafmt import PoolRef
 from pladafmt.pool import check_prefixes
 
-from ..errors import PipelineError
+from ..errors import PipelineError, one_line
 from ..limits import limits, raised
+from ..parquet.footer import Group, read_groups
+from ..parquet.pages import BATCH, counted, rows_at_a_time
 from .columns import GrowingStrings, digest_rows
 from .key_order import KeyOrder
 from .known_ids import Digests, pool_id_of
 from .manifest_layout import SCHEMA, Rows, check_layout, decode_metadata
-from .parquet_footer import Group, read_groups
-from .parquet_pages import BATCH, counted, rows_at_a_time
-from .reasons import one_line
 
 _ROWS_AT_A_TIME = 1 << 14
 _BUFFER = 1 << 20

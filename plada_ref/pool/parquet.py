@@ -23,14 +23,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ..errors import PipelineError
+from ..errors import PipelineError, one_line
 from ..limits import check_image, limits, raised, refuse
+from ..parquet.footer import Group, read_groups
+from ..parquet.pages import PageGuard, counted, rows_at_a_time
 from .keys import KEY_RULES, shard_key
 from .location import filesystem, fingerprint, state_of
-from .parquet_footer import Group, read_groups
-from .parquet_pages import PageGuard, counted, rows_at_a_time
 from .ranges import opened
-from .reasons import BASE_NAMES, ONLY_BASE_NAMES, UNUSABLE_PATHS, one_line
+from .reasons import BASE_NAMES, ONLY_BASE_NAMES, UNUSABLE_PATHS
 from .shard import Entry, Remarks, Shard
 
 _BATCH_ROWS = 64

@@ -32,11 +32,6 @@ UNUSABLE_PATHS = (
 )
 
 
-def one_line(exc: BaseException) -> str:
-    """Return what an error of another package says, without its line breaks."""
-    return " ".join(str(exc).split()) or type(exc).__name__
-
-
 def why(reason: str) -> str:
     """Return what the reason to leave a file out means, as a clause."""
     return _WHY[reason]

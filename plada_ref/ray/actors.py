@@ -15,7 +15,7 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from ..compute.process import suit_torch
-from ..errors import PipelineError
+from ..errors import PipelineError, one_line
 
 SHIFT = 64
 """Chunks that an actor is given at a time, at most: decoding processes are started once each."""
@@ -188,7 +188,7 @@ class _Team:
         # An actor works in order, so the first chunk is the one that it was lost with.
         cause = shift.left[0].start if shift.left else _STARTING
         self._losses[cause] += 1
-        last_words = " ".join(str(exc).split())
+        last_words = one_line(exc)
         if cause != _STARTING and self._losses[cause] >= _ATTEMPTS:
             first, last = shift.left[0].start, shift.left[0].stop - 1
             raise PipelineError(

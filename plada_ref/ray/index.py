@@ -13,7 +13,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from ..errors import PipelineError
+from ..errors import PipelineError, one_line
 from ..pool import hashing
 from ..pool import parts as stored
 from ..pool.shard import OnProgress, Remarks, Shard
@@ -81,7 +81,7 @@ def _result(reference: Any, shard: Shard) -> tuple[Any, Remarks]:
     except RayError as exc:
         raise PipelineError(
             f"Hashing {shard.name!r} has ended {_RETRIES + 1} workers one after another "
-            f"({' '.join(str(exc).split())}); look for the reason in the logs of Ray."
+            f"({one_line(exc)}); look for the reason in the logs of Ray."
         ) from exc
     if isinstance(result, PipelineError):
         raise result

@@ -7,8 +7,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..features.target import Features, Target
-from ..images import ImagePool
-from ..tasks.task import Task
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,7 +14,9 @@ if TYPE_CHECKING:
     from ..compute.context import Compute
     from ..features.backbone import Backbone
     from ..features.cache import FeatureCache
+    from ..images import ImagePool
     from ..models.spec import ModelSpec
+    from ..tasks.task import Task
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,10 +24,13 @@ import pyarrow.parquet as pq
 from pladafmt import Payload, PladaError, Rule
 from pladafmt.files import replacing
 
-from ..errors import PipelineError
+from ..errors import PipelineError, one_line
 from ..labelling.columns_file import Kind, read_columns
+<<<<<<< HEAD
 from ..labelling.facts import Facts, sealed
-from ..pool.reasons import one_line
+=======
+from ..labelling.facts import sealed
+>>>>>>> wip-fifteen
 
 _KEY = b"plada-selection"
 _KINDS: dict[str, Kind] = {

@@ -8,7 +8,6 @@ from functools import cached_property
 from ..compute.progress import Progress, Silence
 from ..errors import Misuse
 from ..labelling.scores import ScoreTable
-from ..tasks.task import hold_out
 from .auto import AUTO, HELD_OUT, AutoSelector
 from .comparison import Comparison
 from .prune import PayloadOptions, Pruned, Pruner
@@ -109,6 +108,8 @@ class Producer:
                 "The automatic selection compares pool images with images of the task: give "
                 "--task, --manifest, --pool and --model."
             )
+        from ..tasks.task import hold_out  # PIL: other selections do without.
+
         rest, held_out = hold_out(self.comparison.task, HELD_OUT, seed=self.seed)
         backbone = self.comparison.backbone
         features, target = self.comparison.features, backbone.target(rest)

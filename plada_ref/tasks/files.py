@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -78,13 +78,13 @@ def _list_shard(spec: str, split: str, whole: bool) -> Listing:
         return listing
     deep = {key.partition("/")[0]: False for key, _ in listing.images if "/" in key}
     deep |= {key.partition("/")[0]: True for key, _ in listing.images if key.count("/") > 1}
-    divided = split_folders(deep)
-    if not divided:
+    named = _named(deep, split) or split_folders(deep)
+    if not named:
         _check_undivided(spec, split)
         return listing
-    folder = find_split(divided, split, spec)
+    folder = find_split(named, split, spec)
     if folder is None:
-        raise _no_split(spec, split, divided)
+        raise _no_split(spec, split, list(deep))
     return listing.below(folder)
 
 
@@ -100,8 +100,7 @@ def _list(spec: str, split: str, whole: bool) -> Listing:
             folders[name] = place
         elif kind == "file" and (part := shard_split(name)) is not None:
             shards[place] = part
-    # Only one that exists under this very name may have any name at all.
-    named = [name for name in folders if name == split] or split_folders(
+    named = _named(folders, split) or split_folders(
         {name: _holds_folders(fs, place) for name, place in folders.items() if split_of(name)}
     )
     folder = find_split(named, split, spec)
@@ -122,6 +121,11 @@ def _list(spec: str, split: str, whole: bool) -> Listing:
         raise _no_split(spec, split, [*folders, *map(_name, shards)])
     _check_undivided(spec, split)
     return list_folder(spec)
+
+
+def _named(folders: Iterable[str], split: str) -> list[str]:
+    """Return the folder that is called so: under its very name, a split may have any name."""
+    return [name for name in folders if name == split]
 
 
 def _name(place: str) -> str:
@@ -218,7 +222,10 @@ def _of_listing(name: str, listing: Listing) -> Task:
             )
     for one, other in pairwise(keys):
         if one == other:
-            raise PipelineError(f"The task {name!r} holds the image {one!r} twice.")
+            raise PipelineError(
+                f"The task {name!r} holds the image {one!r} twice, as after tar -r; keep one of "
+                "them in its shards."
+            )
     skipped = listing.skipped()
     if not keys:
         left_out = f" ({counted(skipped)})" if skipped else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -105,9 +106,10 @@ def from_names(name: str, keys: Sequence[str], folders: Sequence[str], images: I
     stored = {folder: unicodedata.normalize("NFC", folder) for folder in folders}
     classes = sorted(set(stored.values()), key=lambda text: text.encode("utf-8", "surrogatepass"))
     if len(classes) < len(stored):
+        folder, _ = Counter(stored.values()).most_common(1)[0]
         raise PipelineError(
-            f"Two class folders of {name!r} have the same name in Unicode's normal form NFC; "
-            "merge or rename them."
+            f"Two class folders of {name!r} are called {folder!r}, in different spellings of "
+            "Unicode (NFC and another); merge or rename them."
         )
     number = {text: index for index, text in enumerate(classes)}
     labels = np.array([number[stored[folder]] for folder in folders], dtype=np.uint16)

@@ -241,11 +241,44 @@ def run_python(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
 
+HEAVY = {"PIL", "fsspec", "matplotlib", "pandas", "pyarrow", "sklearn", "timm", "torch"}
+
+
+def imported(code: str, names: set[str]) -> str:
+    """Which modules of these the code has imported when it ends."""
+    result = run_python(
+        "import atexit, sys\n"
+        f"names = {sorted(names)}\n"
+        "atexit.register(lambda: print([n for n in names if n in sys.modules], file=sys.stderr))\n"
+        f"{code}"
+    )
+    assert result.returncode == 0, result
+    return result.stderr.strip()
+
+
 def test_pladafmt_and_the_command_line_import_nothing_heavy() -> None:
-    heavy = "{'torch', 'pandas', 'pyarrow', 'timm', 'sklearn', 'PIL', 'matplotlib'}"
     for module in ("pladafmt", "plada_ref.cli"):
-        result = run_python(f"import sys, {module}; print(sorted({heavy} & set(sys.modules)))")
-        assert result.stdout.strip() == "[]", (module, result)
+        assert imported(f"import {module}", HEAVY) == "[]", module
+
+
+@pytest.mark.slow
+def test_commands_import_what_they_need(payload_file: Path, tmp_path: Path) -> None:
+    scores, selection = tmp_path / "scores.parquet", tmp_path / "selection.parquet"
+    columns = [np.full(10, 0.5, dtype=np.float32) for _ in range(4)]
+    labels = np.zeros(10, dtype=np.uint16)
+    ScoreTable(PoolRef(b"\7" * 32, 10), ("a",), "0" * 64, labels, *columns).write(scores)
+    # Arrow reads tables; what it computes with, and what opens pools, takes as long again.
+    with_tables = HEAVY - {"pyarrow"} | {"pyarrow.compute"}
+    for arguments, heavy in (
+        (["inspect", payload_file], HEAVY),
+        (["decode", payload_file], HEAVY),
+        (["label", "--help"], HEAVY),
+        (["prune", scores, "--count", 3, "-o", selection], with_tables),
+        (["encode", selection, "-o", tmp_path / "x.plada"], with_tables),
+    ):
+        words = ["plada", *map(str, arguments)]
+        code = f"from plada_ref.cli import main; sys.argv = {words}; main()"
+        assert imported(code, heavy) == "[]", words
 
 
 @pytest.mark.slow

@@ -13,6 +13,9 @@ import pytest
 import safetensors.torch
 from PIL import Image
 
+from plada_ref.baselines import Baseline
+from plada_ref.baselines.experiment import Experiment
+from plada_ref.baselines.study import Request, compute
 from plada_ref.errors import Misuse, PipelineError
 from plada_ref.images import ImageArrays
 from plada_ref.models.spec import build
@@ -172,3 +175,33 @@ def test_a_transfer_is_bound_to_its_files(
             shutil.copytree(tmp_path / "backup", folder)
     assert run().students == first.students
     assert {path: path.read_bytes() for path in kept} == kept
+
+
+@pytest.mark.slow
+def test_baselines_are_bound_to_their_files(folder: Path, tmp_path: Path) -> None:
+    def run() -> list[Baseline]:
+        experiment = Experiment(
+            spec=NET,
+            how=recipe("head", augment="off"),
+            target=load_task(str(folder), "train"),
+            test=load_task(str(folder), "test"),
+            labelled=None,
+            folder=tmp_path / "out",
+            compute=ALONE,
+        )
+        return compute(experiment, Request(keys=("images-k-center",), images=(5,)))
+
+    first = run()
+    shutil.copytree(folder, tmp_path / "backup")
+    for split, part in (("train", "target"), ("test", "test")):
+        for change in (_replace_image, _swap_classes, _relabel_one):
+            (tmp_path / "part").mkdir()
+            (folder / split).rename(tmp_path / "part/train")
+            change(tmp_path / "part")
+            (tmp_path / "part/train").rename(folder / split)
+            with pytest.raises(Misuse, match=rf"of other images \({part}\); use another --out"):
+                run()
+            (tmp_path / "part").rmdir()
+            shutil.rmtree(folder)
+            shutil.copytree(tmp_path / "backup", folder)
+    assert run() == first

@@ -6,6 +6,7 @@ import base64
 import io
 import re
 import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,7 @@ INTEGERS: dict[str, bytes] = {
         (65535 - WIDE * 257).astype(np.uint16), bits=16, photometric=0
     ),
     "TIFF of 16 bits, signed": tiff((WIDE << 7).astype(np.int16), bits=16, sample_format=2),
+    "TIFF of 8 bits, signed": tiff((WIDE >> 1).astype(np.int8), bits=8, sample_format=2),
     "TIFF of 12 bits": tiff((WIDE << 4).astype(np.uint16), bits=12),
     "TIFF of int32": file(Image.fromarray((WIDE << 23).astype(np.int32)), "TIFF"),
     "TIFF of uint32": tiff(WIDE << 24, bits=32),
@@ -128,6 +130,7 @@ def test_16_bit_colours_and_greys_agree() -> None:
         (file(Image.fromarray(WIDE.astype(np.int32) * 257), "TIFF"), "one grey level of 256"),
         (file(Image.fromarray(SHAPE.astype(np.uint16))), "from 0 to 200 of 65,535"),
         (tiff(SHAPE.astype(np.int16) - 9, bits=16, sample_format=2), "down to -9"),
+        (tiff((SHAPE.astype(int) - 100).astype(np.int8), bits=8, sample_format=2), "down to -100"),
     ],
 )
 def test_numbers_without_a_known_range_are_refused(data: bytes, words: str) -> None:
@@ -135,6 +138,61 @@ def test_numbers_without_a_known_range_are_refused(data: bytes, words: str) -> N
         decode(data)
     flat = file(Image.fromarray(np.full((4, 4), 40_000, np.uint16)))
     assert set(decode(flat).tobytes()) == {40_000 >> 8}
+
+
+def planar(channels: list[Pixels], *, photometric: int, compressed: bool, extra: bool) -> bytes:
+    """A TIFF file with one strip for each channel."""
+    (height, width), count = channels[0].shape, len(channels)
+    strips = [channel.tobytes() for channel in channels]
+    if compressed:
+        strips = [zlib.compress(strip) for strip in strips]
+    places = [8 + sum(map(len, strips[:number])) for number in range(count)]
+    tags = {
+        256: [width],
+        257: [height],
+        258: [8 * channels[0].itemsize] * count,
+        259: [8 if compressed else 1],
+        262: [photometric],
+        273: places,
+        277: [count],
+        278: [height],
+        279: [len(strip) for strip in strips],
+        284: [2],
+    } | ({338: [2]} if extra else {})
+    data = b"".join(strips)
+    data += bytes(len(data) % 2)
+    behind = 8 + len(data) + 2 + 12 * len(tags) + 4
+    entries = more = b""
+    for tag, values in tags.items():
+        packed = struct.pack(f"<{len(values)}I", *values)
+        if len(values) > 1:
+            packed, more = struct.pack("<I", behind + len(more)), more + packed
+        entries += struct.pack("<HHI", tag, 4, len(values)) + packed
+    header = b"II*\0" + struct.pack("<I", 8 + len(data)) + data
+    return header + struct.pack("<H", len(tags)) + entries + bytes(4) + more
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_channels_behind_one_another(compressed: bool) -> None:
+    """As satellite images are stored. Pillow takes some of them for others, without a word."""
+    wide, opaque = (WIDE * 257).astype(np.uint16), np.full_like(SHAPE, 255)
+    turned_over = SHAPE[::-1]
+
+    def channels(*values: Pixels, **how: Any) -> bytes:
+        return planar([value.copy() for value in values], compressed=compressed, **how)
+
+    colours = channels(SHAPE, turned_over, SHAPE, photometric=2, extra=False)
+    expected = np.stack([SHAPE, turned_over, SHAPE], axis=-1)
+    assert np.array_equal(np.asarray(decode(colours)), expected)
+    with pytest.raises(Undecodable, match=r"a planar TIFF|unknown raw mode"):
+        decode(channels(SHAPE, opaque, photometric=1, extra=True))
+    for more in ([], [(opaque * np.uint16(257)).astype(np.uint16)]):
+        data = channels(wide, wide[::-1], wide, *more, photometric=2, extra=bool(more))
+        if compressed:
+            assert np.array_equal(np.asarray(decode(data)), expected)
+        else:
+            with pytest.raises(Undecodable, match="a planar TIFF"):
+                decode(data)
 
 
 def palette(visible: int) -> Image.Image:

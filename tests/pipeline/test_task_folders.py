@@ -166,6 +166,14 @@ def test_members_that_a_shard_cannot_give_are_not_lost_silently(tmp_path: Path) 
     assert load_task(str(links)).skipped == {"not-a-file": 2}
 
 
+def test_a_member_that_is_there_twice_is_named(tmp_path: Path) -> None:
+    shard = write_tar(tmp_path / "task.tar", members("a", "b"))
+    with tarfile.open(shard, "a") as archive:
+        archive.addfile(tarfile.TarInfo("a/0.png"))
+    with pytest.raises(PipelineError, match=r"'a/0\.png' twice, as after tar -r; keep one"):
+        load_task(str(shard))
+
+
 def test_a_folder_that_cannot_be_listed_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,6 +230,15 @@ def test_splits_are_found_in_any_spelling(tmp_path: Path, number: int) -> None:
             load_task(spec, "all")
         with pytest.raises(Misuse, match="no split 'extra'"):
             load_task(spec, "extra")
+
+
+def test_a_split_under_its_very_name_may_have_any(tmp_path: Path) -> None:
+    files = members("a", "b", split="train/") | members("a", "b", split="dev set/", count=3)
+    for spec in (lay(tmp_path / "task", files), write_tar(tmp_path / "task.tar", files)):
+        assert len(load_task(str(spec), "dev set")) == 6
+        assert len(load_task(str(spec), "train")) == 4
+        with pytest.raises(Misuse, match="no split 'test'; there are dev set, train"):
+            load_task(str(spec), "test")
 
 
 def test_two_spellings_of_one_split(tmp_path: Path) -> None:

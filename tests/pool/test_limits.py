@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from plada_ref.errors import PipelineError
+from plada_ref.parquet.footer import read_groups
+from plada_ref.parquet.pages import BATCH, page_at, rows_at_a_time
 from plada_ref.pool import Manifest, ManifestFile, manifest_file, open_source
 from plada_ref.pool.manifest_layout import SCHEMA
-from plada_ref.pool.parquet_footer import read_groups
-from plada_ref.pool.parquet_pages import BATCH, page_at, rows_at_a_time
 
 
 def _write(path: Path, tables: list[pa.Table], generations: int, **more: Any) -> Path:

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from plada_ref.errors import Misuse, PipelineError
+from plada_ref.parquet.footer import Chunk, Group, read_groups
+from plada_ref.parquet.pages import counted
 from plada_ref.pool import Manifest, index_pool, open_pool, open_source, parquet, verify_all
-from plada_ref.pool.parquet_footer import Chunk, Group, read_groups
-from plada_ref.pool.parquet_pages import counted
 
 KIND = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 

@@ -14,7 +14,7 @@ from typing import IO, Any, NamedTuple
 import pyarrow as pa
 
 from ..limits import limits, raised
-from .parquet_footer import Group
+from .footer import Group
 from .thrift import Struct, read_struct
 
 BATCH = 1 << 28

@@ -1,0 +1,1 @@
+"""What a Parquet file from elsewhere may cost, found before Arrow decodes it."""
