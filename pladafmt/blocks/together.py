@@ -217,7 +217,7 @@ def _integers(streams: _Streams, counts: Integers) -> Integers:
     leading = np.left_shift(np.uint64(1), widths.astype(np.uint64))
     values &= leading - np.uint64(1)
     values |= leading
-    return values.view(np.int64)
+    return np.asarray(values.view(np.int64))
 
 
 def _of_each(values: npt.NDArray[Any], ends: Integers, counts: Integers) -> Integers:

@@ -19,7 +19,6 @@ from pladafmt.testing import ENCODINGS, damaged, payloads, repair
 from pladafmt.weights import WeightScale
 from pladafmt.writer import Encoding
 
-
 COUNT = 600
 """Hostile files. A few thousand were compared once."""
 
