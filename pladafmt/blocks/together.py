@@ -162,7 +162,7 @@ def _runs(streams: _Streams, spans: Integers, counts: Integers) -> Integers:
     last = np.cumsum(runs)
     of_runs = np.cumsum(kept)
     # The kept ones of each block are as many as it says; that they end its range is seen later.
-    _require(int(kept.max()) <= MOST, (of_runs[last - 1] == np.cumsum(counts)).all())
+    _require((of_runs[last - 1] == np.cumsum(counts)).all())
     steps = np.ones(int(counts.sum()), dtype=np.int64)
     firsts = np.cumsum(counts) - counts
     inner = np.ones(kept.size, dtype=bool)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pladafmt import Limits, Payload, PladaError, PoolRef, dumps, loads
-from pladafmt.blocks import together
+from pladafmt import Limits, Payload, PladaError, PoolRef, dumps, layout, loads, varint, writer
+from pladafmt.blocks import encodings, integers, together
 from pladafmt.blocks.read import Block
 from pladafmt.ledger import Ledger
 from pladafmt.reader import Reader
@@ -134,3 +134,50 @@ def test_an_earlier_block_counts_first() -> None:
         with pytest.raises(PladaError, match="Label 201 does not exist"):
             loads(worse)
         same(worse)
+
+
+def rle(kept: list[int], skipped: list[int]) -> bytes:
+    lengths = np.array(kept + skipped, dtype=np.int64)
+    return varint.write(len(kept)) + b"".join(integers.encode(lengths))
+
+
+STREAMS = {
+    "good": ("rle", 5, 9, rle([2, 1, 2], [3, 1])),
+    "no run": ("rle", 5, 9, b"\0\0"),
+    "one kept too many": ("rle", 5, 9, rle([2, 2, 2], [2, 1])),
+    "one kept too few": ("rle", 5, 9, rle([2, 1, 1], [4, 1])),
+    "more runs than images": ("rle", 5, 200, rle([1] * 6, [1] * 5)),
+    "runs beyond the stream": ("rle", 5, 9, varint.write(5) + b"\0\0"),
+    "far too long": ("rle", 5, 9, rle([2**52, 2**52, 2**52], [2**52, 2**52])),
+    "wide ones beyond the stream": ("delta", 400, 2**40, b"\xff" * 200),
+    "a width too small": ("delta", 2, 2**40, b"\x0f\x0e" + bytes(2)),
+    "a bit behind the end": ("bitmap", 2, 3, b"\x0d"),
+    "two bitmaps that share": ("bitmap", 2, 3, b"\x01"),
+}
+
+
+@pytest.mark.parametrize("name", STREAMS)
+@pytest.mark.parametrize("after", [False, True])
+def test_streams_that_lie(name: str, after: bool) -> None:
+    good = [("rle", 1, 1, rle([1], [])), ("bitmap", 3, 3, b"\x07"), ("delta", 2, 9, b"\x03\0")]
+    parts, first = [], 0
+    for kind, count, span, stream in [*good, STREAMS[name], *(good if after else [])]:
+        fields = layout.build(
+            layout.BLOCK_BODY,
+            {"weights": False},
+            first=first,
+            span=span,
+            count=count,
+            form=encodings.NUMBERS[kind],
+            positions_size=len(stream),
+            labels_size=0,
+        )
+        parts.append((layout.BLOCK, fields + stream))
+        first += span
+    images = 6 + STREAMS[name][1] + (6 if after else 0)
+    claimed = Payload(PoolRef(bytes(32), first), 1, range(images), [0] * images)
+    data = writer.assemble(claimed, None, None, parts, used=0, largest=200)
+    found = same(data)
+    assert isinstance(found, tuple)
+    # The payload that HEAD was made of is another one.
+    assert (found[1] in ("content-check", "max-stream")) == (name == "good"), found
