@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from pladafmt.files import STANDARD_OUTPUT, is_stream, write_whole
 
 from . import reports
 from .conversation import ROLES, NotScored
@@ -46,13 +50,28 @@ def _stop(problem: str, status: int) -> typer.Exit:
     return typer.Exit(status)
 
 
-def _write(path: Path, content: bytes) -> None:
-    from pladafmt.files import write_whole
+def _file_or_stream(value: Path | None) -> Path | None:
+    """Take ``-`` for standard output: the callback of an option that names a file to write."""
+    return STANDARD_OUTPUT if value == Path("-") else value
 
+
+def _write(path: Path, content: bytes) -> None:
     try:
         write_whole(path, content)
     except OSError as error:
         raise _stop(f"Cannot write {path}: {error}.", 2) from error
+
+
+def _all_else(*files: Path | None) -> Callable[[str], None]:
+    """Return what prints for people: to standard error if one of the files is standard output.
+
+    Raises:
+        typer.Exit: if more than one is.
+    """
+    streams = files.count(STANDARD_OUTPUT)
+    if streams > 1:
+        raise _stop("Only one file can go to standard output; give the others names.", 2)
+    return partial(typer.echo, err=streams == 1)
 
 
 @app.command("run")
@@ -71,14 +90,25 @@ def run_command(
         typer.Option(help="A file of vector ids, one a line, that are known to fail."),
     ] = None,
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the whole report to this file.")
+        Path | None,
+        typer.Option(
+            "--json",
+            help="Write the whole report to this file. - is standard output, for one of the files; "
+            "the table then goes to standard error.",
+            callback=_file_or_stream,
+        ),
     ] = None,
     junit_file: Annotated[
-        Path | None, typer.Option("--junit", help="Write JUnit XML to this file.")
+        Path | None,
+        typer.Option("--junit", help="Write JUnit XML to this file.", callback=_file_or_stream),
     ] = None,
     certificate_file: Annotated[
         Path | None,
-        typer.Option("--certificate", help="Write a certificate to this file if all passes."),
+        typer.Option(
+            "--certificate",
+            help="Write a certificate to this file if all passes.",
+            callback=_file_or_stream,
+        ),
     ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds per request.", min=0.1)] = 10.0,
     memory: Annotated[int, typer.Option(help="Mebibytes of memory.", min=1)] = 1024,
@@ -111,6 +141,7 @@ def run_command(
 
     Example: `plada-conformance run -- node client.js`
     """
+    say = _all_else(json_file, junit_file, certificate_file)
     wrong = sorted(set(roles or ()) - set(ROLES))
     if wrong:
         raise _stop(f"There is no role {wrong[0]!r}; choose from {', '.join(ROLES)}.", 2)
@@ -129,22 +160,22 @@ def run_command(
         )
     except (NotScored, ValueError) as error:
         raise _stop(str(error), 2) from error
-    typer.echo(reports.table(result))
+    say(reports.table(result))
     report = reports.as_json(result)
     if json_file is not None:
         _write(json_file, reports.dump(report))
     if junit_file is not None:
         _write(junit_file, reports.junit(result))
-    if keep_folder is None and json_file is not None:
+    if keep_folder is None and json_file is not None and not is_stream(json_file):
         keep_folder = json_file.with_name(f"{json_file.stem}-fresh")
     if keep_folder is not None:
-        _keep(result, keep_folder)
+        _keep(result, keep_folder, say)
     if certificate_file is not None:
-        _certify(report, certificate_file, None)
+        _certify(report, certificate_file, None, say)
     raise typer.Exit(0 if result.ok else 1)
 
 
-def _keep(result: Result, folder: Path) -> None:
+def _keep(result: Result, folder: Path, say: Callable[[str], None]) -> None:
     from .keep import keep
 
     try:
@@ -152,7 +183,7 @@ def _keep(result: Result, folder: Path) -> None:
     except OSError as error:
         raise _stop(f"Cannot keep fresh files in {folder}: {error}.", 2) from error
     if written:
-        typer.echo(f"Fresh files to look at: {folder}")
+        say(f"Fresh files to look at: {folder}")
 
 
 def _read_ids(path: Path, *, fresh: bool) -> frozenset[str]:
@@ -178,19 +209,29 @@ def _read_ids(path: Path, *, fresh: bool) -> frozenset[str]:
     return found
 
 
-def _certify(report: dict[str, object], path: Path, date: str | None) -> None:
+def _certify(
+    report: dict[str, object], path: Path, date: str | None, say: Callable[[str], None]
+) -> None:
     try:
         content = reports.dump(reports.certificate(report, date=date))
     except ValueError as error:
         raise _stop(str(error), 1) from error
     _write(path, content)
-    typer.echo(f"Certificate: {path}")
+    say(f"Certificate: {path}")
 
 
 @app.command()
 def certify(
     report: Annotated[Path, typer.Argument(help="A report that `run --json` wrote.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Where the certificate goes.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "-o",
+            "--out",
+            help="Where the certificate goes. - is standard output.",
+            callback=_file_or_stream,
+        ),
+    ],
     date: Annotated[str | None, typer.Option(help="A day for the certificate to state.")] = None,
 ) -> None:
     """Write a certificate, bound to the digests of suite, specification and client.
@@ -205,7 +246,7 @@ def certify(
         raise _stop(
             f"{report} is not a report of plada-conformance run --json: {error}.", 2
         ) from error
-    _certify(found, out, date)
+    _certify(found, out, date, _all_else(out))
 
 
 @app.command()

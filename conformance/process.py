@@ -219,8 +219,11 @@ class Process:
         """Read what there is; return whether the client may say more."""
         events = self._selector.select(TICK)
         if not events and self._popen.poll() is not None:
-            # Something that it has started may hold its output open.
-            return False
+            # What it wrote before it ended, perhaps after the last look, is there by now. An end
+            # may never come: something that it has started may hold its output open.
+            events = self._selector.select(0)
+            if not events:
+                return False
         for key, _ in events:
             octets = os.read(key.fd, 2**20)
             if not octets:

@@ -15,6 +15,7 @@ from construct import Struct
 
 from . import chunks, classmap, layout, metadata
 from .blocks import read as block
+from .blocks import together
 from .blocks.encodings import NAMES
 from .content import LabelHash
 from .errors import Malformed
@@ -28,6 +29,9 @@ from .streams import Stored
 
 WeightCodes = npt.NDArray[np.uint8]
 
+HELD_IMAGES, HELD_BYTES = 1 << 13, 1 << 20
+"""Images and stored bytes of blocks from which these are decoded together."""
+
 
 @dataclass
 class ChunkReader:
@@ -40,6 +44,7 @@ class ChunkReader:
         head: what HEAD says.
         limits: bounds that are checked before anything is allocated.
         ledger: which part of the file owns which bytes, if that is wanted.
+        hold: whether small blocks may wait to be decoded together, until `settle` is called.
         names: class names, or None without a CLASSES chunk.
         identifiers: external identifiers, or None.
         class_map: the decoded text of CLASSES, or None.
@@ -55,6 +60,7 @@ class ChunkReader:
     head: Head
     limits: Limits
     ledger: Ledger = field(default_factory=lambda: Ledger(wanted=False))
+    hold: bool = False
     names: tuple[str, ...] | None = None
     identifiers: tuple[str, ...] | None = None
     class_map: bytes | None = None
@@ -65,10 +71,15 @@ class ChunkReader:
     kept: int = 0
     dense: int = 0
     used: int = 0
+    _held: list[block.Fields] = field(default_factory=list)
+    _held_images: int = 0
+    _held_bytes: int = 0
 
     @property
     def end(self) -> int:
         """The first pool position that the next block may have."""
+        if self._held:
+            return self._held[-1].first + self._held[-1].span
         return self.blocks[-1].end if self.blocks else 0
 
     @property
@@ -83,7 +94,7 @@ class ChunkReader:
     def check_limits(self, header: chunks.Header) -> None:
         """Refuse a chunk for its number or size alone, before its CRC is computed."""
         if header.type == layout.BLOCK:
-            if len(self.blocks) >= self.limits.blocks:
+            if len(self.blocks) + len(self._held) >= self.limits.blocks:
                 raise over_limit("blocks", self.limits.blocks, header.offset)
             return
         size = header.end - header.body
@@ -162,7 +173,10 @@ class ChunkReader:
         self.used |= layout.FEATURE_RULE
 
     def read_block(self, header: chunks.Header, body: bytes) -> None:
-        """Read a BLOCK chunk, which must start at `end` or later, into `blocks`."""
+        """Read a BLOCK chunk, which must start at `end` or later, into `blocks`.
+
+        If it is held to be decoded with others, its streams may yet break a rule: see `settle`.
+        """
         fields = block.read_fields(body, header.body, self.head)
         if self.ledger.wanted:
             self._note_block(fields, self.name_of(header))
@@ -174,22 +188,45 @@ class ChunkReader:
                 offset=fields.ranges()["first"][0],
                 field="BLOCK.first",
             )
-        if self.kept + fields.count > self.head.kept:
+        kept = self.kept + self._held_images + fields.count
+        if kept > self.head.kept:
             raise Malformed(
                 "kept-total",
-                f"The blocks so far keep {self.kept + fields.count} images; HEAD says "
-                f"{self.head.kept}.",
+                f"The blocks so far keep {kept} images; HEAD says {self.head.kept}.",
                 offset=fields.ranges()["count"][0],
                 field="BLOCK.count",
             )
-        decoded = block.decode(
-            fields, self.head, on_labels=self.label_hash.update, dense_before=self.dense
-        )
-        if fields.is_dense:
-            self.dense += fields.count
-        self.blocks.append(decoded)
-        self.kept += fields.count
-        self.used |= decoded.used
+        alone = not self.hold or not together.fits(fields)
+        if alone and self._held:
+            self.settle()
+        self._held.append(fields)
+        self._held_images += fields.count
+        self._held_bytes += len(body)
+        if alone or self._held_images >= HELD_IMAGES or self._held_bytes >= HELD_BYTES:
+            self.settle()
+
+    def settle(self) -> None:
+        """Decode the blocks that are held, into `blocks`.
+
+        Raises:
+            PladaError: for the first whose streams break a rule. Those before it are in `blocks`.
+        """
+        held, self._held = self._held, []
+        self._held_images = self._held_bytes = 0
+        found = together.decode(held, self.head) if len(held) > 1 else None
+        for number, fields in enumerate(held):
+            if found is not None:
+                decoded = found[number]
+                self.label_hash.update(decoded.labels)
+            else:
+                decoded = block.decode(
+                    fields, self.head, on_labels=self.label_hash.update, dense_before=self.dense
+                )
+            if fields.is_dense:
+                self.dense += fields.count
+            self.blocks.append(decoded)
+            self.kept += fields.count
+            self.used |= decoded.used
 
     def _note_block(self, fields: block.Fields, name: str) -> None:
         """Note the fields and streams of a block in the ledger."""

@@ -67,9 +67,17 @@ def _statements(
     if field is Pass:
         return [f"{value} = None"]
     if isinstance(field, Varint):
-        # Most are a single byte, which is read without a call.
-        longer = f"if {value} > 127: {value}, at = varint(data, at - 1)"
-        return [f"{value} = data[at]", "at += 1", longer]
+        # Most are a byte or two, which are read without a call.
+        return [
+            f"{value} = data[at]",
+            "at += 1",
+            f"if {value} > 127:",
+            "  if 0 < data[at] < 128:",
+            f"    {value} += (data[at] - 1) << 7",
+            "    at += 1",
+            "  else:",
+            f"    {value}, at = varint(data, at - 1)",
+        ]
     if isinstance(field, FormatField) and field.fmtstr in ("<B", ">B", "=B"):
         return [f"{value} = data[at]", "at += 1"]
     if isinstance(field, FormatField):

@@ -9,7 +9,15 @@ from dataclasses import dataclass, field
 from . import chunks, head, layout, signature_chunk
 from .chunk_reader import ChunkReader
 from .content import CHECK_BYTES, hash_content
-from .errors import Corrupt, LimitExceeded, Malformed, Mismatch, Noncanonical, Unsupported
+from .errors import (
+    Corrupt,
+    LimitExceeded,
+    Malformed,
+    Mismatch,
+    Noncanonical,
+    PladaError,
+    Unsupported,
+)
 from .ledger import Ledger
 from .limits import Limits
 from .payload import Payload
@@ -43,7 +51,7 @@ def load(
 ) -> Payload:
     """Return the payload in the file at `path`; see `loads`.
 
-    Of a large file no more than one chunk is in memory at a time.
+    Of a large file no more than one chunk is in memory at a time, or a mebibyte of small ones.
 
     Raises:
         PladaError: for whatever is wrong with the file's bytes.
@@ -91,6 +99,14 @@ class Reader:
 
     def read(self) -> Payload:
         """Read the whole file."""
+        try:
+            return self._read()
+        except PladaError:
+            if self.contents is not None:
+                self.contents.settle()  # If a block before has a fault, that one counts.
+            raise
+
+    def _read(self) -> Payload:
         offset = self._read_preamble()
         order = chunks.Order()
         kind = None
@@ -149,7 +165,9 @@ class Reader:
             self._note_frame(header, crc)
         if self.contents is None:
             first = head.read(body, header.body, crc, self.limits, self.ledger)
-            self.contents = ChunkReader(first, self.limits, self.ledger)
+            self.contents = ChunkReader(
+                first, self.limits, self.ledger, hold=not self.ledger.wanted
+            )
         elif header.type == layout.BLOCK:
             self.contents.read_block(header, body)
         elif header.type == layout.CLASSES:
@@ -198,6 +216,7 @@ class Reader:
         """Check what only the whole file can tell, and put the payload together."""
         contents = self.contents
         assert contents is not None
+        contents.settle()
         first = contents.head
         if contents.rule is None:
             _check_kept(contents.kept, first.kept, end)

@@ -166,10 +166,7 @@ class Experiment:
 
     def settings(self) -> dict[str, Any]:
         """Return what every row depends on, as JSON values."""
-        spec = asdict(self.spec)
-        if self.spec.weights is not None:
-            with open(self.spec.weights, "rb") as file:
-                spec["weights"] = hashlib.file_digest(file, "sha256").hexdigest()
+        spec = asdict(self.spec) | {"weights": self.spec.weights_digest()}
         settings = {
             "model": spec,
             "recipe": self.how.to_json(),

@@ -17,6 +17,7 @@ from .exit_codes import command, resumes
 from .options.common import AsJson
 from .options.compute import ComputeOptions, prepare
 from .options.group import OptionGroup
+from .options.out import a_folder
 from .options.pool import OptionalPoolOptions
 from .options.task import SplitTaskOptions
 from .options.training import ShortTrainingOptions
@@ -144,7 +145,10 @@ def baselines(
     out: Annotated[
         Path,
         typer.Option(
-            "--out", "-o", help="Folder for baselines.json; that of a plada transfer will do."
+            "--out",
+            "-o",
+            help="Folder for baselines.json; that of a plada transfer will do.",
+            callback=a_folder,
         ),
     ],
     requested: RequestOptions,

@@ -15,6 +15,7 @@ from ..optional import need
 from ..output import Output
 from .exit_codes import command
 from .options.common import AsJson, Seed
+from .options.out import a_folder
 
 _PACKAGES = ("torch", "timm", "pyarrow", "sklearn", "matplotlib")
 _THREADS = 1
@@ -25,7 +26,14 @@ the processor time for the same training. One also gives the same figures on any
 @command
 def demo(
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="DIR", help="Where to write what the demo makes.")
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="DIR",
+            help="Where to write what the demo makes.",
+            callback=a_folder,
+        ),
     ] = Path("plada-demo"),
     pool_size: Annotated[int, typer.Option(help="Images in the pool, at least 500.")] = 15_000,
     seed: Seed = 0,

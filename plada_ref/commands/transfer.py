@@ -20,6 +20,7 @@ from .options.common import AsJson
 from .options.compute import ComputeOptions, prepare
 from .options.encoding import UnnamedOption
 from .options.group import OptionGroup
+from .options.out import a_folder
 from .options.pool import PoolOptions
 from .options.task import SplitTaskOptions
 from .options.training import ShortTrainingOptions
@@ -143,7 +144,10 @@ def transfer(
     task: SplitTaskOptions,
     local: PoolOptions,
     training: PairTrainingOptions,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for everything it makes.")],
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", help="Folder for everything it makes.", callback=a_folder),
+    ],
     trials: TrialOptions,
     machine: ComputeOptions,
     as_json: AsJson = False,

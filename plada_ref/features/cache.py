@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -28,7 +29,7 @@ class FeatureCache:
 
     Features are kept for each backbone, image preparation and view, in sparse files of N rows; rows
     are filled as they are asked for. They are those of images that were verified when the features
-    were computed.
+    were computed. Each row has a checksum: a damaged one counts as missing.
 
     Args:
         folder: made when needed; may be removed at any time.
@@ -74,11 +75,19 @@ class CachedView:
     def __init__(self, path: Path, size: int, width: int) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._values = _Rows(path.with_suffix(".f16"), np.dtype(np.float16), (size, width))
-        self._present = _Rows(path.with_suffix(".there"), np.dtype(np.uint8), (size,))
+        self._sums = _Rows(path.with_suffix(".crc"), np.dtype(np.uint32), (size,))
 
     def missing(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Those of `rows` that are missing, each once, ascending."""
-        return np.unique(rows[self._present.read(rows) == 0])
+        """Those of `rows` that are missing or damaged, each once, ascending."""
+        rows = np.unique(rows)
+        stored = self._sums.read(rows)
+        good = stored != 0
+        there = np.flatnonzero(good)
+        for start in range(0, len(there), _BATCH):
+            part = there[start : start + _BATCH]
+            good[part] = _sums(rows[part], self._values.read(rows[part])) == stored[part]
+        missing: npt.NDArray[np.int64] = rows[~good]
+        return missing
 
     def put(self, rows: npt.NDArray[np.int64], values: Features) -> None:
         """Store features, shape (len(rows), D).
@@ -86,9 +95,9 @@ class CachedView:
         Raises:
             PipelineError: if the disk has no room for them; what was stored before stays.
         """
-        self._values.write(rows, values)
-        # After the values: a row that counts as present is whole, whenever the run is killed.
-        self._present.write(rows, np.ones(len(rows), np.uint8))
+        stored = np.ascontiguousarray(values, np.float16)
+        self._values.write(rows, stored)
+        self._sums.write(rows, _sums(rows, stored))
 
     def all(self) -> Features:
         """The features of all N rows, as a memory map; missing ones are zeros."""
@@ -98,6 +107,19 @@ class CachedView:
     def get(self, rows: npt.NDArray[np.int64]) -> Features:
         """The features of `rows`, none of which is missing."""
         return self._values.read(rows)
+
+
+_BATCH = 1 << 12
+"""Rows that are in memory at a time while they are checked."""
+
+
+def _sums(rows: npt.NDArray[np.int64], values: Features) -> npt.NDArray[np.uint32]:
+    """Return the checksum of each row and its place, never 0: that is what a missing row has."""
+    found = [
+        zlib.crc32(value.data, int(row) & 0xFFFFFFFF) or 1
+        for row, value in zip(rows, values, strict=True)
+    ]
+    return np.array(found, dtype=np.uint32)
 
 
 class _Rows:

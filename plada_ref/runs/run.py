@@ -156,6 +156,8 @@ def _payload(path: Path, scores: ScoreTable | None) -> PayloadFile:
 def _teacher_sha256(file: Path, scores: ScoreTable | None) -> str | None:
     if not file.exists():
         return None if scores is None else scores.teacher
+    if not file.is_file():  # A device may have no end.
+        raise PipelineError(f"{file} is no file, so it is not the run's teacher; remove it.")
     with open(file, "rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     if scores is not None and scores.teacher != digest:

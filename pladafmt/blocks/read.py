@@ -188,12 +188,7 @@ def decode(
     Raises:
         PladaError: for a stream that breaks a rule.
     """
-    positions_size, labels_size = _positions_size(fields, head), _labels_size(fields, head)
-    largest = max(positions_size, labels_size)
-    weights_size = 0
-    if fields.weights is not None:
-        weights_size = _weights_size(fields.weights, fields, head)
-        largest = max(largest, weights_size)
+    positions_size, labels_size, weights_size = decoded_sizes(fields, head)
     if fields.is_dense:  # Not before its sizes are settled: a count may be only claimed.
         backend.expect(dense_before, fields.count)
 
@@ -208,12 +203,34 @@ def decode(
     # If both streams break a rule, the error is that of the positions.
     positions = _positions(fields, positions_size)
     found = labels_of(positions) if background is None else background.result()
-    codes = None
-    if fields.weights is not None:
-        stream = fields.weights.decode(weights_size)
-        codes = weights.unpack(stream, fields.count, head.weight_bits, fields.weights.offset)
+    codes = weight_codes(fields, head, weights_size)
     end = fields.first + fields.span
+    largest = max(positions_size, labels_size, weights_size)
     return Block(positions.view(np.uint64), found, codes, end, fields.used, largest)
+
+
+def decoded_sizes(fields: Fields, head: Head) -> tuple[int, int, int]:
+    """Return the decoded sizes of the position, label and weight streams; 0 for one not there.
+
+    Raises:
+        PladaError: for a stream that breaks a rule before it is decoded.
+    """
+    positions, labels = _positions_size(fields, head), _labels_size(fields, head)
+    if fields.weights is None:
+        return positions, labels, 0
+    return positions, labels, _weights_size(fields.weights, fields, head)
+
+
+def weight_codes(fields: Fields, head: Head, size: int) -> npt.NDArray[np.uint8] | None:
+    """Return the weight codes of a block whose stream decodes to `size` bytes, None without one.
+
+    Raises:
+        PladaError: for a stream that breaks a rule.
+    """
+    if fields.weights is None:
+        return None
+    stream = fields.weights.decode(size)
+    return weights.unpack(stream, fields.count, head.weight_bits, fields.weights.offset)
 
 
 def decode_labels(fields: Fields, head: Head) -> Labels:

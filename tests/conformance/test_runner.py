@@ -14,6 +14,7 @@ import jsonschema
 import psutil
 import pytest
 from plada_conformance import grading, reports, run
+from plada_conformance.cli import app
 from plada_conformance.conversation import NotScored
 from plada_conformance.environment import OWN
 from plada_conformance.process import MIB, Bounds
@@ -229,11 +230,12 @@ serve(dict(read=read), name="small", version="1", roles=["reader"], features=["z
 
 
 @pytest.mark.slow
-def test_reports(tmp_path: Path) -> None:
+def test_reports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
     command = client(tmp_path, on_victim("answer['code'] = '<b>\\x1b[2J'"))
     expected = tmp_path / "expected.txt"
     expected.write_text(f"# known\n{VICTIM}\n", "utf-8")
-    from plada_conformance.cli import app
 
     def call(*options: str) -> Any:
         return CliRunner().invoke(app, ["run", *NAMES, *options, "--", *command])
@@ -258,9 +260,21 @@ def test_reports(tmp_path: Path) -> None:
     )
     assert refused.exit_code == 1 and not (tmp_path / "c.json").exists()
 
+    # A file on standard output is alone there.
+    monkeypatch.chdir(tmp_path)
+    before = set(tmp_path.iterdir())
+    capfdbinary.readouterr()
+    piped = call("--json", "-")
+    assert (piped.exit_code, piped.stdout) == (1, "") and VICTIM in piped.stderr
+    said = json.loads(capfdbinary.readouterr().out)
+    assert not said["ok"] and set(tmp_path.iterdir()) == before
+    assert not Path("/dev/stdout-fresh").exists()
+    both = call("--json", "-", "--junit", "-")
+    assert both.exit_code == 2 and "Only one file" in both.stderr
+
 
 @pytest.mark.slow
-def test_certificate(tmp_path: Path) -> None:
+def test_certificate(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     script = tmp_path / "client.py"
     script.write_text("from plada_conformance.clients.plain import main\nmain()\n", "utf-8")
     result = run.run([sys.executable, str(script)], env=OWN)
@@ -268,6 +282,11 @@ def test_certificate(tmp_path: Path) -> None:
     found = reports.certificate(report, date="2026-11-22")
     assert set(found["roles"]) == {"reader", "client", "verifier"}
     assert found["client_files_sha256"].keys() == {Path(sys.executable).name, "client.py"}
+    (tmp_path / "report.json").write_bytes(reports.dump(report))
+    command = ["certify", str(tmp_path / "report.json"), "--date", "2026-11-22", "-o", "-"]
+    piped = CliRunner().invoke(app, command)
+    assert (piped.exit_code, piped.stdout) == (0, ""), piped.output
+    assert json.loads(capfdbinary.readouterr().out) == found
     script.write_text("# changed\n" + script.read_text("utf-8"), "utf-8")
     with pytest.raises(ValueError, match="client's files"):
         reports.certificate(report)

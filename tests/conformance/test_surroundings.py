@@ -130,6 +130,36 @@ def test_a_link_in_place_of_a_desk_goes_at_the_end(tmp_path: Path, parent: Path)
     assert not any((parent / "elsewhere").iterdir())
 
 
+# ---------------------------------------------------------------- Its end
+
+
+@pytest.mark.parametrize("whole_output", [False, True])
+def test_what_a_client_writes_last_is_read(
+    whole_output: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = "import sys; sys.stdin.readline(); print('{\"x\": 1}')"
+    process = Process([sys.executable, "-c", quick], Bounds(), environment("/"))
+    select = process._selector.select
+
+    def late(seconds: float) -> list[object]:
+        # Nothing is there yet. Then the client writes and ends before anyone looks again.
+        monkeypatch.setattr(process._selector, "select", select)
+        process._popen.wait()
+        return []
+
+    monkeypatch.setattr(process._selector, "select", late)
+    reply = process.finish() if whole_output else process.ask({})
+    process.stop()
+    assert (reply.answer, reply.trouble) == ({"x": 1}, None)
+
+
+def test_a_client_that_leaves_its_output_to_another(tmp_path: Path) -> None:
+    leaves = "import subprocess, sys; subprocess.Popen(['sleep', '30']); print('{}')"
+    process = Process([sys.executable, "-c", leaves], Bounds(), environment("/"))
+    reply = process.finish()
+    assert reply.answer == {} and reply.seconds < 5
+
+
 # ---------------------------------------------------------------- Memory
 
 

@@ -34,6 +34,27 @@ def test_rows_in_any_order(tmp_path: Path) -> None:
     assert os.stat(tmp_path / "a.f16").st_size == 100 * 7 * 2
 
 
+@pytest.mark.parametrize("suffix", [".f16", ".crc"])
+def test_a_damaged_row_is_missing(tmp_path: Path, suffix: str) -> None:
+    rows, values = np.arange(6), np.random.default_rng(0).normal(size=(6, 5)).astype(np.float16)
+    CachedView(tmp_path / "a", 6, 5).put(rows, values)
+    file = (tmp_path / "a").with_suffix(suffix)
+    whole = file.read_bytes()
+    for bit in range(8 * len(whole)):
+        changed = bytearray(whole)
+        changed[bit // 8] ^= 1 << bit % 8
+        file.write_bytes(changed)
+        view = CachedView(tmp_path / "a", 6, 5)
+        assert view.missing(rows[::-1]).tolist() == [6 * bit // (8 * len(whole))]
+    # A row in another one's place, as where a page of the disk is written to a wrong one.
+    size = len(whole) // 6
+    file.write_bytes(whole[size : 2 * size] + whole[:size] + whole[2 * size :])
+    view = CachedView(tmp_path / "a", 6, 5)
+    assert view.missing(rows).tolist() == [0, 1]
+    view.put(rows[:2], values[:2])
+    assert not view.missing(rows).size and (view.all() == values).all()
+
+
 def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It takes a part of the bytes and then none; what was stored before stays."""
     values = np.arange(40, dtype=np.float16).reshape(10, 4)
@@ -91,6 +112,6 @@ def test_rows_are_not_read_through_the_memory_map(tmp_path: Path) -> None:
     view = CachedView(tmp_path / "a", 10, 4)
     view.put(np.arange(3), np.ones((3, 4), np.float16))
     view._values.values = np.full((10, 4), 7, np.float16)
-    view._present.values = np.full(10, 1, np.uint8)
+    view._sums.values = np.full(10, 1, np.uint32)
     assert view.missing(np.arange(10)).tolist() == list(range(3, 10))
     assert view.get(np.array([2, 0])).tolist() == [[1] * 4] * 2

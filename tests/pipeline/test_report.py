@@ -416,6 +416,10 @@ def test_files_that_contradict_each_other_are_refused(folder: Path) -> None:
     Run.read(folder)
     (folder / "teacher.safetensors").write_bytes(b"another")
     refused("not the teacher")
+    # A device without an end.
+    (folder / "teacher.safetensors").unlink()
+    (folder / "teacher.safetensors").symlink_to("/dev/zero")
+    refused("teacher.safetensors is no file")
 
 
 def test_a_folder_without_students(tmp_path: Path) -> None:

@@ -55,3 +55,14 @@ def test_a_file_on_standard_output_is_alone_there(
         assert said == wanted | {name: "-"}
         assert set(tmp_path.iterdir()) <= {teacher, payload, tmp_path / "out"}
     assert {path for path in Path("/dev").iterdir() if path.name.startswith("stdout")} <= before
+
+
+@pytest.mark.parametrize("command", ["demo", "transfer", "baselines"])
+def test_a_folder_is_no_stream(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    needed = () if command == "demo" else ("--task", "sklearn:digits")
+    refused = plada(command, "--out", "-", *needed)
+    assert refused.exit_code == 2 and "give it a name" in " ".join(refused.output.split())
+    assert not any(tmp_path.iterdir())

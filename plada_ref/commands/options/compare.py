@@ -13,6 +13,7 @@ from ...optional import need
 from .compute import ComputeOptions
 from .group import OptionGroup
 from .model import BackboneOptions
+from .out import a_folder
 from .pool import OptionalPoolOptions
 from .task import DownloadOption, load_shown
 
@@ -50,6 +51,7 @@ class CompareOptions(ComputeOptions, BackboneOptions, OptionalPoolOptions, Optio
         typer.Option(
             metavar="DIR",
             help="Where the pool's features are kept for the next call. Default: SCORES.features.",
+            callback=a_folder,
         ),
     ] = None
 

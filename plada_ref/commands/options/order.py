@@ -15,6 +15,7 @@ from .common import Seed
 from .compute import prepare as prepare_for_model
 from .group import OptionGroup
 from .model import PretrainedOption, WeightsOption
+from .out import a_folder
 
 if TYPE_CHECKING:
     from ...compute.context import Compute
@@ -86,6 +87,7 @@ class OrderOptions(OptionGroup):
             help="Semantic order: keep the features in this folder, for another order. By default "
             "they are kept next to the manifest until it is written, so that an interrupted run "
             "can go on.",
+            callback=a_folder,
         ),
     ] = None
     seed: Seed = 0

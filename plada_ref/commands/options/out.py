@@ -1,4 +1,4 @@
-"""The option that says which file a command writes, and ``-o -`` for standard output."""
+"""The option that says which file a command writes; ``-o -``, which only a file may be."""
 
 from __future__ import annotations
 
@@ -39,6 +39,15 @@ def _file_or_stream(value: Path | None) -> Path | None:
             "a file or a program."
         )
     return STANDARD_OUTPUT
+
+
+def a_folder(value: Path | None) -> Path | None:
+    """Refuse ``-`` where a folder is named: the callback of such an option."""
+    if value == Path("-"):
+        raise typer.BadParameter(
+            "this is a folder, which cannot be written to standard output; give it a name."
+        )
+    return value
 
 
 def named(out: Path) -> str:

@@ -1,0 +1,183 @@
+"""Small blocks that are decoded at once mean what each of them means alone, whatever the bytes."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import astuple
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pladafmt import Limits, Payload, PladaError, PoolRef, dumps, layout, loads, varint, writer
+from pladafmt.blocks import encodings, integers, together
+from pladafmt.blocks.read import Block
+from pladafmt.ledger import Ledger
+from pladafmt.reader import Reader
+from pladafmt.testing import ENCODINGS, damaged, payloads, repair
+from pladafmt.weights import WeightScale
+from pladafmt.writer import Encoding
+
+COUNT = 600
+"""Hostile files. A few thousand were compared once."""
+
+
+def outcome(data: bytes, *, alone: bool) -> tuple[object, ...]:
+    """What reading finds, and what it has found when it stops at an error."""
+    reader = Reader(data, Limits(), ledger=Ledger(wanted=alone))
+    try:
+        said: object = reader.read()
+    except PladaError as error:
+        said = (type(error), error.code, error.problem, error.offset, error.field)
+    found = reader.contents
+    if found is None:
+        return (said,)
+    blocks = [
+        [(part.dtype, part.tolist()) if isinstance(part, np.ndarray) else part for part in each]
+        for each in map(astuple, found.blocks)
+    ]
+    return said, blocks, found.kept, found.dense, found.used, found.label_hash.digest()
+
+
+def same(data: bytes) -> object:
+    """Check that both ways say the same, and return what `Reader.read` returned or was refused."""
+    found = outcome(data, alone=False)
+    assert found == outcome(data, alone=True)
+    return found[0]
+
+
+@given(payloads(), st.sampled_from(ENCODINGS), st.integers(1, 2**40), st.booleans(), st.data())
+def test_good_and_damaged_files(
+    payload: Payload, encoding: Encoding, span: int, dense: bool, data: st.DataObject
+) -> None:
+    try:
+        whole = dumps(payload, encoding=encoding, block_span=span, dense=dense)
+    except PladaError:
+        return  # Not every payload can be written as a bitmap.
+    assert isinstance(same(whole), Payload)
+    same(data.draw(damaged(whole)))
+
+
+def files() -> list[bytes]:
+    """Files of some dozens of blocks, of every encoding, width and kind of weights."""
+    draw = np.random.default_rng(1)
+    made = []
+    for encoding in ENCODINGS:
+        for mean, classes, bits in (
+            (3, 2, None),
+            (40, 300, 8),
+            (900, 1, 4),
+            (30_000, 7, None),
+            (2**40, 70, None),
+        ):
+            gaps = np.where(draw.random(600) < 0.6, 1, draw.geometric(1 / mean, 600))
+            kept = np.cumsum(gaps)
+            labels = draw.integers(0, classes, kept.size)
+            scale = None if bits is None else WeightScale(bits, -768, 256)
+            weights = None if bits is None else np.exp2(draw.integers(-3, 3, kept.size))
+            pool = PoolRef(bytes(32), int(kept[-1]) + 1)
+            payload = Payload(pool, classes, kept, labels, weights, weight_scale=scale)
+            try:
+                span = max(1, pool.size // 40)
+                made.append(dumps(payload, encoding=encoding, block_span=span))
+            except PladaError:
+                assert encoding == "bitmap" and mean > 10_000
+    return made
+
+
+def test_good_blocks_are_decoded_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    decode = together.decode
+    counts: list[int] = []
+
+    def watched(blocks: list[object], head: object) -> list[Block] | None:
+        found = decode(blocks, head)  # type: ignore[arg-type]
+        assert found is not None
+        counts.append(len(blocks))
+        return found
+
+    monkeypatch.setattr(together, "decode", watched)
+    whole = files()
+    for data in whole:
+        assert isinstance(same(data), Payload)
+    assert len(counts) == len(whole) and min(counts) > 20
+
+
+@pytest.mark.slow
+def test_hostile_streams() -> None:
+    rng = random.Random(2)
+    wholes = files()
+    refused: set[object] = set()
+    for _ in range(COUNT):
+        made = bytearray(rng.choice(wholes))
+        for _ in range(rng.choice((1, 1, 2))):
+            at = rng.randrange(80, len(made))
+            made[at] = rng.choice((made[at] ^ 1 << rng.randrange(8), 0, 255, 15, 240))
+        found = same(repair(bytes(made)) if rng.random() < 0.95 else bytes(made))
+        if isinstance(found, tuple):
+            refused.add(found[1])
+    assert refused >= {
+        *("position-count", "block-not-tight", "padding-bits", "distance-total", "integer-size"),
+        *("integer-width", "run-count", "run-total", "label-range", "content-check"),
+        *("block-order", "kept-total", "crc-mismatch", "zstd-corrupt"),
+    }
+
+
+def test_an_earlier_block_counts_first() -> None:
+    # Labels that do not exist in one block, and whatever else is wrong in a later one.
+    labels = np.random.default_rng(0).integers(0, 200, 400)
+    payload = Payload(PoolRef(bytes(32), 400), 200, range(400), labels)
+    whole = dumps(payload, encoding="delta", block_span=40)
+    at = whole.index(bytes(labels[120:160].tolist())) + 3
+    bad = repair(whole[:at] + b"\xc9" + whole[at + 1 :])
+    for worse in (bad, bad[:-1], bad[:-30], bad + b"x", bad[:-9] + b"\xff" + bad[-8:]):
+        with pytest.raises(PladaError, match="Label 201 does not exist"):
+            loads(worse)
+        same(worse)
+
+
+def rle(kept: list[int], skipped: list[int]) -> bytes:
+    lengths = np.array(kept + skipped, dtype=np.int64)
+    return varint.write(len(kept)) + b"".join(integers.encode(lengths))
+
+
+STREAMS = {
+    "good": ("rle", 5, 9, rle([2, 1, 2], [3, 1])),
+    "no run": ("rle", 5, 9, b"\0\0"),
+    "one kept too many": ("rle", 5, 9, rle([2, 2, 2], [2, 1])),
+    "one kept too few": ("rle", 5, 9, rle([2, 1, 1], [4, 1])),
+    "more runs than images": ("rle", 5, 200, rle([1] * 6, [1] * 5)),
+    "runs beyond the stream": ("rle", 5, 9, varint.write(5) + b"\0\0"),
+    "far too long": ("rle", 5, 9, rle([2**52, 2**52, 2**52], [2**52, 2**52])),
+    "wide ones beyond the stream": ("delta", 400, 2**40, b"\xff" * 200),
+    "a width too small": ("delta", 2, 2**40, b"\x0f\x0e" + bytes(2)),
+    "a bit behind the end": ("bitmap", 2, 3, b"\x0d"),
+    "two bitmaps that share": ("bitmap", 2, 3, b"\x01"),
+}
+
+
+@pytest.mark.parametrize("name", STREAMS)
+@pytest.mark.parametrize("after", [False, True])
+def test_streams_that_lie(name: str, after: bool) -> None:
+    good = [("rle", 1, 1, rle([1], [])), ("bitmap", 3, 3, b"\x07"), ("delta", 2, 9, b"\x03\0")]
+    parts, first = [], 0
+    for kind, count, span, stream in [*good, STREAMS[name], *(good if after else [])]:
+        fields = layout.build(
+            layout.BLOCK_BODY,
+            {"weights": False},
+            first=first,
+            span=span,
+            count=count,
+            form=encodings.NUMBERS[kind],
+            positions_size=len(stream),
+            labels_size=0,
+        )
+        parts.append((layout.BLOCK, fields + stream))
+        first += span
+    images = 6 + STREAMS[name][1] + (6 if after else 0)
+    claimed = Payload(PoolRef(bytes(32), first), 1, range(images), [0] * images)
+    data = writer.assemble(claimed, None, None, parts, used=0, largest=200)
+    found = same(data)
+    assert isinstance(found, tuple)
+    # The payload that HEAD was made of is another one.
+    assert (found[1] in ("content-check", "max-stream")) == (name == "good"), found
