@@ -220,7 +220,7 @@ class ChunkReader:
         if codes_of_pool is None:
             raise rule_chunk.codes_missing(self.rule, images)
         rule.check(codes_of_pool, images)
-        positions, labels, _ = rule.keep(codes_of_pool, images)
+        positions, labels = rule.keep(codes_of_pool, images)[:2]
         return with_kept(listed, positions, labels), codes
 
     def listed(self) -> tuple[Payload, WeightCodes | None]:
@@ -251,12 +251,12 @@ def with_kept(
     # Few are listed beside a rule: each is put in its place, and nothing is sorted.
     at = np.searchsorted(positions, listed.positions)
     new = np.searchsorted(positions, listed.positions, side="right") == at
-    labels = labels.copy()
-    labels[at[~new]] = listed.labels[~new]
-    found: dict[str, npt.NDArray[Any]] = {
-        "positions": np.insert(positions, at[new], listed.positions[new]),
-        "labels": np.insert(labels, at[new], listed.labels[new]),
-    }
+    if listed.kept:
+        labels = labels.copy()
+        labels[at[~new]] = listed.labels[~new]
+        positions = np.insert(positions, at[new], listed.positions[new])
+        labels = np.insert(labels, at[new], listed.labels[new])
+    found: dict[str, npt.NDArray[Any]] = {"positions": positions, "labels": labels}
     for column in found.values():
         column.setflags(write=False)
     return Payload.of_checked(**{**vars(listed), **found})

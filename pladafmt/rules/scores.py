@@ -11,8 +11,8 @@ ROWS = 32
 """Images of one product."""
 
 _PRODUCT = 1 << 18
-"""Multiplications of one product. OpenBLAS has kernels for so few, which copy nothing; for more it
-starts threads of its own, which hold each other up where several threads ask for products."""
+"""Most multiplications of one product. OpenBLAS has kernels for so few, which copy nothing. For
+more it starts threads, which hold each other up where several threads ask for products."""
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.signedinteger[Any]]
