@@ -257,8 +257,8 @@ class ChunkReader:
         if codes_of_pool is None:
             raise rule_chunk.codes_missing(self.rule, images)
         rule.check(codes_of_pool, images)
-        kept = rule.keep(codes_of_pool, images)
-        return with_kept(listed, kept.positions, kept.labels), codes
+        positions, labels = rule.keep(codes_of_pool, images)[:2]
+        return with_kept(listed, positions, labels), codes
 
     def listed(self) -> tuple[Payload, WeightCodes | None]:
         """Return what the blocks alone say, and the weight codes."""
@@ -285,13 +285,15 @@ def with_kept(
     listed: Payload, positions: npt.NDArray[np.uint64], labels: npt.NDArray[np.uint16]
 ) -> Payload:
     """Return a payload that keeps these images as well; where both have one, `listed` is right."""
-    other = ~np.isin(positions, listed.positions, assume_unique=True)
-    every = np.concatenate([listed.positions, positions[other]])
-    order = np.argsort(every, kind="stable")
-    found = {
-        "positions": every[order],
-        "labels": np.concatenate([listed.labels, labels[other]])[order],
-    }
+    # Few are listed beside a rule: each is put in its place, and nothing is sorted.
+    at = np.searchsorted(positions, listed.positions)
+    new = np.searchsorted(positions, listed.positions, side="right") == at
+    if listed.kept:
+        labels = labels.copy()
+        labels[at[~new]] = listed.labels[~new]
+        positions = np.insert(positions, at[new], listed.positions[new])
+        labels = np.insert(labels, at[new], listed.labels[new])
+    found: dict[str, npt.NDArray[Any]] = {"positions": positions, "labels": labels}
     for column in found.values():
         column.setflags(write=False)
     return Payload.of_checked(**{**vars(listed), **found})

@@ -6,5 +6,6 @@
     child       one measurement in a process of its own, with its peak memory
     command     a command of `plada` in a process of its own, with that of its workers
     material    pools, score tables, manifests and shards that are made up
-    prune, encode, index, label, million    the parts
+    anonymous   the largest anonymous memory of a stretch of work
+    prune, encode, index, rule, label, million    the parts
 """

@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from . import encode, index, label, machine, million, prune
+from . import encode, index, label, machine, million, prune, rule
 from .claim import Part, table
 from .settings import IMAGES, Settings
 
@@ -34,6 +34,7 @@ PARTS: dict[str, Callable[[Settings], Part]] = {
     "prune": prune.measure,
     "encode": encode.measure,
     "index": index.measure,
+    "rule": rule.measure,
     "label": label.measure,
     "million": million.measure,
 }

@@ -81,6 +81,16 @@ def write_manifest(out: str, counts: str, images: int, seed: int) -> dict[str, A
     return {"bytes": Path(out).stat().st_size}
 
 
+def write_codes(out: str, images: int, columns: int, seed: int) -> None:
+    """Write a code table of noise, a stretch after the other."""
+    table = np.lib.format.open_memmap(out, "w+", np.int8, (images, columns))
+    draw = np.random.default_rng(seed)
+    for first in range(0, images, 1 << 16):
+        stretch = table[first : first + (1 << 16)]
+        stretch[:] = draw.integers(-128, 128, stretch.shape, dtype=np.int8)
+    table.flush()
+
+
 def write_noise_shards(folder: str, shards: int, size: int, seed: int) -> list[str]:
     """Write tar shards of about `size` bytes, of noise in members as long as ImageNet's images."""
     draw = np.random.default_rng(seed)

@@ -15,6 +15,7 @@ import pytest
 
 from benchmarks.scale import __main__ as scale
 from benchmarks.scale import child, material
+from benchmarks.scale.anonymous import Anonymous
 from benchmarks.scale.claim import Claim, Part, table
 from benchmarks.scale.settings import IMAGES
 from plada_ref.selection import Evidence, SafetyNet, Selection, quotas, rank_images
@@ -70,10 +71,13 @@ def test_quick_run(tmp_path: Path, name: str) -> None:
         rates = part["figures"]["rates"]
         kept = [rate["decode"]["kept"] for rate in rates.values()]
         assert kept == [100, 1000, 10_000, 100_000]
+    if name == "rule":
+        kept = [rule["kept"] for rule in part["figures"]["rules"].values()]
+        assert kept == [pytest.approx(1000, rel=0.2), 100_000, pytest.approx(1000, rel=0.2)]
 
 
 def test_all_parts_run_unless_some_are_named() -> None:
-    assert list(scale.PARTS) == ["prune", "encode", "index", "label", "million"]
+    assert list(scale.PARTS) == ["prune", "encode", "index", "rule", "label", "million"]
     assert scale._parser().parse_args([]).part == list(scale.PARTS)
 
 
@@ -84,6 +88,18 @@ def test_a_peak_is_that_of_the_child_alone() -> None:
     again = child.run(_hold, size=1).peak
     assert len(held) and again < 1.2 * small
     assert large - small == pytest.approx(300_000_000, rel=0.05)
+
+
+def test_memory_that_is_anonymous(tmp_path: Path) -> None:
+    mapped = np.memmap(tmp_path / "mapped", np.int8, "w+", shape=50_000_000)
+    mapped[:] = 1
+    with Anonymous() as memory:
+        held = np.ones(50_000_000, np.int8)
+        assert mapped.sum(dtype=np.int64) == held.sum(dtype=np.int64)
+        time.sleep(0.05)
+    if memory.before is None or memory.peak is None:
+        pytest.skip("this system does not tell")
+    assert memory.peak - memory.before == pytest.approx(held.nbytes, rel=0.2)
 
 
 def _hold(size: int) -> int:

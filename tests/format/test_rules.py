@@ -115,6 +115,43 @@ def test_shares_and_steps_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None
     assert np.array_equal(rule.keep(codes, len(codes)).positions, payload.positions)
 
 
+@given(st.data())
+def test_every_image_is_as_in_integers(data: st.DataObject) -> None:
+    """Many classes and columns, the largest scores that a rule may give, ties, exact thresholds."""
+    images, columns, classes = (
+        data.draw(st.integers(0, 80)),
+        data.draw(st.integers(1, 6) | st.sampled_from([31, 128, 1022])),
+        data.draw(st.integers(2, 5) | st.sampled_from([33, 65, 150])),
+    )
+    random = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    most = data.draw(st.sampled_from([1, 128]))
+    table = random.integers(-most, min(most, 127) + 1, (images, columns + 2), dtype=np.int8)
+    weights = random.integers(-15, 16, (classes, columns)) // data.draw(st.sampled_from([1, 8]))
+    weights[0, 0] = 1  # Some weight is not zero.
+    biases = random.integers(-3, 4, classes)
+    if data.draw(st.booleans()):
+        room = 2**24 - 1 - 128 * np.abs(weights).sum(axis=1)
+        biases = room * random.choice([-1, 1], classes)
+    scores = table[:, :columns].astype(np.int64) @ weights.T + biases
+    labels = scores.argmax(axis=1)
+    ordered = np.sort(scores, axis=1)
+    margins = ordered[:, -1] - ordered[:, -2]
+    thresholds = np.zeros(classes, np.int64)
+    if images and data.draw(st.booleans()):
+        thresholds[:] = random.choice(margins)
+        thresholds[::2] += 1
+    rule = Rule(bytes(8), weights, biases, thresholds)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rule_module, "_SHARE", 70)
+        patch.setattr(rule_module, "_CELLS", 40 * max(classes, columns))
+        kept = rule.keep(Codes(table), images)
+    (wanted,) = np.nonzero(margins >= thresholds[labels])
+    assert np.array_equal(kept.positions, wanted)
+    assert np.array_equal(kept.labels, labels[wanted])
+    assert np.array_equal(kept.margins, margins[wanted])
+    assert np.array_equal(rule.scores(table), scores)
+
+
 def test_margins_are_integers() -> None:
     """Scores are exact in single precision; margins of more than 2^24 are not."""
     codes = Codes(np.arange(-20, 20, dtype=np.int8)[:, None])
