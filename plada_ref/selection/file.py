@@ -26,11 +26,7 @@ from pladafmt.files import replacing
 
 from ..errors import PipelineError, one_line
 from ..labelling.columns_file import Kind, read_columns
-<<<<<<< HEAD
 from ..labelling.facts import Facts, sealed
-=======
-from ..labelling.facts import sealed
->>>>>>> wip-fifteen
 
 _KEY = b"plada-selection"
 _KINDS: dict[str, Kind] = {
