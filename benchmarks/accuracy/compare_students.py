@@ -18,13 +18,13 @@ from plada_ref.pool import Manifest, MemoryPool, open_source
 from plada_ref.selection.rules import RULE
 
 from .grid import RULES
-from .payloads import WHOLE_POOL, Offer, Sender, pool_codes, prepare
+from .payloads import HARD_RULE, WHOLE_POOL, Offer, Sender, pool_codes, prepare
 from .rows import Rows
 from .students import HEAD, Place, jobs_for, study, study_heads
 from .students_table import students_table
 from .tasks import Seen, see, spec_for
 
-RULE_BUDGETS = (350, 1_000, 2_000)
+RULE_BUDGETS = (350, 1_000)
 """Bytes of files with rules."""
 
 LISTS = (RULES[0], RULES[3], RULES[4], "random", "high-margin", "herding", "gradient-matching")
@@ -47,7 +47,7 @@ def compare(
         budgets: bytes of files with lists.
         processes: students that are trained at a time.
     """
-    offers = [Offer(RULE, budget) for budget in RULE_BUDGETS]
+    offers = [Offer(name, budget) for budget in RULE_BUDGETS for name in (RULE, HARD_RULE)]
     offers += [Offer(name, budget) for name in LISTS for budget in budgets]
     offers.append(Offer(WHOLE_POOL, 0))
     compute = Compute(torch.device(place.device), progress=Output(as_json=True))

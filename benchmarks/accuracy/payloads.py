@@ -35,6 +35,9 @@ from pladafmt.files import write_whole
 from .tasks import Seen
 from .teacher import label
 
+HARD_RULE = "rule, hard labels"
+"""The name of a rule whose scores the client makes no use of; the file is the same."""
+
 WHOLE_POOL = "whole-pool"
 """The name of the list of every image with the teacher's label."""
 
@@ -44,7 +47,7 @@ class Offer:
     """A payload that a client may get.
 
     Attributes:
-        name: of the fixed rule, `RULE`, or `WHOLE_POOL`.
+        name: of the fixed rule, `RULE`, `HARD_RULE`, or `WHOLE_POOL`.
         budget: bytes that were allowed; 0 where there is no limit.
     """
 
@@ -53,7 +56,8 @@ class Offer:
 
     def path(self, folder: Path, task: str, seed: int) -> Path:
         """Where the file of a task and seed is kept."""
-        slug = "".join(each if each.isalnum() or each in "-." else "_" for each in self.name)
+        name = RULE if self.name == HARD_RULE else self.name
+        slug = "".join(each if each.isalnum() or each in "-." else "_" for each in name)
         return folder / f"{task}-{seed}-{slug}-{self.budget}.plada"
 
 
@@ -102,7 +106,8 @@ class Sender:
 
     def make(self, offer: Offer, path: Path) -> None:
         """Write the file of an offer."""
-        write_whole(path, self._rule(offer) if offer.name == RULE else self._list(offer))
+        by_rule = offer.name in (RULE, HARD_RULE)
+        write_whole(path, self._rule(offer) if by_rule else self._list(offer))
 
     def _list(self, offer: Offer) -> bytes:
         whole = offer.name == WHOLE_POOL

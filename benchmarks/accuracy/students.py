@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from functools import cache, lru_cache, partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from plada_ref.baselines import HeadStudents
 from plada_ref.compute.context import Compute
+from plada_ref.features.head import fit_head
 from plada_ref.features.target import Features
 from plada_ref.models.spec import ModelSpec
 from plada_ref.pool import Manifest, MemoryPool, open_source
@@ -23,9 +27,10 @@ from plada_ref.tasks.task import Task
 from plada_ref.training.evaluate import evaluate
 from plada_ref.training.learn import teach, train
 from plada_ref.training.recipe import Recipe, recipe
-from pladafmt import loads
+from plada_ref.training.soft_labels import soft_labels
+from pladafmt import Payload, loads, read_rule
 
-from .payloads import Offer, codes_file
+from .payloads import HARD_RULE, Offer, codes_file
 from .rows import Row, Rows
 from .tasks import GREY, IMG_SIZE, MODEL, TEST, TRAIN, VIA_SIZE, Seen, at_most
 
@@ -152,13 +157,30 @@ def train_student(place: Place, job: Job) -> Row:
     if job.offer.name == FULL_TARGET:
         student = teach(_task(place, job.task, "train"), spec, how, compute=compute)
     else:
-        data = job.offer.path(place.payloads, job.task, job.seed).read_bytes()
-        payload = loads(data, codes=_codes(place))
-        size, kept = len(data), payload.kept
-        student = train(payload, _pool(place), spec, how, compute=compute)
+        got = _received(place, job)
+        size, kept = got.size, got.payload.kept
+        student = train(got.payload, _pool(place), spec, how, compute=compute, soft=got.soft)
     found = evaluate(student, _task(place, job.task, "test"), compute=compute)
     details = {"kept": kept, "model": kind.model, "seconds": round(time.monotonic() - started, 1)}
     return Row(*job.key, size, found.accuracy, details)
+
+
+class _Received(NamedTuple):
+    """What a client reads from a file of `size` bytes: soft labels too, if a rule gives them."""
+
+    size: int
+    payload: Payload
+    soft: npt.NDArray[np.float32] | None
+
+
+def _received(place: Place, job: Job) -> _Received:
+    data = job.offer.path(place.payloads, job.task, job.seed).read_bytes()
+    rule, codes = read_rule(data), _codes(place)
+    payload = loads(data, codes=codes)
+    hard = job.offer.name == HARD_RULE
+    return _Received(
+        len(data), payload, None if rule is None or hard else soft_labels(payload, rule, codes)
+    )
 
 
 @lru_cache(maxsize=1)
@@ -181,15 +203,16 @@ def study_heads(
 ) -> None:
     """The same for linear heads on the frozen backbone, fitted to features at hand."""
     heads = HeadStudents(seen.test_seen, seen.classes)
-    learn = heads.on_pool(features)
 
     def fitted(job: Job) -> Row:
         if job.offer.name == FULL_TARGET:
             reached = heads.learn([seen.train_seen.features], seen.train_seen.labels)
             return Row(*job.key, 0, reached)
-        data = job.offer.path(place.payloads, job.task, job.seed).read_bytes()
-        payload = loads(data, codes=_codes(place))
-        return Row(*job.key, len(data), learn(payload), {"kept": payload.kept})
+        got = _received(place, job)
+        rows = got.payload.positions.astype(np.int64)
+        labels = got.payload.labels.astype(np.int64) if got.soft is None else got.soft
+        head = fit_head([features[rows]], labels, np.ones(len(rows)), seen.classes)
+        return Row(*job.key, got.size, heads.accuracy(head), {"kept": got.payload.kept})
 
     for job in jobs:
         rows.once(*job.key, partial(fitted, job))

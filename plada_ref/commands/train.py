@@ -78,6 +78,14 @@ def train(
     out: Annotated[Path, out_option("Where to write the student")],
     test: EvaluationOptions,
     received: ReceivedOptions,
+    hard_labels: Annotated[
+        bool,
+        typer.Option(
+            "--hard-labels",
+            help="Of a payload that keeps images by a rule, learn each image's class. By default "
+            "the rule's scores of all classes are learned, as soft labels.",
+        ),
+    ] = False,
     machine: ComputeOptions,
     as_json: AsJson = False,
 ) -> None:
@@ -99,6 +107,7 @@ def train(
     from ..training.evaluate import evaluate
     from ..training.learn import train as train_model
     from ..training.recipe import Tune
+    from ..training.soft_labels import soft_labels
 
     output = Output(as_json=as_json, quiet=not first())
     started = time.monotonic()
@@ -108,11 +117,16 @@ def train(
     alone = recipe.tune is Tune.HEAD
     if alone and not first():
         return
-    payload = received.load(for_="plada train", manifest=local.manifest)
+    found = received.receive(for_="plada train", manifest=local.manifest)
+    payload = found.payload
     pool = local.open()
     pool.serve(payload.pool)
     # Before the training: a mistyped task should not cost an hour.
     tested = test.load(output)
+    soft = None
+    if found.rule is not None and found.codes is not None and not hard_labels:
+        soft = soft_labels(payload, found.rule, found.codes)
+        output.say("soft labels: the rule's scores of all classes are learned (--hard-labels: not)")
     with (
         nullcontext(compute.device) if alone else joined(compute.device) as device,
         standing(out) if first() else nullcontext(out) as file,
@@ -126,6 +140,7 @@ def train(
             compute=replace(compute, device=device, workers=decoders(machine.workers)),
             resume=file.with_name(f"{file.name}.training"),
             cache=local.cache_of(pool),
+            soft=soft,
         )
         if not first():
             return
@@ -144,6 +159,7 @@ def train(
             "model": training.model,
             "classes": list(student.class_names),
             "images": kept,
+            "soft_labels": soft is not None,
             "recipe": recipe.to_json(),
             "test_images": None if tested is None else len(tested),
             "skipped": {} if tested is None else dict(tested.skipped),

@@ -68,7 +68,7 @@ class Head:
 
 def fit_head(
     views: Sequence[Features] | Sequence[npt.NDArray[np.float32]],
-    labels: npt.NDArray[np.int64],
+    labels: npt.NDArray[np.int64] | npt.NDArray[np.float32],
     weights: npt.NDArray[np.float64],
     classes: int,
     settings: HeadSettings | None = None,
@@ -82,7 +82,7 @@ def fit_head(
 
     Args:
         views: the features of each view of all n images, (n, D) each; views count alike.
-        labels: class numbers, shape (n,).
+        labels: class numbers, shape (n,), or probabilities of the classes, float32 of shape (n, C).
         weights: sample weights, shape (n,).
         classes: number of classes C.
         settings: the defaults when None.

@@ -16,8 +16,8 @@ from ..images import ImagePool, ImageSet
 from ..tasks.task import Task
 
 
-class LabelledImages(Dataset[tuple[Any, int, float]]):
-    """Items are (image, class number, weight).
+class LabelledImages(Dataset[tuple[Any, Any, float]]):
+    """Items are (image, class number, weight); of soft labels the probabilities of the classes.
 
     Args:
         images: where the images are.
@@ -26,6 +26,7 @@ class LabelledImages(Dataset[tuple[Any, int, float]]):
         weights: sample weights, shape (n,); all 1 when None.
         classes: class names in label order, or only their number.
         transform: makes of a PIL image what the item holds; the PIL image itself when None.
+        soft: probabilities of the classes in place of class numbers, float32 of shape (n, C).
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class LabelledImages(Dataset[tuple[Any, int, float]]):
         *,
         classes: tuple[str, ...] | int,
         transform: Callable[[Any], Any] | None = None,
+        soft: npt.NDArray[np.float32] | None = None,
     ) -> None:
         self.images = images
         self.classes = classes
@@ -44,15 +46,17 @@ class LabelledImages(Dataset[tuple[Any, int, float]]):
         self.labels = labels.astype(np.int64)
         self.weights = np.ones(len(rows)) if weights is None else weights.astype(np.float64)
         self.transform = transform
+        self.targets: npt.NDArray[Any] = self.labels if soft is None else soft
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, index: int) -> tuple[Any, int, float]:
+    def __getitem__(self, index: int) -> tuple[Any, Any, float]:
         image: Any = self.images.open_image(int(self.rows[index]))
         if self.transform is not None:
             image = self.transform(image)
-        return image, int(self.labels[index]), float(self.weights[index])
+        target = self.targets[index]
+        return image, target if target.ndim else int(target), float(self.weights[index])
 
     @classmethod
     def of_task(cls, task: Task) -> LabelledImages:
@@ -60,10 +64,16 @@ class LabelledImages(Dataset[tuple[Any, int, float]]):
         return cls(task.images, np.arange(len(task)), task.labels, classes=task.classes)
 
     @classmethod
-    def of_payload(cls, payload: Payload, pool: ImagePool) -> LabelledImages:
+    def of_payload(
+        cls, payload: Payload, pool: ImagePool, soft: npt.NDArray[np.float32] | None = None
+    ) -> LabelledImages:
         """What a payload means on this client: the kept pool images with their pseudo-labels.
 
         An image is verified against the pool's manifest each time it is loaded.
+
+        Args:
+            soft: probabilities of the classes for each kept image, shape (K, C), to be learned in
+                place of the labels; see `plada_ref.training.soft_labels`.
 
         Raises:
             pladafmt.errors.Mismatch: if the payload was made for another pool.
@@ -81,4 +91,5 @@ class LabelledImages(Dataset[tuple[Any, int, float]]):
             payload.labels,
             payload.weights,
             classes=payload.classes if isinstance(payload.classes, int) else tuple(payload.classes),
+            soft=soft,
         )

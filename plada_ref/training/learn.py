@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -70,6 +72,7 @@ def train(
     compute: Compute | None = None,
     resume: Path | None = None,
     cache: FeatureCache | None = None,
+    soft: npt.NDArray[np.float32] | None = None,
 ) -> Checkpoint:
     """Train a student on what a payload says about the client's pool.
 
@@ -77,6 +80,8 @@ def train(
         recipe: how; the default recipe of ``head`` when None.
         cache: features of this pool; students of one frozen backbone share them.
         resume: file for the state after each epoch, see `plada_ref.training.loop.optimise`.
+        soft: probabilities of the classes for each kept image, to be learned in place of the
+            labels; see `plada_ref.training.soft_labels`.
 
     Raises:
         pladafmt.errors.Mismatch: if the payload was made for another pool.
@@ -87,9 +92,11 @@ def train(
     learner = _Learner(
         spec, recipe or default_recipe(Tune.HEAD), compute or Compute(), cache, resume
     )
-    facts = {"role": "student", "pool": payload.pool.id.hex()}
+    facts: dict[str, Any] = {"role": "student", "pool": payload.pool.id.hex()}
+    if soft is not None:
+        facts["soft_labels"] = True
     # Each image is verified against the pool when it is read, so the pool's id says what it is.
-    data = LabelledImages.of_payload(payload, pool)
+    data = LabelledImages.of_payload(payload, pool, soft)
     return learner.learn(data, facts, lambda: payload.pool.id.hex())
 
 
@@ -161,7 +168,7 @@ class _Learner:
         with self.compute.progress.track("Fitting the head", passes) as advance:
             head = fit_head(
                 views,
-                data.labels,
+                data.targets,
                 data.weights,
                 count,
                 HeadSettings(

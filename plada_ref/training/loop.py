@@ -31,7 +31,10 @@ _WARMUP = 0.05
 _SLOWER = 0.1
 
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
-"""Pixels uint8 (B, C, H, W), labels int64 (B,), weights float64 (B,)."""
+"""Pixels uint8 (B, C, H, W), labels int64 (B,) or float32 (B, classes), weights float64 (B,)."""
+
+_BETWEEN_LOOKS = 50
+"""Steps between two looks at the loss on a GPU, which each wait for it."""
 
 
 def optimise(
@@ -72,7 +75,9 @@ def optimise(
         )
     network.to(device)
     shared = group.wrap(network, device, frozen_bn=recipe.freeze_bn)
-    optimiser = torch.optim.AdamW(_groups(network, recipe), lr=recipe.lr)
+    fused = device.type == "cuda"
+    optimiser = torch.optim.AdamW(_groups(network, recipe), lr=recipe.lr, fused=fused)
+    looks = _Looks(1 if device.type == "cpu" else _BETWEEN_LOOKS)
     per_epoch = math.ceil(len(data) / recipe.batch_size)
     total = recipe.steps or max(recipe.epochs * per_epoch, recipe.min_steps)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _cosine(total))
@@ -116,28 +121,53 @@ def optimise(
                                 recipe,
                             )
                         loss = summed / (float(data.weights[batch].sum()) / factor)
-                        if not math.isfinite(loss.item()):
-                            raise PipelineError(
-                                f"The loss is {loss.item()} after {step} steps; take a smaller "
-                                "--lr."
-                            )
+                        looks.at(loss, step)
                         optimiser.zero_grad(set_to_none=True)
                         loss.backward()  # type: ignore[no-untyped-call]
                         optimiser.step()
                     schedule.step()
                     step += 1
                     advance(1)
+            looks.now(step)
             epoch += 1
             state.save(epoch)
     state.forget()
     network.eval()
 
 
+class _Looks:
+    """Stops a training whose loss is no finite number, a few steps late where looking is slow.
+
+    Args:
+        every: steps from one look to the next.
+    """
+
+    def __init__(self, every: int) -> None:
+        self._every = every
+        self._total: torch.Tensor | float = 0.0
+
+    def at(self, loss: torch.Tensor, step: int) -> None:
+        """Hear of a loss.
+
+        Raises:
+            PipelineError: if one since the last look is not finite.
+        """
+        self._total = self._total + loss.detach()  # Once not finite, it stays so.
+        if step % self._every == 0:
+            self.now(step)
+
+    def now(self, step: int) -> None:
+        """Look, whatever the step; raises as `at` does."""
+        total, self._total = float(self._total), 0.0
+        if not math.isfinite(total):
+            raise PipelineError(f"The loss is {total} after {step} steps; take a smaller --lr.")
+
+
 def _summed_loss(
     logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor, recipe: Recipe
 ) -> torch.Tensor:
     losses = functional.cross_entropy(
-        logits, labels, reduction="none", label_smoothing=recipe.label_smoothing
+        logits.float(), labels, reduction="none", label_smoothing=recipe.label_smoothing
     )
     return (losses * weights.to(losses.dtype)).sum()
 
@@ -252,7 +282,8 @@ class _Source:
             yield from loaded(self._data, batches, workers=self._workers, pin=self._pin)
             return
         for batch in batches:
-            pixels, labels, weights = (column[batch] for column in self._held)
+            rows = torch.tensor(batch).to(self._held[0].device)
+            pixels, labels, weights = (column[rows] for column in self._held)
             yield pixels, labels, weights
 
 
@@ -260,6 +291,6 @@ def _binding(data: LabelledImages, preparation: Preparation, recipe: Recipe, ima
     """What a stored state belongs to: the same images, labels and settings."""
     about = ["plada-training-2", repr(preparation), recipe.to_json(), images]
     state = hashlib.sha256(json.dumps(about).encode())
-    for column in (data.rows, data.labels, data.weights):
+    for column in (data.rows, data.targets, data.weights):
         state.update(column.tobytes())
     return state.hexdigest()

@@ -5,12 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pladafmt import Codes, Payload, loads
+from pladafmt import Codes, Payload, Rule, loads, read_rule
 
 from .codes import CodesOption, with_codes
 from .common import LimitOptions, PayloadFile, limits_from, read_whole
 from .group import OptionGroup
 from .signature import SignedByOption, public_keys
+
+
+@dataclass(frozen=True, eq=False)
+class Received:
+    """A payload, and the rule and the codes by which it keeps images, None where it has a list."""
+
+    payload: Payload
+    rule: Rule | None
+    codes: Codes | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +32,10 @@ class ReceivedOptions(OptionGroup):
     require_signed_by: SignedByOption = None
 
     def load(self, *, for_: str, manifest: Path | None = None) -> Payload:
+        """Return the payload alone, as `receive` does."""
+        return self.receive(for_=for_, manifest=manifest).payload
+
+    def receive(self, *, for_: str, manifest: Path | None = None) -> Received:
         """Return the payload, which must be signed by one of the given keys if there is any.
 
         Args:
@@ -39,11 +52,14 @@ class ReceivedOptions(OptionGroup):
         data = read_whole(self.payload)
         keys = public_keys(self.require_signed_by, for_=f"{for_} --require-signed-by")
 
-        def read(codes: Codes | None) -> Payload:
+        def read(codes: Codes | None) -> Received:
             if not self.require_signed_by:
-                return loads(data, limits=limits, codes=codes)
-            from pladafmt.signature import verify
+                payload = loads(data, limits=limits, codes=codes)
+            else:
+                from pladafmt.signature import verify
 
-            return verify(data, list(keys), limits=limits, codes=codes)
+                payload = verify(data, list(keys), limits=limits, codes=codes)
+            rule = None if codes is None else read_rule(data, limits=limits)
+            return Received(payload, rule, codes)
 
         return with_codes(read, self.codes, manifest)
