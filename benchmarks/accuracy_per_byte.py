@@ -28,7 +28,7 @@ from plada_ref.features.cache import FeatureCache
 from plada_ref.output import Output
 from plada_ref.pool import Manifest, MemoryPool, open_source
 
-from .accuracy.compare_students import compare
+from .accuracy.compare_students import RULE_BUDGETS, compare
 from .accuracy.grid import measure
 from .accuracy.rows import Rows
 from .accuracy.students import HEAD, KINDS, Place
@@ -66,6 +66,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--cache", type=Path, required=True, help="folder for features")
     parser.add_argument("--results", type=Path, required=True, help="file of results, resumed")
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
+    parser.add_argument("--budgets", type=int, nargs="+", default=BUDGETS)
+    parser.add_argument(
+        "--rule-budgets",
+        type=int,
+        nargs="+",
+        default=RULE_BUDGETS,
+        help="with --students: bytes of files with rules",
+    )
     parser.add_argument("--quick", action="store_true", help="one seed, two budgets")
     parser.add_argument(
         "--students",
@@ -97,7 +105,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             options.device,
             options.workers,
         )
-        compare(place, options.students, *_sizes(options), rows, processes=options.processes)
+        compare(
+            place,
+            options.students,
+            *_sizes(options),
+            options.rule_budgets,
+            rows,
+            processes=options.processes,
+        )
     else:
         _grid(options, rows)
     if options.figure:
@@ -108,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _sizes(options: argparse.Namespace) -> tuple[tuple[int, ...], list[int]]:
-    budgets = QUICK_BUDGETS if options.quick else BUDGETS
+    budgets = QUICK_BUDGETS if options.quick else tuple(options.budgets)
     return budgets, options.seeds[:1] if options.quick else options.seeds
 
 

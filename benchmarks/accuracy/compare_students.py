@@ -36,6 +36,7 @@ def compare(
     kinds: Sequence[str],
     budgets: Sequence[int],
     seeds: Sequence[int],
+    rule_budgets: Sequence[int],
     rows: Rows,
     *,
     processes: int,
@@ -45,9 +46,10 @@ def compare(
     Args:
         kinds: of students.
         budgets: bytes of files with lists.
+        rule_budgets: bytes of files with rules.
         processes: students that are trained at a time.
     """
-    offers = [Offer(name, budget) for budget in RULE_BUDGETS for name in (RULE, HARD_RULE)]
+    offers = [Offer(name, budget) for budget in rule_budgets for name in (RULE, HARD_RULE)]
     offers += [Offer(name, budget) for name in LISTS for budget in budgets]
     offers.append(Offer(WHOLE_POOL, 0))
     compute = Compute(torch.device(place.device), progress=Output(as_json=True))

@@ -37,7 +37,7 @@ def made(seed: int, classes: int) -> tuple[Payload, Rule, Codes]:
 def test_probabilities_agree_with_the_payload(seed: int, classes: int) -> None:
     payload, rule, codes = made(seed, classes)
     soft = soft_labels(payload, rule, codes)
-    assert (soft.shape, soft.dtype) == ((payload.kept, classes), np.float32)
+    assert soft.shape == (payload.kept, classes) and soft.dtype == np.float32
     np.testing.assert_allclose(soft.sum(axis=1), 1, rtol=1e-5)
     assert (soft.argmax(axis=1) == payload.labels).all()
     assert soft[0].max() == 1  # What a list says is certain.
