@@ -140,11 +140,9 @@ class Rule:
         kept = _room(0)
         starts = range(0, images, _SHARE)
         for share in in_turn(lambda start: self._share(score, codes, start, images), starts):
-            count = len(kept.positions)
-            for column, more in zip(kept, share, strict=True):
-                # It grows where it lies: joining all shares at the end would take them twice.
-                column.resize(count + len(more), refcheck=False)
-                column[count:] = more
+            _append(kept.positions, share.positions)
+            _append(kept.labels, share.labels)
+            _append(kept.margins, share.margins)
         return kept
 
     def _share(self, score: Scorer, codes: Codes, start: int, images: int) -> Kept:
@@ -175,6 +173,13 @@ def _room(images: int) -> Kept:
     return Kept(
         np.empty(images, np.uint64), np.empty(images, np.uint16), np.empty(images, np.int32)
     )
+
+
+def _append(column: npt.NDArray[Any], more: npt.NDArray[Any]) -> None:
+    """Let a column grow where it lies: joining all shares at the end would take them twice."""
+    count = len(column)
+    column.resize(count + len(more), refcheck=False)  # Nobody else has it yet.
+    column[count:] = more
 
 
 def _unwritable(problem: str) -> Unwritable:
