@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from _thread import allocate_lock, start_new_thread
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
@@ -23,12 +23,18 @@ def share_out(function: Callable[[Item], Result], items: Iterable[Item]) -> list
     Raises:
         Exception: the first one of `function`, in the order of the items.
     """
+    return list(in_turn(function, items))
+
+
+def in_turn(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Yield what `share_out` returns, each result as soon as it and those before it are there."""
     items = list(items)
     threads = min(cores(), _MOST, len(items))
     if threads < 2:
-        return list(map(function, items))
+        yield from map(function, items)
+        return
     with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(function, items))
+        yield from pool.map(function, items)
 
 
 class Background(Generic[Result]):

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import Mismatch, Unwritable
-from ..threads import share_out
+from ..threads import in_turn
 from .codes import MOST_COLUMNS, Codes
 from .scores import ROWS, Scorer
 
@@ -137,13 +137,18 @@ class Rule:
     def keep(self, codes: Codes, images: int) -> Kept:
         """Return what the rule keeps of the first `images` images. The codes are not checked."""
         score = Scorer(self.weights, self.biases)
+        kept = _room(0)
         starts = range(0, images, _SHARE)
-        found = share_out(lambda start: self._share(score, codes, start, images), starts)
-        return _joined(found)
+        for share in in_turn(lambda start: self._share(score, codes, start, images), starts):
+            _append(kept.positions, share.positions)
+            _append(kept.labels, share.labels)
+            _append(kept.margins, share.margins)
+        return kept
 
     def _share(self, score: Scorer, codes: Codes, start: int, images: int) -> Kept:
         stop = min(start + _SHARE, images)
-        parts = []
+        kept = _room(stop - start)
+        count = 0
         for first in range(start, stop, self.step):
             scores = score(codes.table[first : min(first + self.step, stop)])
             every = np.arange(len(scores))
@@ -154,23 +159,27 @@ class Rule:
             second = scores[every, scores.argmax(axis=1)].astype(np.int32)
             # A margin may be as large as 2^25 - 2, which single precision does not hold exactly.
             margins = best - second
-            kept = np.flatnonzero(margins >= self.thresholds[labels])
-            parts.append(
-                Kept(
-                    (kept + first).astype(np.uint64),
-                    labels[kept].astype(np.uint16),
-                    margins[kept],
-                )
-            )
-        return _joined(parts)
+            chosen = np.flatnonzero(margins >= self.thresholds[labels])
+            after = count + chosen.size
+            kept.positions[count:after] = chosen + first
+            kept.labels[count:after] = labels[chosen]
+            kept.margins[count:after] = margins[chosen]
+            count = after
+        return Kept(kept.positions[:count], kept.labels[:count], kept.margins[:count])
 
 
-def _joined(parts: list[Kept]) -> Kept:
-    """Return the parts as one, and empty the list: a column of them is freed once it is joined."""
-    nothing = np.empty(0, np.uint64), np.empty(0, np.uint16), np.empty(0, np.int32)
-    columns = [list(column) for column in zip(nothing, *parts, strict=True)]
-    parts.clear()
-    return Kept(*(np.concatenate(columns.pop(0)) for _ in nothing))
+def _room(images: int) -> Kept:
+    """Return columns for so many images, with anything in them."""
+    return Kept(
+        np.empty(images, np.uint64), np.empty(images, np.uint16), np.empty(images, np.int32)
+    )
+
+
+def _append(column: npt.NDArray[Any], more: npt.NDArray[Any]) -> None:
+    """Let a column grow where it lies: joining all shares at the end would take them twice."""
+    count = len(column)
+    column.resize(count + len(more), refcheck=False)  # Nobody else has it yet.
+    column[count:] = more
 
 
 def _unwritable(problem: str) -> Unwritable:
