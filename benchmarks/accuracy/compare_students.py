@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 
 import torch
 
 from plada_ref.compute.context import Compute
-from plada_ref.features.backbone import Backbone
-from plada_ref.features.cache import FeatureCache
-from plada_ref.features.target import Features
-from plada_ref.models.spec import ModelSpec
 from plada_ref.output import Output
-from plada_ref.pool import Manifest, MemoryPool, open_source
 from plada_ref.selection.rules import RULE
 
 from .grid import RULES
-from .payloads import HARD_RULE, WHOLE_POOL, Offer, Sender, pool_codes, prepare
+from .payloads import HARD_RULE, WHOLE_POOL, Offer, prepare
 from .rows import Rows
+from .sending import Sending
 from .students import HEAD, Place, jobs_for, study, study_heads
 from .students_table import students_table
-from .tasks import Seen, see, spec_for
 
 RULE_BUDGETS = (350, 1_000)
 """Bytes of files with rules."""
@@ -55,7 +49,7 @@ def compare(
     compute = Compute(torch.device(place.device), progress=Output(as_json=True))
     whole = [kind for kind in kinds if kind != HEAD]
     for name, source in place.tasks:
-        send = _Sending(place, name, source, compute)
+        send = Sending(place, name, source, compute)
         for seed in seeds:
             prepare(offers, place.payloads, name, seed, partial(send.by, seed))
         if HEAD in kinds:
@@ -64,42 +58,3 @@ def compare(
     jobs = jobs_for([name for name, _ in place.tasks], seeds, whole, offers)
     study(place, jobs, rows, processes=processes)
     print(students_table(rows))
-
-
-@dataclass(frozen=True, eq=False)
-class _Sending:
-    """A task as payloads are made for it; the backbone runs when it is first asked for."""
-
-    place: Place
-    name: str
-    source: str
-    compute: Compute
-
-    @cached_property
-    def pool(self) -> MemoryPool:
-        return MemoryPool(Manifest.read(self.place.manifest), open_source(list(self.place.pool)))
-
-    @cached_property
-    def spec(self) -> ModelSpec:
-        return spec_for(self.name, self.place.weights)
-
-    @cached_property
-    def backbone(self) -> Backbone:
-        return Backbone.of(self.spec, self.compute)
-
-    @cached_property
-    def features(self) -> Features:
-        return self.backbone.pool(
-            self.pool, FeatureCache.of_pool(self.place.cache, self.pool)
-        ).all()
-
-    @cached_property
-    def seen(self) -> Seen:
-        return see(self.name, self.source, self.backbone, self.spec, self.place.cache)
-
-    def by(self, seed: int) -> Sender:
-        # Codes are the pool's, whatever the task: of colours.
-        codes, projection = pool_codes(
-            self.pool, replace(self.spec, grey=False), self.place.cache, self.compute
-        )
-        return Sender(self.seen, self.features, self.pool.ref, codes, projection, seed)

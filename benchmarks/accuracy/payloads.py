@@ -29,7 +29,7 @@ from plada_ref.selection.rules import RULE
 from plada_ref.selection.rules.fit import Examples
 from plada_ref.selection.rules.produce import CodedTask, find_rule
 from plada_ref.tasks.task import hold_out
-from pladafmt import PoolRef, dumps
+from pladafmt import Codes, PoolRef, dumps
 from pladafmt.files import write_whole
 
 from .tasks import Seen
@@ -93,21 +93,20 @@ class Sender:
         features: of the pool.
         pool: id and size.
         codes: of the pool.
-        projection: that the codes were made with.
+        coded: the task's images, as such codes.
         seed: of random selections, and of the images by which a rule is chosen.
     """
 
     seen: Seen
     features: Features
     pool: PoolRef
-    codes: PoolCodes
-    projection: Projection
+    codes: Codes
+    coded: CodedTask
     seed: int
 
-    def make(self, offer: Offer, path: Path) -> None:
-        """Write the file of an offer."""
-        by_rule = offer.name in (RULE, HARD_RULE)
-        write_whole(path, self._rule(offer) if by_rule else self._list(offer))
+    def file(self, offer: Offer) -> bytes:
+        """The file of an offer."""
+        return self._rule(offer) if offer.name in (RULE, HARD_RULE) else self._list(offer)
 
     def _list(self, offer: Offer) -> bytes:
         whole = offer.name == WHOLE_POOL
@@ -120,7 +119,7 @@ class Sender:
             self._table,
             self.codes,
             Size(budget=offer.budget),
-            task=self._coded,
+            task=self.coded,
             options=PayloadOptions(named=False),
             seed=self.seed,
         )
@@ -136,19 +135,18 @@ class Sender:
         train = self.seen.train_seen
         return label(train, self.features, self.pool, self.seen.train.classes)
 
-    @cached_property
-    def _coded(self) -> CodedTask:
-        task, seen = self.seen.train, self.seen.train_seen
-        row_of = {key: row for row, key in enumerate(task.keys)}
 
-        def coded(keys: tuple[str, ...]) -> Examples:
-            rows = np.array([row_of[key] for key in keys])
-            return Examples(
-                self.projection.codes(seen.features[rows]), seen.labels[rows], self.seen.classes
-            )
+def coded_task(seen: Seen, projection: Projection, seed: int) -> CodedTask:
+    """The training images as codes, divided by a seed."""
+    row_of = {key: row for row, key in enumerate(seen.train.keys)}
+    features, labels = seen.train_seen.features, seen.train_seen.labels
 
-        rest, held_out = hold_out(task, HELD_OUT, seed=self.seed)
-        return CodedTask(coded(rest.keys), coded(held_out.keys))
+    def coded(keys: tuple[str, ...]) -> Examples:
+        rows = np.array([row_of[key] for key in keys])
+        return Examples(projection.codes(features[rows]), labels[rows], seen.classes)
+
+    rest, held_out = hold_out(seen.train, HELD_OUT, seed=seed)
+    return CodedTask(coded(rest.keys), coded(held_out.keys))
 
 
 def prepare(
@@ -160,5 +158,5 @@ def prepare(
         maker = sender()
         folder.mkdir(parents=True, exist_ok=True)
         for offer in missing:
-            maker.make(offer, offer.path(folder, task, seed))
+            write_whole(offer.path(folder, task, seed), maker.file(offer))
             print(f"{task} seed {seed}: {offer.name} at {offer.budget:,} made", flush=True)

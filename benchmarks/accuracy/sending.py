@@ -1,0 +1,67 @@
+"""A task as payloads are made for it; the backbone runs when something of it is first asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from plada_ref.compute.context import Compute
+from plada_ref.features.backbone import Backbone
+from plada_ref.features.cache import FeatureCache
+from plada_ref.features.target import Features
+from plada_ref.models.spec import ModelSpec
+from plada_ref.pool import Manifest, MemoryPool, open_source
+
+from .payloads import Sender, coded_task, pool_codes
+from .students import Place
+from .tasks import Seen, see, spec_for
+
+
+@dataclass(frozen=True, eq=False)
+class Sending:
+    """What one task's payloads are made of.
+
+    Attributes:
+        place: where everything is.
+        name, source: of the task.
+        compute: where the backbone runs.
+    """
+
+    place: Place
+    name: str
+    source: str
+    compute: Compute
+
+    @cached_property
+    def pool(self) -> MemoryPool:
+        """The pool, in memory."""
+        return MemoryPool(Manifest.read(self.place.manifest), open_source(list(self.place.pool)))
+
+    @cached_property
+    def spec(self) -> ModelSpec:
+        """Of the backbone, as it sees this task."""
+        return spec_for(self.name, self.place.weights)
+
+    @cached_property
+    def backbone(self) -> Backbone:
+        """The frozen backbone."""
+        return Backbone.of(self.spec, self.compute)
+
+    @cached_property
+    def features(self) -> Features:
+        """Of the pool."""
+        cache = FeatureCache.of_pool(self.place.cache, self.pool)
+        return self.backbone.pool(self.pool, cache).all()
+
+    @cached_property
+    def seen(self) -> Seen:
+        """The task with its features."""
+        return see(self.name, self.source, self.backbone, self.spec, self.place.cache)
+
+    def by(self, seed: int) -> Sender:
+        """What makes the payloads with a seed."""
+        # Codes are the pool's, whatever the task: of colours.
+        spec = replace(self.spec, grey=False)
+        codes, projection = pool_codes(self.pool, spec, self.place.cache, self.compute)
+        coded = coded_task(self.seen, projection, seed)
+        return Sender(self.seen, self.features, self.pool.ref, codes, coded, seed)
