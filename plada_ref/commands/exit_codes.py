@@ -27,6 +27,7 @@ from pladafmt.text import printable
 
 from ..errors import Misuse, PipelineError
 from .options.group import with_options_of_groups
+from .options.out import check_out, writes_a_file
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -42,21 +43,36 @@ def resumes(function: Callable[P, R]) -> Callable[P, R]:
     return function
 
 
+def updates(*parameters: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Mark a command whose result may take the place of the file that a parameter names."""
+
+    def mark(function: Callable[P, R]) -> Callable[P, R]:
+        function.__dict__["updates"] = parameters
+        return function
+
+    return mark
+
+
 def command(function: Callable[..., R]) -> Callable[..., R]:
     """Turn a function into a command: option groups, and errors as sentences and exit statuses.
 
     Put it below ``@app.command()``. A parameter that is an `OptionGroup` becomes the options of the
     group, and a call from Python names each option. The pipeline's errors become ``error: ...`` on
-    standard error and an exit status. A command whose keyword argument ``as_json`` is true also
+    standard error and an exit status. A file that it is to write is checked before the work
+    (`check_out`). A command whose keyword argument ``as_json`` is true also
     gets an object ``{"error": sentence, "code": code}`` as the last line of standard output.
     """
     flat = with_options_of_groups(function)
+    checked = writes_a_file(flat)
 
     @functools.wraps(flat)
     def wrapper(**kwargs: Any) -> R:
         # A file on standard output is alone there.
-        aside = kwargs.get("out") == STANDARD_OUTPUT
+        out = kwargs.get("out")
+        aside = out == STANDARD_OUTPUT
         try:
+            if checked and out is not None:
+                check_out(out, kwargs, updated=function.__dict__.get("updates", ()))
             with redirect_stdout(sys.stderr) if aside else nullcontext():
                 return flat(**kwargs)
         except (PipelineError, PladaError, OSError, KeyboardInterrupt) as exc:

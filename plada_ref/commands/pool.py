@@ -16,7 +16,7 @@ from ..errors import Misuse
 from ..optional import need
 from ..output import Output
 from . import pool_codes, pool_order
-from .exit_codes import command, resumes
+from .exit_codes import command, resumes, updates
 from .options.engine import IndexEngineOptions
 from .options.order import OrderOptions, forget_features, prepare
 from .options.out import named, out_option, standing
@@ -54,6 +54,7 @@ AsJson = Annotated[
 @app.command()
 @command
 @resumes
+@updates("extend")
 def index(
     *,
     sources: Sources,

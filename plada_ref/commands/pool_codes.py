@@ -14,7 +14,7 @@ import typer
 from ..errors import Misuse, PipelineError
 from ..optional import need
 from ..output import Output
-from .exit_codes import command, resumes
+from .exit_codes import command, resumes, updates
 from .options.common import AsJson, Seed
 from .options.compute import prepare
 from .options.engine import EngineOptions
@@ -90,6 +90,7 @@ class CodesOptions(OptionGroup):
 
 @command
 @resumes
+@updates("extend")
 def codes(
     *,
     manifest: Annotated[

@@ -95,8 +95,6 @@ def order(
     """
     output = Output(as_json=as_json)
     started = time.monotonic()
-    if not out.resolve().parent.is_dir():
-        raise Misuse(f"The folder of {str(out)!r} does not exist; make it first.")
     permutation = semantic.permutation
     if semantic.apply is not None:
         if sources or semantic.model is not None or permutation is not None or payloads.scores:

@@ -15,7 +15,7 @@ from pladafmt.text import for_terminal
 
 from ..errors import Misuse
 from ..output import Output
-from .exit_codes import command
+from .exit_codes import command, updates
 from .options.codes import CodesOption, with_codes
 from .options.common import AsJson, LimitOptions, limits_from, read_whole
 from .options.encoding import EncodingOptions, read_metadata
@@ -23,6 +23,7 @@ from .options.out import named, out_option
 
 
 @command
+@updates("file")
 def rewrite(
     *,
     file: Annotated[

@@ -11,7 +11,7 @@ from pladafmt import Codes
 from pladafmt.files import write_whole
 
 from ..output import Output
-from .exit_codes import command
+from .exit_codes import command, updates
 from .options.codes import CodesOption, with_codes
 from .options.common import AsJson, LimitOptions, PayloadFile, limits_from, read_whole
 from .options.out import named, out_option
@@ -19,6 +19,7 @@ from .options.signature import private_key
 
 
 @command
+@updates("payload")
 def sign(
     payload: PayloadFile,
     key: Annotated[

@@ -47,12 +47,13 @@ class ModelSpec:
         """
         config = _config(self.model)
         channels, height, _ = config.input_size
+        img_size = height if self.img_size is None else self.img_size
         try:
-            check_img_size(self.img_size or height)
+            check_img_size(img_size)
         except Misuse as exc:
             raise Misuse(f"--img-size: {exc}.") from None
         return Preparation(
-            img_size=self.img_size or height,
+            img_size=img_size,
             via_size=self.via_size,
             mean=tuple(float(value) for value in config.mean)[:channels],
             std=tuple(float(value) for value in config.std)[:channels],

@@ -316,6 +316,8 @@ def test_models_and_sizes_that_cannot_work(digits: Task) -> None:
         learn("inception_v3", img_size=32)
     with pytest.raises(Misuse, match="'test_vit' cannot take images of 1 pixels"):
         learn("test_vit", img_size=1)
+    with pytest.raises(Misuse, match="from 1 to 4096, not 0"):
+        learn(NET.model, img_size=0)
     check_input(build(NET, 3, seed=0), NET.model, NET.preparation(), torch.device("cpu"))
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import glob
+import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,11 @@ from typing import Any
 import typer
 
 from pladafmt.files import STANDARD_OUTPUT, is_stream, replacing
+
+from ...errors import Misuse, PipelineError
+
+_SOURCES = ("sources", "pool", "task")
+"""Parameters that name files by texts: paths and globs among other things."""
 
 
 def out_option(help: str, **settings: Any) -> Any:
@@ -48,6 +55,51 @@ def a_folder(value: Path | None) -> Path | None:
             "this is a folder, which cannot be written to standard output; give it a name."
         )
     return value
+
+
+def writes_a_file(function: Callable[..., Any]) -> bool:
+    """Whether a command, without groups of options, has an option ``--out`` that names a file."""
+    out = inspect.signature(function).parameters.get("out")
+    if out is None:
+        return False
+    named = getattr(out.annotation, "__metadata__", ())
+    return not any(getattr(option, "callback", None) is a_folder for option in named)
+
+
+def check_out(out: Path, given: Mapping[str, Any], *, updated: tuple[str, ...] = ()) -> None:
+    """Check, before the work, that its result can be written and takes the place of no input.
+
+    Args:
+        given: the command's arguments.
+        updated: those whose file may be replaced by the result.
+
+    Raises:
+        Misuse: if `out` is a folder, or a file that is read.
+        PipelineError: if the folder that it would lie in is not there.
+    """
+    if is_stream(out):
+        return
+    if out.is_dir():
+        raise Misuse(f"{str(out)!r} is a folder; name a file with --out.")
+    if not out.resolve().parent.is_dir():
+        raise PipelineError(f"The folder of {str(out)!r} does not exist; make it first.")
+    if out.exists() and any(path.exists() and out.samefile(path) for path in _read(given, updated)):
+        raise Misuse(
+            f"--out {str(out)!r} is a file that this command reads, and would be lost; choose "
+            "another name."
+        )
+
+
+def _read(given: Mapping[str, Any], updated: tuple[str, ...]) -> Iterator[Path]:
+    for name, value in given.items():
+        if name == "out" or name in updated:
+            continue
+        for each in value if isinstance(value, list) else [value]:
+            if isinstance(each, Path):
+                yield each
+            elif isinstance(each, str) and name in _SOURCES:
+                plain = each.partition("#")[0].removeprefix("folders:").removeprefix("file://")
+                yield from map(Path, {plain, *glob.glob(plain, recursive=True)})
 
 
 def named(out: Path) -> str:
