@@ -131,8 +131,9 @@ class PageGuard(io.RawIOBase):
             if not chunk.values:
                 continue
             page = page_at(self._file, chunk.start)
-            if page.repeats:
-                self._rows = max(1, min(self._rows, BATCH // max(1, page.size)))
+            longest = page.size if page.repeats else 0
+            mean = (chunk.end - chunk.start) // chunk.values  # Images are compressed already.
+            self._rows = max(1, min(self._rows, BATCH // max(1, longest, mean)))
             self._next.append((chunk.start, chunk.end))
         return self._rows
 

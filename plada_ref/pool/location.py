@@ -15,7 +15,7 @@ import fsspec
 import fsspec.core
 from fsspec.implementations.local import LocalFileSystem
 
-from ..errors import Misuse, PipelineError
+from ..errors import Misuse, PipelineError, one_line
 
 _MAGIC = frozenset("*?[")
 
@@ -88,6 +88,7 @@ def expand(spec: str) -> list[str]:
     Raises:
         Misuse: if nothing is there.
     """
+    reason = ""
     if is_local(spec):
         found = _expand_path(spec)
     else:
@@ -97,9 +98,21 @@ def expand(spec: str) -> list[str]:
                 return [_with_protocol(spec, fs, path)]
             matches = sorted(fs.glob(path)) if _MAGIC & set(path) else []
         found = [_with_protocol(spec, fs, match) for match in matches]
+        reason = "" if found else _reason(fs, path)
     if not found:
-        raise Misuse(f"There is nothing at {spec!r}; give image folders, .tar or .parquet files.")
+        raise Misuse(
+            f"There is nothing at {spec!r}{reason}; give image folders, .tar or .parquet files."
+        )
     return found
+
+
+def _reason(fs: Any, path: str) -> str:
+    """Return in parentheses why nothing is there: to fsspec, a server that is down is no file."""
+    try:
+        fs.info(path)
+    except Exception as exc:  # Of the package that reads it, of any kind.
+        return "" if exc.__cause__ is None else f" ({one_line(exc.__cause__)})"
+    return ""
 
 
 def _expand_path(spec: str) -> list[str]:

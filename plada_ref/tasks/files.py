@@ -12,7 +12,7 @@ from PIL import Image
 from ..errors import Misuse, PipelineError
 from ..images import TASK_SUFFIXES, Undecodable, decode
 from ..limits import check_image
-from ..pool.location import filesystem
+from ..pool.location import filesystem, reachable
 from .listing import (
     Listing,
     Location,
@@ -35,11 +35,14 @@ def holds_files(spec: str) -> bool:
 
     Raises:
         Misuse: if the protocol of a URL is unknown, or it is a file of another kind.
+        PipelineError: if a server cannot be reached.
     """
     fs, path = filesystem(spec)
-    if fs.isdir(path) or _is_shard(spec):
-        return True
-    if fs.isfile(path):
+    with reachable(spec):
+        if fs.isdir(path) or _is_shard(spec):
+            return True
+        is_file = fs.isfile(path)
+    if is_file:
         raise Misuse(
             f"The file {spec!r} is no task: a shard is an uncompressed .tar file, so decompress "
             f"it; a zip file with class folders is read as zip://::{spec}"

@@ -405,6 +405,12 @@ def test_a_path_may_hold_two_colons(tmp_path: Path) -> None:
         assert load_task(str(spec), "train").images.open_image(3).size == (8, 8)
 
 
+def test_a_server_that_is_not_there() -> None:
+    pytest.importorskip("aiohttp")
+    with pytest.raises(PipelineError, match=r"'http://127\.0\.0\.1:9/a\.tar' cannot be read"):
+        load_task("http://127.0.0.1:9/a.tar")
+
+
 def test_a_zip_file_holds_a_task(tmp_path: Path) -> None:
     import zipfile
 

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from plada_ref.errors import Misuse, PipelineError
+from plada_ref.parquet import pages
 from plada_ref.parquet.footer import Chunk, Group, read_groups
 from plada_ref.parquet.pages import counted
 from plada_ref.pool import Manifest, index_pool, open_pool, open_source, parquet, verify_all
@@ -46,6 +47,20 @@ def test_a_large_row_group_is_read_in_batches(
         assert group._bytes <= 300_000 + parquet._BATCH_ROWS * 20_000
     for drawn in random.Random(0).sample(rows, 50):
         assert source.read(drawn["path"]) == drawn["bytes"]
+
+
+def test_large_images_are_decoded_a_few_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slides of 100 MB in one row group took more memory than the whole shard."""
+    rows = _rows(30, 10_000)
+    path = _write(tmp_path / "a.parquet", rows, use_dictionary=False)
+    for batch, most in ((1 << 28, 30), (45_000, 4), (5_000, 1)):
+        monkeypatch.setattr(pages, "BATCH", batch)
+        with parquet._opened(path) as shard:
+            found = [images.to_pylist() for images in shard.images(shard.groups[0])]
+        assert max(map(len, found)) == most
+        assert [data for images in found for data in images] == [row["bytes"] for row in rows]
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,12 @@ def test_what_is_no_source(tmp_path: Path) -> None:
             open_source([spec])
 
 
+def test_a_server_that_is_not_there() -> None:
+    pytest.importorskip("aiohttp")
+    with pytest.raises(Misuse, match=r"nothing at .*\(Cannot connect to host 127\.0\.0\.1:9"):
+        open_source(["http://127.0.0.1:9/pool.tar"])
+
+
 def test_progress_adds_up(tmp_path: Path, make_tar: Any, make_folder: Any, images: Any) -> None:
     shard = make_tar(tmp_path / "pool.tar", images)
     folder = make_folder(tmp_path / "images", {"other.gif": b"123"})
