@@ -420,6 +420,12 @@ def test_a_zip_file_holds_a_task(tmp_path: Path) -> None:
     task = load_task(f"zip://sets::{tmp_path / 'task.zip'}", "train")
     assert task.classes == ("a", "b")
     assert task.images.open_image(3).size == (8, 8)
+    with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
+        for name, data in members("a", "b").items():
+            archive.writestr(name, data)
+        archive.writestr("c/", b"")
+    with pytest.raises(PipelineError, match=r"'c' .* holds no image; it is empty"):
+        load_task(f"zip://::{tmp_path / 'other.zip'}")
 
 
 def test_commands_say_what_was_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
