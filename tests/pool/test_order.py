@@ -447,14 +447,12 @@ def test_misuse(root: Path, pool: MemoryPool, tmp_path: Path) -> None:
         (("order", key, "-o", out, *model), "where the pool's images are"),
         (("order", key, root, "-o", out, *model, "--clusters", 0), "--clusters is a number"),
         (("order", key, root, "-o", out, "--apply", key), "leave SOURCES"),
+        (("order", key, root, "-o", tmp_path / "no" / "x", *model), "make it first"),
     ):
         run = call(*arguments)
         assert run.exit_code == 2, run.output
         assert message in run.stderr
         assert not out.exists()
-    # One status for all commands whose file has no folder.
-    run = call("order", key, root, "-o", tmp_path / "no" / "x", *model)
-    assert run.exit_code == 1 and "make it first" in run.stderr
     run = call("order", key, "--apply", key, "-o", out, "--json")
     assert run.exit_code == 1
     assert run.stderr.startswith("error: ")

@@ -71,8 +71,8 @@ def test_errors_are_sentences(
     assert run.stdout == ""
     assert "not a readable tar file" in run.stderr
     run = call("index", shard, "-o", tmp_path / "no" / "folder.parquet", "--json")
-    assert run.exit_code == 1
-    assert result(run)["code"] == "pipeline-error"
+    assert run.exit_code == 2
+    assert result(run)["code"] == "misuse"
     assert call("verify", out, shard, "--sample", "some").exit_code == 2
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     run = call("index", shard, "-o", out)

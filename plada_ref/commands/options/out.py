@@ -14,7 +14,7 @@ import typer
 
 from pladafmt.files import STANDARD_OUTPUT, is_stream, replacing
 
-from ...errors import Misuse, PipelineError
+from ...errors import Misuse
 
 _SOURCES = ("sources", "pool", "task")
 """Parameters that name files by texts: paths and globs among other things."""
@@ -74,15 +74,14 @@ def check_out(out: Path, given: Mapping[str, Any], *, updated: tuple[str, ...] =
         updated: those whose file may be replaced by the result.
 
     Raises:
-        Misuse: if `out` is a folder, or a file that is read.
-        PipelineError: if the folder that it would lie in is not there.
+        Misuse: if `out` is a folder, lies in one that is not there, or is a file that is read.
     """
     if is_stream(out):
         return
     if out.is_dir():
         raise Misuse(f"{str(out)!r} is a folder; name a file with --out.")
     if not out.resolve().parent.is_dir():
-        raise PipelineError(f"The folder of {str(out)!r} does not exist; make it first.")
+        raise Misuse(f"The folder of {str(out)!r} does not exist; make it first.")
     if out.exists() and any(path.exists() and out.samefile(path) for path in _read(given, updated)):
         raise Misuse(
             f"--out {str(out)!r} is a file that this command reads, and would be lost; choose "
