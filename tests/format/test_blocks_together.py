@@ -149,8 +149,8 @@ STREAMS = {
     "more runs than images": ("rle", 5, 200, rle([1] * 6, [1] * 5)),
     "runs beyond the stream": ("rle", 5, 9, varint.write(5) + b"\0\0"),
     "far too long": ("rle", 5, 9, rle([2**52, 2**52, 2**52], [2**52, 2**52])),
-    "wide ones beyond the stream": ("delta", 400, 2**40, b"\xff" * 200),
-    "a width too small": ("delta", 2, 2**40, b"\x0f\x0e" + bytes(2)),
+    "wide ones beyond the stream": ("delta", 400, 2**40, b"\xff" * 199 + b"\x0f"),
+    "a width too small": ("delta", 3, 3 * 2**14 + 1, b"\xff\x0e\x0f" + bytes(4)),
     "a bit behind the end": ("bitmap", 2, 3, b"\x0d"),
     "two bitmaps that share": ("bitmap", 2, 3, b"\x01"),
 }
