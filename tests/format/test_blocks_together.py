@@ -156,6 +156,7 @@ STREAMS = {
     "wide ones beyond the stream": ("delta", 400, 2**40, b"\xff" * 199 + b"\x0f"),
     "a width too small": ("delta", 3, 3 * 2**14 + 1, b"\xff\x0e\x0f" + bytes(4)),
     "a bit behind the end": ("bitmap", 2, 3, b"\x0d"),
+    "a bitmap that begins late": ("bitmap", 2, 3, b"\x06"),
     "two bitmaps that share": ("bitmap", 2, 3, b"\x01"),
 }
 
