@@ -35,6 +35,7 @@ class Limits:
         expansion: how many bytes a Parquet file may hold for each stored byte, beyond `page`.
         pixels: of an image: its width times its height; 80 million take 320 MB while they are
             decoded.
+        scans: of a JPEG: each goes over all pixels, and may be a few bytes long.
         img_size: height and width of a model's input, in pixels.
     """
 
@@ -45,6 +46,7 @@ class Limits:
     page: int = 64 * _MIB
     expansion: int = 64
     pixels: int = 80_000_000
+    scans: int = 100
     img_size: int = 1024
 
 

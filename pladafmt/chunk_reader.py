@@ -50,7 +50,8 @@ class ChunkReader:
         class_map: the decoded text of CLASSES, or None.
         metadata: the object of META, or None.
         rule: what RULE says, or None.
-        blocks: what was decoded, in order.
+        blocks: what was decoded, in order; neighbours may be put together.
+        ends: for each block that was decoded, the first position after its range.
         label_hash: the hash of their labels.
         kept: images in them.
         dense: images in those of them that have a dense stream.
@@ -67,6 +68,7 @@ class ChunkReader:
     metadata: dict[str, Any] | None = None
     rule: rule_chunk.Found | None = None
     blocks: list[block.Block] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
     label_hash: LabelHash = field(default_factory=LabelHash)
     kept: int = 0
     dense: int = 0
@@ -79,8 +81,8 @@ class ChunkReader:
     def end(self) -> int:
         """The first pool position that the next block may have."""
         if self._held:
-            return self._held[-1].first + self._held[-1].span
-        return self.blocks[-1].end if self.blocks else 0
+            return self._held[-1].end
+        return self.ends[-1] if self.ends else 0
 
     @property
     def largest(self) -> int:
@@ -89,12 +91,12 @@ class ChunkReader:
 
     def name_of(self, header: chunks.Header) -> str:
         """Return a chunk's name in the ledger, where blocks have numbers."""
-        return f"BLOCK {len(self.blocks)}" if header.type == layout.BLOCK else header.name
+        return f"BLOCK {len(self.ends)}" if header.type == layout.BLOCK else header.name
 
     def check_limits(self, header: chunks.Header) -> None:
         """Refuse a chunk for its number or size alone, before its CRC is computed."""
         if header.type == layout.BLOCK:
-            if len(self.blocks) + len(self._held) >= self.limits.blocks:
+            if len(self.ends) + len(self._held) >= self.limits.blocks:
                 raise over_limit("blocks", self.limits.blocks, header.offset)
             return
         size = header.end - header.body
@@ -214,19 +216,23 @@ class ChunkReader:
         held, self._held = self._held, []
         self._held_images = self._held_bytes = 0
         found = together.decode(held, self.head) if len(held) > 1 else None
-        for number, fields in enumerate(held):
-            if found is not None:
-                decoded = found[number]
-                self.label_hash.update(decoded.labels)
-            else:
-                decoded = block.decode(
-                    fields, self.head, on_labels=self.label_hash.update, dense_before=self.dense
-                )
+        if found is not None:
+            self.label_hash.update(found.labels)
+            self._take(found, held)
+            return
+        for fields in held:
+            decoded = block.decode(
+                fields, self.head, on_labels=self.label_hash.update, dense_before=self.dense
+            )
+            self._take(decoded, [fields])
             if fields.is_dense:
                 self.dense += fields.count
-            self.blocks.append(decoded)
-            self.kept += fields.count
-            self.used |= decoded.used
+
+    def _take(self, decoded: block.Block, blocks: list[block.Fields]) -> None:
+        self.blocks.append(decoded)
+        self.ends += [fields.end for fields in blocks]
+        self.kept += decoded.labels.size
+        self.used |= decoded.used
 
     def _note_block(self, fields: block.Fields, name: str) -> None:
         """Note the fields and streams of a block in the ledger."""

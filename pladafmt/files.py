@@ -42,13 +42,13 @@ def replacing(path: str | os.PathLike[str], *, private: bool = False) -> Iterato
     """
     target = Path(path)
     if is_stream(target):
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, _naming(target):
             made = Path(folder) / "made"
             yield made
             with open(made, "rb") as source, _opened(target) as into:
                 shutil.copyfileobj(source, into)
         return
-    with _part(target) as temporary:
+    with _part(target) as temporary, _naming(target, temporary):
         done = False
         try:
             yield temporary
@@ -62,13 +62,22 @@ def replacing(path: str | os.PathLike[str], *, private: bool = False) -> Iterato
             os.replace(temporary, target)
             done = True  # The name of the part may be another process's now.
             _flush_folder(target.parent)
-        except OSError as exc:
-            if exc.filename is None:  # A full disk is reported without one.
-                exc.filename = os.fspath(target)
-            raise
         finally:
             if not done:
                 temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _naming(target: Path, temporary: Path | None = None) -> Iterator[None]:
+    """Have errors name the file: a full disk names none, a folder in its place the temporary."""
+    try:
+        yield
+    except OSError as exc:
+        if temporary is not None and exc.filename == os.fspath(temporary):
+            raise OSError(exc.errno, exc.strerror, os.fspath(target)) from exc
+        if exc.filename is None:
+            exc.filename = os.fspath(target)
+        raise
 
 
 def is_stream(path: Path) -> bool:

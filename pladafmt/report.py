@@ -132,7 +132,7 @@ def _facts(reader: Reader) -> dict[str, Any]:
         "kept": contents.head.kept,
         "classes": contents.head.classes,
         "features": feature_names(contents.head.features),
-        "blocks": len(contents.blocks),
+        "blocks": len(contents.ends),
         "named": contents.names is not None,
         "signed_by": reader.signature.key_id.hex() if reader.signature else None,
     }

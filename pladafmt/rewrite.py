@@ -169,7 +169,7 @@ def _parts(data: bytes, reader: Reader) -> list[_Part]:
     assert reader.contents is not None
     parts = []
     rank, position = 0, 0
-    ends = iter([each.end for each in reader.contents.blocks])
+    ends = iter(reader.contents.ends)
     for header in _headers(data):
         side = _BEHIND
         if header.type in layout.CHUNK_NAMES:

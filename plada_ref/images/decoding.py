@@ -8,6 +8,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import IO, Any
 
 from PIL import Image, ImageFile, UnidentifiedImageError
@@ -46,6 +47,8 @@ def decode(data: bytes) -> Image.Image:
                     f"it has {image.width:,} x {image.height:,} pixels, more than {most:,}; if it "
                     f"is meant to, set {raised('pixels', image.width * image.height)}"
                 )
+            if image.format in ("JPEG", "MPO"):
+                _check_scans(data)
             _load(image)
             if image.format in ("JPEG", "MPO") and _lost_its_end(data, image):
                 raise Undecodable("it is cut short: the rest of it is missing")
@@ -109,6 +112,21 @@ def _load(image: ImageFile.ImageFile) -> None:
         image.load()
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES = lenient
+
+
+_SCAN = re.compile(rb"\xff\xda\0(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
+"""A scan's header: as long as its number of components asks for, which libjpeg insists on."""
+
+
+def _check_scans(data: bytes) -> None:
+    # Those of thumbnails and of further frames count as well: all together are few.
+    most = limits().scans
+    found = sum(1 for _ in islice(_SCAN.finditer(data), most + 1))
+    if found > most:
+        raise Undecodable(
+            f"it has more than {most:,} scans, each of which costs as much as all pixels; if it is "
+            f"meant to, set {raised('scans', len(_SCAN.findall(data)))}"
+        )
 
 
 _FILLER = bytes(range(1, 200)) * 20

@@ -155,7 +155,8 @@ def _load_pickled(path: Path) -> Any:
         except OSError:
             raise
         except Exception as exc:  # torch and pickle raise all kinds.
-            if "Unsupported global" in str(exc) or "Unsupported class" in str(exc):
+            said = str(exc).lower()  # Some of the sentences have an "Unsupported", others not.
+            if "unsupported global" in said or "unsupported class" in said:
                 raise PipelineError(
                     f"The weights file {str(path)!r} holds Python objects beside tensors; reading "
                     "them would run code from the file, so it is refused. Save the model's "

@@ -27,13 +27,12 @@ MANY = 1 << 16
 
 @dataclass(slots=True)
 class Block:
-    """A decoded block.
+    """A decoded block, or several in a row.
 
     Attributes:
         positions: uint64, shape (count,).
         labels: uint16, shape (count,).
         codes: weight codes, uint8, shape (count,), or None.
-        end: first position after the block's range.
         used: required features that the block uses.
         largest: its largest decoded stream, in bytes.
     """
@@ -41,7 +40,6 @@ class Block:
     positions: npt.NDArray[np.uint64]
     labels: npt.NDArray[np.uint16]
     codes: npt.NDArray[np.uint8] | None
-    end: int
     used: int
     largest: int
 
@@ -60,6 +58,11 @@ class Fields:
     weights: Stored | None
     offset: int
     ends: tuple[int, ...]
+
+    @property
+    def end(self) -> int:
+        """First position after the block's range."""
+        return self.first + self.span
 
     def ranges(self) -> dict[str, tuple[int, int]]:
         """Return, for each field, the half-open range of file offsets that it occupies."""
@@ -204,9 +207,8 @@ def decode(
     positions = _positions(fields, positions_size)
     found = labels_of(positions) if background is None else background.result()
     codes = weight_codes(fields, head, weights_size)
-    end = fields.first + fields.span
     largest = max(positions_size, labels_size, weights_size)
-    return Block(positions.view(np.uint64), found, codes, end, fields.used, largest)
+    return Block(positions.view(np.uint64), found, codes, fields.used, largest)
 
 
 def decoded_sizes(fields: Fields, head: Head) -> tuple[int, int, int]:

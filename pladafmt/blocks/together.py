@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import numpy as np
@@ -64,8 +65,8 @@ def fits(fields: read.Fields) -> bool:
     return fields.count <= MOST and fields.encoding in _DECODERS and not fields.shift
 
 
-def decode(blocks: Sequence[read.Fields], head: Head) -> list[read.Block] | None:
-    """Return what `read.decode` returns of each of these blocks, or None if anything is odd.
+def decode(blocks: Sequence[read.Fields], head: Head) -> read.Block | None:
+    """Return what `read.decode` returns of these blocks, put together, or None if anything is odd.
 
     Args:
         blocks: one or more, each of which `fits`.
@@ -76,50 +77,43 @@ def decode(blocks: Sequence[read.Fields], head: Head) -> list[read.Block] | None
         return None
 
 
-def _decode(blocks: Sequence[read.Fields], head: Head) -> list[read.Block]:
+def _decode(blocks: Sequence[read.Fields], head: Head) -> read.Block:
     sizes = [read.decoded_sizes(fields, head) for fields in blocks]
-    places: dict[int, npt.NDArray[np.uint64]] = {}
+    counts = np.array([fields.count for fields in blocks], dtype=np.int64)
+    starts = np.cumsum(counts) - counts
+    positions = np.empty(int(counts.sum()), dtype=np.int64)
     for encoding in {fields.encoding for fields in blocks}:
         alike = [at for at, fields in enumerate(blocks) if fields.encoding == encoding]
-        places |= zip(alike, _positions(encoding, alike, blocks, sizes), strict=True)
+        found = _positions([blocks[at] for at in alike], [sizes[at][0] for at in alike])
+        positions[_ranges(starts[alike], counts[alike])] = found
     coded = [fields.labels.decode(size) for fields, (_, size, _) in zip(blocks, sizes, strict=True)]
-    counts = np.array([fields.count for fields in blocks], dtype=np.int64)
-    found = _split(_labels(_Streams.of(coded), counts, head.classes), counts)
-    return [
-        read.Block(
-            places[at],
-            found[at],
-            read.weight_codes(fields, head, sizes[at][2]),
-            fields.first + fields.span,
-            fields.used,
-            max(sizes[at]),
-        )
-        for at, fields in enumerate(blocks)
-    ]
+    labels_found = _labels(_Streams.of(coded), counts, head.classes)
+    each_codes = (
+        read.weight_codes(fields, head, size)
+        for fields, (_, _, size) in zip(blocks, sizes, strict=True)
+    )
+    codes = [found for found in each_codes if found is not None]
+    return read.Block(
+        positions.view(np.uint64),
+        labels_found,
+        np.concatenate(codes) if codes else None,
+        reduce(or_, (fields.used for fields in blocks)),
+        max(map(max, sizes)),
+    )
 
 
-def _positions(
-    encoding: int,
-    alike: Sequence[int],
-    blocks: Sequence[read.Fields],
-    sizes: Sequence[tuple[int, int, int]],
-) -> list[npt.NDArray[np.uint64]]:
-    """Return the positions of each of the blocks `alike`, which have this encoding."""
-    streams = _Streams.of([blocks[at].positions.decode(sizes[at][0]) for at in alike])
-    shapes = [(blocks[at].first, blocks[at].span, blocks[at].count) for at in alike]
+def _positions(blocks: Sequence[read.Fields], sizes: Sequence[int]) -> Integers:
+    """Return the positions of blocks of one encoding, whose streams decode to these sizes."""
+    stored = zip(blocks, sizes, strict=True)
+    streams = _Streams.of([fields.positions.decode(size) for fields, size in stored])
+    shapes = [(fields.first, fields.span, fields.count) for fields in blocks]
     first, spans, counts = np.array(shapes, dtype=np.int64).T
-    relative = _DECODERS[encoding](streams, spans, counts)
+    relative = _DECODERS[blocks[0].encoding](streams, spans, counts)
     ends = np.cumsum(counts)
     # All encodings have it that both ends are kept. So no bitmap has more images than its share,
     # or fewer: those of another would not begin and end where they should.
     _require((relative[ends - counts] == 0).all(), (relative[ends - 1] == spans - 1).all())
-    return _split((relative + np.repeat(first, counts)).view(np.uint64), counts)
-
-
-def _split(values: Any, counts: Integers) -> list[Any]:
-    """Return each block's part, which is twice as fast as `np.split`."""
-    edges = [0, *np.cumsum(counts).tolist()]
-    return [values[start:end] for start, end in pairwise(edges)]
+    return np.asarray(relative + np.repeat(first, counts))
 
 
 def _labels(streams: _Streams, counts: Integers, classes: int) -> npt.NDArray[np.uint16]:

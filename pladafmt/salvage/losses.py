@@ -27,7 +27,7 @@ def lost_ranges(gathering: Gathering, lost: int) -> list[tuple[int, int]]:
     if lost == 0:
         return []
     blocks = gathering.contents.blocks
-    starts = [0, *(each.end for each in blocks)]
+    starts = [0, *gathering.contents.ends]
     ends = [*(int(each.positions[0]) for each in blocks), gathering.contents.head.pool.size]
     gaps = list(zip(starts, ends, strict=True))
     broken = [*gathering.broken_before, gathering.broken_behind]

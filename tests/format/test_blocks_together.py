@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import astuple
 
 import numpy as np
 import pytest
@@ -33,11 +32,16 @@ def outcome(data: bytes, *, alone: bool) -> tuple[object, ...]:
     found = reader.contents
     if found is None:
         return (said,)
-    blocks = [
-        [(part.dtype, part.tolist()) if isinstance(part, np.ndarray) else part for part in each]
-        for each in map(astuple, found.blocks)
+    columns = [
+        [(part.dtype, value) for part in parts if part is not None for value in part.tolist()]
+        for parts in (
+            [each.positions for each in found.blocks],
+            [each.labels for each in found.blocks],
+            [each.codes for each in found.blocks],
+        )
     ]
-    return said, blocks, found.kept, found.dense, found.used, found.label_hash.digest()
+    hashed = found.label_hash.digest()
+    return said, columns, found.ends, found.kept, found.dense, found.used, found.largest, hashed
 
 
 def same(data: bytes) -> object:
@@ -90,7 +94,7 @@ def test_good_blocks_are_decoded_together(monkeypatch: pytest.MonkeyPatch) -> No
     decode = together.decode
     counts: list[int] = []
 
-    def watched(blocks: list[object], head: object) -> list[Block] | None:
+    def watched(blocks: list[object], head: object) -> Block | None:
         found = decode(blocks, head)  # type: ignore[arg-type]
         assert found is not None
         counts.append(len(blocks))
@@ -149,9 +153,10 @@ STREAMS = {
     "more runs than images": ("rle", 5, 200, rle([1] * 6, [1] * 5)),
     "runs beyond the stream": ("rle", 5, 9, varint.write(5) + b"\0\0"),
     "far too long": ("rle", 5, 9, rle([2**52, 2**52, 2**52], [2**52, 2**52])),
-    "wide ones beyond the stream": ("delta", 400, 2**40, b"\xff" * 200),
-    "a width too small": ("delta", 2, 2**40, b"\x0f\x0e" + bytes(2)),
+    "wide ones beyond the stream": ("delta", 400, 2**40, b"\xff" * 199 + b"\x0f"),
+    "a width too small": ("delta", 3, 3 * 2**14 + 1, b"\xff\x0e\x0f" + bytes(4)),
     "a bit behind the end": ("bitmap", 2, 3, b"\x0d"),
+    "a bitmap that begins late": ("bitmap", 2, 3, b"\x06"),
     "two bitmaps that share": ("bitmap", 2, 3, b"\x01"),
 }
 

@@ -59,6 +59,17 @@ def test_a_full_disk_is_named(tmp_path: Path) -> None:
     assert old.read_bytes() == b"old" and list(tmp_path.iterdir()) == [old]
 
 
+def test_what_hinders_writing_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with pytest.raises(OSError, match=r"'.*/folder'$") as caught:
+        write_whole(folder, b"the bytes")
+    assert caught.value.filename == str(folder) and list(tmp_path.iterdir()) == [folder]
+    if Path("/dev/full").exists():
+        with pytest.raises(OSError, match=r"No space left on device: '/dev/full'"):
+            write_whole("/dev/full", b"the bytes")
+
+
 def test_standard_output_is_gone_on_with(tmp_path: Path) -> None:
     out = tmp_path / "log"
     out.write_bytes(b"before ")

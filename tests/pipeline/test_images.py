@@ -447,6 +447,25 @@ def test_how_large_an_image_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
             decode(small)
 
 
+def test_a_scan_for_every_few_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each costs as much as all pixels: a file of 0.3 MB took minutes."""
+    data = file(Image.new("L", (800, 800)), "JPEG", progressive=True)
+    scan = data[data.rindex(b"\xff\xda") : -2]
+    of_its_own = data.count(b"\xff\xda")
+    assert len(scan) < 100 and 1 < of_its_own < 20
+
+    def with_more(scans: int) -> bytes:
+        return data[:-2] + scans * scan + data[-2:]
+
+    assert decode(with_more(100 - of_its_own)).size == (800, 800)
+    with pytest.raises(Undecodable, match=r"more than 100 scans.* PLADA_LIMITS=scans=4\d\d$"):
+        decode(with_more(400))
+    with pytest.raises(Undecodable, match="more than 100 scans"):
+        decode(with_more(100 - of_its_own).replace(b"\xff\xda", b"\xff\xff\xda") + 90 * data)
+    monkeypatch.setenv("PLADA_LIMITS", "scans=101")
+    assert decode(with_more(101 - of_its_own)).size == (800, 800)
+
+
 @pytest.mark.filterwarnings("error")
 def test_our_limit_holds_and_not_pillows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import os
 import pickle
 import zipfile
 from collections.abc import Callable
@@ -247,6 +248,13 @@ class _Trap:
         return open, (str(self.path), "w")
 
 
+class _Shell:
+    """Unpickled, it runs a command: torch says that in other words."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, ("exit 1",)
+
+
 def test_nothing_in_a_file_is_run(
     state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -260,6 +268,9 @@ def test_nothing_in_a_file_is_run(
         with pytest.raises(PipelineError, match=r"run code|neither a safetensors"):
             _loaded(tmp_path / f"{name}.pth")
     assert not trap.path.exists()
+    torch.save({"state_dict": state, "extra": _Shell()}, tmp_path / "shell.pth")
+    with pytest.raises(PipelineError, match="run code"):
+        _loaded(tmp_path / "shell.pth")
     torch.load(tmp_path / "zip.pth", weights_only=False)["extra"].close()
     assert trap.path.exists()  # The trap is one.
 

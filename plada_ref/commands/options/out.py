@@ -40,7 +40,7 @@ def out_option(help: str, **settings: Any) -> Any:
 def _file_or_stream(value: Path | None) -> Path | None:
     if value != Path("-"):
         return value
-    if sys.stdout.isatty():
+    if sys.stdout is not None and sys.stdout.isatty():
         raise typer.BadParameter(
             "standard output is a terminal, which would act on the bytes of the file; send it to "
             "a file or a program."
