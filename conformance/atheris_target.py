@@ -1,6 +1,6 @@
 """A target for Atheris: pladafmt, guided by coverage, against the plain decoder.
 
-Needs ``pip install 'plada[fuzz]'``. Options and folders are libFuzzer's::
+Needs ``pip install 'pladafmt[fuzz]'``. Options and folders are libFuzzer's::
 
     python -m plada_conformance.atheris_target -max_total_time=3600 -max_len=1024 corpus
 
@@ -36,7 +36,7 @@ def _instrumented() -> Any:
     try:
         import atheris
     except ImportError:
-        sys.exit("Atheris is not installed: pip install 'plada[fuzz]'.")
+        sys.exit("Atheris is not installed: pip install 'pladafmt[fuzz]'.")
     with atheris.instrument_imports(include=["pladafmt"]):
         import pladafmt.report  # noqa: F401
     return atheris

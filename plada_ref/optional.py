@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 
 from .errors import Misuse
+
+DISTRIBUTION = "pladafmt"
+"""What pip calls this software. `plada` on the package index is somebody else's project."""
 
 
 def need(module: str, *, extra: str = "ref", for_: str) -> None:
@@ -23,10 +27,16 @@ def need(module: str, *, extra: str = "ref", for_: str) -> None:
     except ModuleNotFoundError as exc:
         raise Misuse(
             f"{for_} needs the Python package {exc.name or module}, which is not installed; "
-            f'run: pip install "plada[{extra}]"'
+            f'run: pip install "{DISTRIBUTION}[{extra}]"'
         ) from exc
     except ImportError as exc:
         raise Misuse(
             f"{for_} needs the Python package {module}, which is installed but cannot be loaded "
-            f'({exc}); reinstall it with: pip install --force-reinstall "plada[{extra}]"'
+            f"({exc}); reinstall it with: pip install --force-reinstall {_distribution_of(module)}"
         ) from exc
+
+
+def _distribution_of(module: str) -> str:
+    """What pip calls the distribution that a module is of: PIL is Pillow's."""
+    found = importlib.metadata.packages_distributions().get(module.partition(".")[0])
+    return found[0] if found else module

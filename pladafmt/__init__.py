@@ -25,8 +25,8 @@ True
 >>> rescued.same, rescued.images
 (True, 3)
 
-Sign, and accept only what a key that you trust has signed (``pip install "plada[sign]"``; importing
-`pladafmt` and reading signed files need no extra package):
+Sign, and accept only what a key that you trust has signed (``pip install "pladafmt[sign]"``;
+importing `pladafmt` and reading signed files need no extra package):
 
 >>> from pladafmt import PrivateKey, sign, verify
 >>> private = PrivateKey.generate()

@@ -152,7 +152,7 @@ def need_cryptography() -> tuple[Any, Any]:
     except ImportError as error:
         raise ImportError(
             "Signing and verifying need the Python package cryptography, which is not installed; "
-            'run: pip install "plada[sign]"',
+            'run: pip install "pladafmt[sign]"',
             name="cryptography",
         ) from error
     return ed25519, serialization

@@ -1,9 +1,7 @@
 """Hypothesis strategies for payloads, their files, and damaged files.
 
 For people who test what reads or writes `.plada` files. Needs Hypothesis, as in
-``pip install 'plada[test]'``; nothing else in pladafmt imports this module. A reader is tested with
-
-::
+``pip install 'pladafmt[test]'``; nothing else in pladafmt imports this module. To test a reader::
 
     from hypothesis import given
     from pladafmt import validate
@@ -38,7 +36,7 @@ from .writer import Encoding, dumps
 try:
     from hypothesis import strategies as st
 except ImportError as error:
-    raise ImportError("pladafmt.testing needs Hypothesis: pip install 'plada[test]'.") from error
+    raise ImportError("pladafmt.testing needs Hypothesis: pip install 'pladafmt[test]'.") from error
 
 __all__ = [
     "ENCODINGS",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 from typing import get_type_hints
 
 import pytest
 
 from plada_ref.commands.options.selection import SelectionOptions
+from plada_ref.optional import DISTRIBUTION
 from plada_ref.selection import RANKINGS
 
 ROOT = Path(__file__).parents[1]
@@ -62,3 +64,17 @@ def test_every_file_that_knows_features_and_blocks_is_on_the_list_for_an_encodin
     ]
     assert len(paths) > 20
     assert {str(path.relative_to(ROOT)) for path in paths if path.name not in listed} == set()
+
+
+def test_every_advice_to_install_names_this_project_and_its_extras() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["name"] == DISTRIBUTION
+    found = 0
+    for file in (path for path in FILES if path.endswith((".py", ".md", ".toml"))):
+        text = Path(file).read_text("utf-8")
+        for name, extras in re.findall(r"[\"' ]([\w.]*)\[([a-z]+(?:,[a-z]+)*)\][\"'`,. )]", text):
+            if "plada" in name or name == ".":
+                found += 1
+                assert name in (DISTRIBUTION, "."), f"{file}: {name}[{extras}]"
+                assert set(extras.split(",")) <= set(project["optional-dependencies"]), file
+    assert found > 15

@@ -40,7 +40,7 @@ def ours(path: Path, *, numba: bool) -> Taken:
         LeftOut: if there is no numba.
     """
     if numba and importlib.util.find_spec("numba") is None:
-        raise LeftOut("numba is not installed: pip install 'plada[fast]'")
+        raise LeftOut("numba is not installed: pip install 'pladafmt[fast]'")
     measured = child.run(load_once, path=str(path), numba=numba)
     wall, processor = measured.value
     return Taken(wall, processor, measured.peak)

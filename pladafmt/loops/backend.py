@@ -138,7 +138,7 @@ def expect(before: int, more: int) -> None:
         warnings.warn(
             f"Dense streams of {images:,} images or more take plain Python "
             f"{SECONDS_PER_MILLION * images / 1e6:.0f} seconds or more; numba is a hundred times "
-            "as fast: pip install 'plada[fast]'.",
+            "as fast: pip install 'pladafmt[fast]'.",
             SlowWarning,
             stacklevel=2,
         )

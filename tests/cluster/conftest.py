@@ -116,7 +116,7 @@ def cluster() -> Iterator[Cluster]:
         # Before Ray is imported, and whatever this user has set up for other clusters.
         patch.setenv("RAY_AUTH_MODE", "token")
         patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
-        pytest.importorskip("ray", reason='needs Ray: pip install "plada[ray]"')
+        pytest.importorskip("ray", reason='needs Ray: pip install "pladafmt[ray]"')
         found = Cluster(Path(folder))
         try:
             found.add_node()

@@ -18,7 +18,9 @@ from typer.testing import CliRunner, Result
 
 from plada_ref import cli
 from plada_ref.cli import app
+from plada_ref.errors import Misuse
 from plada_ref.labelling.scores import ScoreTable
+from plada_ref.optional import need
 from plada_ref.selection import file as selection_file
 from pladafmt import Payload, PoolRef, SlowWarning, dump, dumps, load
 
@@ -303,8 +305,17 @@ def test_a_missing_extra_is_named(payload_file: Path) -> None:
     ):
         result = run_python(blocker.format(arguments=arguments))
         assert result.returncode == 2, result
-        assert 'pip install "plada[ref]"' in result.stderr
+        assert 'pip install "pladafmt[ref]"' in result.stderr
         assert "Traceback" not in result.stderr
+
+
+def test_a_broken_package_is_named_as_pip_knows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(module: str) -> None:
+        raise ImportError("undefined symbol: _Py")
+
+    monkeypatch.setattr("importlib.import_module", broken)
+    with pytest.raises(Misuse, match=r"undefined symbol.*--force-reinstall pillow$"):
+        need("PIL", for_="plada label")
 
 
 NASTY = [":skull:", "[red]x[/red]", "=1+1", "@sum", "-2", "a\u3164", "b\u034fc", "plain"]

@@ -308,7 +308,7 @@ def test_a_missing_extra_is_named(desk: Desk) -> None:
     ):
         result = run(*arguments)
         assert result.returncode == 2, result
-        assert 'pip install "plada[sign]"' in result.stderr
+        assert 'pip install "pladafmt[sign]"' in result.stderr
         assert "Traceback" not in result.stderr
 
 

@@ -321,7 +321,7 @@ def test_both_decoders_agree_about_damage(data: bytes) -> None:
     assert read_library(data, LIMITS) == read_plain(data, LIMITS)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="needs plada[fuzz]")
+@pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="needs pladafmt[fuzz]")
 def test_the_target_of_atheris(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "plada_conformance.atheris_target", "-runs=300", "-seed=1"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)

@@ -97,7 +97,7 @@ def test_our_client(vector: Sidecar) -> None:
 
 @of("verifier")
 def test_our_verifier(vector: Sidecar) -> None:
-    pytest.importorskip("cryptography", reason="needs plada[sign]")
+    pytest.importorskip("cryptography", reason="needs pladafmt[sign]")
     data = vector.data
     keys = [PublicKey(bytes.fromhex(key)) for key in data["keys"]]
     if data["answer"] is None:

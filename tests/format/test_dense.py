@@ -35,7 +35,7 @@ def decode(stream: bytes, count: int, backend: Backend) -> np.ndarray:
 
 def test_there_is_a_compiled_path_to_compare() -> None:
     if compiled() is None:
-        pytest.skip("numba is not installed: pip install 'plada[fast]'")
+        pytest.skip("numba is not installed: pip install 'pladafmt[fast]'")
     assert len(BACKENDS) == 2
 
 

@@ -325,6 +325,6 @@ def test_an_engine_that_is_not_there(
         assert result.exit_code == 2
         return result.stderr
 
-    assert 'pip install "plada[ray]"' in sentence("--engine", "ray")
+    assert 'pip install "pladafmt[ray]"' in sentence("--engine", "ray")
     assert "--engine is local or ray, not 'spark'" in sentence("--engine", "spark")
     assert "go with --engine ray" in sentence("--actors", "2")
