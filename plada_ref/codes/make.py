@@ -92,7 +92,7 @@ def make_codes(
     )
     fitted = Projection.fit(view.get, rows, settings.columns, origin)
     found = _write(codes, fitted, view, backbone.compute, images=len(pool))
-    return fitted.write(projection, images=len(pool), codes_id=found)
+    return fitted.write(projection, images=len(pool), codes_id=found, pool_id=pool.ref.id.hex())
 
 
 def extend_codes(
@@ -133,7 +133,19 @@ def extend_codes(
     cache = FeatureCache.of_pool(scratch, pool)
     view = backbone.pool(pool, cache, engine=engine, since=len(old))
     found = _write(codes, by, view, backbone.compute, images=len(pool), old=old.table)
-    return by.write(projection, images=len(pool), codes_id=found)
+    return by.write(projection, images=len(pool), codes_id=found, pool_id=pool.ref.id.hex())
+
+
+def made_with(projection: Projection, backbone: Backbone) -> bool:
+    """Whether a projection was made with this backbone: the same weights, images seen alike.
+
+    Raises:
+        PipelineError: if the projection does not say how images are prepared.
+    """
+    return (
+        backbone.preparation == _preparation(projection)
+        and backbone_digest(backbone.network) == projection.origin.backbone
+    )
 
 
 def backbone_of(projection: Projection, spec: ModelSpec, compute: Compute) -> Backbone:
@@ -146,13 +158,7 @@ def backbone_of(projection: Projection, spec: ModelSpec, compute: Compute) -> Ba
         PipelineError: if the weights cannot be read, or are others.
     """
     origin = projection.origin
-    try:
-        how = dict(origin.preparation)
-        stated = Preparation(**how | {key: tuple(how[key]) for key in ("mean", "std")})
-    except (KeyError, TypeError) as exc:
-        raise PipelineError(
-            f"The projection does not say how images are prepared ({exc}); it is damaged."
-        ) from exc
+    stated = _preparation(projection)
     same = ModelSpec(
         origin.model,
         spec.weights,
@@ -162,12 +168,23 @@ def backbone_of(projection: Projection, spec: ModelSpec, compute: Compute) -> Ba
         stated.grey,
     )
     backbone = Backbone.of(same, compute, seed=origin.seed)
-    if backbone_digest(backbone.network) != origin.backbone or backbone.preparation != stated:
+    if not made_with(projection, backbone):
         raise PipelineError(
             f"The codes were made with other weights of {origin.model} (backbone "
-            f"{origin.backbone[:16]}...); give those with --weights."
+            f"{origin.backbone[:16]}...); give those with --weights, or with --codes-weights where "
+            "that names another model's."
         )
     return backbone
+
+
+def _preparation(projection: Projection) -> Preparation:
+    try:
+        how = dict(projection.origin.preparation)
+        return Preparation(**how | {key: tuple(how[key]) for key in ("mean", "std")})
+    except (KeyError, TypeError) as exc:
+        raise PipelineError(
+            f"The projection does not say how images are prepared ({exc}); it is damaged."
+        ) from exc
 
 
 def _sample(count: int, seed: int) -> npt.NDArray[np.int64]:

@@ -73,6 +73,7 @@ class Projection:
         origin: where it comes from.
         images: rows of the code table that it was written with; 0 before that.
         codes_id: id of that table, in hex; empty before that.
+        pool_id: of the pool whose images have these codes, in hex; empty where that is not stated.
     """
 
     center: npt.NDArray[np.float32]
@@ -80,6 +81,7 @@ class Projection:
     origin: Origin
     images: int = 0
     codes_id: str = ""
+    pool_id: str = ""
 
     @property
     def columns(self) -> int:
@@ -160,18 +162,26 @@ class Projection:
                 found[start : start + CHUNK] = x
         return found
 
-    def write(self, path: str | os.PathLike[str], *, images: int, codes_id: bytes) -> Projection:
+    def write(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        images: int,
+        codes_id: bytes,
+        pool_id: str = "",
+    ) -> Projection:
         """Write the file, whole or not at all, and return what it holds.
 
         Args:
             images: rows of the code table that it goes with.
             codes_id: that table's id.
+            pool_id: of the pool of these images, in hex.
         """
-        stated = replace(self, images=images, codes_id=codes_id.hex())
+        stated = replace(self, images=images, codes_id=codes_id.hex(), pool_id=pool_id)
         header = {
             "layout": _LAYOUT,
             "columns": self.columns,
-            "codes": {"images": images, "id": stated.codes_id},
+            "codes": {"images": images, "id": stated.codes_id, "pool_id": pool_id},
             **vars(self.origin),
         }
         tensors = {"basis": np.ascontiguousarray(self.basis), "center": self.center}
@@ -208,7 +218,9 @@ class Projection:
                 pool_id=str(header["pool_id"]),
                 versions=dict(header["versions"]),
             )
-            images, codes_id = int(header["codes"]["images"]), str(header["codes"]["id"])
+            codes = header["codes"]
+            images, codes_id = int(codes["images"]), str(codes["id"])
+            pool_id = str(codes.get("pool_id", ""))
         except FileNotFoundError as exc:
             raise PipelineError(
                 f"There is no projection at {name!r}; plada pool codes writes it beside the codes."
@@ -218,7 +230,7 @@ class Projection:
             raise PipelineError(
                 f"{name!r} is no projection, or it is damaged ({exc}); plada pool codes writes one."
             ) from exc
-        return cls(center, basis, origin, images, codes_id)
+        return cls(center, basis, origin, images, codes_id, pool_id)
 
 
 def _chunks(

@@ -233,7 +233,7 @@ def verify(
         f"{len(verdict.missing):,} missing"
         + ("" if verdict.extra is None else f", {len(verdict.extra):,} extra")
     )
-    codes = pool_codes.check_codes(manifest, len(listed), output)
+    codes = pool_codes.check_codes(manifest, listed.pool, output)
     good = verdict.good and (codes is None or codes["problem"] is None)
     output.result(
         {

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pladafmt import PoolRef
+
 from ..errors import Misuse, PipelineError
 from ..optional import need
 from ..output import Output
@@ -205,11 +207,11 @@ def codes(
     )
 
 
-def check_codes(manifest: Path, images: int, output: Output) -> dict[str, Any] | None:
+def check_codes(manifest: Path, ref: PoolRef, output: Output) -> dict[str, Any] | None:
     """Check the codes beside a manifest, say what was found, and return it; None without codes.
 
     Args:
-        images: that the manifest lists.
+        ref: the manifest's pool.
     """
     from ..pool.codes import PoolCodes, codes_beside
 
@@ -222,7 +224,7 @@ def check_codes(manifest: Path, images: int, output: Output) -> dict[str, Any] |
         table = PoolCodes(path)
         found |= {"rows": len(table), "columns": table.columns}
         found["codes_id"] = table.id_of(len(table)).hex()
-        problem = _problem(path, table, images)
+        problem = _problem(path, table, ref)
     except PipelineError as exc:
         problem = str(exc)
     if problem is None:
@@ -234,11 +236,11 @@ def check_codes(manifest: Path, images: int, output: Output) -> dict[str, Any] |
     return found | {"problem": problem}
 
 
-def _problem(path: Path, table: PoolCodes, images: int) -> str | None:
+def _problem(path: Path, table: PoolCodes, ref: PoolRef) -> str | None:
     """Return what is wrong with a table beside a manifest, None if nothing is."""
-    if len(table) != images:
+    if len(table) != ref.size:
         return (
-            f"they are of {len(table):,} images, and the manifest lists {images:,}; get this "
+            f"they are of {len(table):,} images, and the manifest lists {ref.size:,}; get this "
             "pool's, or make those of a grown pool with: plada pool codes --extend"
         )
     from ..pool.codes import projection_beside
@@ -253,7 +255,10 @@ def _problem(path: Path, table: PoolCodes, images: int) -> str | None:
     stated = Projection.read(beside)
     here = table.id_of(len(table)).hex()
     if (stated.images, stated.codes_id) == (len(table), here):
-        return None
+        if stated.pool_id in ("", ref.id.hex()):
+            return None
+        other, this = stated.pool_id, ref.id.hex()
+        return f"they are of pool {other}, and the manifest of {this}; get this pool's."
     return (
         f"their id is {here}, and {str(beside)!r} was written with codes of the id "
         f"{stated.codes_id}; one of the two files is another pool's or damaged, so get both again."

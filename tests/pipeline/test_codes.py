@@ -146,7 +146,8 @@ def test_a_grown_pool_keeps_its_codes(
     new = PoolCodes(out)
     assert np.array_equal(new.table[:500], codes.table)
     assert new.id_of(500).hex() == first.codes_id and new.id_of(len(few)).hex() == grown.codes_id
-    assert Projection.read(projection_beside(out)).images == len(few)
+    written = Projection.read(projection_beside(out))
+    assert (written.images, written.pool_id) == (len(few), few.ref.id.hex())
     reached = np.abs(new.table[500:].astype(int)).mean()
     assert reached == pytest.approx(np.abs(codes.table.astype(int)).mean(), rel=0.3)
 
@@ -191,6 +192,7 @@ def test_damaged_projections(tmp_path: Path) -> None:
     data = path.read_bytes()
     read = Projection.read(path)
     assert read.origin == ORIGIN and (read.images, read.codes_id) == (9, "00" * 32)
+    assert read.pool_id == ""
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
     stated = json.loads(header["plada_projection"])
 
@@ -310,6 +312,11 @@ def test_commands(
         assert run.exit_code == 1 and not result(run)["ok"]
         assert message in result(run)["codes"]["problem"]
     codes.write_bytes(data)
+    # As many images in another order are another pool.
+    few.manifest.arranged(np.arange(len(few))[::-1], "semantic").write(whole)
+    run = call("pool", "verify", whole, digit_pool.shard, "--sample", 5)
+    assert run.exit_code == 1 and "they are of pool" in result(run)["codes"]["problem"]
+    few.manifest.write(whole)
     (tmp_path / "pool.projection.safetensors").unlink()
     run = call("pool", "verify", whole, digit_pool.shard, "--sample", 5)
     assert run.exit_code == 0 and result(run)["codes"]["problem"] is None, "a client has none"
