@@ -19,7 +19,7 @@ import torch
 
 from plada_ref.compute.context import Compute
 from plada_ref.features.head import fit_head
-from plada_ref.selection.rules import RULE
+from plada_ref.selection.rule import RULE
 from plada_ref.training.soft_labels import soft_labels
 from pladafmt import Codes, loads, read_rule
 

@@ -9,7 +9,7 @@ import torch
 
 from plada_ref.compute.context import Compute
 from plada_ref.output import Output
-from plada_ref.selection.rules import RULE
+from plada_ref.selection.rule import RULE
 
 from .grid import RULES
 from .payloads import HARD_RULE, WHOLE_POOL, Offer, prepare

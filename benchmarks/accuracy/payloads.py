@@ -25,7 +25,7 @@ from plada_ref.pool.codes import PoolCodes, projection_beside
 from plada_ref.selection import Size, parse
 from plada_ref.selection.auto import HELD_OUT
 from plada_ref.selection.prune import PayloadOptions, Pruner
-from plada_ref.selection.rules import RULE
+from plada_ref.selection.rule import RULE
 from plada_ref.selection.rules.fit import Examples
 from plada_ref.selection.rules.produce import CodedTask, find_rule
 from plada_ref.tasks.task import hold_out

@@ -23,14 +23,16 @@ from .options.common import AsJson
 from .options.compare import CompareOptions
 from .options.encoding import ContentOptions
 from .options.out import named, out_option
-from .options.rule import RuleOptions
+from .options.rule import PruneRuleOptions
 from .options.selection import SelectionOptions, SizeOptions
 
 if TYPE_CHECKING:
     from ..labelling.scores import ScoreTable
-    from ..selection import Size
+    from ..models.spec import ModelSpec
     from ..selection.auto_record import AutoSelection
-    from ..selection.prune import PayloadOptions
+    from ..selection.comparison import Comparison
+    from ..selection.prune import PayloadOptions, Pruned
+    from ..selection.rules.source import RuleSource
 
 Counts = npt.NDArray[np.int64]
 
@@ -71,7 +73,7 @@ def prune(
     content: BudgetedContentOptions,
     rule: SelectionOptions,
     compared: CompareOptions,
-    codes: RuleOptions,
+    codes: PruneRuleOptions,
     as_json: AsJson = False,
 ) -> None:
     """Select the images that a payload will name.
@@ -85,7 +87,8 @@ def prune(
 
     With --by auto, small students are trained on candidate payloads and scored on a fifth of the
     task's training images that is held out; the report lists every candidate, and says so if the
-    pool cannot carry the task.
+    pool cannot carry the task. Where codes and their projection lie beside the manifest, or are
+    named, a rule is one of the candidates.
 
     With --by rule, images are kept by a rule over the codes that the pool's publisher ships (plada
     pool codes): a small matrix of integers, whose bytes do not grow with the images. With --task
@@ -106,123 +109,105 @@ def prune(
     from ..selection import RANKINGS
     from ..selection import file as selection_file
     from ..selection.producer import Producer
-    from ..selection.rules import RULE
+    from ..selection.rule import RuleSelection
 
     output = Output(as_json=as_json)
     size = number.size()
     if content.dense and size.budget is None:
         raise Misuse("--dense says how a --budget is counted; give it to plada encode instead.")
     options = content.options()
-    if rule.by == RULE:
-        _by_rule(scores, out, size, options, rule, compared, codes, output)
-        return
-    codes.refuse()
     selection = rule.selection(size)
+    if not isinstance(selection, RuleSelection):
+        codes.refuse(auto=selection is None)
     table = ScoreTable.read(scores)
-    comparison = None
-    if selection is None or RANKINGS[selection.ranking].compares:
+    comparison = rules = None
+    if isinstance(selection, RuleSelection):
+        rules = codes.by_rule(compared, table.pool, output)
+    elif selection is None or RANKINGS[selection.ranking].compares:
         comparison = compared.open(f"--by {rule.by}", scores, table.pool.id, output)
-    producer = Producer(table, comparison, options, rule.seed, output)
+    if selection is None and comparison is not None:
+        rules = _tried_by_auto(codes, compared, comparison, table)
+    producer = Producer(table, comparison, options, rule.seed, output, rules)
     pruned = producer.make(selection, size, within=rule.within)
-    selection_file.write(pruned.payload, out)
+    by = None
+    if pruned.by_rule is not None and rules is not None:
+        by = selection_file.ByRule(pruned.by_rule.rule, rules.codes.path)
+    selection_file.write(pruned.payload, out, by)
+    _show(output, pruned, table, out, "plada encode" + (" --dense" if content.dense else ""))
+    task = comparison.task if comparison else rules.task if rules else None
+    output.result(
+        _facts(table, pruned, out)
+        | {"skipped": {} if task is None else dict(task.skipped)}
+        | ({} if by is None else {"codes": str(by.codes)})
+    )
+
+
+def _tried_by_auto(
+    codes: PruneRuleOptions, compared: CompareOptions, comparison: Comparison, table: ScoreTable
+) -> RuleSource | None:
+    """What the automatic selection makes a rule from; None if it tries none, which is said."""
+    assert compared.manifest is not None
+
+    def weights(model: str) -> ModelSpec:
+        return compared.spec_of(model, compared.weights if model == compared.model else None)
+
+    return codes.source_if_there(
+        "--by auto, which tries a rule over the pool's codes,",
+        compared.manifest,
+        table.pool,
+        weights,
+        comparison.backbone.compute,
+    )
+
+
+def _show(output: Output, pruned: Pruned, table: ScoreTable, out: Path, encode: str) -> None:
+    """Say what was kept, by what, and how large the file becomes that `encode` makes."""
+    payload, rule = pruned.payload, pruned.by_rule
     if pruned.auto is not None:
         _show_auto(output, pruned.auto)
-    _show_kept(output, pruned.payload, pruned.supply, pruned.kept)
-    kept = pruned.payload.kept
-    output.say(f"{kept:,} of {table.pool.size:,} images kept by {pruned.selection}: {named(out)}")
-    # Of an automatic selection the next image may fit: a part of the budget can do better.
-    next_bytes = None if pruned.auto else pruned.next_bytes
+    _show_kept(output, payload, pruned.supply, pruned.kept)
+    how = str(pruned.selection)
+    if rule is not None:
+        how = f"a rule over {rule.rule.columns} codes with weights up to {rule.rule.top}"
+    kept = f"{payload.kept:,} of {table.pool.size:,} images kept"
+    output.say(f"{kept} by {how}: {named(out)}")
+    if rule is not None:
+        record = rule.record
+        images = {
+            "task": "held-out target images",
+            "pool": "the teacher's held-out labels",
+        }[record.judged_by]
+        output.say(
+            f"{len(record.trials)} rules were tried; by {images} this one gets "
+            f"{100 * record.accuracy:.1f} %."
+        )
     if pruned.payload_bytes is not None:
-        more = "" if next_bytes is None else f"; one image more takes {next_bytes:,}"
-        how = " --dense" if content.dense else ""
-        output.say(f"plada encode{how} makes a file of {pruned.payload_bytes:,} bytes of it{more}.")
-    output.result(
-        _facts(table, pruned.payload, pruned.supply, pruned.kept, out)
-        | {
-            "selection": str(pruned.selection),
-            "payload_bytes": pruned.payload_bytes,
-            "next_payload_bytes": next_bytes,
-            "skipped": {} if comparison is None else dict(comparison.task.skipped),
-        }
-        | ({} if pruned.auto is None else {"auto": pruned.auto.to_json()})
-    )
+        more = _next_bytes(pruned)
+        then = "" if more is None else f"; one image more takes {more:,}"
+        output.say(f"{encode} makes a file of {pruned.payload_bytes:,} bytes of it{then}.")
 
 
-def _by_rule(
-    scores: Path,
-    out: Path,
-    size: Size,
-    options: PayloadOptions,
-    selection: SelectionOptions,
-    compared: CompareOptions,
-    by: RuleOptions,
-    output: Output,
-) -> None:
-    if selection.safety_net or selection.within is not None:
-        raise Misuse("--safety-net and --within do not go with --by rule; leave them out.")
-    for module in ("scipy", "threadpoolctl", "torch"):
-        need(module, extra="ref", for_="plada prune --by rule")
-    from ..labelling.histogram import count_labels
-    from ..labelling.scores import ScoreTable
-    from ..selection import file as selection_file
-    from ..selection.rules import RULE
-    from ..selection.rules.produce import find_rule
-
-    fit_to = by.fit_to()
-    table = ScoreTable.read(scores)
-    codes = by.open(compared, table.pool)
-    task = by.coded(compared, codes, table.classes, selection.seed, output)
-    found = find_rule(
-        table,
-        codes,
-        size,
-        task=task,
-        fit_to=fit_to,
-        options=options,
-        seed=selection.seed,
-        progress=output,
-    )
-    selection_file.write(found.payload, out, selection_file.ByRule(found.rule, codes.path))
-    record, payload = found.record, found.payload
-    supply, kept = table.histogram(), count_labels(payload.labels, len(table.classes))
-    _show_kept(output, payload, supply, kept)
-    images = "held-out target images" if task is not None else "the teacher's held-out labels"
-    output.say(
-        f"{payload.kept:,} of {table.pool.size:,} images kept by a rule over "
-        f"{found.rule.columns} codes with weights up to {found.rule.top}: {named(out)}"
-    )
-    output.say(
-        f"{len(record.trials)} rules were tried; by {images} this one gets "
-        f"{100 * record.accuracy:.1f} %."
-    )
-    output.say(f"plada encode makes a file of {found.payload_bytes:,} bytes of it.")
-    output.result(
-        _facts(table, payload, supply, kept, out)
-        | {
-            "selection": RULE,
-            "payload_bytes": found.payload_bytes,
-            "next_payload_bytes": None,
-            "skipped": {} if task is None else dict(task.skipped),
-            "codes": str(codes.path),
-            "rule": record.to_json(),
-        }
-    )
+def _next_bytes(pruned: Pruned) -> int | None:
+    # Of an automatic selection the next image may fit: a part of the budget can do better.
+    return None if pruned.auto else pruned.next_bytes
 
 
-def _facts(
-    table: ScoreTable, payload: Payload, supply: Counts, kept: Counts, out: Path
-) -> dict[str, Any]:
-    from ..selection.prune import vanished
-
-    return {
-        "kept": payload.kept,
+def _facts(table: ScoreTable, pruned: Pruned, out: Path) -> dict[str, Any]:
+    facts = {
+        "kept": pruned.payload.kept,
         "pool_size": table.pool.size,
         "classes": list(table.classes),
-        "pseudo_labels_per_class": supply.tolist(),
-        "kept_per_class": kept.tolist(),
-        "vanished": vanished(payload, kept),
+        "pseudo_labels_per_class": pruned.supply.tolist(),
+        "kept_per_class": pruned.kept.tolist(),
+        "vanished": pruned.vanished,
         "out": named(out),
+        "selection": str(pruned.selection),
+        "payload_bytes": pruned.payload_bytes,
+        "next_payload_bytes": _next_bytes(pruned),
     }
+    if pruned.by_rule is not None:
+        facts["rule"] = pruned.by_rule.record.to_json()
+    return facts | ({} if pruned.auto is None else {"auto": pruned.auto.to_json()})
 
 
 def _show_auto(output: Output, auto: AutoSelection) -> None:
@@ -233,10 +218,10 @@ def _show_auto(output: Output, auto: AutoSelection) -> None:
         table.add_column(heading, justify="right")
     for candidate in auto.candidates:
         if candidate.note:
-            table.add_row(candidate.selection, "", "", candidate.note)
+            table.add_row(candidate.name, "", "", candidate.note)
         else:
             table.add_row(
-                candidate.selection,
+                candidate.name,
                 f"{candidate.kept:,}",
                 f"{candidate.payload_bytes:,}",
                 f"{100 * candidate.held_out_accuracy:.1f} %",

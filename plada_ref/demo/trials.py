@@ -12,7 +12,7 @@ from ..models.checkpoint import Checkpoint
 from ..models.spec import ModelSpec
 from ..pool import MemoryPool
 from ..runs.folder import ModelFiles, RunFolder, student_stem
-from ..selection import SafetyNet, Selection, Size
+from ..selection import RuleSelection, SafetyNet, Selection, Size
 from ..selection.producer import Producer
 from ..selection.prune import Pruned
 from ..tasks.task import Task
@@ -42,7 +42,7 @@ class Trial:
     validation_accuracy: float
 
     @property
-    def selection(self) -> Selection:
+    def selection(self) -> Selection | RuleSelection:
         """Which images were kept."""
         return self.pruned.selection
 

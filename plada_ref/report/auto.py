@@ -48,7 +48,7 @@ def _article(auto: AutoSelection) -> Html:
 
 
 def _candidate(candidate: Candidate, chosen: bool) -> list[str]:
-    name: str = candidate.selection
+    name: str = candidate.name
     if chosen:
         name = element("span", name, " ", element("em", "chosen", class_="badge"))
     tried = candidate.payload_bytes > 0

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..selection import Selection, Size, spell
+from ..selection import Choice, Size, spell
 
 LAYOUT = 2
 """Changes when files get other names. 1, which is not written down: Safety-Nets were called
@@ -106,7 +106,7 @@ class RunFolder:
         """Return all files of `auto` that there are, by name."""
         return sorted(self.path.glob("auto-*.json"))
 
-    def student(self, selection: Selection | None, size: Size) -> ModelFiles:
+    def student(self, selection: Choice, size: Size) -> ModelFiles:
         """The files of the payload by `selection`, or the automatic one if None, of a size."""
         return ModelFiles(self.path / student_stem(selection, size))
 
@@ -122,7 +122,7 @@ class RunFolder:
                     yield ModelFiles(record.with_name(record.name.removesuffix(".json")))
 
 
-def student_stem(selection: Selection | None, size: Size) -> str:
+def student_stem(selection: Choice, size: Size) -> str:
     """Return the name, without suffix, of the files of a payload.
 
     It is the selection's spelling without the characters that some file systems refuse, and the

@@ -13,8 +13,8 @@ from ..compute.progress import Progress
 from ..errors import Misuse, PipelineError
 from ..models.spec import ModelSpec
 from ..pool import MemoryPool
-from ..selection import Selection, Size, parse, spell
-from ..selection.auto import AUTO
+from ..selection import Choice, Size, choose, spell
+from ..selection.rule import AUTO
 from ..tasks.content import task_digest
 from ..tasks.task import Task
 from ..training.recipe import Recipe, Tune, recipe
@@ -85,7 +85,7 @@ class Plan(Settings):
         Misuse: if a selection is to be chosen automatically, and there is no budget.
     """
 
-    selections: tuple[Selection | None, ...]
+    selections: tuple[Choice, ...]
     keep_rates: tuple[float, ...] = ()
     budgets: tuple[int, ...] = ()
     leakage: bool = False
@@ -100,7 +100,7 @@ class Plan(Settings):
         return self.train_recipe.seed
 
     @property
-    def payloads(self) -> Iterator[tuple[Selection | None, Size]]:
+    def payloads(self) -> Iterator[tuple[Choice, Size]]:
         """Every payload that is made, by size and then by selection."""
         sizes = [Size(keep_rate=rate) for rate in self.keep_rates]
         sizes += [Size(budget=budget) for budget in self.budgets]
@@ -275,9 +275,10 @@ def select_option(student: StudentRecord) -> str | None:
     if student.chosen:
         return AUTO
     try:
-        return str(parse(student.selection))
+        asked = choose(student.selection)
     except Misuse:
         return None
+    return AUTO if asked is None else str(asked)
 
 
 def _model_to_json(model: ModelSpec) -> dict[str, Any]:

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ..selection import Selection
-from ..selection.auto import AUTO
+from ..selection import RuleSelection, Selection
 from ..selection.auto_record import AutoSelection, Candidate
+from ..selection.rule import AUTO, RULE
+from ..selection.rule_record import RuleShape
 from .fields import Fields
 
 FULL_TARGET = "full-target"
@@ -75,6 +76,11 @@ class StudentRecord:
         """Whether the automatic selection chose the selection."""
         return self.selection.startswith(_CHOSEN)
 
+    @property
+    def by_rule(self) -> bool:
+        """Whether a rule over codes keeps the images."""
+        return self.selection.removeprefix(_CHOSEN) == RULE
+
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values."""
         return {
@@ -117,7 +123,7 @@ def _optional_text(fields: Fields, key: str) -> str | None:
     return fields.text(key) if key in fields else None
 
 
-def shown_selection(selection: Selection, *, chosen: bool) -> str:
+def shown_selection(selection: Selection | RuleSelection, *, chosen: bool) -> str:
     """Return what a `StudentRecord` calls a selection."""
     return f"{_CHOSEN if chosen else ''}{selection}"
 
@@ -252,4 +258,9 @@ def _read_candidate(fields: Fields) -> Candidate:
         held_out_accuracy=fields.number("held_out_accuracy", 1),
         seconds=fields.number("seconds"),
         note=fields.text("note"),
+        rule=_read_shape(fields.inner("rule")) if "rule" in fields else None,
     )
+
+
+def _read_shape(fields: Fields) -> RuleShape:
+    return RuleShape(columns=fields.whole("columns", 1), levels=fields.whole("levels", 1))

@@ -13,18 +13,21 @@ from .quotas import count_of, quotas
 from .ranked import RankedImages, rank_images
 from .rankings.registry import RANKINGS, Ranking
 from .rankings.shuffle import random_sort_keys
-from .rule import SafetyNet, Selection, parse, spell
+from .rule import Choice, RuleSelection, SafetyNet, Selection, choose, parse, spell
 from .size import Size
 
 __all__ = [
     "RANKINGS",
+    "Choice",
     "Evidence",
     "Positions",
     "RankedImages",
     "Ranking",
+    "RuleSelection",
     "SafetyNet",
     "Selection",
     "Size",
+    "choose",
     "count_of",
     "parse",
     "quotas",

@@ -8,7 +8,7 @@ candidate payloads, and the payload whose student does best on the held-out imag
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -17,18 +17,15 @@ import numpy as np
 from pladafmt import Payload
 
 from ..compute.progress import Progress, Silence
-from ..errors import Misuse
 from ..features.target import Features, Target
 from .auto_record import AutoSelection, Candidate
+from .budget import NoRoom
 from .prune import Pruned, Pruner
-from .rule import Selection, parse
+from .rule import RULE, parse
 from .size import Size
 
 if TYPE_CHECKING:
     from ..features.head import Head
-
-AUTO = "auto"
-"""Spelled in place of a selection: the automatic one."""
 
 CANDIDATES = (
     "herding",
@@ -62,6 +59,8 @@ class AutoSelector:
         held_out: target images that neither a ranking nor a proxy student has seen.
         seed: of random selections.
         candidates: spellings of the selections to try.
+        by_rule: makes the payload of a rule within a number of bytes, of the target less the
+            held-out images; raises `NoRoom` if none fits. None: rules are not tried.
 
     Raises:
         ValueError: if the pruner has no features.
@@ -71,6 +70,7 @@ class AutoSelector:
     held_out: Target
     seed: int = 0
     candidates: Sequence[str] = CANDIDATES
+    by_rule: Callable[[int], Pruned] | None = None
 
     def __post_init__(self) -> None:
         if self.pruner.features is None or self.pruner.target is None:
@@ -87,24 +87,30 @@ class AutoSelector:
             within: seconds after which no further candidate is begun; at least one is tried.
 
         Raises:
-            Misuse: if not even a file without an image fits the budget.
+            NoRoom: if not even a file without an image fits the budget.
         """
         from ..features.head import fit_default_head  # torch: other selections do without.
 
         started = time.monotonic()
         tried: list[Candidate] = []
         best: tuple[Candidate, Pruned] | None = None
-        jobs = [(parse(text, seed=self.seed), part) for part in PARTS for text in self.candidates]
+        jobs = [(text, part) for part in PARTS for text in self.candidates]
+        if self.by_rule is not None:
+            # After the lists: the search takes as long as many of them. A rule finds its number
+            # of images by itself, so a part of the budget is not tried.
+            jobs.insert(len(self.candidates), (RULE, 1))
         with (progress or Silence()).track("Trying selections", len(jobs)) as advance:
-            for selection, part in jobs:
+            for text, part in jobs:
                 advance(1)
                 if best is not None and within is not None and _since(started) >= within:
-                    tried.append(Candidate(str(selection), 0, 0, 0.0, 0.0, "no time left"))
+                    tried.append(_not_tried(text, "no time left"))
                     continue
                 try:
-                    found, pruned = self._try(selection, budget // part)
-                except Misuse:
-                    if part == 1:
+                    found, pruned = self._try(text, budget // part)
+                except NoRoom:
+                    if text == RULE:
+                        tried.append(_not_tried(text, "no room for a rule"))
+                    elif part == 1:
                         raise
                     continue  # A quarter of the budget has no room for the empty file.
                 tried.append(found)
@@ -145,14 +151,27 @@ class AutoSelector:
     def _classes(self) -> int:
         return len(self.pruner.table.classes)
 
-    def _try(self, selection: Selection, budget: int) -> tuple[Candidate, Pruned]:
+    def _try(self, text: str, budget: int) -> tuple[Candidate, Pruned]:
         started = time.monotonic()
-        pruned = self.pruner.prune(selection, Size(budget=budget))
+        pruned = self._made(text, budget)
         student = self.student(pruned.payload)
         reached = 0.0 if student is None else student.accuracy(self.held_out)
         assert pruned.payload_bytes is not None
         kept, size = pruned.payload.kept, pruned.payload_bytes
-        return Candidate(str(selection), kept, size, reached, _since(started)), pruned
+        shape = None if pruned.by_rule is None else pruned.by_rule.record.shape
+        selection = str(pruned.selection)
+        return Candidate(selection, kept, size, reached, _since(started), rule=shape), pruned
+
+    def _made(self, text: str, budget: int) -> Pruned:
+        if text == RULE:
+            assert self.by_rule is not None
+            return self.by_rule(budget)
+        return self.pruner.prune(parse(text, seed=self.seed), Size(budget=budget))
+
+
+def _not_tried(text: str, note: str) -> Candidate:
+    selection = text if text == RULE else str(parse(text))
+    return Candidate(selection, 0, 0, 0.0, 0.0, note)
 
 
 def _since(started: float) -> float:

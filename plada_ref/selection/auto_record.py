@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from .rule_record import RuleShape
+
 CARRIED = 0.5
 """The part of the way from guessing to a student of the target's own images that a payload's
 student has to go, or the verdict is that the pool cannot carry the task."""
@@ -21,6 +23,7 @@ class Candidate:
         held_out_accuracy: of its student on the held-out images, 0 to 1.
         seconds: for ranking, fitting the budget and training.
         note: why it was not tried, else empty.
+        rule: what the rule is made of, if its selection is one.
     """
 
     selection: str
@@ -29,6 +32,12 @@ class Candidate:
     held_out_accuracy: float
     seconds: float
     note: str = ""
+    rule: RuleShape | None = None
+
+    @property
+    def name(self) -> str:
+        """The selection, and what a rule is made of, for people."""
+        return self.selection if self.rule is None else f"{self.selection} ({self.rule})"
 
     @property
     def order(self) -> tuple[float, int]:
@@ -83,6 +92,8 @@ class AutoSelection:
         """The outcome when `best` of `candidates` is chosen."""
         gained = best.held_out_accuracy - floor
         carried = gained > 0 and gained >= CARRIED * (held_out_teacher - floor)
+        number = sum(not candidate.note for candidate in candidates)
+        tried = f"{number} payload{'' if number == 1 else 's'}"
         facts = (
             f"of {held_out_images:,} held-out target images its student gets "
             f"{100 * best.held_out_accuracy:.1f} %, one trained on the target's own images "
@@ -90,11 +101,11 @@ class AutoSelection:
             f"{100 * floor:.1f} %"
         )
         if carried:
-            verdict = f"{best.selection} is the best of {len(candidates)} payloads: {facts}."
+            verdict = f"{best.name} is the best of {tried}: {facts}."
         else:
             verdict = (
                 f"This pool cannot carry this task in {budget:,} bytes. The best of "
-                f"{len(candidates)} payloads is by {best.selection}: {facts}. Send weights or "
+                f"{tried} is by {best.name}: {facts}. Send weights or "
                 "images instead, or use a pool that is nearer to the task."
             )
         return cls(

@@ -17,6 +17,10 @@ FIRST_TRY = 16
 """Images of the first try; the next ones have twice as many until the budget is exceeded."""
 
 
+class NoRoom(Misuse):
+    """A budget of bytes that not even the smallest file fits."""
+
+
 def parse_bytes(text: str) -> int:
     """Return the number of bytes in ``"20KB"``, ``"1.5 KiB"`` or ``"800"``, rounded down.
 
@@ -63,7 +67,7 @@ def largest_within(size_of: Callable[[int], int], most: int, budget: int) -> Lar
         budget: bytes.
 
     Raises:
-        Misuse: if not even a file without an image fits.
+        NoRoom: if not even a file without an image fits.
     """
     sizes: dict[int, int] = {}
 
@@ -73,7 +77,7 @@ def largest_within(size_of: Callable[[int], int], most: int, budget: int) -> Lar
         return sizes[keep]
 
     if measured(0) > budget:
-        raise Misuse(
+        raise NoRoom(
             f"A budget of {budget:,} bytes is too small: the file takes {measured(0):,} without "
             "any image. Raise the budget, or leave out class names (--unnamed) or metadata."
         )

@@ -4,48 +4,58 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from ..compute.progress import Progress, Silence
 from ..errors import Misuse
 from ..labelling.scores import ScoreTable
-from .auto import AUTO, HELD_OUT, AutoSelector
+from .auto import HELD_OUT, AutoSelector
 from .comparison import Comparison
 from .prune import PayloadOptions, Pruned, Pruner
 from .rankings.registry import RANKINGS
-from .rule import Selection, parse
+from .rule import Choice, RuleSelection, choose
 from .size import Size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..features.target import Target
+    from ..tasks.task import Task
+    from .rules.produce import CodedTask
+    from .rules.source import RuleSource
 
 
 def prune(
     table: ScoreTable,
-    selection: Selection | str = "low-energy",
+    selection: Choice | str = "low-energy",
     *,
     keep_rate: float | None = None,
     count: int | None = None,
     budget: int | None = None,
     comparison: Comparison | None = None,
     options: PayloadOptions | None = None,
+    rules: RuleSource | None = None,
 ) -> Pruned:
     """Return the payload that a selection makes of a score table, and what it did to each class.
 
     Args:
         table: the pool's scores.
-        selection: a `Selection`, its spelling as `plada_ref.selection.parse` reads it, or ``auto``.
+        selection: a `Selection`, or its spelling as `plada_ref.selection.choose` reads it.
         keep_rate: kept images / pool size; exactly one of this, `count` and `budget` is given.
         count: number of kept images.
         budget: bytes of the whole file, of which as many images are kept as fit.
         comparison: the images, for rankings that compare them, and for ``auto``.
         options: class names, metadata, and whether a budget counts on the dense encoding.
+        rules: codes of the pool's images, for ``rule``; with a coder, ``auto`` tries a rule too.
 
     Raises:
         Misuse: for an unknown selection or a size out of range; if images are needed and there is
             no `comparison`; if a budget has no room for the empty file.
         PipelineError: if an image cannot be read or is not the one that the pool lists.
     """
-    producer = Producer(table, comparison, options or PayloadOptions())
-    chosen = parse(selection) if isinstance(selection, str) and selection != AUTO else selection
-    size = Size(keep_rate=keep_rate, count=count, budget=budget)
-    return producer.make(None if isinstance(chosen, str) else chosen, size)
+    producer = Producer(table, comparison, options or PayloadOptions(), rules=rules)
+    chosen = choose(selection) if isinstance(selection, str) else selection
+    return producer.make(chosen, Size(keep_rate=keep_rate, count=count, budget=budget))
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +69,8 @@ class Producer:
         options: of the payloads.
         seed: of held-out images and random candidates.
         progress: hears how far the work is.
+        rules: codes of the pool's images, for rules; with a coder, the automatic selection tries a
+            rule too.
     """
 
     table: ScoreTable
@@ -66,30 +78,54 @@ class Producer:
     options: PayloadOptions = field(default_factory=PayloadOptions)
     seed: int = 0
     progress: Progress = field(default_factory=Silence)
+    rules: RuleSource | None = None
 
-    def make(
-        self, selection: Selection | None, size: Size, *, within: float | None = None
-    ) -> Pruned:
+    def make(self, selection: Choice, size: Size, *, within: float | None = None) -> Pruned:
         """Return the payload by `selection`, or by the automatic selection when None, of a size.
 
         Args:
             within: seconds after which the automatic selection begins no further trial.
 
         Raises:
-            Misuse: if images are needed and there are none, if a budget has no room for the empty
-                file, or if an automatic selection is not given a budget.
+            Misuse: if images or codes are needed and there are none, if a budget has no room for
+                the empty file or a rule, or if an automatic selection is not given a budget.
             PipelineError: if an image cannot be read or is not the one that the pool lists.
         """
         if selection is None:
             if size.budget is None:
                 raise Misuse("The automatic selection needs a number of bytes; give --budget.")
             return self._selector.select(size.budget, progress=self.progress, within=within)
+        if isinstance(selection, RuleSelection):
+            return self._by_rule(size)
         pruner = self._comparing if RANKINGS[selection.ranking].compares else self._by_score
         pruner.ranked(selection)  # Before the search, which would count it as a size.
         if size.budget is None:
             return pruner.prune(selection, size)
         with self.progress.track("Trying sizes", None) as advance:
             return pruner.prune(selection, size, advance=advance)
+
+    def _by_rule(self, size: Size) -> Pruned:
+        rules = self.rules
+        if rules is None:
+            raise Misuse(
+                "A rule is over the codes of the pool's images: give --manifest, beside which they "
+                "are found, or --codes."
+            )
+        return rules.make(
+            self.table, size, self._coded, self.options, seed=self.seed, progress=self.progress
+        )
+
+    @cached_property
+    def _coded(self) -> CodedTask | None:
+        """The whole task as codes; None if rules are fitted to the teacher's labels."""
+        rules, seen = self.rules, self.comparison
+        if rules is None or rules.coder is None:
+            return None
+        if seen is not None:
+            return rules.coded(
+                seen.task, self.table, seed=self.seed, by=seen.backbone, target=lambda: seen.target
+            )
+        return None if rules.task is None else rules.coded(rules.task, self.table, seed=self.seed)
 
     @cached_property
     def _by_score(self) -> Pruner:
@@ -114,4 +150,25 @@ class Producer:
         backbone = self.comparison.backbone
         features, target = self.comparison.features, backbone.target(rest)
         pruner = Pruner(self.table, self.options, features, target)
-        return AutoSelector(pruner, backbone.target(held_out), self.seed)
+        by_rule = self._rules_for(rest, target)
+        return AutoSelector(pruner, backbone.target(held_out), self.seed, by_rule=by_rule)
+
+    def _rules_for(self, task: Task, target: Target) -> Callable[[int], Pruned] | None:
+        """What makes a rule for a part of the task within a number of bytes; None if nothing.
+
+        Args:
+            target: the part as the comparison's backbone sees it.
+        """
+        rules, seen = self.rules, self.comparison
+        if rules is None or rules.coder is None or seen is None:
+            return None
+        try:
+            coded = rules.coded(
+                task, self.table, seed=self.seed, by=seen.backbone, target=lambda: target
+            )
+        except Misuse as exc:  # Such as that so few images cannot be divided again.
+            self.progress.warn(f"No rule is tried. {exc}")
+            return None
+        return lambda budget: rules.make(
+            self.table, Size(budget=budget), coded, self.options, seed=self.seed
+        )

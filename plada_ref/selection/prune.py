@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pladafmt import Payload, dumps
+from pladafmt import Payload, Rule, dumps
 
 from ..features.target import Features, Target
 from ..labelling.histogram import count_labels
@@ -19,7 +19,8 @@ from .budget import largest_within
 from .evidence import Evidence
 from .quotas import count_of
 from .ranked import RankedImages, rank_images
-from .rule import Selection
+from .rule import RuleSelection, Selection
+from .rule_record import RuleRecord
 from .size import Size
 
 
@@ -38,27 +39,42 @@ class PayloadOptions:
     metadata: dict[str, Any] | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class FoundRule:
+    """The rule that stands for a payload.
+
+    Attributes:
+        rule: what the file holds in place of a list.
+        record: what it was chosen from.
+    """
+
+    rule: Rule
+    record: RuleRecord
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Pruned:
     """A payload, and what the selection did to each class.
 
     Attributes:
         payload: the kept images with their pseudo-labels.
-        selection: the rule that they were kept by.
+        selection: what they were kept by.
         supply: pseudo-labels of each class in the whole pool, int64 of shape (C,).
         kept: kept images of each class, int64 of shape (C,).
-        payload_bytes: size of the whole file, where a budget was given.
+        payload_bytes: size of the whole file, where a budget was given or a rule was found.
         next_bytes: size of the file with one more image, likewise; None if there is none.
         auto: what the selection was chosen from, if it was chosen automatically.
+        by_rule: the rule, if images are kept by one.
     """
 
     payload: Payload
-    selection: Selection
+    selection: Selection | RuleSelection
     supply: npt.NDArray[np.int64]
     kept: npt.NDArray[np.int64]
     payload_bytes: int | None = None
     next_bytes: int | None = None
     auto: AutoSelection | None = None
+    by_rule: FoundRule | None = None
 
     @property
     def vanished(self) -> list[str]:

@@ -7,6 +7,12 @@ from dataclasses import dataclass
 from ..errors import Misuse
 from .rankings.registry import RANKINGS
 
+AUTO = "auto"
+"""Spelled in place of a selection: the automatic one."""
+
+RULE = "rule"
+"""Spelled in place of a selection: images are kept by a rule over the pool's codes."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SafetyNet:
@@ -58,6 +64,37 @@ class Selection:
         return self.ranking if self.safety_net is None else f"{self.ranking}+{self.safety_net}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class RuleSelection:
+    """Images are kept by a rule over the pool's codes, which is looked for (docs/rules.md).
+
+    ``str`` gives its spelling, ``"rule"``.
+
+    Attributes:
+        seed: of images that are held out or drawn.
+    """
+
+    seed: int = 0
+
+    def __str__(self) -> str:
+        return RULE
+
+
+Choice = Selection | RuleSelection | None
+"""How images are chosen; None is the automatic selection."""
+
+
+def choose(text: str, *, seed: int = 0) -> Choice:
+    """Return the choice that is spelled `text`: ``auto``, ``rule``, or a selection as for `parse`.
+
+    Raises:
+        Misuse: for anything else.
+    """
+    if text == AUTO:
+        return None
+    return RuleSelection(seed=seed) if text == RULE else parse(text, seed=seed)
+
+
 def parse(text: str, *, seed: int = 0) -> Selection:
     """Return the selection that is spelled `text`.
 
@@ -74,8 +111,8 @@ def parse(text: str, *, seed: int = 0) -> Selection:
     word, _, settings = net.partition(":")
     if ranking not in RANKINGS or word not in ("", "safety-net") or ("+" in text and not word):
         raise Misuse(
-            f"{text!r} is not a selection; write {', '.join(RANKINGS)}, or one of them followed by "
-            "+safety-net or +safety-net:alpha=0.5,share=0.5."
+            f"{text!r} is not a selection; write {AUTO}, {RULE}, {', '.join(RANKINGS)}, or one of "
+            "the latter followed by +safety-net or +safety-net:alpha=0.5,share=0.5."
         )
     if not word:
         return Selection(ranking=ranking, seed=seed)

@@ -66,6 +66,19 @@ class Task:
 def hold_out(task: Task, fraction: float, *, seed: int = 0) -> tuple[Task, Task]:
     """Split a task in two, (the rest, the held-out part).
 
+    Args and errors are those of `held_out_rows`.
+    """
+    held = held_out_rows(task, fraction, seed=seed)
+    percent = f"{100 * fraction:g} %"
+    return (
+        task.rows(np.flatnonzero(~held), f"{task.name} less {percent}"),
+        task.rows(np.flatnonzero(held), f"{percent} of {task.name}"),
+    )
+
+
+def held_out_rows(task: Task, fraction: float, *, seed: int = 0) -> npt.NDArray[np.bool_]:
+    """Say of each image whether it is held out, shape (n,).
+
     The same fraction of every class is held out, chosen by a hash of key and seed: the same images
     on any machine, in whatever order they are listed.
 
@@ -87,11 +100,7 @@ def hold_out(task: Task, fraction: float, *, seed: int = 0) -> tuple[Task, Task]
             f"Holding out {fraction:g} of {task.name!r} ({len(task)} images) leaves one part "
             "empty; choose another fraction."
         )
-    percent = f"{100 * fraction:g} %"
-    return (
-        task.rows(np.flatnonzero(~held), f"{task.name} less {percent}"),
-        task.rows(np.flatnonzero(held), f"{percent} of {task.name}"),
-    )
+    return held
 
 
 def from_names(name: str, keys: Sequence[str], folders: Sequence[str], images: ImageSet) -> Task:

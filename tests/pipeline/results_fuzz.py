@@ -31,6 +31,7 @@ from plada_ref.runs.records import Leakage, StudentRecord, TeacherRecord
 from plada_ref.runs.run import Run
 from plada_ref.selection import file as selection_file
 from plada_ref.selection.auto_record import AutoSelection, Candidate
+from plada_ref.selection.rule_record import RuleShape
 from plada_ref.training.recipe import recipe
 from pladafmt import Payload, PoolRef, dump
 from tests.fuzzing import Case, Wrong, main, mutated
@@ -299,7 +300,11 @@ def _records(rng: random.Random, folder: Path) -> dict[str, Any]:
     tried = Candidate("herding", 3, size, 0.8, 1.5)
     auto = AutoSelection.of(
         tried,
-        (tried, Candidate("random", 0, 0, 0.0, 0.0, "no time left")),
+        (
+            tried,
+            Candidate("rule", 9, 250, 0.8, 3.5, rule=RuleShape(128, 7)),
+            Candidate("random", 0, 0, 0.0, 0.0, "no time left"),
+        ),
         budget=2000,
         held_out_images=10,
         held_out_teacher=0.9,

@@ -15,13 +15,15 @@ from plada_ref.features.target import Target
 from plada_ref.labelling.scores import Scores, ScoreTable
 from plada_ref.runs.fields import Fields
 from plada_ref.runs.records import read_auto
-from plada_ref.selection import Selection, Size, parse, rank_images
+from plada_ref.selection import RuleSelection, Selection, Size, parse, rank_images
 from plada_ref.selection.auto import CANDIDATES, PARTS, AutoSelector
 from plada_ref.selection.auto_record import AutoSelection
+from plada_ref.selection.budget import NoRoom
 from plada_ref.selection.producer import Producer
-from plada_ref.selection.prune import PayloadOptions, Pruned, Pruner
+from plada_ref.selection.prune import FoundRule, PayloadOptions, Pruned, Pruner
+from plada_ref.selection.rule_record import RuleRecord
 from plada_ref.tasks.load import load_task
-from pladafmt import PoolRef, dumps, load
+from pladafmt import PoolRef, Rule, dumps, load
 
 from ..commands.test_format_commands import last_json, plada
 from .conftest import DigitPool
@@ -100,6 +102,53 @@ def test_what_is_found_is_read_back() -> None:
     assert read_auto(Fields(json.loads(json.dumps(auto.to_json())), Path("x"))) == auto
 
 
+def with_a_rule(selector: AutoSelector, keep: int) -> AutoSelector:
+    """The selector with a rule of 90 bytes that keeps what herding keeps first."""
+    none = np.zeros(10, np.int64)
+    rule = Rule(bytes(8), np.zeros((10, 4), np.int64), none, none, 0)
+    record = RuleRecord(4, 1, keep // 10, "task", 0.9, ())
+
+    def by_rule(budget: int) -> Pruned:
+        if budget < 90:
+            raise NoRoom("too small")
+        pruned = selector.pruner.prune(parse("herding"), Size(count=keep))
+        found = FoundRule(rule, record)
+        return replace(pruned, selection=RuleSelection(), payload_bytes=90, by_rule=found)
+
+    return replace(selector, by_rule=by_rule)
+
+
+def test_a_rule_is_one_candidate_and_judged_as_the_others() -> None:
+    plain, _ = digit_selector()
+    plain = replace(plain, candidates=("random", "low-energy"))
+    _, lists = select(plain, 260)
+    # The same images as herding's, in fewer bytes; none at all; and no room.
+    pruned, auto = select(with_a_rule(plain, 150), 260)
+    names = ["random", "low-energy"]
+    assert [one.selection for one in auto.candidates] == [*names, "rule", *names]
+    rule = auto.candidates[2]
+    assert (rule.kept, rule.payload_bytes, str(rule.rule)) == (150, 90, "4 codes, 3 levels")
+    student = plain.student(pruned.payload)
+    assert student is not None
+    assert rule.held_out_accuracy == student.accuracy(plain.held_out)
+    assert str(pruned.selection) == auto.chosen == "rule" and pruned.by_rule is not None
+    assert auto.verdict.startswith("rule (4 codes, 3 levels) is the best of 5 payloads")
+    assert read_auto(Fields(json.loads(json.dumps(auto.to_json())), Path("x"))) == auto
+    pruned, auto = select(with_a_rule(plain, 0), 260)
+    assert auto.candidates[2].held_out_accuracy == 0 and auto.chosen == lists.chosen
+    assert pruned.by_rule is None
+    small, _ = digit_selector()
+    small = replace(small, candidates=("random",), by_rule=with_a_rule(small, 10).by_rule)
+    _, auto = select(small, 89)
+    assert [one.note for one in auto.candidates] == ["", "no room for a rule"]
+    assert "The best of 1 payload is by random" in auto.verdict
+    # With little time, lists come first; a part of the budget is tried after the rule.
+    _, auto = select(with_a_rule(digit_selector()[0], 10), 400, within=0.0)
+    names = [one.selection for one in auto.candidates]
+    assert names.index("rule") == len(CANDIDATES) == len(names) // 2
+    assert auto.candidates[len(CANDIDATES)].note == "no time left"
+
+
 def test_a_budget_without_room_for_the_file() -> None:
     selector, _ = digit_selector()
     with pytest.raises(Misuse, match="too small"):
@@ -116,6 +165,8 @@ def test_a_producer_without_images_says_what_it_lacks() -> None:
             producer.make(selection, Size(budget=300))
     with pytest.raises(Misuse, match="--budget"):
         producer.make(None, Size(count=5))
+    with pytest.raises(Misuse, match="--codes"):
+        producer.make(RuleSelection(), Size(budget=300))
 
 
 @pytest.mark.slow

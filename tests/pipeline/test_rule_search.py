@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from plada_ref.codes.projection import SCALE
 from plada_ref.errors import Misuse
 from plada_ref.labelling.scores import ScoreTable
+from plada_ref.selection.rule_record import Trial
 from plada_ref.selection.rules.fit import Examples, Linear, fit
 from plada_ref.selection.rules.learn_from import divided, pool_examples, together
 from plada_ref.selection.rules.produce import CodedTask, find_rule
@@ -20,7 +21,6 @@ from plada_ref.selection.rules.search import (
     PoolJudge,
     RuleSearch,
     TaskJudge,
-    Trial,
     _best,
     _columns,
 )

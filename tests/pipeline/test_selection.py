@@ -12,9 +12,11 @@ from plada_ref.selection import (
     RANKINGS,
     Evidence,
     Positions,
+    RuleSelection,
     SafetyNet,
     Selection,
     Size,
+    choose,
     count_of,
     parse,
     quotas,
@@ -150,7 +152,9 @@ def test_counts() -> None:
 )
 def test_a_spelling_is_read_back(ranking: str, net: SafetyNet | None, seed: int) -> None:
     selection = Selection(ranking=ranking, safety_net=net, seed=seed)
-    assert parse(str(selection), seed=seed) == selection
+    assert parse(str(selection), seed=seed) == choose(str(selection), seed=seed) == selection
+    rule = RuleSelection(seed=seed)
+    assert choose(str(rule), seed=seed) == rule and choose("auto", seed=seed) is None
 
 
 def test_spellings() -> None:
@@ -178,8 +182,8 @@ def test_spellings() -> None:
         # As earlier versions wrote it.
         "low-energy + safety-net(s=0.5, alpha=0)",
     ):
-        with pytest.raises(Misuse):
-            parse(wrong)
+        with pytest.raises(Misuse, match=r"write auto, rule, low-energy|settings|alpha"):
+            choose(wrong)
 
 
 def test_sizes() -> None:

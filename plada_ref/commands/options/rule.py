@@ -1,8 +1,9 @@
-"""Options of a rule over codes, and the codes of a task's images."""
+"""Options of rules over codes: where the codes are, and what gives a task's images such codes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
 
@@ -10,7 +11,7 @@ import typer
 
 from pladafmt import PoolRef
 
-from ...errors import Misuse
+from ...errors import Misuse, PipelineError
 from ...optional import need
 from .codes import CodesOption
 from .compare import CompareOptions
@@ -18,24 +19,156 @@ from .group import OptionGroup
 from .task import load_shown
 
 if TYPE_CHECKING:
+    from ...compute.context import Compute
     from ...compute.progress import Progress
+    from ...models.spec import ModelSpec
     from ...pool.codes import PoolCodes
-    from ...selection.rules.produce import CodedTask, FitTo
+    from ...selection.rules.produce import FitTo
+    from ...selection.rules.source import Coder, RuleSource
 
 
 @dataclass(frozen=True, kw_only=True)
 class RuleOptions(OptionGroup):
-    """The codes that a rule is over, and what it is fitted to."""
+    """The codes that rules are over, and what makes such codes of a task's images."""
 
     codes: CodesOption = None
     projection: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="With --by rule and --task: the projection that the codes were made with; beside "
-            "the codes by default.",
+            help="For a rule that is fitted to the task: the projection that the codes were made "
+            "with; beside the codes by default.",
         ),
     ] = None
+    codes_weights: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Weights of the projection's model, where they are not among the others given.",
+        ),
+    ] = None
+
+    def given(self) -> bool:
+        """Whether one of these options is given."""
+        return (self.codes, self.projection, self.codes_weights) != (None, None, None)
+
+    def open(self, manifest: Path | None, ref: PoolRef) -> PoolCodes:
+        """Open the codes of a pool.
+
+        Args:
+            manifest: the pool's, if one is given; codes are found beside it.
+            ref: the pool of the score table.
+
+        Raises:
+            Misuse: if nothing says where they are, or the manifest is another pool's.
+            PipelineError: if they are not there, or are of fewer images.
+        """
+        from ...pool import ManifestFile
+        from ...pool.codes import PoolCodes, codes_beside
+
+        if manifest is None and self.codes is None:
+            raise Misuse(
+                "A rule is over the codes of the pool's images: give --manifest, beside which they "
+                "are found, or --codes."
+            )
+        if manifest is not None:
+            pool = ManifestFile(manifest).pool
+            if pool != ref:
+                raise Misuse(
+                    f"The manifest is of pool {pool.id.hex()[:16]}..., the scores are of "
+                    f"{ref.id.hex()[:16]}...; give the pool that was labelled."
+                )
+            return PoolCodes(self.codes or codes_beside(manifest))
+        assert self.codes is not None
+        return PoolCodes(self.codes)
+
+    def coder(
+        self,
+        codes: PoolCodes,
+        ref: PoolRef,
+        weights: Callable[[str], ModelSpec],
+        compute: Compute,
+    ) -> Coder:
+        """Open what gives a task's images codes of a pool's kind.
+
+        Args:
+            codes: of the pool `ref`.
+            weights: says where a model's weights are, unless ``--codes-weights`` does.
+
+        Raises:
+            PipelineError: if the projection or the weights cannot be read, or do not fit.
+        """
+        from ...codes.projection import Projection
+        from ...pool.codes import projection_beside
+        from ...selection.rules.source import Coder
+
+        projection = Projection.read(self.projection or projection_beside(codes.path))
+        spec = weights(projection.origin.model)
+        if self.codes_weights is not None:
+            spec = replace(spec, weights=self.codes_weights)
+        return Coder.of(codes, ref, projection, spec, compute)
+
+    def source(
+        self,
+        purpose: str,
+        manifest: Path,
+        ref: PoolRef,
+        weights: Callable[[str], ModelSpec],
+        compute: Compute,
+    ) -> RuleSource:
+        """Open what rules for a task are made from.
+
+        Args:
+            purpose: what needs it, for the error.
+
+        Raises:
+            Misuse: if a package is missing, or the manifest is another pool's.
+            PipelineError: if codes, projection or weights cannot be read, or do not fit.
+        """
+        _need(purpose)
+        from ...selection.rules.source import RuleSource
+
+        codes = self.open(manifest, ref)
+        return RuleSource(codes, self.coder(codes, ref, weights, compute))
+
+    def source_if_there(
+        self,
+        purpose: str,
+        manifest: Path,
+        ref: PoolRef,
+        weights: Callable[[str], ModelSpec],
+        compute: Compute,
+    ) -> RuleSource | None:
+        """The same for who tries rules where that can be done; None if there are no codes.
+
+        What lies beside the manifest and cannot be used is said, and None is returned. What an
+        option names has to be usable.
+        """
+        from ...pool.codes import codes_beside, projection_beside
+
+        path = self.codes or codes_beside(manifest)
+        if not self.given() and not path.exists():
+            return None
+        beside = projection_beside(path)
+        if self.projection is None and path.exists() and not beside.exists():
+            compute.progress.warn(
+                f"No rule over the codes in {path} is tried: their projection is not at "
+                f"{beside}; get it from the pool's publisher, or name it with --projection."
+            )
+            return None
+        try:
+            return self.source(purpose, manifest, ref, weights, compute)
+        except (Misuse, PipelineError) as exc:
+            if self.given():
+                raise
+            compute.progress.warn(f"No rule over the codes in {path} is tried. {exc}")
+            return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PruneRuleOptions(RuleOptions):
+    """The same for ``plada prune``, with what the rule is fitted to."""
+
     fit: Annotated[
         str | None,
         typer.Option(
@@ -45,14 +178,20 @@ class RuleOptions(OptionGroup):
         ),
     ] = None
 
-    def refuse(self) -> None:
+    def refuse(self, *, auto: bool) -> None:
         """Check that none of these is given to another selection.
+
+        Args:
+            auto: the selection is the automatic one, which may try a rule.
 
         Raises:
             Misuse: if one is.
         """
-        if (self.codes, self.projection, self.fit) != (None, None, None):
-            raise Misuse("--codes, --projection and --fit go with --by rule.")
+        if self.fit is not None or (self.given() and not auto):
+            raise Misuse(
+                "--codes, --projection, --codes-weights and --fit go with --by rule; all but --fit "
+                "go with --by auto as well."
+            )
 
     def fit_to(self) -> FitTo | None:
         """Return what the rule is fitted to.
@@ -68,55 +207,16 @@ class RuleOptions(OptionGroup):
             raise Misuse(f"--fit is one of {', '.join(known)}; not {self.fit!r}.")
         return chosen
 
-    def open(self, compared: CompareOptions, ref: PoolRef) -> PoolCodes:
-        """Open the codes of a pool.
+    def by_rule(self, compared: CompareOptions, ref: PoolRef, progress: Progress) -> RuleSource:
+        """Open what ``--by rule`` is made from: codes, and with ``--task`` the task's images.
 
         Args:
-            compared: names the manifest.
+            compared: names manifest, task, weights and device.
             ref: the pool of the score table.
 
         Raises:
-            Misuse: if nothing says where they are, or the manifest is another pool's.
-            PipelineError: if they are not there.
-        """
-        from ...pool import ManifestFile
-        from ...pool.codes import PoolCodes, codes_beside
-
-        if compared.manifest is None and self.codes is None:
-            raise Misuse(
-                "A rule is over the codes of the pool's images: give --manifest, beside which they "
-                "are found, or --codes."
-            )
-        if compared.manifest is not None:
-            pool = ManifestFile(compared.manifest).pool
-            if pool != ref:
-                raise Misuse(
-                    f"The manifest is of pool {pool.id.hex()[:16]}..., the scores are of "
-                    f"{ref.id.hex()[:16]}...; give the pool that was labelled."
-                )
-            return PoolCodes(self.codes or codes_beside(compared.manifest))
-        assert self.codes is not None
-        return PoolCodes(self.codes)
-
-    def coded(
-        self,
-        compared: CompareOptions,
-        codes: PoolCodes,
-        classes: tuple[str, ...],
-        seed: int,
-        progress: Progress,
-    ) -> CodedTask | None:
-        """Make the codes of the task's training images, None without ``--task``.
-
-        Args:
-            compared: names the task, the weights and the device.
-            codes: of the pool.
-            classes: of the score table.
-            seed: of the images that are held out.
-
-        Raises:
-            Misuse: if options do not go together, or the task has other classes.
-            PipelineError: if the projection, the weights or an image cannot be read, or do not fit.
+            Misuse: if options are missing, or do not go together.
+            PipelineError: if codes, projection, weights or images cannot be read, or do not fit.
         """
         sizes = (compared.img_size, compared.via_size, compared.grey)
         if compared.model is not None or sizes != (None, None, False):
@@ -124,22 +224,23 @@ class RuleOptions(OptionGroup):
                 "--by rule takes model and image sizes from the projection; leave --model, "
                 "--img-size, --via-size and --grey out."
             )
-        if compared.task is None:
-            return None
-        for module in ("torch", "timm", "safetensors"):
-            need(module, extra="ref", for_="--by rule --task")
-        from ...codes.make import backbone_of
-        from ...codes.projection import Projection
-        from ...pool.codes import projection_beside
-        from ...selection.rules.produce import CodedTask
+        _need("plada prune --by rule")
+        from ...selection.rules.source import RuleSource
 
-        projection = Projection.read(self.projection or projection_beside(codes.path))
+        fit_to = self.fit_to()
+        codes = self.open(compared.manifest, ref)
+        if compared.task is None:
+            return RuleSource(codes, fit_to=fit_to)
+        coder = self.coder(
+            codes,
+            ref,
+            lambda model: compared.spec_of(model, compared.weights),
+            compared.compute(progress),
+        )
         task = load_shown(compared.task, "train", download=compared.download, progress=progress)
-        if task.classes != classes:
-            raise Misuse(
-                f"The task has other classes than the score table ({len(task.classes)} and "
-                f"{len(classes)}); give the task that the teacher learned."
-            )
-        spec = compared.spec_of(projection.origin.model, compared.weights)
-        backbone = backbone_of(projection, spec, compared.compute(progress))
-        return CodedTask.of(task, backbone, projection, seed=seed)
+        return RuleSource(codes, coder, task, fit_to)
+
+
+def _need(purpose: str) -> None:
+    for module in ("scipy", "threadpoolctl", "torch", "timm", "safetensors"):
+        need(module, extra="ref", for_=purpose)

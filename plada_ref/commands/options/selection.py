@@ -12,7 +12,7 @@ from .common import Seed
 from .group import OptionGroup
 
 if TYPE_CHECKING:
-    from ...selection import Selection, Size
+    from ...selection import Choice, Size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +58,8 @@ class SelectionOptions(OptionGroup):
             "high-probability, what the teacher is surest of; high-energy and so on, the opposite; "
             "consensus of the four; random. Comparing images (see --task): herding, "
             "gradient-matching, herding-logits, prototype, k-center. auto: whichever teaches best "
-            "within --budget. rule: no list at all but a rule over the pool's codes, in a few "
-            "hundred bytes.",
+            "within --budget, a rule too where the pool has codes. rule: no list at all but a rule "
+            "over the pool's codes, in a few hundred bytes.",
         ),
     ] = "low-energy"
     safety_net: Annotated[
@@ -84,7 +84,7 @@ class SelectionOptions(OptionGroup):
     ] = None
     seed: Seed = 0
 
-    def selection(self, size: Size) -> Selection | None:
+    def selection(self, size: Size) -> Choice:
         """Return the selection, None for the automatic one.
 
         Args:
@@ -94,8 +94,8 @@ class SelectionOptions(OptionGroup):
             Misuse: for an unknown ranking, numbers out of range, or options that do not go
                 together.
         """
-        from ...selection import RANKINGS, SafetyNet, Selection
-        from ...selection.auto import AUTO
+        from ...selection import RANKINGS, RuleSelection, SafetyNet, Selection
+        from ...selection.rule import AUTO, RULE
 
         if self.by == AUTO:
             if size.budget is None:
@@ -103,11 +103,15 @@ class SelectionOptions(OptionGroup):
             if self.safety_net:
                 raise Misuse("--by auto tries the Safety-Net by itself; leave --safety-net out.")
             return None
+        if self.by == RULE:
+            if self.safety_net or self.within is not None:
+                raise Misuse("--safety-net and --within do not go with --by rule; leave them out.")
+            return RuleSelection(seed=self.seed)
         if self.within is not None:
             raise Misuse("--within bounds the time of --by auto; leave it out.")
         if self.by not in RANKINGS:
             raise Misuse(
-                f"--by takes one of {', '.join(RANKINGS)}, {AUTO} or rule; not {self.by!r}."
+                f"--by takes one of {', '.join(RANKINGS)}, {AUTO} or {RULE}; not {self.by!r}."
             )
         net = SafetyNet(share=self.share, alpha=self.alpha) if self.safety_net else None
         return Selection(ranking=self.by, safety_net=net, seed=self.seed)

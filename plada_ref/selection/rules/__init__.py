@@ -6,6 +6,3 @@
     their margins over the pool -> thresholds -> Rule
     search: columns, levels and images per class, by held-out images, within a number of bytes
 """
-
-RULE = "rule"
-"""Spelled in place of a selection: images are kept by a rule."""

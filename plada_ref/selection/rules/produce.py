@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
-from pladafmt import Codes, Payload
+import numpy as np
 
-from ...codes.projection import Projection
+from pladafmt import Codes, Payload, PoolRef
+
+from ...codes.projection import CodeRows
 from ...compute.progress import Progress, Silence
 from ...errors import Misuse
-from ...features.backbone import Backbone
 from ...labelling.scores import ScoreTable
-from ...tasks.task import Task, hold_out
+from ...tasks.task import Task, held_out_rows
 from ..auto import HELD_OUT
 from ..prune import PayloadOptions
 from ..size import Size
@@ -32,32 +32,25 @@ class CodedTask:
     Attributes:
         rest: what a rule may be fitted to while it is chosen.
         held_out: what it is chosen by.
-        skipped: files of the task that were left out, by reason.
     """
 
     rest: Examples
     held_out: Examples
-    skipped: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, task: Task, backbone: Backbone, projection: Projection, *, seed: int) -> CodedTask:
-        """Code the images of a task.
+    def of(cls, task: Task, codes: CodeRows, *, seed: int) -> CodedTask:
+        """Divide a task whose images have these codes.
 
         Args:
-            backbone: of the projection, see `plada_ref.codes.make.backbone_of`.
+            codes: shape (n, D), int8.
             seed: of the images that are held out.
 
         Raises:
             Misuse: if so few images cannot be divided.
-            PipelineError: if an image cannot be read.
         """
-
-        def coded(part: Task) -> Examples:
-            codes = projection.codes(backbone.features(part.images))
-            return Examples(codes, part.labels, len(task.classes))
-
-        rest, held_out = hold_out(task, HELD_OUT, seed=seed)
-        return cls(coded(rest), coded(held_out), task.skipped)
+        held = held_out_rows(task, HELD_OUT, seed=seed)
+        whole = Examples(codes, task.labels, len(task.classes))
+        return cls(whole.rows(np.flatnonzero(~held)), whole.rows(np.flatnonzero(held)))
 
 
 def find_rule(
@@ -86,8 +79,8 @@ def find_rule(
         seed: of images that are drawn.
 
     Raises:
-        Misuse: if the budget has no room for a rule, `fit_to` wants a task and there is none, or
-            the codes have too few rows.
+        NoRoom: if the budget has no room for a rule.
+        Misuse: if `fit_to` wants a task and there is none, or the codes have too few rows.
     """
     options = options or PayloadOptions()
     wanted = fit_to or ("pool" if task is None else "target")
@@ -98,11 +91,7 @@ def find_rule(
             f"The projection makes {task.rest.codes.shape[1]} codes of an image, and the table has "
             f"{codes.columns}; give the projection that the codes were made with."
         )
-    if len(codes) < table.pool.size:
-        raise Misuse(
-            f"The codes are of {len(codes):,} images, and the pool has {table.pool.size:,}; get "
-            "this pool's, or make those of a grown pool with: plada pool codes --extend"
-        )
+    check_rows(codes, table.pool)
     judge: Judge
     if task is None:
         final = pool_examples(codes, table, seed=seed)
@@ -124,3 +113,16 @@ def find_rule(
     classes = table.classes if options.named else len(table.classes)
     empty = Payload(table.pool, classes, [], [], metadata=options.metadata)
     return RuleSearch(codes, empty, examples, judge, final, seed, progress or Silence()).find(size)
+
+
+def check_rows(codes: Codes, ref: PoolRef) -> None:
+    """Check that there are codes of every image of a pool.
+
+    Raises:
+        Misuse: if there are not.
+    """
+    if len(codes) < ref.size:
+        raise Misuse(
+            f"The codes are of {len(codes):,} images, and the pool has {ref.size:,}; get "
+            "this pool's, or make those of a grown pool with: plada pool codes --extend"
+        )

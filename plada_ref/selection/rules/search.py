@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,9 @@ from pladafmt.varint import write as varint
 
 from ...compute.progress import Progress, Silence
 from ...errors import Misuse
+from ..budget import NoRoom
 from ..quotas import count_of, quotas
+from ..rule_record import RuleRecord, Trial
 from ..size import Size
 from .fit import Examples, Linear, fit
 from .quantise import Quantised, Quantiser
@@ -46,48 +48,6 @@ PARTS = (1, 3)
 
 TRIED_ON = 200_000
 """Images of the pool among which candidates keep theirs; the chosen rule is made for all images."""
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A rule that was tried.
-
-    Attributes:
-        columns: codes that it uses.
-        top: its largest weight.
-        per_class: images of each class that were asked for, on average.
-        payload_bytes: size of the whole file.
-        accuracy: by the judge, 0 to 1.
-    """
-
-    columns: int
-    top: int
-    per_class: int
-    payload_bytes: int
-    accuracy: float
-
-
-@dataclass(frozen=True)
-class RuleRecord:
-    """Which rule was chosen, and everything that it was compared with.
-
-    Attributes:
-        columns, top, per_class: as in `Trial`.
-        judged_by: ``"task"`` or ``"pool"``, see `Judge`.
-        accuracy: of the chosen candidate by the judge, 0 to 1.
-        trials: all of them, in the order in which they were tried.
-    """
-
-    columns: int
-    top: int
-    per_class: int
-    judged_by: str
-    accuracy: float
-    trials: tuple[Trial, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """The record as JSON values."""
-        return asdict(self) | {"trials": [asdict(trial) for trial in self.trials]}
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,7 +153,8 @@ class RuleSearch:
         Of a number of images, as many are kept as its thresholds can tell: nearly so many.
 
         Raises:
-            Misuse: if the pool has no images, the task one class, or the budget no room.
+            NoRoom: if the budget has no room for a rule.
+            Misuse: if the pool has no images, or the task one class.
         """
         if self.empty.pool.size == 0 or self.examples.classes < 2:
             raise Misuse("A rule needs a pool with images, and two classes or more.")
@@ -203,7 +164,7 @@ class RuleSearch:
                 trials += self._tried(columns, top, found, size)
                 advance(1)
         if not trials:
-            raise Misuse(
+            raise NoRoom(
                 f"A budget of {size.budget:,} bytes is too small for a rule: the file takes "
                 f"{self._base:,} without one. Raise the budget, or leave out class names "
                 "(--unnamed) or metadata."
@@ -271,7 +232,7 @@ class RuleSearch:
         while True:
             found = self._best_step(quantiser, best.top, room)
             if found is None:
-                raise Misuse(
+                raise NoRoom(
                     f"A budget of {size.budget:,} bytes is too small for this rule of "
                     f"{best.payload_bytes:,} bytes; raise it a little."
                 )
