@@ -14,6 +14,7 @@ from ..errors import Misuse
 from ..optional import need
 from ..output import Output
 from .exit_codes import command
+from .options.codes import CodesOption, find_codes
 from .options.common import AsJson
 from .options.out import named, out_option
 
@@ -44,6 +45,7 @@ def report(
             "path, a quoted glob or a URL. May be repeated.",
         ),
     ] = None,
+    codes: CodesOption = None,
     out: Annotated[
         Path | None,
         out_option("The page; RUN/report.html by default", metavar="FILE"),
@@ -54,7 +56,8 @@ def report(
 
     The page is one HTML file that needs nothing else: no script, no network. It shows what is in
     RUN; what `plada baselines`, `plada leakage` and the automatic selection found is shown if it
-    is there.
+    is there. What a payload keeps by a rule is shown with the pool's codes, which lie beside the
+    manifest or are named.
 
     Example: `plada report run -m pool.parquet --pool 'shards/*.tar' -o report.html`
     """
@@ -66,6 +69,8 @@ def report(
         raise Misuse("Images are shown with both --manifest and --pool, or with neither.")
     output = Output(as_json=as_json)
     found = Run.read(run)
+    if any(student.lacks_codes for student in found.students):
+        found = Run.read(run, find_codes(codes, manifest)[0])
     galleries = None
     if manifest is not None and pool:
         from ..pool import open_pool
@@ -74,6 +79,12 @@ def report(
     target = out or run / "report.html"
     data = page(found, galleries).encode("utf-8")
     write_whole(target, data)
+    unread = sum(student.lacks_codes for student in found.students)
+    if unread:
+        output.warn(
+            f"{unread:,} of the payloads are rules over the pool's codes, and what they keep is "
+            "not shown: give --codes, or --manifest and --pool where the codes lie beside."
+        )
     output.say(
         f"{for_terminal(named(target))}: {len(data):,} bytes, {len(found.students)} students, "
         f"{len(found.baselines)} baselines"
@@ -86,4 +97,5 @@ def report(
             "baselines": len(found.baselines),
             "images": sum(gallery.images for gallery in galleries or ()),
         }
+        | ({"without_codes": unread} if unread else {})
     )

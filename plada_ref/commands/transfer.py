@@ -13,6 +13,7 @@ from rich.text import Text
 
 from pladafmt.text import for_terminal
 
+from ..errors import Misuse
 from ..optional import need
 from ..output import Output
 from .exit_codes import command, resumes
@@ -22,13 +23,18 @@ from .options.encoding import UnnamedOption
 from .options.group import OptionGroup
 from .options.out import a_folder
 from .options.pool import PoolOptions
+from .options.rule import RuleOptions
 from .options.task import SplitTaskOptions
 from .options.training import ShortTrainingOptions
 
 if TYPE_CHECKING:
+    from ..compute.context import Compute
     from ..models.spec import ModelSpec
+    from ..pool import MemoryPool
+    from ..runs.plan import Plan
     from ..runs.transfer import Outcome
-    from ..selection import Selection
+    from ..selection import Choice
+    from ..selection.rules.source import RuleSource
     from ..training.recipe import Recipe
 
 _SELECTIONS = ["low-energy", "safety-net", "random"]
@@ -98,8 +104,9 @@ class TrialOptions(OptionGroup):
             "--select",
             metavar="SELECTION",
             help="A ranking as for plada prune --by, safety-net (low energy with half of the "
-            "images in equal class quotas), RANKING+safety-net:alpha=A,share=S, or auto: whichever "
-            "teaches best within a --budget. May be repeated. Default: low-energy, safety-net and "
+            "images in equal class quotas), RANKING+safety-net:alpha=A,share=S, rule: by a rule "
+            "over the pool's codes, or auto: whichever teaches best within a --budget, a rule too "
+            "where the pool has codes. May be repeated. Default: low-energy, safety-net and "
             "random, and auto with a --budget.",
         ),
     ] = None
@@ -110,17 +117,17 @@ class TrialOptions(OptionGroup):
         ),
     ] = True
 
-    def selections(self, *, seed: int) -> tuple[Selection | None, ...]:
+    def selections(self, *, seed: int) -> tuple[Choice, ...]:
         """Return the selections to compare; None is the automatic one.
 
         Raises:
             Misuse: if one cannot be understood.
         """
-        from ..selection import parse
-        from ..selection.auto import AUTO
+        from ..selection import choose
+        from ..selection.rule import AUTO
 
         asked = self.select or [*_SELECTIONS, *([AUTO] if self.budget else [])]
-        return tuple(None if text == AUTO else parse(text, seed=seed) for text in asked)
+        return tuple(choose(text, seed=seed) for text in asked)
 
     def keep_rates(self) -> tuple[float, ...]:
         """Return the keep rates at which each selection is tried."""
@@ -149,6 +156,7 @@ def transfer(
         typer.Option("--out", "-o", help="Folder for everything it makes.", callback=a_folder),
     ],
     trials: TrialOptions,
+    codes: RuleOptions,
     machine: ComputeOptions,
     as_json: AsJson = False,
 ) -> None:
@@ -156,6 +164,10 @@ def transfer(
 
     The pool is labelled once, for all selections. An interrupted transfer goes on where it stopped
     when it is called again with the same folder; more selections and keep rates can be added so.
+
+    Codes that lie beside the manifest (plada pool codes) are found: with --select rule the payload
+    holds a rule over them, fitted to the task, and auto tries one too. Students of a rule learn its
+    scores of all classes, as soft labels.
 
     Example: `plada transfer --task cifar10 -m pool.parquet --pool 'shards/*.tar' --model
     tf_efficientnet_lite0 --weights lite0.safetensors --img-size 96 --via-size 32 -o run`
@@ -180,15 +192,19 @@ def transfer(
         named=not trials.unnamed,
         leakage=trials.leakage,
     )
+    compute = machine.compute(output)
+    pool = local.open_whole()
+    rules = _rules(plan, local.manifest, pool, codes, compute)
     learned = task.load(task.split, output)
     tested = task.load(task.test_split, output)
     outcome = carry_out(
         plan,
         learned,
         tested,
-        local.open_whole(),
+        pool,
         out,
-        compute=machine.compute(output),
+        compute=compute,
+        rules=rules,
     )
     _show(output, outcome)
     output.result(
@@ -211,6 +227,30 @@ def transfer(
             "seconds": round(time.monotonic() - started, 1),
         }
     )
+
+
+def _rules(
+    plan: Plan, manifest: Path, pool: MemoryPool, codes: RuleOptions, compute: Compute
+) -> RuleSource | None:
+    """Open what rules are made from, before hours of teaching; None if none is made."""
+    from ..models.spec import ModelSpec
+    from ..selection import RuleSelection
+
+    def weights(model: str) -> ModelSpec:
+        known = (one for one in (plan.student, plan.teacher) if one.model == model)
+        return next(known, ModelSpec(model, pretrained=plan.teacher.pretrained))
+
+    if any(isinstance(selection, RuleSelection) for selection in plan.selections):
+        purpose = "plada transfer --select rule"
+        return codes.source(purpose, manifest, pool.ref, weights, compute)
+    if None in plan.selections:
+        purpose = "--select auto, which tries a rule over the pool's codes,"
+        return codes.source_if_there(purpose, manifest, pool.ref, weights, compute)
+    if codes.given():
+        raise Misuse(
+            "--codes, --projection and --codes-weights go with --select rule or --select auto."
+        )
+    return None
 
 
 def _percent(value: float) -> float:

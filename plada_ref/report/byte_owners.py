@@ -16,6 +16,7 @@ _KINDS = {
     "positions": "which images",
     "labels": "which class",
     "weights": "weights",
+    "rule": "the rule",
     "names": "class names",
     "metadata": "metadata",
     "signature": "signature",
@@ -71,6 +72,8 @@ def _kind(part: str) -> str:
     owner, _, leaf = part.partition(" ")
     if owner == "BLOCK" and leaf in _KINDS:
         return leaf
+    if owner == "RULE":
+        return "rule"
     if part == "CLASSES text":
         return "names"
     if part == "META text":

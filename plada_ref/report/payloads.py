@@ -50,11 +50,20 @@ def payloads(run: Run, galleries: Sequence[Gallery] | None) -> Html:
         notes.append(
             f"Shown are {SHOWN} of {len(run.payloads):,} payloads; plada inspect shows any."
         )
-    if len(run.payloads) < len(run.students):
+    without_codes = sum(student.lacks_codes for student in run.students)
+    if without_codes:
         notes.append(
-            f"{len(run.students) - len(run.payloads):,} payloads of the table above are not in the "
-            "folder."
+            element(
+                "span",
+                f"{without_codes:,} payloads of the table above keep images by a rule over the "
+                "pool's codes, which this report was made without. ",
+                element("code", "plada report RUN --codes FILE"),
+                " shows them.",
+            )
         )
+    gone = len(run.students) - len(run.payloads) - without_codes
+    if gone:
+        notes.append(f"{gone:,} payloads of the table above are not in the folder.")
     return element(
         "section",
         element("h2", "What the payloads hold"),

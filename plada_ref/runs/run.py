@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from pladafmt import Payload, Report, validate
+from pladafmt import Codes, Payload, Report, validate
 
 from ..errors import PipelineError
 from ..labelling.scores import ScoreTable
@@ -37,12 +37,15 @@ class Student:
     Attributes:
         name: name of its files without their suffix.
         record: what it reached.
-        file: the payload that it learned from; None if the file is not in the folder.
+        file: the payload that it learned from; None if the file is not in the folder, or is a rule
+            and its codes are not at hand.
+        lacks_codes: whether the latter is so.
     """
 
     name: str
     record: StudentRecord
     file: PayloadFile | None
+    lacks_codes: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +73,11 @@ class Run:
     autos: tuple[AutoSelection, ...]
 
     @classmethod
-    def read(cls, path: Path) -> Run:
+    def read(cls, path: Path, codes: Codes | None = None) -> Run:
         """Read and check the folder `path`.
+
+        Args:
+            codes: of the pool's images, for payloads that hold a rule.
 
         Raises:
             PipelineError: if there is no student in it, if a file is damaged, or if files
@@ -81,7 +87,7 @@ class Run:
         if not path.is_dir():
             raise PipelineError(f"There is no folder {path}; plada transfer --out makes one.")
         scores = ScoreTable.read(folder.scores) if folder.scores.exists() else None
-        students = _students(folder, scores)
+        students = _students(folder, scores, codes)
         if not students:
             raise PipelineError(
                 f"The folder {path} holds no student's result; make one with: "
@@ -112,45 +118,56 @@ def _optional(file: Path) -> Fields | None:
     return Fields.read(file) if file.exists() else None
 
 
-def _students(folder: RunFolder, scores: ScoreTable | None) -> tuple[Student, ...]:
+def _students(
+    folder: RunFolder, scores: ScoreTable | None, codes: Codes | None
+) -> tuple[Student, ...]:
     students = []
     for files in folder.student_records():
         fields = Fields.read(files.record)
-        file = _payload(files.payload, scores) if files.payload.exists() else None
+        report = None
+        if files.payload.exists():
+            report = _report(files.payload, scores, codes)
         # Other programs may keep other JSON files here; a record says what its student reached.
-        if file is not None or "student_accuracy" in fields.value:
+        if report is not None or "student_accuracy" in fields.value:
             record = StudentRecord.of(fields)
-            if file is not None:
-                _compare(record, file, fields)
-            students.append(Student(files.stem.name, record, file))
+            file = None
+            if report is not None:
+                _compare(record, report, fields)
+                file = None if report.payload is None else PayloadFile(report, report.payload)
+            lacks_codes = report is not None and file is None
+            students.append(Student(files.stem.name, record, file, lacks_codes))
     return tuple(sorted(students, key=lambda one: (-one.record.keep_rate, one.record.selection)))
 
 
-def _compare(record: StudentRecord, file: PayloadFile, fields: Fields) -> None:
+def _compare(record: StudentRecord, report: Report, fields: Fields) -> None:
     """Refuse a record that says something else than the payload that lies with it."""
-    if record.payload_bytes != file.report.size:
-        fields.refuse("payload_bytes", f"{file.report.size}, the size of the payload next to it")
-    if record.kept != file.payload.kept:
-        fields.refuse("kept", f"{file.payload.kept}, as the payload next to it says")
+    if record.payload_bytes != report.size:
+        fields.refuse("payload_bytes", f"{report.size}, the size of the payload next to it")
+    if record.kept != report.facts["kept"]:
+        fields.refuse("kept", f"{report.facts['kept']}, as the payload next to it says")
 
 
-def _payload(path: Path, scores: ScoreTable | None) -> PayloadFile:
-    """Read a valid payload, of the pool and the classes of `scores`."""
-    report = validate(path)
-    if report.payload is None:
+def _report(path: Path, scores: ScoreTable | None, codes: Codes | None) -> Report:
+    """Read a payload of the pool and the classes of `scores`.
+
+    It is valid, or it is a rule and there are no codes, and its payload is not known.
+    """
+    report = validate(path, codes=codes)
+    if report.payload is None and (report.verdict, codes) != ("mismatch", None):
         raise PipelineError(
             f"{path} is not a valid payload: {report.problem} ({report.code} at byte "
             f"{report.offset}). Remove it, or have it made again."
         )
+    said = report.facts
     if scores is not None:
-        if report.payload.pool != scores.pool:
+        if (said["pool_id"], said["pool_size"]) != (scores.pool.id.hex(), scores.pool.size):
             raise PipelineError(f"{path} is of another pool than the folder's score table.")
-        if report.payload.class_count != len(scores.classes):
+        if said["classes"] != len(scores.classes):
             raise PipelineError(
-                f"{path} has {report.payload.class_count} classes, but the folder's score table "
+                f"{path} has {said['classes']} classes, but the folder's score table "
                 f"has {len(scores.classes)}."
             )
-    return PayloadFile(report, report.payload)
+    return report
 
 
 def _teacher_sha256(file: Path, scores: ScoreTable | None) -> str | None:

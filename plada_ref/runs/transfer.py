@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from pladafmt import dump, load
+from pladafmt import Codes, Mismatch, dump, load, read_rule
 from pladafmt.files import write_whole
 
 from ..compute.context import Compute
@@ -27,7 +27,7 @@ from ..labelling.label import forget_parts, label, parts_folder
 from ..labelling.scores import ScoreTable
 from ..models.checkpoint import Checkpoint
 from ..pool import MemoryPool
-from ..selection import Selection, Size
+from ..selection import Choice, RuleSelection, Size
 from ..selection.auto_record import AutoSelection
 from ..selection.comparison import Comparison
 from ..selection.producer import Producer
@@ -36,10 +36,14 @@ from ..tasks.leakage import compare, fingerprints
 from ..tasks.task import Task
 from ..training.evaluate import evaluate
 from ..training.learn import teach, train
+from ..training.soft_labels import soft_labels
 from .fields import Fields
 from .folder import LAYOUT, ModelFiles, RunFolder
 from .plan import Plan, PlanRecord
 from .records import Leakage, StudentRecord, TeacherRecord, shown_selection
+
+if TYPE_CHECKING:
+    from ..selection.rules.source import RuleSource
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,7 @@ def transfer(
     out: Path,
     *,
     compute: Compute | None = None,
+    rules: RuleSource | None = None,
 ) -> Outcome:
     """Carry out `plan` and leave teacher, score table, payloads and students in the folder `out`.
 
@@ -77,13 +82,18 @@ def transfer(
         learn_from: the labelled images that the teacher sees.
         test: the labelled images that teacher and students are compared on; nothing is chosen by
             them.
+        rules: codes of the pool's images, for rules; with a coder, the automatic selection tries
+            a rule too.
 
     Raises:
-        Misuse: if `out` holds the results of another plan.
+        Misuse: if `out` holds the results of another plan, or a rule is asked for and `rules` is
+            None.
         PipelineError: if an image, the weights or the data cannot be used.
     """
     compute = compute or Compute()
     progress = compute.progress
+    if rules is None and any(isinstance(each, RuleSelection) for each in plan.selections):
+        raise Misuse("A rule is over the codes of the pool's images; give them.")
     folder = RunFolder(out)
     _start(folder, PlanRecord.about(plan, learn_from, test, pool, progress))
     seconds: dict[str, float] = {}
@@ -122,8 +132,9 @@ def transfer(
     backbone = Backbone.of(plan.student, compute)
     options = PayloadOptions(dense=plan.dense, named=plan.named)
     comparison = Comparison(backbone, pool, learn_from, cache)
-    producer = Producer(table, comparison, options, plan.seed, progress)
-    clients = _Clients(plan, pool, test, folder, cache, compute)
+    producer = Producer(table, comparison, options, plan.seed, progress, rules)
+    codes = None if rules is None else rules.codes
+    clients = _Clients(plan, pool, test, folder, cache, compute, codes)
     students = []
     for selection, size in plan.payloads:
         students.append(clients.student(producer, selection, size))
@@ -145,26 +156,33 @@ class _Clients:
     folder: RunFolder
     cache: FeatureCache
     compute: Compute
+    codes: Codes | None
 
-    def student(self, producer: Producer, selection: Selection | None, size: Size) -> StudentRecord:
+    def student(self, producer: Producer, selection: Choice, size: Size) -> StudentRecord:
         """Make the payload, train and test its student, or return the record of a finished one."""
         files = self.folder.student(selection, size)
-        if files.record.exists() and not _is_complete(files):
+        if files.record.exists() and not _is_complete(files, self.pool, self.codes):
             self.compute.progress.say(f"A file of {files.stem.name} is gone: it is made again")
             files.record.unlink()
         return _remembered(
             files.record, StudentRecord.of, lambda: self._make(producer, selection, size)
         )
 
-    def _make(self, producer: Producer, selection: Selection | None, size: Size) -> StudentRecord:
+    def _make(self, producer: Producer, selection: Choice, size: Size) -> StudentRecord:
         started = time.monotonic()
         pruned = producer.make(selection, size)
         if pruned.auto is not None:
             self._leave(pruned.auto)
         files = self.folder.student(selection, size)
-        dump(pruned.payload, files.payload, dense=self.plan.dense)
-        # From here on this is the client: it has the file and its own pool, nothing else.
-        payload = load(files.payload)
+        rule = None if pruned.by_rule is None else pruned.by_rule.rule
+        dump(pruned.payload, files.payload, dense=self.plan.dense, rule=rule, codes=self.codes)
+        # From here on this is the client: it has the file, its own pool and the pool's codes,
+        # nothing else.
+        payload = load(files.payload, codes=self.codes)
+        sent = None if rule is None else read_rule(files.payload.read_bytes())
+        soft = None
+        if sent is not None and self.codes is not None:
+            soft = soft_labels(payload, sent, self.codes)
         student = train(
             payload,
             self.pool,
@@ -173,6 +191,7 @@ class _Clients:
             compute=self.compute,
             resume=files.training,
             cache=self.cache,
+            soft=soft,
         )
         student.write(files.model)
         rate = payload.kept / len(self.pool) if size.keep_rate is None else size.keep_rate
@@ -197,11 +216,12 @@ class _Clients:
         write_whole(self.folder.auto(auto.budget), report.encode("utf-8"))
 
 
-def _is_complete(files: ModelFiles) -> bool:
+def _is_complete(files: ModelFiles, pool: MemoryPool, codes: Codes | None) -> bool:
     """Whether payload and student of a finished record are still there, as they were.
 
     Raises:
-        PipelineError: if one is another file than the record is of.
+        PipelineError: if one is another file than the record is of, or the payload is a rule over
+            other codes than `codes`.
     """
     record = StudentRecord.of(Fields.read(files.record))
     recorded = {files.payload: record.payload_sha256, files.model: record.student_sha256}
@@ -211,6 +231,16 @@ def _is_complete(files: ModelFiles) -> bool:
                 f"{path} is not the file that {files.record.name} speaks of: it was changed, "
                 "emptied or replaced since. Remove it to have it made again."
             )
+    held = record.by_rule and files.payload.exists()
+    rule = read_rule(files.payload.read_bytes()) if held else None
+    if rule is not None and codes is not None:
+        try:
+            rule.check(codes, len(pool))
+        except Mismatch as exc:
+            raise PipelineError(
+                f"{files.payload} was made with other codes than those that are given now. "
+                "Remove it to have it made again, or give its codes."
+            ) from exc
     return all(path.exists() for path, digest in recorded.items() if digest is not None)
 
 

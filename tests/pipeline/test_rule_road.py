@@ -6,6 +6,7 @@ import json
 import pickle
 import shutil
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,25 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from plada_ref.cli import app
+from plada_ref.codes.projection import Projection
 from plada_ref.errors import PipelineError
+from plada_ref.images import ImageRows
 from plada_ref.labelling.label import label
+from plada_ref.labelling.scores import ScoreTable
 from plada_ref.models.checkpoint import Checkpoint
-from plada_ref.pool import open_pool
-from plada_ref.pool.codes import PoolCodes
+from plada_ref.pool import Manifest, open_pool
+from plada_ref.pool.codes import PoolCodes, projection_beside
 from plada_ref.selection import file as selection_file
+from plada_ref.selection.auto import HELD_OUT, AutoSelector
+from plada_ref.selection.comparison import Comparison
+from plada_ref.selection.producer import Producer
+from plada_ref.selection.prune import PayloadOptions
+from plada_ref.selection.rules.source import Coder, RuleSource
+from plada_ref.tasks.task import Task, held_out_rows
 from plada_ref.training.pseudo_labels import PseudoLabels
-from pladafmt import Codes, Mismatch, load, read_rule
+from pladafmt import Codes, Mismatch, Payload, load, read_rule
 
-from .conftest import ALONE, DigitPool
+from .conftest import ALONE, NET, DigitPool
 
 pytestmark = pytest.mark.slow
 
@@ -256,3 +266,204 @@ def test_what_a_rule_is_fitted_to(server: Server, tmp_path: Path) -> None:
     scores = server.folder / "scores.parquet"
     run = call("prune", scores, "-o", out, "--count", 5, "--fit", "pool")
     assert "go with --by rule" in error(run, 2)
+
+
+@pytest.fixture
+def few_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The automatic selection tries two lists in place of seven, and the rule."""
+    few = partial(AutoSelector, candidates=("low-energy", "low-entropy"))
+    monkeypatch.setattr("plada_ref.selection.producer.AutoSelector", few)
+
+
+def prune_auto(server: Server, manifest: Path, out: Path, *arguments: object) -> Result:
+    return call(
+        "prune", server.folder / "scores.parquet", "--by", "auto", "--budget", 250, "--unnamed",
+        "-m", manifest, "--pool", server.shard, "--task", "sklearn:digits", "--workers", 0,
+        "--features", server.folder / "seen", "--model", "plada_convnet_s", *arguments, "-o", out,
+    )  # fmt: skip
+
+
+@pytest.mark.usefixtures("few_lists")
+def test_the_automatic_selection_tries_a_rule(server: Server, tmp_path: Path) -> None:
+    out, file = tmp_path / "s.parquet", tmp_path / "s.plada"
+    weights = ("--weights", server.teacher)
+    found = result(prune_auto(server, server.manifest, out, *weights))
+    tried = found["auto"]["candidates"]
+    assert [one["selection"] for one in tried] == ["low-energy", "low-entropy", "rule"]
+    lists = [one for one in tried if one["selection"] != "rule"]
+    rule = tried[2]
+    assert rule["rule"]["columns"] <= 32 and rule["rule"]["levels"] in (3, 7, 15)
+    assert all(one["rule"] is None for one in lists)
+    assert rule["held_out_accuracy"] > max(one["held_out_accuracy"] for one in lists)
+    assert found["selection"] == found["auto"]["chosen"] == "rule"
+    assert f"rule ({rule['rule']['columns']} codes" in found["auto"]["verdict"]
+    assert found["rule"]["judged_by"] == "task"
+    assert found["kept"] == rule["kept"] == selection_file.read(out).kept
+    by = selection_file.read_rule(out)
+    assert by is not None and by.rule.columns == rule["rule"]["columns"]
+    assert 2 * by.rule.top + 1 <= rule["rule"]["levels"]
+    encoded = result(call("encode", out, "-o", file))
+    assert encoded["bytes_per_part"]["RULE"] > 50
+    assert file.stat().st_size == rule["payload_bytes"] == found["payload_bytes"] <= 250
+
+
+@pytest.mark.usefixtures("few_lists")
+def test_what_the_automatic_selection_lacks_for_a_rule(server: Server, tmp_path: Path) -> None:
+    manifest, out = tmp_path / "pool.parquet", tmp_path / "s.parquet"
+    shutil.copy(server.manifest, manifest)
+    weights = ("--weights", server.teacher)
+    plain = prune_auto(server, manifest, out, *weights)
+    assert len(result(plain)["auto"]["candidates"]) == 2 and "No rule" not in plain.stderr
+    without = out.read_bytes()
+
+    codes, projection = tmp_path / "pool.codes.npy", tmp_path / "pool.projection.safetensors"
+
+    def no_rule(*arguments: object) -> str:
+        run = prune_auto(server, manifest, out, *arguments)
+        assert len(result(run)["auto"]["candidates"]) == 2
+        assert not arguments or out.read_bytes() == without
+        said = " ".join(run.stderr.split())
+        assert said.count("No rule over the codes in ") == 1
+        return said
+
+    shutil.copy(server.folder / codes.name, codes)
+    assert "their projection is not at" in no_rule(*weights)
+    named = ("--codes", server.folder / codes.name)
+    shutil.copy(server.folder / projection.name, projection)
+    assert "other weights of plada_convnet_s" in no_rule()
+    # The projection's backbone codes the task where another one compares images.
+    run = prune_auto(server, manifest, out, "--codes-weights", server.teacher)
+    assert [one["rule"] is None for one in result(run)["auto"]["candidates"]] == [True, True, False]
+    np.save(codes, np.load(codes)[:100])
+    assert "The codes are of 100 images" in no_rule(*weights)
+    codes.write_bytes(b"x")
+    assert "is not a code table" in no_rule(*weights)
+    # What an option names has to be usable.
+    gone = ("--projection", tmp_path / "gone.safetensors")
+    for arguments, status, message in (
+        ((*named, *gone), 1, "There is no projection at"),
+        ((*named, "--codes-weights", server.teacher.with_name("gone")), 1, "gone"),
+        (("--codes", codes), 1, "is not a code table"),
+        (("--fit", "pool"), 2, "all but --fit go with --by auto"),
+    ):
+        assert message in error(prune_auto(server, manifest, out, *weights, *arguments), status)
+
+
+def test_no_rule_sees_what_the_automatic_selection_holds_out(
+    server: Server, digits: Task, digit_pool: DigitPool
+) -> None:
+    table = ScoreTable.read(server.folder / "scores.parquet")
+    codes = PoolCodes(server.folder / "pool.codes.npy")
+    spec = replace(NET, weights=server.teacher)
+    projection = Projection.read(projection_beside(codes.path))
+    coder = Coder.of(codes, table.pool, projection, spec, ALONE)
+    rules = RuleSource(codes, coder)
+    # The same labels, so the same rows are held out, but another image in each.
+    rows = np.where(held_out_rows(digits, HELD_OUT), 0, np.arange(len(digits)))
+    other = replace(digits, images=ImageRows(digits.images, rows))
+    made: list[Payload] = []
+    for task in (digits, other):
+        seen = server.folder / "seen"
+        comparison = Comparison.of(spec, digit_pool.open(), task, seen, compute=ALONE)
+        producer = Producer(table, comparison, PayloadOptions(named=False), rules=rules)
+        by_rule = producer._selector.by_rule
+        assert by_rule is not None
+        made.append(by_rule(150).payload)
+    assert made[0] == made[1]
+
+
+def transfer(server: Server, manifest: Path, out: Path, *arguments: object) -> Result:
+    return call(
+        "transfer", "--task", "sklearn:digits", "-m", manifest, "--pool", server.shard, "--model",
+        "plada_convnet_s", "--weights", server.teacher, "--tune", "head", "--no-leakage",
+        "--unnamed", "--dense", "--workers", 0, "--device", "cpu", *arguments, "-o", out,
+    )  # fmt: skip
+
+
+@pytest.mark.usefixtures("few_lists")
+def test_a_transfer_by_rule(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, codes = tmp_path / "run", server.folder / "pool.codes.npy"
+    asked = ("--budget", 200, "--select", "low-energy", "--select", "rule", "--select", "auto")
+    first = result(transfer(server, server.manifest, out, *asked))
+    energy, rule, auto = first["selections"]
+    assert (rule["selection"], auto["selection"]) == ("rule", "auto: rule")
+    assert rule["student_accuracy"] > energy["student_accuracy"] + 10
+    for row, name in ((rule, "rule-200B"), (auto, "chosen-200B")):
+        file = out / f"{name}.plada"
+        assert file.stat().st_size == row["payload_bytes"] <= 200
+        assert read_rule(file.read_bytes()) is not None
+        assert load(file, codes=PoolCodes(codes)).kept == row["kept"]
+        assert Checkpoint.read(out / f"{name}.safetensors").facts["soft_labels"]
+    chosen = json.loads((out / "auto-200.json").read_text("utf-8"))
+    assert chosen["payload_bytes"] == auto["payload_bytes"]
+    tried = chosen["candidates"]
+    assert [one["rule"] is not None for one in tried] == [False, False, True]
+
+    # Finished students are not made again; a keep rate and other sizes can be added.
+    def never(*_: Any, **__: Any) -> None:
+        raise AssertionError("what is finished must not be done again")
+
+    with monkeypatch.context() as patch:
+        for name in ("teach", "label", "train"):
+            patch.setattr(f"plada_ref.runs.transfer.{name}", never)
+        again = result(transfer(server, server.manifest, out, *asked))
+    assert again["selections"] == first["selections"]
+    by_rate = ("--keep-rate", 0.1, "--select", "rule")
+    (row,) = result(transfer(server, server.manifest, out, *by_rate))["selections"]
+    assert row["kept"] == pytest.approx(0.1 * len(np.load(codes)), rel=0.1)
+
+    # The report knows the rules with the codes; without, it says what it lacks.
+    page = result(call("report", out, "--codes", codes, "-o", tmp_path / "r.html"))
+    html = (tmp_path / "r.html").read_text("utf-8")
+    assert "without_codes" not in page and html.count("the rule: ") == 3
+    assert "--select rule --select auto" in html.replace("</span> <span>", " ")
+    assert f"rule ({tried[2]['rule']['columns']} codes" in html
+    beside = ("-m", server.manifest, "--pool", server.shard)
+    assert result(call("report", out, *beside, "-o", tmp_path / "b.html"))["images"] > 0
+    bare = call("report", out, "-o", tmp_path / "r.html")
+    assert result(bare)["without_codes"] == 3 and "give --codes" in " ".join(bare.stderr.split())
+    html = (tmp_path / "r.html").read_text("utf-8")
+    assert "3 payloads of the table above keep images by a rule" in html
+    assert "not in the folder" not in html
+
+    # Other codes since: what was made with the old ones is not taken for theirs.
+    other = tmp_path / "other.codes.npy"
+    np.save(other, np.load(codes)[:, :31])
+    by = Projection.read(projection_beside(codes))
+    table = PoolCodes(other)
+    replace(by, basis=by.basis[:, :31]).write(
+        projection_beside(other), images=len(table), codes_id=table.id_of(len(table))
+    )
+    run = transfer(server, server.manifest, out, *asked, "--codes", other)
+    assert "rule-200B.plada was made with other codes" in error(run, 1)
+    wrong = call("report", out, "--codes", other, "-o", tmp_path / "w.html")
+    assert "the codes at hand are others" in error(wrong, 1)
+
+
+def test_a_transfer_by_rule_lacks_something(server: Server, tmp_path: Path) -> None:
+    manifest, out = tmp_path / "pool.parquet", tmp_path / "run"
+    shutil.copy(server.manifest, manifest)
+    codes, projection = tmp_path / "pool.codes.npy", tmp_path / "pool.projection.safetensors"
+
+    def said(status: int, *arguments: object) -> str:
+        message = error(transfer(server, manifest, out, *arguments), status)
+        assert not out.exists(), "it is said before anything is taught"
+        return message
+
+    rule = ("--budget", 200, "--select", "rule")
+    assert "There are no codes at" in said(1, *rule)
+    shutil.copy(server.folder / codes.name, codes)
+    assert "There is no projection at" in said(1, *rule)
+    shutil.copy(server.folder / projection.name, projection)
+    energy = ("--budget", 200, "--select", "low-energy")
+    assert "go with --select rule" in said(2, *energy, "--codes", codes)
+    # Codes of the same images in another order, and of other images.
+    table = np.load(codes)
+    Manifest.read(manifest).arranged(np.arange(len(table))[::-1], "semantic").write(manifest)
+    assert "are of pool" in said(1, *rule)
+    np.save(codes, table[::-1])
+    assert "other codes than those in" in said(1, *rule)
+    np.save(codes, table[:-1])
+    assert "The codes are of" in said(2, *rule)
