@@ -153,7 +153,10 @@ def _report(path: Path, scores: ScoreTable | None, codes: Codes | None) -> Repor
     It is valid, or it is a rule and there are no codes, and its payload is not known.
     """
     report = validate(path, codes=codes)
-    if report.payload is None and (report.verdict, codes) != ("mismatch", None):
+    other_codes = report.verdict == "mismatch"
+    if other_codes and codes is not None:
+        raise PipelineError(f"{path} cannot be read with these codes: {report.problem}")
+    if report.payload is None and not other_codes:
         raise PipelineError(
             f"{path} is not a valid payload: {report.problem} ({report.code} at byte "
             f"{report.offset}). Remove it, or have it made again."

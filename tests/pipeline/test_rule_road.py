@@ -439,7 +439,7 @@ def test_a_transfer_by_rule(
     run = transfer(server, server.manifest, out, *asked, "--codes", other)
     assert "rule-200B.plada was made with other codes" in error(run, 1)
     wrong = call("report", out, "--codes", other, "-o", tmp_path / "w.html")
-    assert "the codes at hand are others" in error(wrong, 1)
+    assert "cannot be read with these codes: The rule is for" in error(wrong, 1)
 
 
 def test_a_transfer_by_rule_lacks_something(server: Server, tmp_path: Path) -> None:
