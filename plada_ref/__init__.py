@@ -39,8 +39,9 @@ if TYPE_CHECKING:
     from .selection.prune import PayloadOptions, Pruned
     from .tasks.load import load_task
     from .tasks.task import Task, hold_out
-    from .training.evaluate import Evaluation, evaluate, predict
+    from .training.evaluate import Evaluation, evaluate
     from .training.learn import teach, train
+    from .training.predict import predict
     from .training.pseudo_labels import PseudoLabels
     from .training.recipe import Recipe, recipe
 
@@ -72,7 +73,7 @@ _HOMES = {
     "load_task": "plada_ref.tasks.load",
     "open_pool": "plada_ref.pool",
     "open_source": "plada_ref.pool",
-    "predict": "plada_ref.training.evaluate",
+    "predict": "plada_ref.training.predict",
     "prune": "plada_ref.selection.producer",
     "recipe": "plada_ref.training.recipe",
     "teach": "plada_ref.training.learn",

@@ -21,11 +21,13 @@ from .commands import (
     demo,
     encode,
     evaluate,
+    export,
     inspect,
     keygen,
     label,
     leakage,
     pool,
+    predict,
     prune,
     report,
     rewrite,
@@ -42,7 +44,7 @@ app = typer.Typer(
     name="plada",
     help="Send an image-classification task in kilobytes: which images of a shared pool, and which "
     "class.\n\nProducer: pool index, teach, label, prune, encode, sign. Client: verify, decode, "
-    "train, evaluate. Both at once: transfer, demo.",
+    "train, evaluate, predict, export. Both at once: transfer, demo.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
@@ -77,6 +79,8 @@ app.command()(encode.encode)
 app.command()(decode.decode)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
+app.command()(predict.predict)
+app.command()(export.export)
 app.command()(transfer.transfer)
 app.command()(baselines.baselines)
 app.command()(leakage.leakage)

@@ -12,7 +12,7 @@ import typer
 
 from pladafmt import Payload
 from pladafmt.files import replacing
-from pladafmt.text import for_spreadsheet, for_terminal
+from pladafmt.text import for_terminal
 
 from ..optional import need
 from ..output import Output
@@ -20,6 +20,7 @@ from .exit_codes import command
 from .options.common import AsJson
 from .options.out import named, out_option
 from .options.payload import ReceivedOptions
+from .spreadsheet import SafeCells
 
 
 @command
@@ -64,12 +65,10 @@ def decode(
         ):
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(header)
-            safe = _Safe()
+            safe = SafeCells()
             writer.writerows(safe.rows(_rows(decoded, keys)))
         output.say(f"{decoded.kept:,} images written to {named(out)}")
-        if safe.changed:
-            cells = "1 cell begins" if safe.changed == 1 else f"{safe.changed:,} cells begin"
-            output.warn(f"{cells} like a formula of a spreadsheet, so a ' was put before.")
+        safe.tell(output)
     elif not as_json:
         typer.echo("\t".join(header))
         for row in _rows(decoded, keys):
@@ -92,23 +91,6 @@ def decode(
         value |= {name: None for name, column in columns.items() if column is None}
         long = {name: _in_batches(column) for name, column in columns.items() if column is not None}
     output.result(value, **long)
-
-
-class _Safe:
-    """Makes cells that a spreadsheet would take for formulas plain text, and counts them."""
-
-    def __init__(self) -> None:
-        self.changed = 0
-
-    def rows(self, rows: Iterable[tuple[object, ...]]) -> Iterator[list[object]]:
-        """Yield each row with no cell that is a formula."""
-        for row in rows:
-            yield [self._cell(cell) if isinstance(cell, str) else cell for cell in row]
-
-    def _cell(self, cell: str) -> str:
-        safe = for_spreadsheet(cell)
-        self.changed += safe is not cell
-        return safe
 
 
 BATCH = 1 << 16

@@ -88,22 +88,29 @@ def expand(spec: str) -> list[str]:
     Raises:
         Misuse: if nothing is there.
     """
-    reason = ""
-    if is_local(spec):
-        found = _expand_path(spec)
-    else:
-        fs, path = filesystem(spec)
-        with reachable(spec):
-            if fs.exists(path):
-                return [_with_protocol(spec, fs, path)]
-            matches = sorted(fs.glob(path)) if _MAGIC & set(path) else []
-        found = [_with_protocol(spec, fs, match) for match in matches]
-        reason = "" if found else _reason(fs, path)
+    found, reason = matches(spec)
     if not found:
         raise Misuse(
             f"There is nothing at {spec!r}{reason}; give image folders, .tar or .parquet files."
         )
     return found
+
+
+def matches(spec: str) -> tuple[list[str], str]:
+    """Return the URLs that a path, URL or glob matches, sorted; if there are none, also why.
+
+    The reason is in parentheses, after a space, or empty where nothing more is known.
+    """
+    if is_local(spec):
+        return _expand_path(spec), ""
+    fs, path = filesystem(spec)
+    with reachable(spec):
+        if fs.exists(path):
+            return [_with_protocol(spec, fs, path)], ""
+        found = sorted(fs.glob(path)) if _MAGIC & set(path) else []
+    if not found:
+        return [], _reason(fs, path)
+    return [_with_protocol(spec, fs, match) for match in found], ""
 
 
 def _reason(fs: Any, path: str) -> str:

@@ -257,10 +257,12 @@ class StoredImages:
 
     Args:
         locations: the bytes of each image.
+        what: what errors call one of them.
     """
 
-    def __init__(self, locations: Sequence[Location]) -> None:
+    def __init__(self, locations: Sequence[Location], *, what: str = "task image") -> None:
         self.locations = locations
+        self.what = what
 
     def __len__(self) -> int:
         return len(self.locations)
@@ -275,21 +277,22 @@ class StoredImages:
         where = url if offset is None else f"{url} at byte {offset}"
         fs, path = filesystem(url)
         try:
-            if offset is None:
-                size = int(fs.info(path).get("size") or 0)
-            check_image(path, size, where)
-            if offset is None:
-                data = fs.cat_file(path)
-            else:
-                data = fs.cat_file(path, start=offset, end=offset + size)
+            with reachable(url):
+                if offset is None:
+                    size = int(fs.info(path).get("size") or 0)
+                check_image(path, size, where)
+                if offset is None:
+                    data = fs.cat_file(path)
+                else:
+                    data = fs.cat_file(path, start=offset, end=offset + size)
         except OSError as exc:
             raise PipelineError(
-                f"The task image {where!r} cannot be read ({exc.strerror or exc}); restore or "
+                f"The {self.what} {where!r} cannot be read ({exc.strerror or exc}); restore or "
                 "remove it."
             ) from exc
         try:
             return decode(data)
         except Undecodable as exc:
             raise PipelineError(
-                f"The task image {where!r} cannot be decoded ({exc}); restore or remove it."
+                f"The {self.what} {where!r} cannot be decoded ({exc}); restore or remove it."
             ) from exc

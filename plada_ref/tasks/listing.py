@@ -110,8 +110,11 @@ def list_shards(urls: Iterable[str]) -> Listing:
     return listing
 
 
-def list_folder(url: str) -> Listing:
+def list_folder(url: str, *, of_classes: bool = True) -> Listing:
     """List the files below a folder; links are followed, as torchvision's ImageFolder does.
+
+    Args:
+        of_classes: the folders in it are classes, none of which may be lost.
 
     Raises:
         PipelineError: if a folder cannot be listed, or a link in the place of a class folder
@@ -138,7 +141,8 @@ def list_folder(url: str) -> Listing:
                     below.append(_Folder(path, f"{key}/", above))
                 continue
             reason = reason_to_skip(key, TASK_SUFFIXES)
-            if kind == "broken-link" and not folder.key and reason == "not-an-image":
+            lost = kind == "broken-link" and not folder.key and reason == "not-an-image"
+            if lost and of_classes:
                 raise PipelineError(
                     f"The link {path!r} leads nowhere, and may have been a class folder; restore "
                     "what it leads to, or remove it."

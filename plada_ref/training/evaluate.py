@@ -6,18 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from pladafmt.text import for_terminal
 
-from ..compute.batches import PreparedImages, in_order, loaded
 from ..compute.context import Compute
 from ..errors import Misuse
-from ..images import ImageSet
 from ..models.checkpoint import Checkpoint
-from ..models.limits import bounded_batch
-from ..models.spec import check_input
 from ..tasks.task import Task
+from .predict import predict
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,28 +67,6 @@ def evaluate(
     confusion = np.zeros((model.class_count, model.class_count), dtype=np.int64)
     np.add.at(confusion, (number[task.labels], predicted), 1)
     return Evaluation(model.class_names, confusion)
-
-
-def predict(
-    model: Checkpoint, images: ImageSet, *, compute: Compute | None = None
-) -> npt.NDArray[np.int64]:
-    """The model's class number for each image of a set, shape (n,).
-
-    Raises:
-        PipelineError: if an image cannot be read.
-    """
-    compute = compute or Compute()
-    network = model.network.eval()
-    check_input(network, model.model, model.preparation, compute.device)
-    dataset = PreparedImages(images, model.preparation)
-    found: list[npt.NDArray[np.int64]] = []
-    batches = in_order(len(images), bounded_batch(compute.batch_size, model.preparation.img_size))
-    with compute.progress.track("Evaluating", len(images)) as advance, torch.inference_mode():
-        for pixels in loaded(dataset, batches, workers=compute.workers):
-            logits = network(model.preparation.batch(pixels.to(compute.device)))
-            found.append(logits.argmax(dim=1).cpu().numpy())
-            advance(len(pixels))
-    return np.concatenate(found)
 
 
 def _class_numbers(model: Checkpoint, task: Task) -> npt.NDArray[np.int64]:

@@ -1,0 +1,61 @@
+"""What a trained model says about images: logits in batches, and the class of each image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.utils.data import Dataset
+
+from ..compute.batches import PreparedImages, in_order, loaded
+from ..compute.context import Compute
+from ..images import ImageSet
+from ..models.checkpoint import Checkpoint
+from ..models.limits import bounded_batch
+from ..models.spec import check_input
+
+
+def predict(
+    model: Checkpoint, images: ImageSet, *, compute: Compute | None = None
+) -> npt.NDArray[np.int64]:
+    """The model's class number for each image of a set, shape (n,).
+
+    Raises:
+        PipelineError: if an image cannot be read.
+    """
+    dataset = PreparedImages(images, model.preparation)
+    passes = run(model, dataset, len(images), compute or Compute(), doing="Evaluating")
+    return np.concatenate([logits.argmax(dim=1).cpu().numpy() for _, logits in passes])
+
+
+def run(
+    model: Checkpoint, dataset: Dataset[Any], count: int, compute: Compute, *, doing: str
+) -> Iterator[tuple[list[torch.Tensor], torch.Tensor]]:
+    """Yield what a dataset holds in batches, in order, each with the model's logits.
+
+    Args:
+        dataset: items are stored pixels, see `Preparation`, or tuples that begin with them.
+        count: its number of items.
+        doing: what is going on, for the progress.
+
+    Yields:
+        The columns of the batch, the pixels first, and float32 logits of shape (B, C), on the
+        device of `compute`.
+
+    Raises:
+        PipelineError: if an image cannot be read, or is too small for the model.
+    """
+    network = model.network.eval()
+    check_input(network, model.model, model.preparation, compute.device)
+    batches = in_order(count, bounded_batch(compute.batch_size, model.preparation.img_size))
+    with compute.progress.track(doing, count) as advance:
+        for batch in loaded(dataset, batches, workers=compute.workers):
+            columns = batch if isinstance(batch, list) else [batch]
+            pixels = columns[0]
+            with torch.inference_mode():
+                logits = network(model.preparation.batch(pixels.to(compute.device)))
+            yield columns, logits
+            advance(len(pixels))
