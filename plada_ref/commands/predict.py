@@ -107,12 +107,12 @@ def predict(
         raise typer.Exit(1)
 
 
-def _show(
-    found: TopClasses, names: list[str], classes: tuple[str, ...], output: Output
-) -> None:
+def _show(found: TopClasses, names: list[str], classes: tuple[str, ...], output: Output) -> None:
     def rows() -> Any:
         for row, best in found.each():
-            said = (f"{for_terminal(classes[label])} {100 * chance:.1f} %" for label, chance in best)
+            said = (
+                f"{for_terminal(classes[label])} {100 * chance:.1f} %" for label, chance in best
+            )
             yield for_terminal(names[row]), ", ".join(said)
 
     output.listing("Most probable classes", ("image", "classes"), rows)

@@ -118,9 +118,7 @@ def _write_onnx(module: nn.Module, pixels: torch.Tensor, description: dict[str, 
 def _load_onnx(path: Path) -> Run:
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(
-        path.read_bytes(), providers=["CPUExecutionProvider"]
-    )
+    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
 
     def run(pixels: torch.Tensor) -> torch.Tensor:
         (logits,) = session.run([OUTPUT], {INPUT: pixels.numpy()})
