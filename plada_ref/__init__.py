@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .compute.context import Compute
     from .compute.progress import Progress
     from .errors import Misuse, PipelineError
+    from .exporting import export
     from .labelling.label import label
     from .labelling.scores import ScoreTable
     from .models.checkpoint import Checkpoint
@@ -66,6 +67,7 @@ _HOMES = {
     "decode": "pladafmt:load",
     "encode": "pladafmt:dump",
     "evaluate": "plada_ref.training.evaluate",
+    "export": "plada_ref.exporting",
     "hold_out": "plada_ref.tasks.task",
     "index_pool": "plada_ref.pool",
     "label": "plada_ref.labelling.label",
@@ -103,6 +105,7 @@ __all__ = [
     "decode",
     "encode",
     "evaluate",
+    "export",
     "hold_out",
     "index_pool",
     "label",

@@ -58,8 +58,10 @@ def choose(path: Path, name: str | None) -> Format:
             ".pt2 file, or ONNX."
         )
     if wanted not in FORMATS:
+        known = " or ".join(f".{each}" for each in FORMATS)
         raise Misuse(
-            f"The suffix of {path.name!r} names no format; say --format {' or '.join(FORMATS)}."
+            f"Nothing says which format is wanted: let the name of the file end in {known}, or "
+            f"say --format {' or '.join(FORMATS)}."
             if name is None
             else f"--format is one of {', '.join(FORMATS)}; not {name!r}."
         )

@@ -55,6 +55,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "pool index shard.tar -o link",
         "pool codes pool.manifest *.tar --model plada_convnet_s -o shard.tar",
         "teach --model plada_convnet_s --task folders:shard.tar -o shard.tar",
+        "export selection.parquet --format pt2 -o selection.parquet",
+        "export selection.parquet --images *.tar --format pt2 -o shard.tar",
         "teach --model plada_convnet_s --task x --weights task.plada -o task.plada",
     ],
 )

@@ -65,7 +65,10 @@ def test_teach_train_evaluate(digit_pool: DigitPool, tmp_path: Path) -> None:
     assert pool.ref.id.hex() in told["error"]
 
 
-@pytest.mark.parametrize("name", ["teach", "label", "train", "evaluate", "transfer", "baselines"])
+@pytest.mark.parametrize(
+    "name",
+    ["teach", "label", "train", "evaluate", "predict", "export", "transfer", "baselines"],
+)
 def test_help_has_an_example(name: str) -> None:
     result = _plada(name, "--help")
     assert result.exit_code == 0

@@ -16,7 +16,7 @@ from pladafmt.files import STANDARD_OUTPUT, is_stream, replacing
 
 from ...errors import Misuse
 
-_SOURCES = ("sources", "pool", "task")
+_SOURCES = ("images", "sources", "pool", "task")
 """Parameters that name files by texts: paths and globs among other things."""
 
 
