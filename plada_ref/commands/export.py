@@ -86,7 +86,7 @@ def export(
     ties = f", but for {agreement.ties:,} ties" if agreement.ties else ""
     output.say(
         f"same class as by the original on {agreement.images:,} images{ties}; the largest "
-        f"difference is {agreement.logit:.1e} of a logit, {agreement.probability:.1e} of a "
+        f"difference is {agreement.logit:.1g} of a logit, {agreement.probability:.1g} of a "
         "probability"
     )
     output.result(
