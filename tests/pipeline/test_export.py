@@ -129,6 +129,7 @@ def test_a_student_with_real_weights_agrees_on_photographs(photos: Photos, tmp_p
     assert found.logit < 1e-2 and found.probability < 1e-4
 
 
+@pytest.mark.slow
 def test_what_does_not_agree_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
