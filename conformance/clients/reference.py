@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from pladafmt import (
     PladaError,
     PoolRef,
     WeightScale,
+    __version__,
     check_pool,
     content_id,
     dumps,
@@ -136,7 +136,7 @@ def main() -> None:
     serve(
         HANDLERS,
         name="pladafmt",
-        version=version("plada"),
+        version=__version__,
         roles=["reader", "client", "verifier", "writer", "rewriter", "salvager"],
         features=["zstd", "weights", "dense", "rule"],
     )

@@ -11,7 +11,7 @@ from .markup import Html, element
 from .table import facts
 from .wording import some
 
-_PACKAGES = ("plada", "torch", "timm", "numpy", "pyarrow", "pillow", "zstandard")
+_PACKAGES = ("pladafmt", "torch", "timm", "numpy", "pyarrow", "pillow", "zstandard")
 _SETTINGS = 100
 """Settings that are listed at most; a transfer has about forty."""
 _LENGTH = 300

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from plada_conformance import cli, plain_decoder, watch
 from plada_conformance.build import DELTA, changed, draft, metadata_chunk
-from plada_conformance.decoders import Answer, read_library, read_plain
+from plada_conformance.decoders import Answer, read_library, read_plain, said
 from plada_conformance.environment import OWN
 from plada_conformance.faulty import BY_NAME
 from plada_conformance.fuzz import fresh, fresh_rules, mutate, mutate_rules, run
@@ -173,6 +173,17 @@ def _sleep(*_: object) -> None:
 def _hoard(*_: object) -> None:
     # Touched, so that the system hands it out.
     bytearray(b"\1") * (MEMORY + 2**24)
+
+
+def test_who_is_late_once_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "SECONDS", 0.1)
+    waits = iter([1.0, 0.0, 1.0, 1.0])
+
+    def ask() -> Answer:
+        time.sleep(next(waits))
+        return Answer("valid")
+
+    assert [said(ask).verdict, said(ask).verdict] == ["valid", "hang"]
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ def test_a_long_wait_without_numba_is_announced_once() -> None:
         patch("pladafmt.loops.backend.compiled", lambda: None),
     )
     with without[0], without[1], patch("pladafmt.loops.backend.SLOW", 100):
-        with pytest.warns(SlowWarning, match=r"plada\[fast\]") as warned:
+        with pytest.warns(SlowWarning, match=r"pladafmt\[fast\]") as warned:
             payload = loads(data)
         assert len(warned) == 1
         with pytest.warns(SlowWarning):

@@ -466,6 +466,6 @@ def test_reading_needs_no_cryptography(monkeypatch: pytest.MonkeyPatch) -> None:
     keys = KEYS
     monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives", None)
     for act in (lambda: sign(GOOD, ALICE), lambda: check(SIGNED, keys), PrivateKey.generate):
-        with pytest.raises(ImportError, match=r'pip install "plada\[sign\]"'):
+        with pytest.raises(ImportError, match=r'pip install "pladafmt\[sign\]"'):
             act()
     assert check(GOOD, keys).status == "unsigned"
