@@ -67,8 +67,12 @@ class Ranges:
 
 
 def start_of_chunks(data: bytes) -> int:
-    """Return where the first chunk should be: behind the preamble, or at 0 if that is gone."""
-    return int(layout.PREAMBLE.sizeof()) if data.startswith(layout.MAGIC) else 0
+    """Return where the first chunk should be: behind what is left of the preamble."""
+    if not data.startswith(layout.MAGIC):
+        return 0
+    behind = int(layout.PREAMBLE.sizeof())
+    # Where the version is lost, HEAD follows the magic bytes.
+    return behind if data[behind : behind + 1] == bytes([layout.HEAD]) else len(layout.MAGIC)
 
 
 def find_head(data: bytes, search: Search, limits: Limits) -> IntactHead | None:

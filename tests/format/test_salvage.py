@@ -252,6 +252,13 @@ def test_a_damaged_preamble() -> None:
     assert found.unread == ((8, 9),)
 
 
+def test_bytes_of_the_preamble_lost_or_brought_in() -> None:
+    payload, data = small()
+    for at in range(PREAMBLE):
+        for broken in (data[:at] + data[at + 1 :], data[:at] + b"\x01\x00" + data[at:]):
+            assert loads(salvage(broken).data) == payload, at
+
+
 def test_bytes_behind_the_end_and_no_end() -> None:
     _, data = small()
     for bad in (data[:-6], data[:-1], data + b"more", data + data, data + bytes(1000)):
