@@ -2,9 +2,9 @@
 
     python -m benchmarks.accuracy.codes_cost --cache features ... (as accuracy_per_byte --students)
 
-One task, rules within a budget over the first d columns, with codes of 8 bits and of 4. Students
-are linear heads on the frozen backbone with soft labels. A list of the same task says what a rule
-saves; the codes have paid when as many payloads were sent as their bytes contain that saving.
+The first task; rules within a budget over the first d columns, with codes of 8 bits and of 4.
+Students are linear heads on the frozen backbone with soft labels. A list of the same task says
+what a rule saves; codes have paid when as many payloads were sent as their bytes hold that saving.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -24,8 +23,7 @@ from plada_ref.training.soft_labels import soft_labels
 from pladafmt import Codes, loads, read_rule
 
 from .payloads import Offer, Sender
-from .sending import Sending
-from .students import Place
+from .sending import Sending, add_place, place_of
 
 COLUMNS = (16, 32, 64, 128, 256)
 BITS = (8, 4)
@@ -37,22 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.accuracy.codes_cost", description=__doc__.partition("\n")[0]
     )
-    parser.add_argument("--manifest", type=Path, required=True)
-    parser.add_argument("--pool", nargs="+", required=True)
-    parser.add_argument("--weights", type=Path, required=True)
-    parser.add_argument("--task", required=True, metavar="NAME=SPEC")
-    parser.add_argument("--cache", type=Path, required=True)
-    options = parser.parse_args(arguments)
-    name, _, source = options.task.partition("=")
-    place = Place(
-        options.manifest,
-        tuple(options.pool),
-        ((name, source),),
-        options.weights,
-        options.cache,
-        "cpu",
-        None,
-    )
+    add_place(parser)
+    place = place_of(parser.parse_args(arguments))
+    name, source = place.tasks[0]
     send = Sending(place, name, source, Compute(torch.device("cpu")))
     whole = send.by(seed=0)
     print("| columns | bits | bytes per image | budget | file | columns used | accuracy, % |")

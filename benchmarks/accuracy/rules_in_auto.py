@@ -32,8 +32,7 @@ from plada_ref.training.soft_labels import soft_labels
 from .grid import selector_for
 from .payloads import pool_codes
 from .rows import Row, Rows
-from .sending import Sending
-from .students import Place
+from .sending import Sending, add_place, place_of
 
 BUDGETS = (350, 1_000, 2_000)
 
@@ -43,20 +42,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.accuracy.rules_in_auto", description=__doc__.partition("\n")[0]
     )
-    parser.add_argument("--manifest", type=Path, required=True)
-    parser.add_argument("--pool", nargs="+", required=True)
-    parser.add_argument("--weights", type=Path, required=True)
-    parser.add_argument("--task", action="append", required=True, metavar="NAME=SPEC")
-    parser.add_argument("--cache", type=Path, required=True)
+    add_place(parser)
     parser.add_argument("--results", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=(0, 1, 2))
     options = parser.parse_args(arguments)
-    tasks = tuple((each.partition("=")[0], each.partition("=")[2]) for each in options.task)
-    place = Place(
-        options.manifest, tuple(options.pool), tasks, options.weights, options.cache, "cpu", None
-    )
+    place = place_of(options)
     rows = Rows(options.results)
-    for name, source in tasks:
+    for name, source in place.tasks:
         send = Sending(place, name, source, Compute(torch.device("cpu")))
         for seed in options.seeds:
             for budget in BUDGETS:

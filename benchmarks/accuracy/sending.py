@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 from plada_ref.compute.context import Compute
 from plada_ref.features.backbone import Backbone
@@ -15,6 +17,23 @@ from plada_ref.pool import Manifest, MemoryPool, open_source
 from .payloads import Sender, coded_task, pool_codes
 from .students import Place
 from .tasks import Seen, see, spec_for
+
+
+def add_place(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where everything is, as `accuracy_per_byte` has them."""
+    parser.add_argument("--manifest", type=Path, required=True)
+    parser.add_argument("--pool", nargs="+", required=True)
+    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--task", action="append", required=True, metavar="NAME=SPEC")
+    parser.add_argument("--cache", type=Path, required=True)
+
+
+def place_of(options: argparse.Namespace) -> Place:
+    """Return what the options of `add_place` say; everything runs on the processor."""
+    tasks = tuple((each.partition("=")[0], each.partition("=")[2]) for each in options.task)
+    return Place(
+        options.manifest, tuple(options.pool), tasks, options.weights, options.cache, "cpu", None
+    )
 
 
 @dataclass(frozen=True, eq=False)
