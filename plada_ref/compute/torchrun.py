@@ -99,6 +99,11 @@ def joined(device: torch.device) -> Iterator[torch.device]:
     if not started_by_torchrun():
         yield device
         return
+    # Before there is a group: some of its functions take the group of the moment of their import as
+    # a default, so that nothing could end the group's threads. Python is not safe to leave then:
+    # a thread that still drops its last piece of work aborts the process.
+    import torch._dynamo
+
     if device.type == "cuda":
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(device)

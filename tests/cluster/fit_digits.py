@@ -1,11 +1,13 @@
 """Train on handwritten digits, alone or under torchrun: ``... fit_digits RESULT``.
 
-Writes the gradients of each step and the final weights of the first process.
+Writes the gradients of each step and the final weights of the first process, and the number of
+threads that it has left to talk to the others when all is done.
 """
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,9 +54,17 @@ def main(result: str) -> None:
         if not ranks().first:
             torch.nn.init.zeros_(network.head.weight)  # What the first one has counts.
         optimise(network, data, preparation, how, compute=Compute(device, workers=0))
-        if ranks().first:
-            hook.remove()
-            torch.save({"steps": steps, "weights": network.state_dict()}, result)
+        first = ranks().first
+    if first:
+        hook.remove()
+        learned = network.state_dict()
+        torch.save({"steps": steps, "weights": learned, "threads": _threads_of_gloo()}, result)
+
+
+def _threads_of_gloo() -> int:
+    """Threads of this process that talk to the others; 0 where the system does not tell."""
+    names = Path("/proc/self/task").glob("*/comm")
+    return sum("gloo_runloop" in name.read_text() for name in names)
 
 
 if __name__ == "__main__":
