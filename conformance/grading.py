@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import zstandard
+
 from . import appendix_b as spec
+from .build import META
 from .decoders import read_both, settled
 from .process import MIB, Reply
 from .question import Question
@@ -166,10 +170,10 @@ def judge_rewriter(question: Question, reply: Reply) -> Outcome:
     if good:
         made, before = file_of(reply), question.file
         assert made is not None and before is not None
-        kinds = chunk_types(made)
-        wrong = sorted(kinds & set(data["must_drop"])) + sorted(set(data["must_keep"]) - kinds)
+        wrong = sorted(chunk_types(made) & set(data["must_drop"]))
+        wrong += [kind for kind in data["must_keep"] if not _keeps(kind, made, before)]
         if wrong:
-            good, found = False, f"a file that keeps or lacks the chunk {wrong[0]}"
+            good, found = False, f"a file that keeps, lacks or alters the chunk {wrong[0]}"
         elif _critical(made) == _critical(before):
             good, found = False, "a file with the same critical chunks"
     return _outcome(question, reply, good, "the same meaning, other chunks", found)
@@ -201,6 +205,22 @@ _JUDGES = {
 def chunk_types(data: bytes) -> set[str]:
     """Return the types of the chunks of a valid file, in hexadecimal."""
     return {f"{kind:02X}" for kind, _ in _chunks(data)}
+
+
+def _keeps(kind: str, made: bytes, before: bytes) -> bool:
+    """Return whether a rewritten file has a chunk as it was, or at least META's members."""
+    there, wanted = (dict(_chunks(data)).get(int(kind, 16)) for data in (made, before))
+    if there is None or wanted is None or int(kind, 16) != META:
+        return there == wanted
+    members = _members(there)
+    return all(members.get(name) == value for name, value in _members(wanted).items())
+
+
+def _members(body: bytes) -> dict[str, Any]:
+    """Return the members of the metadata in the body of a META chunk of a valid file."""
+    text = zstandard.ZstdDecompressor().decompress(body[1:]) if body[0] & 1 else body[1:]
+    found: dict[str, Any] = json.loads(text)
+    return found
 
 
 def _critical(data: bytes) -> list[tuple[int, bytes]]:

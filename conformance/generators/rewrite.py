@@ -6,17 +6,19 @@ other blocks. The sidecar says which chunk types the result must not have.
 
 from __future__ import annotations
 
-from ..build import META, SIGN, Chunk, draft, metadata_chunk
+from ..build import META, SIGN, Chunk, changed, draft, metadata_chunk
 from ..signing import signed
 from ..vector import Case, invalid, valid
 
 
-def _rewritten(case: Case, *drops: int, keeps: tuple[int, ...] = ()) -> Case:
+def _rewritten(
+    case: Case, *drops: int, keeps: tuple[int, ...] = (), content_id: bytes | None = None
+) -> Case:
     more = {
         "must_drop": [f"{kind:02X}" for kind in drops],
         "must_keep": [f"{kind:02X}" for kind in keeps],
     }
-    return Case(case.file, content_id=draft().meaning.content_id, more=more)
+    return Case(case.file, content_id=content_id or draft().meaning.content_id, more=more)
 
 
 @valid("PLADA-RWR-002", role="rewriter")
@@ -25,9 +27,9 @@ def rewrite_plain_file() -> Case:
     return _rewritten(Case(draft()))
 
 
-@valid("PLADA-RWR-002", role="rewriter")
+@valid("PLADA-RWR-002", "PLADA-RWR-005", role="rewriter")
 def rewrite_file_with_metadata() -> Case:
-    """A file with metadata, which does not change what it means."""
+    """A file with metadata, which does not change what it means; its members stay."""
     made = draft(parts=(slice(0, 3), slice(3, 5)))
     made.chunks.append(metadata_chunk(b'{"licence":"CC0-1.0"}'))
     return _rewritten(Case(made), keeps=(META,))
@@ -47,13 +49,22 @@ def rewrite_unknown_unsafe_chunk() -> Case:
     return _rewritten(Case(made), 0x9E)
 
 
-@valid("PLADA-RWR-004", "PLADA-RWR-003", role="rewriter")
+@valid("PLADA-RWR-004", "PLADA-RWR-003", "PLADA-RWR-005", role="rewriter")
 def rewrite_unknown_chunks_of_both_kinds() -> Case:
-    """A signed file with one chunk that is safe to copy and one that is not."""
+    """A signed file with one chunk that is safe to copy, which stays, and one that is not."""
     made = draft()
     made.chunks.append(Chunk(0x9E, {"body": b"depends on the blocks"}))
     made.after.append(Chunk(0xDE, {"body": b"holds for any"}))
-    return _rewritten(Case(signed(made=made)), 0x9E, SIGN)
+    return _rewritten(Case(signed(made=made)), 0x9E, SIGN, keeps=(0xDE,))
+
+
+@valid("PLADA-RWR-002", "PLADA-RWR-005", role="rewriter")
+def rewrite_names_that_are_not_in_form_c() -> Case:
+    """Names that a writer would refuse, beside a chunk to copy: a rewriter keeps their bytes."""
+    meaning = changed(names=("caf\u0065\u0301".encode(), b"dog"))
+    made = draft(meaning)
+    made.chunks.append(Chunk(0xDE, {"body": b""}))
+    return _rewritten(Case(made), keeps=(0xDE,), content_id=meaning.content_id)
 
 
 @invalid("content-check", "PLADA-RWR-001", role="rewriter", twin=False)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..build import Chunk, Draft, Made, Meaning, changed, draft
+from ..build import BLOCK, META, Chunk, Draft, Made, Meaning, changed, draft
 from ..vector import Case, invalid
 
 PARTS = (slice(0, 2), slice(2, 4), slice(4, 6), slice(6, 8))
@@ -174,14 +174,107 @@ def head_from_another_file() -> Case:
     return _salvaged(_noise(made, "HEAD"), 0, 1, 2, 3, head_from="invalid/salvage/cut_before_end")
 
 
+@_damaged("PLADA-SAL-002")
+def block_behind_end() -> Case:
+    """The last block stands behind END: it comes back."""
+    made = whole().build()
+    block, end = made.ranges["BLOCK 3.type"][0], made.ranges["END.type"][0]
+    return _salvaged(made.data[:block] + made.data[end:] + made.data[block:end], 0, 1, 2, 3)
+
+
+@_damaged("PLADA-SAL-002")
+def block_inside_metadata_that_is_none() -> Case:
+    """A block stands inside META, which is intact and no JSON: it stays there."""
+    return _shielded(lambda block: Chunk(META, {"body": b"\x00" + block}))
+
+
+@_damaged("PLADA-SAL-001", "PLADA-SAL-002")
+def block_inside_a_bad_block() -> Case:
+    """A block stands inside another one whose CRC is right and whose contents are bad."""
+    return _shielded(lambda block: Chunk(BLOCK, {"body": b"\xff\x07\x01\x01\x02" + block}))
+
+
+def _shielded(shield: Callable[[bytes], Chunk]) -> Case:
+    made = whole()
+    plain = made.build()
+    start, end = plain.ranges["BLOCK 3.type"][0], plain.ranges["BLOCK 3.crc"][1]
+    made.after.append(shield(plain.data[start:end]))
+    made.blocks.pop()
+    # HEAD as it was with the block, so that its CRC fits.
+    made.head = {"kept": bytes([len(WHOLE.positions)]), "check": WHOLE.content_id[:4]}
+    return _salvaged(made.build().data, 0, 1, 2)
+
+
+@_damaged("PLADA-SAL-001")
+def block_beyond_the_kept_images() -> Case:
+    """HEAD promises six images and four blocks hold two each: three come back, none is lost."""
+    made = whole()
+    made.head = {"kept": b"\x06"}
+    case = _salvaged(made.build().data, 0, 1, 2)
+    return Case(case.file, more={**case.more, "lost": 0})
+
+
+@_damaged("PLADA-SAL-002")
+def head_of_another_payload_behind_head() -> Case:
+    """The HEAD of another payload follows the file's own: the first one counts."""
+    made = whole().build()
+    at = made.ranges["HEAD.crc"][1]
+    return _salvaged(made.data[:at] + _other_head() + made.data[at:], 0, 1, 2, 3)
+
+
+@_damaged("PLADA-SAL-007", "PLADA-SAL-001")
+def head_of_another_payload_before_head() -> Case:
+    """The HEAD of another payload stands before the file's own: no block fits the first one."""
+    made = whole().build()
+    at = made.ranges["HEAD.type"][0]
+    return _nothing(made.data[:at] + _other_head() + made.data[at:])
+
+
+def _other_head() -> bytes:
+    made = draft(changed(WHOLE, pool_size=1001), parts=PARTS).build()
+    return made.data[made.ranges["HEAD.type"][0] : made.ranges["HEAD.crc"][1]]
+
+
+@_damaged("PLADA-SAL-002")
+def preamble_lost() -> Case:
+    """The file starts with HEAD."""
+    made = whole().build()
+    return _salvaged(made.data[made.ranges["HEAD.type"][0] :], 0, 1, 2, 3)
+
+
+@_damaged("PLADA-SAL-002")
+def version_byte_lost() -> Case:
+    """HEAD follows the magic bytes."""
+    made = whole().build()
+    return _salvaged(made.data[:8] + made.data[9:], 0, 1, 2, 3)
+
+
 @_damaged("PLADA-SAL-003")
+def names_that_are_not_in_form_c() -> Case:
+    """The names are none that a writer would take: they come back as they are."""
+    meaning = changed(WHOLE, names=("caf\u0065\u0301".encode(), b"dog"))
+    made = draft(meaning, parts=PARTS).build()
+    case = _salvaged(made.data[: made.ranges["END.type"][0]], 0, 1, 2, 3)
+    return Case(case.file, more={**case.more, "content_id": meaning.content_id.hex()})
+
+
+@_damaged("PLADA-SAL-003", "PLADA-SAL-004")
+def empty_payload_cut_before_end() -> Case:
+    """A payload without images lacks END: it comes back."""
+    meaning = changed(WHOLE, positions=(), labels=())
+    made = draft(meaning).build()
+    case = _salvaged(made.data[: made.ranges["END.type"][0]])
+    return Case(case.file, more={**case.more, "lost": 0})
+
+
+@_damaged("PLADA-SAL-007")
 def every_block_damaged() -> Case:
     """No block is whole: nothing comes back."""
     made = whole().build()
     return _nothing(_noise(made, *(f"BLOCK {number}" for number in range(4))))
 
 
-@_damaged("PLADA-SAL-001")
+@_damaged("PLADA-SAL-007")
 def head_lost() -> Case:
     """HEAD is lost and the caller names no other: nothing can be told from noise."""
     return _nothing(_noise(whole().build(), "HEAD"))
