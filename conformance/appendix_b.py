@@ -126,6 +126,15 @@ def read_rle(data, span, count):
         at = at + kept + skipped
     return relative
 
+def split_sizes(n, most):                          # least and most bytes of n split integers from 1 to `most`
+    least = (n + 1) // 2
+    return least, least + (n if width(most) >= 15 else 0) + (n * width(most) + 7) // 8
+
+def position_sizes(encoding, span, count):         # of bitmap, delta and RLE
+    if encoding == 0: return (span + 7) // 8, (span + 7) // 8
+    if encoding == 1: return split_sizes(count - 1, max(span - 1, 1))
+    return 2, split_sizes(2 * min(count, span - count + 1) - 1, span)[1] + 8
+
 def write_labels(labels, classes):
     if classes == 1: return b""
     low = bytes(label % 256 for label in labels)

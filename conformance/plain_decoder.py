@@ -31,7 +31,7 @@ import zstandard
 
 __all__ = ["KNOWN_FEATURES", "Content", "Limits", "Refused", "codes_id", "decode", "pool_id"]
 
-# ---------------------------------------------------------------- 14.1 Error classes, 15 Limits
+# ----------------------------------------------------- Appendix G Error classes, 15 Limits
 
 _CLASSES = {
     "noncanonical": "varint-overlong chunk-order empty-compressed dense-tail block-not-tight "
@@ -50,7 +50,7 @@ class Refused(Exception):
 
     Attributes:
         code: the error code of the first check that failed.
-        error_class: the class of the code, by section 14.1.
+        error_class: the class of the code, by appendix G.
     """
 
     def __init__(self, code: str) -> None:

@@ -3,7 +3,7 @@
 ``python -m plada_conformance.requirements spec`` reads them out of ``spec/plada-1.md`` and writes
 ``spec/requirements.json`` and the index in the specification's appendix C. So it does with the
 checks, in the order that a reader makes them in: they are the table of appendix G, where it fills
-in the classes of section 14.1, and ``spec/codes.json``. The sentences stand in the specification
+in the classes, and ``spec/codes.json``. The sentences stand in the specification
 alone; nothing is written twice by hand.
 """
 
@@ -24,7 +24,9 @@ CODES_FILE = "codes.json"
 ROLES = ("reader", "writer", "client", "rewriter", "verifier", "salvager", "publisher")
 """The roles of the specification's section 1."""
 
-_HEADING = re.compile(r"^#{2,3} (?P<number>[0-9]+(?:\.[0-9]+)?)\.? ")
+_HEADING = re.compile(
+    r"^#{2,3} (?:Appendix )?(?P<number>[0-9]+(?:\.[0-9]+)?|[A-Z](?:\.[0-9]+)?)\.? "
+)
 _ID = re.compile(r"\[(?P<id>PLADA-[A-Z]+-[0-9]{3})\](?: `(?P<code>[a-z0-9-]+)`)?$")
 _INDEX = re.compile(r"(<!-- begin: index -->\n).*?(<!-- end -->)", re.DOTALL)
 _CLASS_ROW = re.compile(
@@ -35,7 +37,7 @@ _CHECK_ROW = re.compile(
     r"^\| (?P<step>[A-Za-z ]+) \| (?P<check>[^|]+) \| (?:`(?P<code>[a-z0-9-]+)`)? \|", re.MULTILINE
 )
 MALFORMED = "malformed"
-"""Class of the codes that section 14.1 does not name."""
+"""Class of the codes that the table of classes does not name."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ def checks(text: str) -> list[Check]:
 
 
 def error_classes(text: str) -> dict[str, str]:
-    """Return the class of each error code that section 14.1 names; the others are malformed."""
+    """Return the class of each error code that appendix G names; the others are malformed."""
     return {
         code: row["name"]
         for row in _class_rows(text)
@@ -141,7 +143,7 @@ def error_classes(text: str) -> dict[str, str]:
 
 
 def _class_rows(text: str) -> list[re.Match[str]]:
-    table = text.split("### 14.1 ")[1].split("\n## ")[0]
+    table = text.split("\nError classes:\n")[1].split("\n## ")[0]
     return [row for row in _CLASS_ROW.finditer(table) if row["name"] != "class"]
 
 

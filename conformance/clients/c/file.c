@@ -452,7 +452,7 @@ fault plada_read(const uint8_t *file, size_t size, const struct limits *limits, 
     return failed;
 }
 
-/* Section 14.1 */
+/* Appendix G */
 const char *error_class(fault code)
 {
     static const char *const classes[][2] = {

@@ -34,7 +34,7 @@ export class Refused extends Error {
     this.offset = offset;
   }
 
-  /** Error class of section 14.1. */
+  /** Error class of Appendix G. */
   get errorClass() {
     return CLASS_OF.get(this.code) ?? "malformed";
   }
