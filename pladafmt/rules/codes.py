@@ -68,7 +68,7 @@ class Codes:
         """Map the table in a file of the layout of section 17.1; rows are read when needed.
 
         Raises:
-            BadCodes: if it is another file, or is cut short.
+            BadCodes: if it is another file, is cut short, or goes on behind its rows.
             OSError: if it cannot be read.
         """
         try:
@@ -80,4 +80,12 @@ class Codes:
             ) from error
         if not isinstance(table, np.ndarray) or not table.flags.c_contiguous:
             raise BadCodes(f"{os.fspath(path)} is not a code table in the order of C.")
+        behind = 0
+        if isinstance(table, np.memmap):  # A table of no rows is not.
+            behind = os.stat(path).st_size - table.offset - table.nbytes
+        if behind:
+            raise BadCodes(
+                f"{os.fspath(path)} goes on for {behind:,} bytes behind its {len(table):,} rows; a "
+                "download may have been appended to another: get it again."
+            )
         return cls(table)
