@@ -14,6 +14,7 @@ from typing import Any
 from construct import Bytes, Construct, FormatField, IfThenElse, Renamed
 
 from pladafmt import Payload, PoolRef, dumps, layout, validate
+from pladafmt.annotation import annotation
 from pladafmt.files import write_whole
 
 _FIXED = {"B": "u8", "H": "u16", "h": "i16", "L": "u32", "I": "u32", "Q": "u64"}
@@ -59,17 +60,7 @@ def byte_table(name: str) -> str:
 def example() -> str:
     """Return the worked example: each part's offset, bytes and meaning."""
     data = dumps(EXAMPLE, encoding="rle")
-    lines = ["```"]
-    for part in validate(data).parts:
-        octets = data[part.offset : part.offset + part.size].hex(" ")
-        for start in range(0, len(octets), 48):
-            row = octets[start : start + 48].strip()
-            if start == 0:
-                owner = f"{part.name}  {part.note if part.size < 32 else ''}".strip()
-                lines.append(f"{part.offset:3d}  {row:<48} {owner}".rstrip())
-            else:
-                lines.append(f"     {row}")
-    lines.append("```")
+    lines = ["```", *annotation(data, validate(data).parts), "```"]
     return "\n".join(lines) + "\n"
 
 

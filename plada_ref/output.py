@@ -83,9 +83,15 @@ class Output:
         widths = [len(heading) for heading in headings]
         for row in rows():
             widths = [max(pair) for pair in zip(widths, map(_cells, row), strict=True)]
-        for line in itertools.chain(["", title], _aligned([headings], widths, right)):
-            self.say(line)
-        for batch in _batches(_aligned(rows(), widths, right)):
+        self.lines(title, _aligned(itertools.chain([headings], rows()), widths, right))
+
+    def lines(self, title: str, lines: Iterable[str]) -> None:
+        """Print lines, of which there may be a million, as they come below a title."""
+        if self.console.quiet:
+            return
+        self.say("")
+        self.say(title)
+        for batch in _batches(lines):
             self.console.file.write("".join(f"{line}\n" for line in batch))
 
     @contextmanager

@@ -80,7 +80,7 @@ class Report:
 
 
 def validate(
-    source: str | os.PathLike[str] | bytes,
+    source: str | os.PathLike[str] | bytes | StoredBytes,
     *,
     limits: Limits | None = None,
     codes: Codes | None = None,
@@ -88,13 +88,15 @@ def validate(
     """Read a file strictly and report what was found; bad content is reported, never raised.
 
     Args:
-        source: a path, or the bytes of a file.
+        source: a path, or the bytes of a file, also as `sources.opened` yields them.
         limits: bounds to apply; the specification's defaults when None.
         codes: what a rule is evaluated with, or None.
 
     Raises:
         OSError: if the path cannot be read.
     """
+    if isinstance(source, StoredBytes):
+        return _report(source, limits, codes)
     if isinstance(source, bytes | bytearray | memoryview):
         return _report(bytes(source), limits, codes)
     with opened(source) as data:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import numpy as np
@@ -10,6 +10,10 @@ import typer
 
 from pladafmt import Payload, Report
 from pladafmt import validate as validate_file
+from pladafmt.annotation import annotation
+from pladafmt.ledger import Part
+from pladafmt.sources import opened
+from pladafmt.stored import StoredBytes
 from pladafmt.text import for_terminal
 
 from ..output import Output
@@ -29,6 +33,14 @@ def inspect(
     everything: Annotated[
         bool, typer.Option("--all", help="Show every part and every class, however many.")
     ] = False,
+    annotate: Annotated[
+        bool,
+        typer.Option(
+            "--annotate",
+            help="Print the bytes of each part beside its owner, as the specification's Appendix A "
+            "does; of long streams and texts the beginning, the end and the size.",
+        ),
+    ] = False,
     codes: CodesOption = None,
     limit: LimitOptions = None,
     as_json: AsJson = False,
@@ -42,13 +54,22 @@ def inspect(
     """
     output = Output(as_json=as_json)
     limits = limits_from(limit)
-    report, place = report_with_codes(
-        lambda found: validate_file(payload, limits=limits, codes=found), codes
-    )
-    _show_facts(output, report, place)
-    if report.payload is not None:
-        _show_classes(output, report.payload, everything)
-    _show_parts(output, report, everything)
+    with opened(payload) as data:
+        report, place = report_with_codes(
+            lambda found: validate_file(data, limits=limits, codes=found), codes
+        )
+        _show_facts(output, report, place)
+        if report.payload is not None:
+            _show_classes(output, report.payload, everything)
+        parts = report.parts if everything else report.parts[:_SHOWN_PARTS]
+        if annotate:
+            _show_bytes(output, report, data, parts)
+        else:
+            _show_owners(output, parts)
+    if len(parts) < len(report.parts):
+        output.say(f"... and {len(report.parts) - len(parts):,} more parts (--all shows them)")
+    totals = ", ".join(f"{name} {size:,}" for name, size in report.bytes_per_part.items())
+    output.say(f"bytes       {totals}")
     value = report.as_json()
     if report.payload is not None:
         value["class_names"] = list(report.payload.class_names)
@@ -107,16 +128,17 @@ def _show_classes(output: Output, payload: Payload, everything: bool) -> None:
         output.say(f"metadata    {for_terminal(name)}: {for_terminal(str(value))}")
 
 
-def _show_parts(output: Output, report: Report, everything: bool) -> None:
-    shown = len(report.parts) if everything else min(len(report.parts), _SHOWN_PARTS)
-
+def _show_owners(output: Output, parts: Sequence[Part]) -> None:
     def rows() -> Iterator[list[str]]:
-        for part in report.parts[:shown]:
+        for part in parts:
             yield [f"{part.offset:,}", f"{part.size:,}", part.name, part.note]
 
     headings = ["offset", "bytes", "owner", "says"]
     output.listing("Owner of every byte", headings, rows, right={0, 1})
-    if shown < len(report.parts):
-        output.say(f"... and {len(report.parts) - shown:,} more parts (--all shows them)")
-    totals = ", ".join(f"{name} {size:,}" for name, size in report.bytes_per_part.items())
-    output.say(f"bytes       {totals}")
+
+
+def _show_bytes(
+    output: Output, report: Report, data: bytes | StoredBytes, parts: Sequence[Part]
+) -> None:
+    fault = None if report.ok else (report.offset, f"{report.problem} ({report.code})")
+    output.lines("Every byte and its owner", annotation(data, parts, fault))
