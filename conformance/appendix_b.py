@@ -1,4 +1,17 @@
-"""Appendix B of the specification. Generated from its text; do not edit."""
+# SPDX-License-Identifier: Apache-2.0
+r"""The programs of Appendix B of the .plada specification, version 1: encoders and decoders.
+
+Generated from its text; do not edit. One file, Python 3 and its standard library, to be read beside
+the specification and to be imported by itself, as a check of other encoders and decoders:
+
+    >>> import appendix_b
+    >>> appendix_b.read_varint(b"\x80\x01", 0)         # the value, and where it ends
+    (128, 2)
+    >>> appendix_b.read_split(b"\x00\x00", 1)          # ends with Refused("integer-size")
+
+Sizes that a reader has checked before (sections 8.4 and 14) are not checked again. Zstandard frames
+are examined and not decoded.
+"""
 
 import hashlib
 from zlib import crc32

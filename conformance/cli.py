@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from functools import partial
@@ -262,6 +263,39 @@ def coverage(
     from . import coverage as measured
 
     raise typer.Exit(measured.show(as_json=as_json))
+
+
+@app.command("vectors")
+def vectors_command(
+    out: Annotated[
+        Path,
+        typer.Option(
+            "-o",
+            "--out",
+            help="Where the archive goes, under gzip if the name ends in .gz or .tgz. - is a tar "
+            "on standard output.",
+            callback=_file_or_stream,
+        ),
+    ],
+) -> None:
+    """Write the vectors as one archive, for programs that want no Python and no JSON.
+
+    Its manifest.tsv has a line for each vector; its README.md says what the columns are. The
+    digest that is printed is that of the tar, the same everywhere.
+
+    Example: `plada-conformance vectors -o plada-vectors-1.tar.gz`
+    """
+    from . import archive
+
+    say = _all_else(out)
+    try:
+        files = archive.contents()
+    except ValueError as error:
+        raise _stop(str(error), 2) from error
+    tar = archive.as_tar(files)
+    zipped = out.suffix in (".gz", ".tgz")
+    _write(out, archive.compressed(tar) if zipped else tar)
+    say(f"{len(files)} files; SHA-256 of the tar: {hashlib.sha256(tar).hexdigest()}")
 
 
 @app.command("fuzz")

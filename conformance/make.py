@@ -11,38 +11,18 @@ import json
 import sys
 from pathlib import Path
 
-from . import requirements
-from .build import Draft, Made
+from . import layers, requirements
 from .generators import load
-from .vector import Case, Vector, sidecar
+from .vector import made_by, sidecar
 
 MANIFEST = "manifest.json"
 
 
-def made_by(vector: Vector) -> tuple[Case, Made]:
-    """Return what a vector's generator says, and its file.
-
-    Raises:
-        ValueError: for a generator that names no fault of an invalid file, or a missing one.
-    """
-    case = vector.make()
-    if isinstance(case.file, Draft):
-        made = case.file.build()
-    elif isinstance(case.file, bytes):
-        made = Made(case.file)
-    else:
-        made = case.file or Made()
-    if vector.role == "reader" and (case.fault is None) != (vector.code is None):
-        raise ValueError(f"{vector.id}: a fault is named where there is none, or the other way")
-    if vector.stale:
-        if not isinstance(case.fault, str):
-            raise ValueError(f"{vector.id}: a stale twin needs the name of the faulty part")
-        made = Made(made.stale(case.fault), made.ranges)
-    return case, made
-
-
 def files(spec: Path) -> dict[str, bytes]:
-    """Return every file of the vectors by its path: files, sidecars, requirements, manifest."""
+    """Return every file of the vectors by its path.
+
+    These are files, sidecars, layers, requirements and the manifest.
+    """
     text = spec.read_text("utf-8")
     classes = requirements.error_classes(text)
     known = {each.id for each in requirements.extract(text)}
@@ -57,6 +37,7 @@ def files(spec: Path) -> dict[str, bytes]:
         if case.file is not None:
             found[f"{vector.path}.plada"] = made.data
         found[f"{vector.path}.json"] = sidecar(vector, case, made, classes).encode()
+    found |= layers.files()
     digests = {path: hashlib.sha256(found[path]).hexdigest() for path in sorted(found)}
     manifest = {
         "format": "plada-1",

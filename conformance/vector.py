@@ -136,6 +136,28 @@ def limit(
     return _register("limits", code, requirements, twin=twin)
 
 
+def made_by(vector: Vector) -> tuple[Case, Made]:
+    """Return what a vector's generator says, and its file.
+
+    Raises:
+        ValueError: for a generator that names no fault of an invalid file, or a missing one.
+    """
+    case = vector.make()
+    if isinstance(case.file, Draft):
+        made = case.file.build()
+    elif isinstance(case.file, bytes):
+        made = Made(case.file)
+    else:
+        made = case.file or Made()
+    if vector.role == "reader" and (case.fault is None) != (vector.code is None):
+        raise ValueError(f"{vector.id}: a fault is named where there is none, or the other way")
+    if vector.stale:
+        if not isinstance(case.fault, str):
+            raise ValueError(f"{vector.id}: a stale twin needs the name of the faulty part")
+        made = Made(made.stale(case.fault), made.ranges)
+    return case, made
+
+
 def sidecar(vector: Vector, case: Case, made: Made, classes: dict[str, str]) -> str:
     """Return the JSON text of a vector's sidecar.
 
