@@ -13,20 +13,26 @@ Takes = Sequence[tuple[str, int]]
 _SIXTY_FOUR = ((2**32 - 1 >> 6) * 64).to_bytes(4, "big")
 """64 times what 6 direct bits leave of the whole range, which is no multiple of 64."""
 
+_MODELS = 3
+
 _ALTERNATING = [("bit", 0)] * 40
 _MIXED = [
     ("bit", number % 3) if number % 4 else ("direct", 1 + number % 16) for number in range(60)
 ]
 
 
-def _stream(takes: Takes, values: Sequence[int]) -> bytes:
-    coder, models = spec.Encoder(), spec.models(1 + max((n for _, n in takes), default=0))
+def _encoded(takes: Takes, values: Sequence[int]) -> spec.Encoder:
+    coder, models = spec.Encoder(), spec.models(_MODELS)
     for (kind, number), value in zip(takes, values, strict=True):
         if kind == "bit":
             coder.bit(models[number], value)
         else:
             coder.direct(number, value)
-    stream: bytes = coder.finish()
+    return coder
+
+
+def _stream(takes: Takes, values: Sequence[int]) -> bytes:
+    stream: bytes = _encoded(takes, values).finish()
     return stream
 
 
@@ -36,6 +42,16 @@ def _pseudo_random(takes: Takes, seed: int) -> list[int]:
         state = (1103515245 * state + 12345) % 2**31
         values.append((state >> 12) % (2 if kind == "bit" else 2**number))
     return values
+
+
+def _carry_at_the_end() -> list[int]:
+    """Values of `_MIXED` after which the roundest end carries into what is written, and no other."""
+    for seed in range(10_000):
+        values = _pseudo_random(_MIXED, seed)
+        coder = _encoded(_MIXED, values)
+        if spec.tail(coder.low, coder.range) == 2**32 and coder.low <= 2**32 - 2**24:
+            return values
+    raise ValueError("no carry at the end was found")
 
 
 _STREAMS: dict[str, tuple[Takes, Sequence[int], str]] = {
@@ -58,6 +74,11 @@ _STREAMS: dict[str, tuple[Takes, Sequence[int], str]] = {
         [255, 255, 255, 254, 65535, 65535, *[0] * 8],
         "A carry runs through bytes that were written before.",
     ),
+    "carry_at_the_end": (
+        _MIXED,
+        _carry_at_the_end(),
+        "The value with most zeros that ends the stream is 2^32: a carry, and four zero bytes.",
+    ),
 }
 
 
@@ -75,7 +96,7 @@ def layer() -> Layer:
 
     def add(name: str, about: str, data: bytes, takes: Takes) -> None:
         def decode() -> dict[str, Any]:
-            coder, models = spec.Decoder(data), spec.models(4)
+            coder, models = spec.Decoder(data), spec.models(_MODELS)
             values = [
                 coder.bit(models[number]) if kind == "bit" else coder.direct(number)
                 for kind, number in takes
