@@ -45,7 +45,7 @@ def _pseudo_random(takes: Takes, seed: int) -> list[int]:
 
 
 def _carry_at_the_end() -> list[int]:
-    """Values of `_MIXED` after which the roundest end carries into what is written, and no other."""
+    """Values of `_MIXED` after which the roundest end carries into what is written."""
     for seed in range(10_000):
         values = _pseudo_random(_MIXED, seed)
         coder = _encoded(_MIXED, values)

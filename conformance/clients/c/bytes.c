@@ -1,4 +1,4 @@
-#include "plada.h"
+#include "internal.h"
 
 #include <openssl/evp.h>
 #include <string.h>

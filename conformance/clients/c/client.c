@@ -1,6 +1,6 @@
 /* Speaks with a conformance runner (PROTOCOL.md), or reads one file: plada-client [[--pool DIGESTS] [--codes CODES] FILE] */
 #define _POSIX_C_SOURCE 200809L
-#include "plada.h"
+#include "internal.h" /* for JSON: requests are read as metadata is */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,37 +62,45 @@ static void print_refused(const char *id, fault code)
 {
     printf("{");
     print_id(id);
-    printf("\"verdict\": \"%s\", \"code\": \"%s\"}\n", error_class(code), code);
+    printf("\"verdict\": \"%s\", \"code\": \"%s\"}\n", plada_error_class(code), code);
 }
 
-static void print_valid(const char *id, const struct reading *reading)
+static void print_valid(const char *id, const struct plada_file *found)
 {
     printf("{");
     print_id(id);
     printf("\"verdict\": \"valid\", \"content_id\": \"");
-    for (int i = 0; i < DIGEST; i++) printf("%02x", reading->content_id[i]);
+    for (int i = 0; i < DIGEST; i++) printf("%02x", found->content_id[i]);
     printf("\"}\n");
 }
 
-static fault read_file(const char *path, const struct limits *limits, const struct table *codes, struct buffer *file,
-                       struct reading *reading)
+#ifdef READ_ALL /* so that sanitizers see that, too */
+#define READ plada_read
+#else
+#define READ plada_check
+#endif
+
+static fault read_file(const char *path, const struct plada_limits *limits, const struct table *codes,
+                       struct buffer *file, struct plada_file *found)
 {
-    struct codes pool_codes = {(const int8_t *)codes->data, codes->rows, codes->width};
+    struct plada_codes pool_codes = {(const int8_t *)codes->data, codes->rows, codes->width};
+    *found = (struct plada_file){.names = NULL};
     if (!read_whole(path, file)) return "x-input";
-    return plada_read(file->data, file->size, limits, codes->data ? &pool_codes : NULL, reading);
+    return READ(file->data, file->size, limits, codes->data ? &pool_codes : NULL, found);
 }
 
 /* Reads a file, as a client if there is a pool. */
-static fault answer_read(const char *id, const char *path, const struct limits *limits, const struct table *pool,
+static fault answer_read(const char *id, const char *path, const struct plada_limits *limits, const struct table *pool,
                          const struct table *codes)
 {
     struct buffer file;
-    struct reading reading;
-    fault failed = read_file(path, limits, codes, &file, &reading);
-    if (!failed && pool->data) failed = check_pool(&reading, pool->data, pool->rows);
+    struct plada_file found;
+    fault failed = read_file(path, limits, codes, &file, &found);
+    if (!failed && pool->data) failed = plada_check_pool(&found, pool->data, pool->rows);
     if (failed) print_refused(id, failed);
-    else print_valid(id, &reading);
+    else print_valid(id, &found);
     free(file.data);
+    plada_free(&found);
     return failed;
 }
 
@@ -100,12 +108,12 @@ static void answer_verify(const char *id, const char *path, const struct table *
 {
     static const struct table no_codes;
     struct buffer file;
-    struct reading reading;
-    fault code, failed = read_file(path, &default_limits, &no_codes, &file, &reading);
+    struct plada_file found;
+    fault code, failed = read_file(path, &plada_default_limits, &no_codes, &file, &found);
     if (failed) {
         print_refused(id, failed);
     } else {
-        const char *answer = check_signature(&reading, file.data, keys->data, keys->rows, &code);
+        const char *answer = plada_verify(&found, file.data, keys->data, keys->rows, &code);
         printf("{");
         print_id(id);
         printf("\"answer\": \"%s\"", answer);
@@ -113,6 +121,16 @@ static void answer_verify(const char *id, const char *path, const struct table *
         printf("}\n");
     }
     free(file.data);
+    plada_free(&found);
+}
+
+static const struct json_node *json_member(const struct json *json, size_t object, const char *key)
+{
+    for (size_t i = object + 1; i < json->count; i++)
+        if (json->nodes[i].type == JSON_KEY && json->nodes[i].parent == object &&
+            strcmp(json->nodes[i].text, key) == 0)
+            return &json->nodes[i + 1];
+    return NULL;
 }
 
 static const struct json_node *member(const struct json *json, size_t object, const char *key)
@@ -130,11 +148,11 @@ static uint64_t limit(const struct json *json, size_t object, const char *key, u
     return strtoull(node->text, NULL, 10);
 }
 
-static struct limits read_limits(const struct json *json)
+static struct plada_limits read_limits(const struct json *json)
 {
     size_t at = (size_t)(member(json, 0, "limits") - json->nodes);
-    const struct limits *usual = &default_limits;
-    return (struct limits){
+    const struct plada_limits *usual = &plada_default_limits;
+    return (struct plada_limits){
         limit(json, at, "kept", usual->kept),
         limit(json, at, "stream", usual->stream),
         limit(json, at, "blocks", usual->blocks),
@@ -172,7 +190,7 @@ static bool answer(const struct json *json)
                "\"roles\": [\"reader\", \"client\", \"verifier\"], "
                "\"features\": [\"zstd\", \"weights\", \"dense\", \"rule\"], \"limits\": {}}\n");
     } else if (strcmp(what, "read") == 0) {
-        struct limits limits = read_limits(json);
+        struct plada_limits limits = read_limits(json);
         struct table pool = read_table(json, member(json, 0, "pool"), DIGEST);
         struct table codes = read_table(json, json_member(json, 0, "codes"), 0);
         answer_read(number, member(json, 0, "file")->text, &limits, &pool, &codes);
@@ -238,7 +256,7 @@ int main(int argc, char **argv)
         else break;
     }
     if (at + 1 != argc) die("usage: plada-client [[--pool DIGESTS] [--codes CODES] FILE]");
-    fault failed = answer_read(NULL, argv[at], &default_limits, &pool, &codes);
+    fault failed = answer_read(NULL, argv[at], &plada_default_limits, &pool, &codes);
     free(pool.data);
     free(codes.data);
     return !failed ? 0 : strncmp(failed, "x-", 2) == 0 ? 2 : 1;

@@ -1,11 +1,11 @@
-#include "plada.h"
+#include "internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
 /* The order of checks: section 14 */
-const struct limits default_limits = {1 << 24, 64 << 20, 65536, 1 << 20, 64 << 10, UINT64_C(1) << 41};
+const struct plada_limits plada_default_limits = {1 << 24, 64 << 20, 65536, 1 << 20, 64 << 10, UINT64_C(1) << 41};
 
 enum { HEAD = 0x01, CLASSES = 0x02, META = 0xC1, BLOCK = 0x03, RULE = 0x05, SIGN = 0x82, END = 0x04 };
 enum { F_ZSTD = 1, F_WEIGHTS = 2, F_DENSE = 4, F_RULE = 16, F_KNOWN = 23 };
@@ -15,9 +15,18 @@ struct head {
     uint64_t pool_size, kept, classes, features, max_stream;
 };
 
+struct images { /* what is kept of them, if it is wanted */
+    bool wanted;
+    uint64_t *positions, room;
+    uint16_t *labels;
+    uint8_t *weights;
+};
+
 struct reader {
-    const struct limits *limits;
-    const struct codes *pool_codes;        /* or NULL */
+    const struct plada_limits *limits;
+    const struct plada_codes *pool_codes;  /* or NULL */
+    struct plada_file *file;               /* what is found */
+    struct images images;
     struct head head;
     uint32_t head_crc;
     uint64_t used;                         /* features */
@@ -32,6 +41,22 @@ struct reader {
     uint64_t *listed;                      /* beside a rule that can be evaluated, what blocks keep */
     struct sha256 positions, labels, codes;
 };
+
+/* Makes room for so many images in all. */
+static fault reserve(struct images *images, uint64_t count, bool weights)
+{
+    if (count <= images->room) return NULL;
+    size_t room = (size_t)(count > 2 * images->room ? count : 2 * images->room);
+    uint64_t *positions = realloc(images->positions, room * sizeof *positions);
+    if (positions) images->positions = positions;
+    uint16_t *labels = realloc(images->labels, room * sizeof *labels);
+    if (labels) images->labels = labels;
+    uint8_t *codes = weights ? realloc(images->weights, room) : NULL;
+    if (codes) images->weights = codes;
+    if (!positions || !labels || (weights && !codes)) return "x-memory";
+    images->room = room;
+    return NULL;
+}
 
 struct stream {
     const uint8_t *stored;
@@ -115,6 +140,18 @@ static fault read_head(struct reader *r, struct bytes in)
     return head->max_stream > r->limits->stream ? "limit-stream" : NULL;
 }
 
+static void tell_head(const struct head *head, struct plada_file *file)
+{
+    memcpy(file->pool_id, head->pool_id, DIGEST);
+    file->pool_size = head->pool_size;
+    file->kept = head->kept;
+    file->classes = head->classes;
+    if (!head->scale) return;
+    file->weight_scale.bits = head->scale[0];
+    file->weight_scale.low = (int16_t)little_endian(head->scale + 1, 2);
+    file->weight_scale.step = (int)little_endian(head->scale + 3, 2);
+}
+
 /* The stream of CLASSES or META */
 static fault read_text(struct reader *r, struct bytes in, bool classes, struct stream *s, unsigned *form)
 {
@@ -151,6 +188,11 @@ static fault read_meta(struct reader *r, struct bytes in)
     fault failed = read_text(r, in, false, &s, &form);
     if (!failed) failed = json_parse(&json, s.data, (size_t)s.size);
     json_free(&json);
+    if (!failed && r->images.wanted) {
+        char *text = r->file->metadata = malloc((size_t)s.size + 1);
+        if (!text) failed = "x-memory";
+        else text[s.size] = 0, memcpy(text, s.data, (size_t)s.size);
+    }
     release(&s);
     return failed;
 }
@@ -187,6 +229,10 @@ static fault apply_rule(struct reader *r)
         if (kept++ == r->head.kept) return "kept-total";
         sha256_int(&r->positions, i, position_size);
         sha256_int(&r->labels, label, 2);
+        if (!r->images.wanted) continue;
+        TRY(reserve(&r->images, kept, false));
+        r->images.positions[kept - 1] = i;
+        r->images.labels[kept - 1] = (uint16_t)label;
     }
     return kept == r->head.kept ? NULL : "kept-total";
 }
@@ -215,12 +261,18 @@ static fault read_labels(struct block *block, const uint8_t *data)
 
 static fault read_codes(struct reader *r, const struct block *block, const uint8_t *data)
 {
+    uint8_t *codes = r->images.wanted ? r->images.weights + (r->kept - block->count) : NULL;
     if (r->head.scale[0] == 8) {
         sha256_bytes(&r->codes, data, (size_t)block->count);
+        if (codes) memcpy(codes, data, (size_t)block->count);
         return NULL;
     }
     if (block->count % 2 && data[block->count / 2] >> 4) return "padding-bits";
-    for (uint64_t i = 0; i < block->count; i++) sha256_int(&r->codes, data[i / 2] >> (4 * (i % 2)) & 15, 1);
+    for (uint64_t i = 0; i < block->count; i++) {
+        uint8_t code = data[i / 2] >> (4 * (i % 2)) & 15;
+        sha256_int(&r->codes, code, 1);
+        if (codes) codes[i] = code;
+    }
     return NULL;
 }
 
@@ -296,6 +348,11 @@ static fault read_block(struct reader *r, struct bytes in)
         r->listed = listed;
         b.listed = listed + before;
     }
+    if (r->images.wanted && !r->rule.weights) { /* with a rule, what blocks keep is told with the rest */
+        TRY(reserve(&r->images, r->kept, head->scale));
+        b.kept_positions = r->images.positions + before;
+        b.kept_labels = r->images.labels + before;
+    }
     if (b.coding && !(b.kinds = malloc((size_t)b.count))) return "x-memory";
     fault failed = read_streams(r, &b, s);
     free(b.kinds);
@@ -335,7 +392,7 @@ static fault content_id(struct reader *r, uint8_t id[DIGEST])
     return failed;
 }
 
-static fault check_totals(struct reader *r, struct reading *reading)
+static fault check_totals(struct reader *r)
 {
     if (!r->rule.weights && r->kept != r->head.kept) return "kept-total";
     if (r->head.features != r->used) return "feature-unused";
@@ -344,8 +401,8 @@ static fault check_totals(struct reader *r, struct reading *reading)
         TRY(r->codes_fault);
         TRY(apply_rule(r));
     }
-    TRY(content_id(r, reading->content_id));
-    return memcmp(reading->content_id, r->head.check, 4) ? "content-check" : NULL;
+    TRY(content_id(r, r->file->content_id));
+    return memcmp(r->file->content_id, r->head.check, 4) ? "content-check" : NULL;
 }
 
 /* Place of a known chunk in the file's order, 0 for others */
@@ -390,7 +447,7 @@ static fault read_contents(struct reader *r, uint8_t type, struct bytes body)
     }
 }
 
-static fault read_file(struct reader *r, const uint8_t *file, size_t size, struct reading *reading)
+static fault read_file(struct reader *r, const uint8_t *file, size_t size)
 {
     static const char magic[] = "\x89PLADA\r\n";
     bool seen[256] = {false};
@@ -421,27 +478,58 @@ static fault read_file(struct reader *r, const uint8_t *file, size_t size, struc
         if (rank(type)) highest = rank(type);
         TRY(read_contents(r, type, body));
         if (type == SIGN) {
-            reading->sign = body.at;
-            reading->sign_at = (size_t)(start - file);
+            r->file->is_signed = true;
+            memcpy(r->file->key_id, body.at, PLADA_KEY_ID);
+            r->file->sign_at = (size_t)(start - file);
         }
     }
-    TRY(check_totals(r, reading));
+    TRY(check_totals(r));
     return in.left ? "trailing-bytes" : NULL;
 }
 
-fault plada_read(const uint8_t *file, size_t size, const struct limits *limits, const struct codes *codes,
-                 struct reading *reading)
+/* A list of the class map as strings: the length byte of a name ends the one before. */
+static char **strings(char *text, size_t count, char **end)
 {
-    struct reader r = {.limits = limits, .pool_codes = codes};
-    *reading = (struct reading){.sign = NULL};
+    char **found = malloc(count * sizeof *found);
+    for (size_t i = 0; found && i < count; i++) {
+        uint8_t length = (uint8_t)*text;
+        *text = 0;
+        found[i] = text + 1;
+        text += 1 + length;
+    }
+    *end = text;
+    return found;
+}
+
+static fault tell_names(const struct reader *r, struct plada_file *file)
+{
+    size_t classes = (size_t)r->head.classes;
+    if (!r->names) return NULL;
+    char *text = malloc(r->names_size + 1), *end;
+    if (!text) return "x-memory";
+    memcpy(text, r->names, r->names_size);
+    text[r->names_size] = 0;
+    file->names = strings(text, classes, &end);
+    if (!file->names) free(text); /* else it goes with the first name */
+    else if (r->identifiers) file->identifiers = strings(end, classes, &end);
+    return !file->names || (r->identifiers && !file->identifiers) ? "x-memory" : NULL;
+}
+
+static const char *read_all(const void *data, size_t size, const struct plada_limits *limits,
+                            const struct plada_codes *codes, bool wanted, struct plada_file *file)
+{
+    struct reader r = {.limits = limits ? limits : &plada_default_limits, .pool_codes = codes, .file = file};
+    r.images.wanted = wanted;
+    *file = (struct plada_file){.names = NULL};
     fault failed = sha256_begin(&r.positions);
     if (!failed) failed = sha256_begin(&r.labels);
     if (!failed) failed = sha256_begin(&r.codes);
-    if (!failed) failed = read_file(&r, file, size, reading);
-    if (!failed) {
-        memcpy(reading->pool_id, r.head.pool_id, DIGEST);
-        reading->pool_size = r.head.pool_size;
-    }
+    if (!failed) failed = read_file(&r, data, size);
+    if (!failed && wanted) failed = tell_names(&r, file);
+    if (!failed) tell_head(&r.head, file);
+    file->positions = r.images.positions;
+    file->labels = r.images.labels;
+    file->weights = r.images.weights;
     sha256_free(&r.positions);
     sha256_free(&r.labels);
     sha256_free(&r.codes);
@@ -449,11 +537,36 @@ fault plada_read(const uint8_t *file, size_t size, const struct limits *limits, 
     free(r.tree.models);
     rule_free(&r.rule);
     free(r.listed);
+    if (failed) plada_free(file);
     return failed;
 }
 
+const char *plada_read(const void *data, size_t size, const struct plada_limits *limits,
+                       const struct plada_codes *codes, struct plada_file *file)
+{
+    return read_all(data, size, limits, codes, true, file);
+}
+
+const char *plada_check(const void *data, size_t size, const struct plada_limits *limits,
+                        const struct plada_codes *codes, struct plada_file *file)
+{
+    return read_all(data, size, limits, codes, false, file);
+}
+
+void plada_free(struct plada_file *file)
+{
+    if (file->names) free(file->names[0] - 1);
+    free(file->names);
+    free(file->identifiers);
+    free(file->metadata);
+    free(file->positions);
+    free(file->labels);
+    free(file->weights);
+    *file = (struct plada_file){.names = NULL};
+}
+
 /* Appendix G */
-const char *error_class(fault code)
+const char *plada_error_class(const char *code)
 {
     static const char *const classes[][2] = {
         {"varint-overlong", "noncanonical"},    {"chunk-order", "noncanonical"},

@@ -1,4 +1,4 @@
-#include "plada.h"
+#include "internal.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -208,13 +208,4 @@ void json_free(struct json *json)
     free(json->text);
     free(json->nodes);
     *json = (struct json){NULL, NULL, 0, 0};
-}
-
-const struct json_node *json_member(const struct json *json, size_t object, const char *key)
-{
-    for (size_t i = object + 1; i < json->count; i++)
-        if (json->nodes[i].type == JSON_KEY && json->nodes[i].parent == object &&
-            strcmp(json->nodes[i].text, key) == 0)
-            return &json->nodes[i + 1];
-    return NULL;
 }

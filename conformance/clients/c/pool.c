@@ -1,4 +1,4 @@
-#include "plada.h"
+#include "internal.h"
 
 #include <openssl/evp.h>
 #include <string.h>
@@ -39,16 +39,16 @@ static bool tree_hash(const char *start, const void *rows, size_t width, uint64_
 }
 
 /* Section 12.2: the client's pool may have grown */
-fault check_pool(const struct reading *reading, const uint8_t *digests, uint64_t count)
+const char *plada_check_pool(const struct plada_file *file, const uint8_t *digests, uint64_t count)
 {
     uint8_t id[DIGEST];
-    if (count < reading->pool_size) return "pool-mismatch";
-    if (!tree_hash("plada-pool-1", digests, DIGEST, reading->pool_size, id)) return "x-memory";
-    return memcmp(id, reading->pool_id, DIGEST) ? "pool-mismatch" : NULL;
+    if (count < file->pool_size) return "pool-mismatch";
+    if (!tree_hash("plada-pool-1", digests, DIGEST, file->pool_size, id)) return "x-memory";
+    return memcmp(id, file->pool_id, DIGEST) ? "pool-mismatch" : NULL;
 }
 
 /* Sections 17.1 and 17.3: the id is that of whole rows, whichever columns a rule uses */
-fault check_codes(const struct codes *codes, uint64_t images, uint64_t columns, const uint8_t *start)
+fault check_codes(const struct plada_codes *codes, uint64_t images, uint64_t columns, const uint8_t *start)
 {
     uint8_t id[DIGEST];
     if (!codes || codes->columns < columns || codes->count < images) return "codes-mismatch";

@@ -1,4 +1,4 @@
-#include "plada.h"
+#include "internal.h"
 
 static uint64_t least_of(uint64_t a, uint64_t b)
 {

@@ -1,4 +1,4 @@
-#include "plada.h"
+#include "internal.h"
 
 #include <stdlib.h>
 
@@ -70,6 +70,7 @@ bool kept_by_rule(const struct rule *rule, const int8_t *row, unsigned *label)
     const int8_t *restrict weights = rule->weights;
     int32_t *restrict scores = rule->scores, best = INT32_MIN, second = INT32_MIN;
     size_t classes = (size_t)rule->classes;
+    *label = 0;
     for (size_t c = 0; c < classes; c++) scores[c] = rule->biases[c];
     for (size_t j = 0; j < rule->columns; j++, weights += classes)
         for (size_t c = 0; c < classes; c++) scores[c] += weights[c] * row[j];

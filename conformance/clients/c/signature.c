@@ -1,4 +1,4 @@
-#include "plada.h"
+#include "internal.h"
 
 #include <openssl/evp.h>
 #include <string.h>
@@ -41,23 +41,24 @@ static bool holds(const uint8_t key[32], const uint8_t signature[64], const uint
     return result;
 }
 
-/* The answer of section 10, and its code */
-const char *check_signature(const struct reading *reading, const uint8_t *file, const uint8_t *keys,
-                            size_t count, fault *code)
+/* Section 10 */
+const char *plada_verify(const struct plada_file *file, const void *data, const uint8_t *keys, size_t count,
+                         const char **code)
 {
+    const uint8_t *sign = (const uint8_t *)data + file->sign_at + 2; /* behind type and length */
     uint8_t message[12 + DIGEST] = "plada-1-sig", id[DIGEST]; /* with the NUL */
     bool found = false;
     *code = "signature-missing";
-    if (!reading->sign) return "unsigned";
+    if (!file->is_signed) return "unsigned";
     *code = "x-memory";
-    if (EVP_Digest(file, reading->sign_at, message + 12, NULL, EVP_sha256(), NULL) != 1) return "bad";
+    if (EVP_Digest(data, file->sign_at, message + 12, NULL, EVP_sha256(), NULL) != 1) return "bad";
     for (size_t i = 0; i < count; i++) {
         const uint8_t *key = keys + i * DIGEST;
         if (EVP_Digest(key, DIGEST, id, NULL, EVP_sha256(), NULL) != 1) return "bad";
-        if (memcmp(id, reading->sign, 8)) continue;
+        if (memcmp(id, file->key_id, PLADA_KEY_ID)) continue;
         found = true;
         *code = NULL;
-        if (holds(key, reading->sign + 8, message, sizeof message)) return "verified";
+        if (holds(key, sign + 8, message, sizeof message)) return "verified";
     }
     *code = found ? "signature-bad" : "signature-key";
     return found ? "bad" : "unverified";

@@ -1,4 +1,4 @@
-#include "plada.h"
+#include "internal.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "plada.h"
+#include "internal.h"
 
 #if __has_include(<zstd.h>)
 #include <zstd.h>
