@@ -116,7 +116,9 @@ def test_all_that_a_valid_file_means_is_in_the_struct(library: ctypes.CDLL) -> N
             weights = np.exp2((scale.low + codes * scale.step) / 256)
             np.testing.assert_allclose(weights, payload.weights, rtol=1e-5)
         assert bool(file.weights) == (payload.weights is not None and payload.kept > 0)
-        assert texts(file.names, file.classes) == (list(payload.classes) if file.names else None)
+        assert texts(file.names, file.classes) == (
+            list(payload.class_names) if file.names else None
+        )
         assert texts(file.identifiers, file.classes) == (
             None if payload.identifiers is None else list(payload.identifiers)
         )
