@@ -55,7 +55,7 @@ const char *plada_check(const void *data, size_t size, const struct plada_limits
 
 void plada_free(struct plada_file *file);
 
-/* The class of an error code: section 14.1; "refused" for x-. */
+/* The class of an error code: Appendix G; "refused" for x-. */
 const char *plada_error_class(const char *code);
 
 /* Whether a pool of `count` images serves the payload: section 12.2. Returns NULL or "pool-mismatch".

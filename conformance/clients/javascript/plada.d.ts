@@ -121,7 +121,7 @@ export class Refused extends Error {
   code: string;
   /** where in the file, if that is known */
   offset: number | null;
-  /** error class of section 14.1 */
+  /** error class of Appendix G */
   get errorClass(): ErrorClass;
 }
 
