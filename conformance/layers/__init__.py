@@ -13,6 +13,7 @@ from . import (
     dense_positions,
     ed25519,
     merkle_trees,
+    position_streams,
     range_coder,
     rule_streams,
     split_integers,
@@ -26,6 +27,7 @@ FOLDER = "layers"
 _MODULES = (
     varints,
     split_integers,
+    position_streams,
     range_coder,
     dense_positions,
     dense_labels,

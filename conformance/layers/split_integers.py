@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from .. import appendix_b as spec
-from ..build import DELTA
-from .case import Layer, blocks
+from .case import Layer
 
 _VALUES = {
     "none": ([], "No integer: no byte."),
@@ -32,11 +31,10 @@ _BYTES = {
     "half_byte_before_size": ("11", 1, "The half byte is set and low bits are missing."),
     "size_before_padding": ("01 02 00", 1, "A padding bit is set and a byte follows."),
 }
-_CODES = ("integer-size", "integer-width", "padding-bits", "distance-total")
 
 
 def layer() -> Layer:
-    """Return the cases; the last ones are gaps of vectors with the encoding delta."""
+    """Return the cases."""
     made = Layer(
         "7.3",
         {
@@ -54,7 +52,4 @@ def layer() -> Layer:
         add(name, about, spec.write_split(values), len(values))
     for name, (data, n, about) in _BYTES.items():
         add(name, about, bytes.fromhex(data), n)
-    for vector, _, block in blocks("positions", _CODES, "positions"):
-        if block.encoding == DELTA and not block.positions.compressed:
-            add(vector.id, vector.sentence, block.positions.stored, block.count - 1)
     return made

@@ -21,7 +21,7 @@ from plada_conformance import plain_verifier
 from plada_conformance.vectors_on_disk import ROOT
 
 from pladafmt import Codes, Limits, PladaError, PoolRef, signature, varint, zstd
-from pladafmt.blocks import dense, integers
+from pladafmt.blocks import dense, encodings, integers
 from pladafmt.blocks.encodings import dense as dense_encoding
 from pladafmt.keys import PublicKey
 from pladafmt.ledger import Ledger
@@ -47,6 +47,23 @@ def hashed(content: bytes) -> Decoded:
 
 def spec_varint(case: Case) -> Decoded:
     return dict(zip(("value", "size"), spec.read_varint(octets(case), 0), strict=True))
+
+
+ENCODINGS = ("bitmap", "delta", "rle")
+
+
+def sized(case: Case, bounds: Callable[[int, int, int], Any]) -> tuple[bytes, int, int]:
+    """The arguments of a position stream's decoder, once its size is right."""
+    data, span, count = octets(case), case["span"], case["count"]
+    least, most = bounds(ENCODINGS.index(case["encoding"]), span, count)
+    if not least <= len(data) <= most:
+        spec.refuse("stream-size")
+    return data, span, count
+
+
+def spec_stream(case: Case) -> Decoded:
+    read = getattr(spec, f"read_{case['encoding']}")
+    return {"positions": read(*sized(case, spec.position_sizes))}
 
 
 def spec_coder(case: Case) -> Decoded:
@@ -83,6 +100,18 @@ def spec_tree(case: Case) -> Decoded:
 def plain_varint(case: Case) -> Decoded:
     value, size = plain._read_varint(octets(case), 0, "truncated")
     return {"value": value, "size": size}
+
+
+def plain_stream(case: Case) -> Decoded:
+    data, span, count = sized(case, plain._position_sizes)
+    positions = array("Q")
+    if case["encoding"] == "bitmap":
+        plain._read_bitmap(data, 0, span, count, positions)
+    elif case["encoding"] == "delta":
+        plain._add_distances(plain._read_split(data, count - 1), 0, span, positions)
+    else:
+        plain._read_rle(data, 0, span, count, positions)
+    return {"positions": positions.tolist()}
 
 
 def plain_coder(case: Case) -> Decoded:
@@ -147,6 +176,15 @@ def our_integers(case: Case) -> Decoded:
     return {"values": integers.decode(octets(case), case["n"], offset=0, field="").tolist()}
 
 
+def our_stream(case: Case) -> Decoded:
+    def bounds(encoding: int, span: int, count: int) -> tuple[int, int]:
+        return encodings.MODULES[encoding].size_bounds(span, count)
+
+    data, span, count = sized(case, bounds)
+    encoding = encodings.MODULES[encodings.NUMBERS[case["encoding"]]]
+    return {"positions": encoding.decode(data, span, count, 0).tolist()}
+
+
 def our_positions(case: Case) -> Decoded:
     found = dense_encoding.decode(octets(case), case["span"], case["count"], 0)
     return {"positions": found.tolist()}
@@ -200,6 +238,7 @@ DECODERS: dict[str, dict[str, Callable[[Case], Decoded]]] = {
         "plain": lambda case: {"values": plain._read_split(octets(case), case["n"]).tolist()},
         "ours": our_integers,
     },
+    "position_streams": {"spec": spec_stream, "plain": plain_stream, "ours": our_stream},
     "range_coder": {"spec": spec_coder, "plain": plain_coder},
     "dense_positions": {
         "spec": lambda case: {
