@@ -81,7 +81,7 @@ transfer() {
         --student-epochs "$STUDENT_EPOCHS" --lr "$LR" --batch-size "$BATCH_SIZE"
     [ -z "$IMG_SIZE" ] || set -- "$@" --img-size "$IMG_SIZE"
     case $WEIGHTS in
-        none) ;;
+        none) set -- "$@" --random-backbone ;;
         timm) set -- "$@" --pretrained ;;
         *)
             set -- "$@" --weights "$WEIGHTS/$TEACHER.safetensors" \

@@ -16,10 +16,10 @@ scores() {
     mkdir -p "$RESULTS/$task"
     if [ ! -f "$teacher" ]; then
         set -- teach --task "$(task_of "$task")" --model "$TEACHER" --tune "$TEACHER_TUNE" \
-            --epochs "$TEACHER_EPOCHS" --lr "$LR" --batch-size "$BATCH_SIZE"
+            --epochs "$TEACHER_EPOCHS" --lr "$LR" --batch-size "$BATCH_SIZE" --val-fraction 0
         [ -z "$IMG_SIZE" ] || set -- "$@" --img-size "$IMG_SIZE"
         case $WEIGHTS in
-            none) ;;
+            none) set -- "$@" --random-backbone ;;
             timm) set -- "$@" --pretrained ;;
             *) set -- "$@" --weights "$WEIGHTS/$TEACHER.safetensors" ;;
         esac

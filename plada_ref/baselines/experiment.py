@@ -166,6 +166,7 @@ class Experiment:
     def settings(self) -> dict[str, Any]:
         """Return what every row depends on, as JSON values."""
         spec = asdict(self.spec) | {"weights": self.spec.weights_digest()}
+        del spec["random_backbone"]  # A permission, which changes no result.
         settings = {
             "model": spec,
             "recipe": self.how.to_json(),

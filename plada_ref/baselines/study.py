@@ -11,6 +11,7 @@ from ..errors import Misuse
 from ..features.target import Target
 from ..models.checkpoint import Checkpoint
 from ..selection import Size
+from ..training.recipe import Tune
 from .baseline import Baseline, NothingFits
 from .experiment import Experiment
 from .images import target_images
@@ -70,10 +71,15 @@ def compute(experiment: Experiment, request: Request) -> list[Baseline]:
 
     Raises:
         Misuse: if the folder holds rows of other settings, or a baseline needs something that is
-            not given.
+            not given, such as weights of a frozen backbone.
         PipelineError: if an image, the weights or the data cannot be used.
     """
     jobs = list(_jobs(experiment, request))
+    if experiment.how.tune is not Tune.ALL:
+        experiment.spec.check_frozen(f"--tune {experiment.how.tune}")
+    for key in request.keys:
+        if key in HEAD_BITS or key == "images-k-center":
+            experiment.spec.check_frozen(f"The baseline {key}")
     record = Record(experiment.folder, experiment.settings())
     progress = experiment.compute.progress
     for key, setting, work in jobs:

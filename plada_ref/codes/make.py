@@ -166,6 +166,7 @@ def backbone_of(projection: Projection, spec: ModelSpec, compute: Compute) -> Ba
         stated.img_size,
         stated.via_size,
         stated.grey,
+        random_backbone=True,  # If the codes were made with such weights: compared below.
     )
     backbone = Backbone.of(same, compute, seed=origin.seed)
     if not made_with(projection, backbone):

@@ -156,6 +156,8 @@ def codes(
     scratch = out.with_name(f"{out.name}.features")
     spec = model.spec_of(model.model or "", model.weights)
     # Refuses what cannot be made before anything is opened.
+    if made.extend is None:
+        spec.check_frozen("Making codes")
     settings = Settings(
         backbone=spec,
         columns=COLUMNS if made.columns is None else made.columns,

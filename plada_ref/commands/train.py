@@ -15,6 +15,7 @@ from .exit_codes import command, resumes
 from .options.common import AsJson
 from .options.compute import ComputeOptions, prepare
 from .options.group import OptionGroup
+from .options.held_out import Heard, ValFractionOption, part_held_out
 from .options.out import named, out_option, standing
 from .options.payload import ReceivedOptions
 from .options.pool import PoolOptions
@@ -86,10 +87,15 @@ def train(
             "the rule's scores of all classes are learned, as soft labels.",
         ),
     ] = False,
+    val_fraction: ValFractionOption = None,
     machine: ComputeOptions,
     as_json: AsJson = False,
 ) -> None:
     """Train a student on the pool images that a payload names.
+
+    Reports how often it says what the payload says about a tenth of the images, which is held out.
+    With --tune head, what is written is then fitted to all of them. How often it is right about
+    images of the task, --task shows.
 
     Stops with `mismatch` when the payload was made for another pool, and names an image that has
     changed since the manifest was made: every image is verified when it is loaded. With --tune
@@ -104,7 +110,8 @@ def train(
     """
     prepare("plada train")
     from ..compute.torchrun import decoders, first, joined
-    from ..training.evaluate import evaluate
+    from ..training.evaluate import agreement, evaluate
+    from ..training.held_out import divided, rows_to_hold_out
     from ..training.learn import train as train_model
     from ..training.recipe import Tune
     from ..training.soft_labels import soft_labels
@@ -127,13 +134,19 @@ def train(
     if found.rule is not None and found.codes is not None and not hard_labels:
         soft = soft_labels(payload, found.rule, found.codes)
         output.say("soft labels: the rule's scores of all classes are learned (--hard-labels: not)")
+    part, heard = part_held_out(val_fraction, recipe), Heard()
+    learned, held = payload, None
+    if part:
+        rows = rows_to_hold_out(payload.labels, payload.positions, fraction=part, seed=recipe.seed)
+        learned, held = divided(payload, rows)
+        soft = None if soft is None else soft[~rows]
     with (
         nullcontext(compute.device) if alone else joined(compute.device) as device,
         standing(out) if first() else nullcontext(out) as file,
     ):
         # Processes on one computer share its cores while they train.
         student = train_model(
-            payload,
+            learned,
             pool,
             training.spec(),
             recipe,
@@ -141,15 +154,19 @@ def train(
             resume=file.with_name(f"{file.name}.training"),
             cache=local.cache_of(pool),
             soft=soft,
+            measure=heard if val_fraction is None else None,
         )
         if not first():
             return
         student.write(file)
-    kept = len(payload.positions)
+    kept = learned.kept
     output.say(f"student of {student.class_count} classes from {kept:,} images: {named(out)}")
     accuracy = None
+    on_one = replace(compute, device=device)
+    if held is not None and held.kept:
+        heard(agreement(student, held, pool, compute=on_one))
+    heard.tell(output, val_fraction, "pool images, by the payload's labels")
     if tested is not None:
-        on_one = replace(compute, device=device)
         accuracy = evaluate(student, tested, compute=on_one).accuracy
         output.say(f"accuracy: {100 * accuracy:.1f} % of {len(tested):,} images")
     output.result(
@@ -166,4 +183,5 @@ def train(
             "accuracy": accuracy,
             "seconds": round(time.monotonic() - started, 3),
         }
+        | heard.facts()
     )

@@ -62,8 +62,10 @@ class Backbone:
             seed: of weights that are drawn because `spec` names none.
 
         Raises:
+            Misuse: if its weights are random, and `spec` does not allow that.
             Misuse, PipelineError: as `plada_ref.models.spec.build` does.
         """
+        spec.check_frozen("Comparing images by features")
         return cls(build(spec, 1, seed=seed), spec.preparation(), compute)
 
     def features(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from torch.overrides import TorchFunctionMode
 
 from ..errors import Misuse, PipelineError
 from .convnets import CONFIG, WIDTHS, ConvNet
+from .hub import fetched
 from .limits import check_img_size
 from .preparation import Preparation
 from .weights import State, file_digest, read_weights, whole
@@ -30,6 +33,7 @@ class ModelSpec:
         img_size: input height and width in pixels; the model's own when None.
         via_size: see `Preparation`.
         grey: see `Preparation`.
+        random_backbone: allow that a backbone is frozen whose weights are drawn at random.
     """
 
     model: str
@@ -38,6 +42,30 @@ class ModelSpec:
     img_size: int | None = None
     via_size: int | None = None
     grey: bool = False
+    random_backbone: bool = field(default=False, compare=False)
+
+    @property
+    def is_random(self) -> bool:
+        """Whether the weights that the model starts from are drawn at random."""
+        return self.weights is None and not self.pretrained
+
+    def check_frozen(self, by: str) -> None:
+        """Check that the backbone has learned something, before it is used as it is.
+
+        Args:
+            by: what does not train it, for the error, such as ``"--tune head"``.
+
+        Raises:
+            Misuse: if its weights are random, and nobody asked for that, or timm does not know it.
+        """
+        if self.is_random and not self.random_backbone:
+            _config(self.model)  # A mistyped name is the first thing to know.
+            instead = " or train everything with --tune all," if by.startswith("--tune") else ""
+            raise Misuse(
+                f"{by} takes the backbone of {self.model!r} as it is, and its weights are random: "
+                "little can be learned from what it sees. Give it --weights or --pretrained,"
+                f"{instead} or insist with --random-backbone."
+            )
 
     def preparation(self) -> Preparation:
         """The image preparation that the model's configuration and this spec ask for.
@@ -84,7 +112,8 @@ def build(
     """
     try:
         if spec.weights is None:
-            return _create(spec.model, classes, spec.img_size, seed, spec.pretrained, None)
+            with fetched(spec.model) if spec.pretrained else nullcontext():
+                return _create(spec.model, classes, spec.img_size, seed, spec.pretrained, None)
         sketch = outline(spec.model, classes, spec.img_size)
         names = {name for name, _ in backbone_state(sketch)}
         stored = read_weights(spec.weights, names, say)
@@ -204,8 +233,9 @@ def _config(model: str) -> Any:
 
     # A name such as "hf-hub:..." would make timm fetch and trust somebody's configuration.
     if not timm.is_model(model):
-        near = ", ".join(timm.list_models(f"*{model[:12]}*")[:3]) if model.isprintable() else ""
-        hint = f"; similar names: {near}" if near else ""
+        known = [*timm.list_models(), *WIDTHS]
+        near = difflib.get_close_matches(model.partition(".")[0][:100], known, 3)
+        hint = f"; similar names: {', '.join(near)}" if near else ""
         raise Misuse(f"timm {timm.__version__} knows no model {model!r}{hint}.")
     try:
         return timm.get_pretrained_cfg(model) or timm.models.PretrainedCfg()

@@ -29,9 +29,9 @@ from pladafmt.files import write_whole
 
 from ..errors import PipelineError
 from ..pool import Manifest
+from ..pool.permutation_mark import PERMUTATION
 from .bins import Bins, permutation_of
 
-_KEY = "plada_order"
 _LAYOUT = 1
 
 
@@ -91,7 +91,7 @@ class Permutation:
         """The file's bytes."""
         count = len(self.bins)
         metadata = {
-            _KEY: {
+            PERMUTATION: {
                 "layout": _LAYOUT,
                 "pool_id": self.result.id.hex(),
                 "order": self.order,
@@ -127,7 +127,7 @@ class Permutation:
         except FileNotFoundError as exc:
             raise PipelineError(f"There is no permutation file at {name!r}.") from exc
         try:
-            facts = (payload.metadata or {})[_KEY]
+            facts = (payload.metadata or {})[PERMUTATION]
             if facts["layout"] != _LAYOUT:
                 raise PipelineError(
                     f"The permutation {name!r} is of layout {facts['layout']!r}; this program "

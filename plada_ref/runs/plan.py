@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from ..compute.progress import Progress
 from ..errors import Misuse, PipelineError
 from ..models.spec import ModelSpec
 from ..pool import MemoryPool
-from ..selection import Choice, Size, choose, spell
+from ..selection import RANKINGS, Choice, Selection, Size, choose, spell
 from ..selection.rule import AUTO
 from ..tasks.content import task_digest
 from ..tasks.task import Task
@@ -54,6 +54,17 @@ class Settings:
             "named": self.named,
         }
 
+    def frozen(self, selections: Iterable[Choice]) -> Iterator[tuple[ModelSpec, str]]:
+        """Yield each model whose backbone is used as it is, and by what."""
+        for model, how in ((self.teacher, self.teach_recipe), (self.student, self.train_recipe)):
+            if how.tune is not Tune.ALL:
+                yield model, f"--tune {how.tune}"
+        for selection in selections:
+            if selection is None:
+                yield self.student, f"--select {AUTO}"
+            elif isinstance(selection, Selection) and RANKINGS[selection.ranking].compares:
+                yield self.student, f"--select {selection}"
+
     @classmethod
     def of(cls, stored: Fields) -> Settings:
         """The settings that `to_json` wrote.
@@ -82,7 +93,8 @@ class Plan(Settings):
         leakage: look for the test images in the pool.
 
     Raises:
-        Misuse: if a selection is to be chosen automatically, and there is no budget.
+        Misuse: if a selection is to be chosen automatically, and there is no budget; if a backbone
+            is frozen whose weights are random, and nobody asked for that.
     """
 
     selections: tuple[Choice, ...]
@@ -93,6 +105,8 @@ class Plan(Settings):
     def __post_init__(self) -> None:
         if None in self.selections and not self.budgets:
             raise Misuse("The automatic selection needs a number of bytes; give --budget.")
+        for model, by in self.frozen(self.selections):
+            model.check_frozen(by)
 
     @property
     def seed(self) -> int:
@@ -223,6 +237,9 @@ class PlanRecord:
         for size, selections in tried.items():
             together.setdefault(tuple(selections), []).append(size)
         settings = ["--task TASK", "-m MANIFEST", "--pool SOURCE", *self._models()]
+        chosen = [choose(asked) for asked in map(select_option, students) if asked is not None]
+        if any(model.is_random for model, _ in self.settings.frozen(chosen)):
+            settings += ["--random-backbone"]
         settings += self._recipes()
         return [
             ["plada transfer", *settings, *sizes, *selections, "-o RUN"]
@@ -282,8 +299,9 @@ def select_option(student: StudentRecord) -> str | None:
 
 
 def _model_to_json(model: ModelSpec) -> dict[str, Any]:
-    weights = None if model.weights is None else str(model.weights)
-    return asdict(model) | {"weights": weights}
+    settings = asdict(model) | {"weights": None if model.weights is None else str(model.weights)}
+    del settings["random_backbone"]  # A permission, which changes no result.
+    return settings
 
 
 def _read_digests(stored: Fields) -> dict[str, str]:

@@ -11,7 +11,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -129,7 +129,8 @@ def transfer(
         seconds["leakage"] = _since(started)
 
     started = time.monotonic()
-    backbone = Backbone.of(plan.student, compute)
+    # What compares images by it was checked with the plan.
+    backbone = Backbone.of(replace(plan.student, random_backbone=True), compute)
     options = PayloadOptions(dense=plan.dense, named=plan.named)
     comparison = Comparison(backbone, pool, learn_from, cache)
     producer = Producer(table, comparison, options, plan.seed, progress, rules)

@@ -7,6 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -90,16 +91,24 @@ def held_out_rows(task: Task, fraction: float, *, seed: int = 0) -> npt.NDArray[
     """
     if not 0 < fraction < 1:
         raise Misuse(f"The held-out fraction must be between 0 and 1, not {fraction}.")
-    ranks = [hashlib.sha256(f"plada-split {seed}\0{key}".encode()).digest() for key in task.keys]
-    held = np.zeros(len(task), dtype=bool)
-    for label in range(len(task.classes)):
-        of_class = sorted(np.flatnonzero(task.labels == label), key=lambda row: ranks[row])
-        held[of_class[: round(fraction * len(of_class))]] = True
+    held = held_out_of(task.labels, task.keys, fraction, seed=seed)
     if held.all() or not held.any():
         raise Misuse(
             f"Holding out {fraction:g} of {task.name!r} ({len(task)} images) leaves one part "
             "empty; choose another fraction."
         )
+    return held
+
+
+def held_out_of(
+    labels: npt.NDArray[np.integer[Any]], keys: Sequence[str], fraction: float, *, seed: int
+) -> npt.NDArray[np.bool_]:
+    """Do the same for images of these labels and keys; either part may be empty."""
+    ranks = [hashlib.sha256(f"plada-split {seed}\0{key}".encode()).digest() for key in keys]
+    held = np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        of_class = sorted(np.flatnonzero(labels == label), key=lambda row: ranks[row])
+        held[of_class[: round(fraction * len(of_class))]] = True
     return held
 
 

@@ -13,6 +13,7 @@ from pladafmt import Payload
 
 from ..errors import PipelineError
 from ..images import ImagePool, ImageSet
+from ..pool.permutation_mark import PERMUTATION
 from ..tasks.task import Task
 
 
@@ -77,9 +78,14 @@ class LabelledImages(Dataset[tuple[Any, Any, float]]):
 
         Raises:
             pladafmt.errors.Mismatch: if the payload was made for another pool.
-            PipelineError: if it keeps no image, or the pool cannot be read.
+            PipelineError: if it keeps no image, or is a permutation, or the pool cannot be read.
         """
         pool.serve(payload.pool)
+        if PERMUTATION in (payload.metadata or {}):
+            raise PipelineError(
+                "The file is a permutation: it puts a pool in order (plada pool order --apply), "
+                "and its labels are no classes. Train on a task's payload."
+            )
         if len(payload.positions) == 0:
             raise PipelineError(
                 "The payload keeps no image, so there is nothing to learn from; prune with a "

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pladafmt import Payload
 from pladafmt.text import for_terminal
 
 from ..compute.context import Compute
 from ..errors import Misuse
+from ..images import ImagePool, ImageRows
 from ..models.checkpoint import Checkpoint
 from ..tasks.task import Task
+from .held_out import HeldOut
 from .predict import predict
 
 
@@ -67,6 +70,19 @@ def evaluate(
     confusion = np.zeros((model.class_count, model.class_count), dtype=np.int64)
     np.add.at(confusion, (number[task.labels], predicted), 1)
     return Evaluation(model.class_names, confusion)
+
+
+def agreement(
+    model: Checkpoint, payload: Payload, pool: ImagePool, *, compute: Compute | None = None
+) -> HeldOut:
+    """Compare a model with the labels that a payload gives to images of the pool.
+
+    Raises:
+        PipelineError: if an image cannot be read.
+    """
+    positions = payload.positions.astype(np.int64)
+    predicted = predict(model, ImageRows(pool.only(positions), positions), compute=compute)
+    return HeldOut(float((predicted == payload.labels).mean()), payload.kept)
 
 
 def _class_numbers(model: Checkpoint, task: Task) -> npt.NDArray[np.int64]:

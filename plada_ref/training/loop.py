@@ -88,6 +88,13 @@ def optimise(
         binding = _binding(data, preparation, recipe, source.digest() or identity())
     state = TrainingState(resume, network, optimiser, schedule, binding)
     epoch = state.load(device)
+    if epoch and group.first:
+        compute.progress.say(f"Training goes on after {epoch} finished epochs ({resume})")
+    elif state.exists:
+        compute.progress.say(
+            f"Training begins anew: the state in {resume} is of other images, weights or settings, "
+            "or damaged"
+        )
     with compute.progress.track("Training", total) as advance:
         step = epoch * per_epoch
         advance(step)

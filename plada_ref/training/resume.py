@@ -47,6 +47,11 @@ class TrainingState:
             start.update(name.encode() + value.detach().cpu().numpy().tobytes())
         self._binding = start.hexdigest()
 
+    @property
+    def exists(self) -> bool:
+        """Whether a file is there, in the first process; `load` may find that it is no use."""
+        return self._path is not None and self._path.exists()
+
     def load(self, device: torch.device) -> int:
         """Take up a stored state; returns the number of epochs done."""
         stored = self._group.share(self._read(), device)

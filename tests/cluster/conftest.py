@@ -28,7 +28,7 @@ from plada_ref.pool import Manifest, MemoryPool, index_pool, open_source
 
 IMAGES = 9 * 1024 + 100
 SHARDS = 3
-NET = ModelSpec("plada_convnet_s")
+NET = ModelSpec("plada_convnet_s", random_backbone=True)
 
 
 def wait_until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:

@@ -99,7 +99,8 @@ def test_command(cluster: Cluster, tiny_pool: TinyPool, tmp_path: Path) -> None:
     found = {}
     for name, engine in (("local", []), ("ray", ["--engine", "ray", "--address", cluster.address])):
         out = tmp_path / f"{name}.parquet"
-        how = ["--order", "semantic", "--model", NET.model, "--device", "cpu", "--workers", "0"]
+        how = ["--order", "semantic", "--model", NET.model, "--random-backbone"]
+        how += ["--device", "cpu", "--workers", "0"]
         arguments = ["pool", "index", *map(str, tiny_pool.shards), "-o", str(out), *how, *engine]
         result = CliRunner().invoke(app, [*arguments, "--clusters", "8", "--json"])
         assert result.exit_code == 0, result.output

@@ -26,7 +26,7 @@ from plada_ref.training.recipe import recipe
 
 CPU = Compute(torch.device("cpu"))
 ALONE = Compute(torch.device("cpu"), workers=0)
-NET = ModelSpec("plada_convnet_s")
+NET = ModelSpec("plada_convnet_s", random_backbone=True)
 
 
 def png(image: Image.Image) -> bytes:

@@ -445,7 +445,7 @@ def test_arguments_that_cannot_work(
 
 def test_a_damaged_record_is_reported(tmp_path: Path) -> None:
     (tmp_path / "baselines.json").write_text('{"rows": 3')
-    net = ("--task", "sklearn:digits", "--model", "plada_convnet_s", "--workers", 0)
+    net = ("--task", "sklearn:digits", "--model", "plada_convnet_s", "--random-backbone")
     refused = _baselines(*net, "-o", tmp_path)
     assert refused.exit_code == 1
     assert "damaged" in refused.stderr

@@ -33,7 +33,7 @@ from plada_ref.training.evaluate import evaluate
 from plada_ref.training.learn import teach, train
 from plada_ref.training.recipe import recipe
 from plada_ref.training.resume import TrainingState
-from pladafmt import Payload, PoolRef
+from pladafmt import Payload, PoolRef, loads
 from pladafmt.errors import Mismatch
 
 from .conftest import ALONE, CPU, NET, DigitPool, write_tar
@@ -162,7 +162,11 @@ class _StoppingOutput(Output):
 @pytest.mark.parametrize("tune", ["all", "slow"])
 @pytest.mark.slow
 def test_interrupted_training_goes_on(
-    digits: Task, output: Output, tmp_path: Path, tune: str
+    digits: Task,
+    output: Output,
+    tmp_path: Path,
+    tune: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     few = digits.rows(np.arange(0, len(digits), 6), "few")
     how = recipe(tune, epochs=3, lr=1e-3, batch_size=32, augment="glyph")
@@ -175,7 +179,9 @@ def test_interrupted_training_goes_on(
     with pytest.raises(_Stop):
         learn(_StoppingOutput(2 * 8 + 3), state)
     stored = state.read_bytes()
+    assert "Training" not in capsys.readouterr().err
     assert learn(output, state).sha256 == whole.sha256
+    assert "Training goes on after 2 finished epochs" in capsys.readouterr().err
     assert not state.exists()
     # The state of another run, or a damaged one, is not taken up.
     state.write_bytes(stored)
@@ -183,6 +189,7 @@ def test_interrupted_training_goes_on(
     assert other.sha256 != whole.sha256
     state.write_bytes(stored[: len(stored) // 2])
     assert learn(output, state).sha256 == whole.sha256
+    assert "Training begins anew: the state in" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -376,3 +383,14 @@ def test_augmentations_keep_shape_and_depend_on_the_generator_alone() -> None:
         assert torch.allclose(after, before, atol=0.01) or torch.allclose(
             after, before.flip(-1), atol=0.01
         )
+
+
+def test_a_permutation_is_no_payload_to_learn_from(digit_pool: DigitPool) -> None:
+    from plada_ref.order import Permutation
+
+    pool = digit_pool.open()
+    bins = (np.arange(len(pool)) % 142).astype(np.uint16)
+    made = Permutation.of_bins(pool.manifest, bins, order="semantic", made_by={})
+    file = loads(made.encoded())
+    with pytest.raises(PipelineError, match=r"is a permutation.*plada pool order --apply.*task's"):
+        train(file, pool, NET, compute=CPU)

@@ -47,7 +47,7 @@ def test_teach_train_evaluate(digit_pool: DigitPool, tmp_path: Path) -> None:
     trained = _json(
         _plada(
             *("train", payload, *local, *small, "--epochs", 5, "-o", student),
-            *("--task", "sklearn:digits", "--json"),
+            *("--task", "sklearn:digits", "--val-fraction", 0, "--json"),
         )
     )
     assert trained["images"] == len(positions)

@@ -279,7 +279,8 @@ def prune_auto(server: Server, manifest: Path, out: Path, *arguments: object) ->
     return call(
         "prune", server.folder / "scores.parquet", "--by", "auto", "--budget", 250, "--unnamed",
         "-m", manifest, "--pool", server.shard, "--task", "sklearn:digits", "--workers", 0,
-        "--features", server.folder / "seen", "--model", "plada_convnet_s", *arguments, "-o", out,
+        "--features", server.folder / "seen", "--model", "plada_convnet_s", "--random-backbone",
+        *arguments, "-o", out,
     )  # fmt: skip
 
 

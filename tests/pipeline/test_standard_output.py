@@ -33,7 +33,7 @@ def test_a_file_on_standard_output_is_alone_there(
     dump(Payload(pool.ref, [str(n) for n in range(10)], range(40), labels), payload)
     local = ("-m", digit_pool.manifest, "--pool", digit_pool.shard)
     net = ("--model", "plada_convnet_s", "--tune", "all", "--epochs", 1)
-    order = ("--model", "plada_convnet_s", "--clusters", 3)
+    order = ("--model", "plada_convnet_s", "--random-backbone", "--clusters", 3)
     for command, name in (
         (("teach", "--task", "sklearn:digits", *net), "teacher"),
         (("label", teacher, *local), "scores"),

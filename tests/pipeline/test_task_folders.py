@@ -440,7 +440,7 @@ def test_commands_say_what_was_left_out(tmp_path: Path, monkeypatch: pytest.Monk
         assert result.exit_code == 0, result.output
         return json.loads(result.stdout.splitlines()[-1]), result.stderr
 
-    net = ("--model", "plada_convnet_s", "--device", "cpu", "--workers", "0")
+    net = ("--model", "plada_convnet_s", "--random-backbone", "--device", "cpu", "--workers", "0")
     expected = {"unread-format": 1, "not-an-image": 1}
     plada("pool", "index", "pool", "-o", "pool.parquet", "--workers", "1")
     pool = ("-m", "pool.parquet", "--pool", "pool")
@@ -489,6 +489,7 @@ def test_grey_sees_lab(tmp_path: Path) -> None:
         app,
         [
             *("teach", "--task", str(root), "--model", "plada_convnet_s", "--grey"),
+            "--random-backbone",
             *("--device", "cpu", "--workers", "0", "-o", str(tmp_path / "t.safetensors")),
         ],
     )

@@ -319,8 +319,15 @@ def test_a_file_that_changes_while_it_is_read(
 
 def test_models_and_sizes_that_cannot_work(digits: Task) -> None:
     def learn(model: str, **how: Any) -> None:
-        teach(digits, ModelSpec(model, **how), recipe("head"), compute=ALONE)
+        teach(digits, ModelSpec(model, random_backbone=True, **how), recipe("head"), compute=ALONE)
 
+    for wrong, right in (
+        ("tf_efficientnet_lit0", "tf_efficientnet_lite0"),
+        ("resnet_18", "resnet18"),
+        ("plada_convnet-s", "plada_convnet_s"),
+    ):
+        with pytest.raises(Misuse, match=f"knows no model '{wrong}'; similar names: {right}"):
+            learn(wrong)
     with pytest.raises(Misuse, match="knows no weights 'nonexistent_tag' of the model 'resnet18'"):
         learn("resnet18.nonexistent_tag")
     with pytest.raises(Misuse, match="'inception_v3' cannot take images of 32 pixels"):

@@ -32,7 +32,7 @@ from plada_ref.tasks.load import load_task
 from pladafmt import Payload, PladaError, PoolRef, dumps
 
 ALONE = Compute(torch.device("cpu"), workers=0)
-NET = ModelSpec("plada_convnet_s")
+NET = ModelSpec("plada_convnet_s", random_backbone=True)
 COUNT = 240
 
 
@@ -380,7 +380,7 @@ def test_settings_out_of_range() -> None:
 def test_commands(
     root: Path, pool: MemoryPool, digit_images: dict[str, bytes], make_folder: Any, tmp_path: Path
 ) -> None:
-    model = ("--model", "plada_convnet_s", "--workers", 0, "--clusters", 12)
+    model = ("--model", "plada_convnet_s", "--random-backbone", "--workers", 0, "--clusters", 12)
     one, two, three = (tmp_path / f"{name}.parquet" for name in ("one", "two", "three"))
     file = tmp_path / "order.plada"
     run = call(
@@ -434,7 +434,7 @@ def test_commands(
 def test_misuse(root: Path, pool: MemoryPool, tmp_path: Path) -> None:
     key, out = tmp_path / "key.parquet", tmp_path / "out.parquet"
     pool.manifest.write(key)
-    model = ("--model", "plada_convnet_s")
+    model = ("--model", "plada_convnet_s", "--random-backbone")
     for arguments, message in (
         (("index", root, "-o", out, "--order", "semantic"), "needs --model"),
         (("index", root, "-o", out, "--order", "random"), "--order is key or semantic"),

@@ -102,7 +102,7 @@ def walk() -> Iterator[tuple[str, Path]]:
             raise SystemExit(f"plada {' '.join(map(str, arguments))}:\n{result.output}")
 
     _write_images()
-    net = ("--model", "plada_convnet_s", "--workers", 0, "--device", "cpu")
+    net = ("--random-backbone", "--model", "plada_convnet_s", "--workers", 0, "--device", "cpu")
     local = ("-m", "pool.parquet", "--pool", "pool")
     plada("pool", "index", "pool", "-o", "pool.parquet", "--workers", 1)
     yield "manifest", Path("pool.parquet")
@@ -112,15 +112,15 @@ def walk() -> Iterator[tuple[str, Path]]:
     yield "permutation", Path("order.plada")
     tunes = {
         "head": (),
-        "slow": ("--steps", 6, "--lr", 0.01),
-        "all": ("--steps", 30, "--lr", 0.01, "--augment", "light"),
+        "slow": ("--steps", 6, "--lr", 0.01, "--val-fraction", 0),
+        "all": ("--steps", 30, "--lr", 0.01, "--augment", "light", "--val-fraction", 0),
     }
     for tune, more in tunes.items():
         plada("teach", "--task", "task", *net, "--tune", tune, *more, "-o", f"{tune}.safetensors")
         yield f"teacher, {tune}", Path(f"{tune}.safetensors")
-    plada("label", "all.safetensors", *local, "-o", "scores.parquet", *net[2:])
+    plada("label", "all.safetensors", *local, "-o", "scores.parquet", *net[3:])
     yield "score table", Path("scores.parquet")
-    plada("label", "head.safetensors", *local, "-o", "warm.parquet", *net[2:], "--temperature", 2)
+    plada("label", "head.safetensors", *local, "-o", "warm.parquet", *net[3:], "--temperature", 2)
     yield "score table, temperature 2", Path("warm.parquet")
     yield from _selections(plada, net, local)
     for encoding in ("auto", "bitmap", "delta", "rle"):

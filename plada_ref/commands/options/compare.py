@@ -80,6 +80,7 @@ class CompareOptions(ComputeOptions, BackboneOptions, OptionalPoolOptions, Optio
         from ...selection.comparison import Comparison
 
         spec = self.spec_of(self.model, self.weights)
+        spec.check_frozen(purpose)
         backbone = Backbone.of(spec, self.compute(progress))
         pool = open_pool(self.manifest, *self.pool)
         if pool.ref.id != pool_id:

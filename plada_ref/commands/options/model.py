@@ -56,6 +56,14 @@ GreyOption = Annotated[
         help="Show models the grey levels alone: for a task of grey images and a coloured pool.",
     ),
 ]
+RandomOption = Annotated[
+    bool,
+    typer.Option(
+        "--random-backbone",
+        help="Allow that a backbone is frozen whose weights are random, neither from --weights nor "
+        "--pretrained: little is learned from what it sees.",
+    ),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +72,7 @@ class BackboneOptions(OptionGroup):
 
     weights: WeightsOption = None
     pretrained: PretrainedOption = False
+    random_backbone: RandomOption = False
     img_size: ImgSizeOption = None
     via_size: ViaSizeOption = None
     grey: GreyOption = False
@@ -72,7 +81,15 @@ class BackboneOptions(OptionGroup):
         """Return what to train when the model or its weights are others than these."""
         from ...models.spec import ModelSpec
 
-        return ModelSpec(model, weights, self.pretrained, self.img_size, self.via_size, self.grey)
+        return ModelSpec(
+            model,
+            weights,
+            pretrained=self.pretrained,
+            img_size=self.img_size,
+            via_size=self.via_size,
+            grey=self.grey,
+            random_backbone=self.random_backbone,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from ...optional import need
 from .common import Seed
 from .compute import prepare as prepare_for_model
 from .group import OptionGroup
-from .model import PretrainedOption, WeightsOption
+from .model import PretrainedOption, RandomOption, WeightsOption
 from .out import a_folder
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class OrderOptions(OptionGroup):
     ] = None
     weights: WeightsOption = None
     pretrained: PretrainedOption = False
+    random_backbone: RandomOption = False
     img_size: Annotated[
         int | None,
         typer.Option(
@@ -96,7 +97,7 @@ class OrderOptions(OptionGroup):
         """Return how the order is made.
 
         Raises:
-            Misuse: if there is no model, or a number is out of range.
+            Misuse: if there is no model, its weights are random, or a number is out of range.
         """
         from ...models.spec import ModelSpec
         from ...order.semantic import Settings
@@ -106,8 +107,16 @@ class OrderOptions(OptionGroup):
                 "A semantic order needs --model, and its --weights (or --pretrained): the features "
                 "of a backbone say which images are alike."
             )
+        backbone = ModelSpec(
+            self.model,
+            self.weights,
+            self.pretrained,
+            self.img_size,
+            random_backbone=self.random_backbone,
+        )
+        backbone.check_frozen("A semantic order")
         return Settings(
-            backbone=ModelSpec(self.model, self.weights, self.pretrained, self.img_size),
+            backbone=backbone,
             clusters=self.clusters,
             slices=self.slices,
             folder_weight=self.folder_weight,

@@ -24,7 +24,7 @@ TuneOption = Annotated[
 EpochsOption = Annotated[
     int | None,
     typer.Option(
-        help="Passes over the images (head: most passes of the solver). Default: head 60, slow 2 "
+        help="Passes over the images (head: maximum solver iterations). Default: head 60, slow 2 "
         "but at least 150 steps, all 20."
     ),
 ]
