@@ -215,7 +215,7 @@ def _check_labels(labels: list[str], wanted: str) -> None:
     if wanted == _PUBLIC and any(label.endswith(_PRIVATE) for label in labels):
         raise BadKey(
             "The file holds a private key, and a public one is needed (plada keygen calls it "
-            "NAME.pub; or run: openssl pkey -in PRIVATE -pubout). Give a private key to nobody."
+            "NAME.pub; or run: openssl pkey -in PRIVATE -pubout). Never share a private key."
         )
     if labels == [wanted]:
         return

@@ -28,8 +28,17 @@ def file_sizes(payload: Payload, *, block_span: int | None = None) -> dict[str, 
 
 
 def describe(size: int, sizes: dict[str, int]) -> str:
-    """Return a sentence that compares a file of `size` bytes with the other ways."""
-    others = ", ".join(
-        f"{name} {other:,} ({100 * (size / other - 1):+.1f} %)" for name, other in sizes.items()
-    )
-    return f"This file against other encodings of the same payload: {others}"
+    """Return a line about the other ways to encode the payload of a file of `size` bytes.
+
+    The smallest comes first; what would be as large as the file is not named.
+    """
+    others = sorted((other, name) for name, other in sizes.items() if other != size)
+    if not others:
+        return "Alternatives: none of another size"
+    shown = (f"{name} {other:,} bytes ({_against(size, other)})" for other, name in others)
+    return f"Alternatives: {', '.join(shown)}"
+
+
+def _against(size: int, other: int) -> str:
+    part = round(100 * abs(other / size - 1)) or "less than 1"
+    return f"{part} % {'smaller' if other < size else 'larger'}"

@@ -1,4 +1,4 @@
-"""``plada inspect``: what a file says, and who owns each of its bytes."""
+"""``plada inspect``: what a file says, and what each of its bytes belongs to."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def inspect(
     limit: LimitOptions = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the header, classes and metadata of a file, and the owner of every byte.
+    """Show the header, classes, metadata and byte map of a file: what each byte belongs to.
 
     A damaged file is shown as far as it can be read; then the exit status is 1. So is a file with a
     rule whose codes are not named: what it keeps is not known without them.
@@ -134,7 +134,7 @@ def _show_owners(output: Output, parts: Sequence[Part]) -> None:
             yield [f"{part.offset:,}", f"{part.size:,}", part.name, part.note]
 
     headings = ["offset", "bytes", "owner", "says"]
-    output.listing("Owner of every byte", headings, rows, right={0, 1})
+    output.listing("Byte map", headings, rows, right={0, 1})
 
 
 def _show_bytes(

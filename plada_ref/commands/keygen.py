@@ -32,7 +32,7 @@ def keygen(
     """Make an Ed25519 key pair: NAME.key to sign with, NAME.pub to give away.
 
     Both are PEM, as OpenSSL writes it. NAME.key has no passphrase: whoever can read it can sign in
-    your name. Clients must get NAME.pub in a way that they trust, not along with the payload.
+    your name. Clients must get NAME.pub through a channel they trust, separate from the payload.
 
     If it is stopped halfway there is no NAME.pub; `openssl pkey -in NAME.key -pubout` makes it.
 

@@ -76,8 +76,8 @@ def leakage(
     if len(rows) > _SHOWN:
         output.say(f"... and {len(rows) - _SHOWN:,} more")
     output.say(
-        f"The pool holds {len(rows):,} of {found.images:,} images ({100 * found.fraction:.2f} %), "
-        f"{found.exact:,} of them exactly; {found.flat:,} are too flat for their hash."
+        f"{len(rows):,} of {found.images:,} {split} images found ({found.exact:,} exact, "
+        f"{len(rows) - found.exact:,} near); {found.flat:,} too uniform to hash"
     )
     output.result(
         {

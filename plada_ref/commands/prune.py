@@ -133,7 +133,8 @@ def prune(
     if pruned.by_rule is not None and rules is not None:
         by = selection_file.ByRule(pruned.by_rule.rule, rules.codes.path)
     selection_file.write(pruned.payload, out, by)
-    _show(output, pruned, table, out, "plada encode" + (" --dense" if content.dense else ""))
+    encode = "plada encode" + (" --dense" if content.dense else "")
+    _show(output, pruned, table, out, encode, size.budget)
     task = comparison.task if comparison else rules.task if rules else None
     output.result(
         _facts(table, pruned, out)
@@ -160,7 +161,9 @@ def _tried_by_auto(
     )
 
 
-def _show(output: Output, pruned: Pruned, table: ScoreTable, out: Path, encode: str) -> None:
+def _show(
+    output: Output, pruned: Pruned, table: ScoreTable, out: Path, encode: str, budget: int | None
+) -> None:
     """Say what was kept, by what, and how large the file becomes that `encode` makes."""
     payload, rule = pruned.payload, pruned.by_rule
     if pruned.auto is not None:
@@ -181,10 +184,12 @@ def _show(output: Output, pruned: Pruned, table: ScoreTable, out: Path, encode: 
             f"{len(record.trials)} rules were tried; by {images} this one gets "
             f"{100 * record.accuracy:.1f} %."
         )
-    if pruned.payload_bytes is not None:
+    if pruned.payload_bytes is not None and budget is None:
+        output.say(f"{pruned.payload_bytes:,} bytes by {encode}")
+    elif pruned.payload_bytes is not None:
         more = _next_bytes(pruned)
-        then = "" if more is None else f"; one image more takes {more:,}"
-        output.say(f"{encode} makes a file of {pruned.payload_bytes:,} bytes of it{then}.")
+        then = "" if more is None else f"; one more image would need {more:,}"
+        output.say(f"{pruned.payload_bytes:,} of {budget:,} bytes used by {encode}{then}")
 
 
 def _next_bytes(pruned: Pruned) -> int | None:

@@ -68,6 +68,12 @@ def report(
     if (manifest is None) != (not pool):
         raise Misuse("Images are shown with both --manifest and --pool, or with neither.")
     output = Output(as_json=as_json)
+    target = out or run / "report.html"
+    if manifest is None and _shows_images(target):
+        raise Misuse(
+            f"{target} shows images of the pool, and the new page would not: give --manifest and "
+            "--pool again, or choose another --out."
+        )
     found = Run.read(run)
     if any(student.lacks_codes for student in found.students):
         found = Run.read(run, find_codes(codes, manifest)[0])
@@ -76,7 +82,6 @@ def report(
         from ..pool import open_pool
 
         galleries = pictures(found, open_pool(manifest, *pool))
-    target = out or run / "report.html"
     data = page(found, galleries).encode("utf-8")
     write_whole(target, data)
     unread = sum(student.lacks_codes for student in found.students)
@@ -99,3 +104,10 @@ def report(
         }
         | ({"without_codes": unread} if unread else {})
     )
+
+
+def _shows_images(page: Path) -> bool:
+    """Whether there is a page with pictures already."""
+    from ..report.thumbnails import PICTURE
+
+    return page.is_file() and PICTURE.encode() in page.read_bytes()

@@ -81,7 +81,8 @@ def salvage(
 
 def _say(output: Output, file: Path, found: Salvaged) -> None:
     shown = for_terminal(str(file))
-    recovered = f"{found.images:,} images in {found.blocks:,} blocks recovered"
+    blocks = "block" if found.blocks == 1 else "blocks"
+    recovered = f"{found.images:,} images in {found.blocks:,} {blocks} recovered"
     if found.same:
         output.say(f"{shown}: {recovered}; nothing lost.")
     else:

@@ -112,6 +112,11 @@ def label(
     labelled = len(pool) - sum(map(len, missing))
     if labelled:
         compute.progress.say(f"{labelled:,} of {len(pool):,} images are labelled already")
+    elif parts is not None and parts.exists() and any(parts.iterdir()):
+        compute.progress.say(
+            f"Labelling begins anew: what is in {parts} is of another pool, teacher or setting, or "
+            "damaged"
+        )
     view = _view_for(teacher, cache)
     with compute.progress.track("Labelling", len(pool) - labelled) as advance:
         if engine is None:

@@ -39,8 +39,8 @@ def _article(auto: AutoSelection) -> Html:
         element("p", auto.verdict, class_="verdict" if auto.carried else "verdict refused"),
         table(
             f"Candidates, on {auto.held_out_images:,} held-out images; a model taught by the "
-            f"target's own images reaches {percent(auto.held_out_teacher)} of them, and always "
-            f"naming the most frequent class {percent(auto.floor)}",
+            f"target's own images reaches {percent(auto.held_out_teacher)} of them, the "
+            f"majority-class baseline {percent(auto.floor)}",
             ("selection", "kept#", "bytes#", "held-out accuracy#", "time#"),
             [_candidate(candidate, candidate is chosen) for candidate in candidates],
         ),

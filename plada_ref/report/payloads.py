@@ -110,7 +110,7 @@ def _article(
         class_table(payload, run, classes, galleries[number] if galleries else None),
         element(
             "details",
-            element("summary", f"Owner of every byte of {student.name}.plada"),
+            element("summary", f"Byte map of {student.name}.plada"),
             facts(_about(file)),
             part_table(file.report),
         ),

@@ -21,6 +21,9 @@ SIDE = 64
 """Longest side in pixels; smaller images stay as they are."""
 _QUALITY = 72
 
+PICTURE = "data:image/jpeg;base64,"
+"""How a picture begins in the page."""
+
 
 @dataclass(frozen=True)
 class Thumbnail:
@@ -116,4 +119,4 @@ def _thumbnail(images: ImageSet, position: int) -> Thumbnail:
     stream = io.BytesIO()
     image.save(stream, "JPEG", quality=_QUALITY, optimize=True)
     data = base64.b64encode(stream.getvalue()).decode("ascii")
-    return Thumbnail(position, f"data:image/jpeg;base64,{data}")
+    return Thumbnail(position, f"{PICTURE}{data}")

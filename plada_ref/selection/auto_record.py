@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ..training.held_out import standard_error
 from .rule_record import RuleShape
 
 CARRIED = 0.5
@@ -96,10 +97,14 @@ class AutoSelection:
         tried = f"{number} payload{'' if number == 1 else 's'}"
         facts = (
             f"of {held_out_images:,} held-out target images its student gets "
-            f"{100 * best.held_out_accuracy:.1f} %, one trained on the target's own images "
-            f"{100 * held_out_teacher:.1f} %, and naming the most frequent class "
-            f"{100 * floor:.1f} %"
+            f"{_measured(best.held_out_accuracy, held_out_images)}, one trained on the target's "
+            f"own images {_measured(held_out_teacher, held_out_images)}, the majority-class "
+            f"baseline {100 * floor:.1f} %"
         )
+        if best.held_out_accuracy > held_out_teacher:
+            facts += (
+                "; the teacher may have learned from the held-out images, which favours the student"
+            )
         if carried:
             verdict = f"{best.name} is the best of {tried}: {facts}."
         else:
@@ -126,3 +131,8 @@ class AutoSelection:
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values."""
         return asdict(self) | {"candidates": [asdict(candidate) for candidate in self.candidates]}
+
+
+def _measured(accuracy: float, images: int) -> str:
+    """Return an accuracy for people, with its standard error."""
+    return f"{100 * accuracy:.1f} ± {100 * standard_error(accuracy, images):.1f} %"

@@ -18,7 +18,7 @@ from ..limits import Limits
 from ..payload import Payload
 from ..rules.codes import Codes
 from .gather import Gathering, IntactHead, find_head
-from .losses import lost_per_class, lost_ranges, names_of
+from .losses import CLASS_COUNTS, lost_per_class, lost_ranges, names_of
 from .outcome import Salvaged
 from .search import Search
 
@@ -62,7 +62,10 @@ def salvage(
     parts = gathering.parts
     if not same:
         mark = {"lost_images": lost, "content_check": first.check.hex()}
-        marked = _mark(parts, {**(contents.metadata or {}), MARK: mark}, limits)
+        kept = _with_counts_of(payload, contents.metadata or {})
+        marked = _mark(parts, {**kept, MARK: mark}, limits)
+        if marked is None and CLASS_COUNTS in kept:
+            marked = _mark(parts, kept, limits)
         if marked is not None:
             payload = Payload.of_checked(**{**vars(payload), "metadata": marked})
     used = 0 if contents.rule is None else layout.FEATURE_RULE
@@ -159,6 +162,14 @@ def _put_metadata(parts: list[tuple[int, bytes]], body: bytes) -> None:
         return
     at = kinds.index(layout.CLASSES) + 1 if layout.CLASSES in kinds else 0
     parts.insert(at, (layout.METADATA, body))
+
+
+def _with_counts_of(payload: Payload, metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return metadata whose counts of the classes, if it has any, are those of `payload`."""
+    if CLASS_COUNTS not in metadata:
+        return metadata
+    counts = np.bincount(payload.labels, minlength=payload.class_count).tolist()
+    return {**metadata, CLASS_COUNTS: counts}
 
 
 def _mark(

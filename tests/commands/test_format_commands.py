@@ -18,6 +18,7 @@ from typer.testing import CliRunner, Result
 
 from plada_ref import cli
 from plada_ref.cli import app
+from plada_ref.commands.file_sizes import describe
 from plada_ref.errors import Misuse
 from plada_ref.labelling.scores import ScoreTable
 from plada_ref.optional import need
@@ -134,7 +135,7 @@ def test_inspect_all_lists_every_part_and_class_in_columns(tmp_path: Path) -> No
     value = last_json(plada("inspect", path, "--json"))
     assert len(value["parts"]) > 9 * 500
     lines = plada("inspect", path, "--all").stdout.splitlines()
-    start = lines.index("Owner of every byte") + 2
+    start = lines.index("Byte map") + 2
     listed = [line.split(maxsplit=3) for line in lines[start : start + len(value["parts"])]]
     for part, cells in zip(value["parts"], listed, strict=True):
         assert int(cells[0].replace(",", "")) == part["offset"]
@@ -210,7 +211,7 @@ def test_prune_and_encode(tmp_path: Path) -> None:
     encoded = plada("encode", selection, "-o", out, "--json")
     assert encoded.exit_code == 0
     assert last_json(encoded)["file_sizes"]["dense"] <= last_json(encoded)["payload_bytes"]
-    assert "against other encodings" in encoded.stderr
+    assert "\nAlternatives: dense " in encoded.stderr
     payload = load(out)
     assert payload.classes == ("cat", "dog", "axolotl")
     assert payload.kept == 100
@@ -403,3 +404,27 @@ def test_a_terminal_gets_no_file(payload_file: Path) -> None:
     os.close(slave)
     os.close(master)
     assert result.returncode == 2 and b"is a terminal" in result.stderr
+
+
+def test_alternatives_say_smaller_or_larger() -> None:
+    sizes = {"bitmap": 535, "delta": 700, "rle": 1070, "dense": 471}
+    said = describe(535, sizes)
+    assert said == (
+        "Alternatives: dense 471 bytes (12 % smaller), delta 700 bytes (31 % larger), "
+        "rle 1,070 bytes (100 % larger)"
+    )
+    assert describe(1000, {"dense": 999}) == "Alternatives: dense 999 bytes (less than 1 % smaller)"
+    assert describe(9, {"dense": 9}) == "Alternatives: none of another size"
+
+
+def test_a_budget_is_told_by_what_is_used(tmp_path: Path) -> None:
+    scores, selection = tmp_path / "scores.parquet", tmp_path / "s.parquet"
+    rng = np.random.default_rng(0)
+    columns = rng.random((4, 1000)).astype(np.float32)
+    labels = rng.integers(0, 2, 1000).astype(np.uint16)
+    ScoreTable(POOL, ("cat", "dog"), "", labels, *columns).write(scores)
+    found = plada("prune", scores, "--budget", "200", "-o", selection, "--json")
+    made = last_json(found)
+    used, needed = made["payload_bytes"], made["next_payload_bytes"]
+    said = f"{used} of 200 bytes used by plada encode; one more image would need {needed}"
+    assert said in found.stderr and used <= 200 < needed

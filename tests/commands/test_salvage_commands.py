@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -176,3 +177,27 @@ def test_rewrite_names_what_it_leaves_out(whole: Path, tmp_path: Path) -> None:
     assert last_json(result)["kept_chunks"] == ["chunk 0xC9"]
     assert last_json(result)["dropped_chunks"] == ["chunk 0x99", "SIGN"]
     assert "chunk 0x99, SIGN" in result.stderr
+
+
+def test_the_counts_of_what_was_salvaged_add_up(tmp_path: Path) -> None:
+    counts = np.bincount(PAYLOAD.labels).tolist()
+    payload = replace(PAYLOAD, metadata={"licence": "CC0", "class_counts": counts})
+    path, out = tmp_path / "whole.plada", tmp_path / "out.plada"
+    path.write_bytes(dumps(payload, block_span=100))
+    for number in (9, 3):
+        path = damage(path, *block(path, number))
+        assert plada("salvage", path, "--out", out).exit_code == 0
+        found = load(out)
+        assert found.metadata is not None and found.metadata["licence"] == "CC0"
+        assert found.metadata["class_counts"] == np.bincount(found.labels).tolist()
+        assert sum(found.metadata["class_counts"]) == found.kept < PAYLOAD.kept
+        path = out
+    # What is lost of the rest is known again.
+    bad = damage(out, *block(out, 0))
+    value = last_json(plada("salvage", bad, "--out", tmp_path / "again.plada", "--json"))
+    assert value["lost_per_class_from"] == "metadata"
+    # Whole files and those without counts keep what they say.
+    (tmp_path / "one.plada").write_bytes(dumps(payload, block_span=1000))
+    said = plada("salvage", tmp_path / "one.plada", "--out", out).stdout
+    assert f"{payload.kept} images in 1 block recovered" in said
+    assert load(out).metadata == payload.metadata

@@ -17,7 +17,7 @@ from plada_ref.runs.fields import Fields
 from plada_ref.runs.records import read_auto
 from plada_ref.selection import RuleSelection, Selection, Size, parse, rank_images
 from plada_ref.selection.auto import CANDIDATES, PARTS, AutoSelector
-from plada_ref.selection.auto_record import AutoSelection
+from plada_ref.selection.auto_record import AutoSelection, Candidate
 from plada_ref.selection.budget import NoRoom
 from plada_ref.selection.producer import Producer
 from plada_ref.selection.prune import FoundRule, PayloadOptions, Pruned, Pruner
@@ -84,7 +84,8 @@ def test_a_pool_that_cannot_carry_the_task_is_called_so() -> None:
     _, lost = select(replace(carried, pruner=replace(carried.pruner, features=noise)), 260)
     assert not lost.carried
     assert lost.verdict.startswith("This pool cannot carry this task in 260 bytes.")
-    assert f"{100 * lost.held_out_accuracy:.1f} %" in lost.verdict
+    assert f"{100 * lost.held_out_accuracy:.1f} ± " in lost.verdict
+    assert f"the majority-class baseline {100 * lost.floor:.1f} %" in lost.verdict
 
 
 def test_time_runs_out_after_the_first() -> None:
@@ -178,6 +179,7 @@ def test_the_command_chooses_on_real_files(
     assert plada("label", teacher_file, *pool, "-o", scores, "--workers", "0").exit_code == 0
     # The teacher's own backbone is as good as any: its weights begin a net of the same kind.
     seen = ["--task", "sklearn:digits", *pool, "--model", "plada_convnet_s", "--workers", "0"]
+    seen.append("--random-backbone")
     command = ["prune", scores, "--by", "auto", "--budget", "400", "--unnamed", *seen, "-o", chosen]
     result = last_json(plada(*command, "--json"))
     held = result["auto"]["held_out_images"]
@@ -194,3 +196,16 @@ def test_the_command_chooses_on_real_files(
     for wrong in (["--by", "auto", "--count", "5"], ["--within", "3", "--count", "5"]):
         assert plada("prune", scores, *wrong, "-o", tmp_path / "no").exit_code == 2
     assert not (tmp_path / "no").exists()
+
+
+@pytest.mark.parametrize(("student", "seen"), [(0.912, True), (0.875, False), (0.5, False)])
+def test_the_verdict_says_that_the_teacher_may_know_the_held_out_images(
+    student: float, seen: bool
+) -> None:
+    best = Candidate("herding", 9, 400, student, 1.0)
+    about: dict[str, Any] = {"held_out_images": 400, "held_out_teacher": 0.875, "floor": 0.25}
+    found = AutoSelection.of(best, (best,), budget=400, seconds=1, **about)
+    assert ("may have learned from the held-out images" in found.verdict) == seen
+    error = {0.912: 1.4, 0.875: 1.7, 0.5: 2.5}[student]
+    assert f"its student gets {100 * student:.1f} ± {error} %" in found.verdict
+    assert "own images 87.5 ± 1.7 %, the majority-class baseline 25.0 %" in found.verdict

@@ -572,6 +572,11 @@ def test_the_command(made: Made, folder: Path, capsys: pytest.CaptureFixture[str
         as_json=True,
     )
     assert result(capsys)["images"] == other.read_text().count("<img ") > 100
+    shown = other.read_bytes()
+    with pytest.raises(typer.Exit) as stopped:
+        report(run=folder, out=other, as_json=True)
+    assert stopped.value.exit_code == 2 and other.read_bytes() == shown
+    assert "give --manifest and --pool again" in capsys.readouterr().err
     with pytest.raises(typer.Exit) as stopped:
         report(run=folder, pool=["x"], as_json=True)
     assert stopped.value.exit_code == 2
