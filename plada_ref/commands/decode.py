@@ -44,7 +44,7 @@ def decode(
     """
     output = Output(as_json=as_json)
     if manifest is not None:
-        need("pyarrow", extra="ref", for_="plada decode --manifest")
+        need("pyarrow", extra="pool", for_="plada decode --manifest")
     decoded = received.load(for_="plada decode", manifest=manifest)
     keys = None
     if manifest is not None:

@@ -116,7 +116,7 @@ def encode(
 
     Example: `plada encode selection.parquet -o task.plada`
     """
-    need("pyarrow", extra="ref", for_="plada encode")
+    need("pyarrow", extra="pool", for_="plada encode")
     from ..selection import file as selection_file
 
     output = Output(as_json=as_json)

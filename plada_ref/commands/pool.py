@@ -255,7 +255,7 @@ def verify(
 
 def _need_packages(name: str) -> None:
     for module in ("numpy", "pyarrow", "fsspec", "PIL"):
-        need(module, extra="ref", for_=name)
+        need(module, extra="pool", for_=name)
 
 
 def _sample_size(sample: str) -> int | None:

@@ -162,7 +162,7 @@ def report(
 
 def _apply(manifest: Path, file: Path, out: Path, output: Output) -> dict[str, Any]:
     for module in ("pyarrow", "fsspec", "PIL"):
-        need(module, extra="ref", for_="plada pool order")
+        need(module, extra="pool", for_="plada pool order")
     from ..order import Permutation
     from ..pool import Manifest
 

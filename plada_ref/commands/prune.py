@@ -104,7 +104,7 @@ def prune(
     Example: `plada prune scores.parquet --by rule --budget 350 --unnamed -m pool.parquet --task
     cifar10 --weights lite0.safetensors -o selection.parquet`
     """
-    need("pyarrow", extra="ref", for_="plada prune")
+    need("pyarrow", extra="pool", for_="plada prune")
     from ..labelling.scores import ScoreTable
     from ..selection import RANKINGS
     from ..selection import file as selection_file
