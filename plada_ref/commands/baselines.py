@@ -39,12 +39,12 @@ class LabelledPoolOptions(OptionalPoolOptions):
         Path | None,
         typer.Option(
             metavar="SCORES",
-            help="A score table by plada label, for random and whole-pool; with --manifest and "
-            "--pool.",
+            help="A score table by plada label, for random and whole-pool; with the pool's "
+            "--manifest.",
         ),
     ] = None
 
-    def open(self) -> LabelledPool | None:
+    def labelled(self) -> LabelledPool | None:
         """Return the pool and its labels, None if no option names them.
 
         Raises:
@@ -53,14 +53,13 @@ class LabelledPoolOptions(OptionalPoolOptions):
         """
         from ..baselines.experiment import LabelledPool
         from ..labelling.scores import ScoreTable
-        from ..pool import open_pool
 
-        if self.scores is None and self.manifest is None and not self.pool:
+        if self.scores is None and not self.given:
             return None
-        if self.scores is None or self.manifest is None or not self.pool:
+        if self.scores is None or not self.given:
             raise Misuse("Give --scores, --manifest and --pool together, or none of them.")
         table = ScoreTable.read(self.scores)
-        return LabelledPool(table, open_pool(self.manifest, *self.pool, in_memory=True))
+        return LabelledPool(table, self.open_whole())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +171,7 @@ def baselines(
     output = Output(as_json=as_json)
     started = time.monotonic()
     requested.budgets()  # A mistyped one should not cost the time to load a pool.
-    pool = labelled.open()
+    pool = labelled.labelled()
     target = task.load(task.split, output)
     tested = task.load(task.test_split, output)
     request = requested.request(len(target), labelled=pool is not None)

@@ -28,7 +28,12 @@ def decode(
     *,
     manifest: Annotated[
         Path | None,
-        typer.Option(help="The pool's manifest; turns positions into the keys of images."),
+        typer.Option(
+            "--manifest",
+            "-m",
+            metavar="MANIFEST",
+            help="The pool's manifest; turns positions into the keys of images.",
+        ),
     ] = None,
     out: Annotated[Path | None, out_option("Write a CSV file instead of printing")] = None,
     received: ReceivedOptions,
@@ -40,7 +45,7 @@ def decode(
     With a manifest the file must be for that pool, or for an earlier state of it. In a CSV file, a
     name or key that begins like a formula (= + - @) has a ' before it.
 
-    Example: `plada decode task.plada --manifest pool.parquet -o task.csv`
+    Example: `plada decode task.plada -m pool.parquet -o task.csv`
     """
     output = Output(as_json=as_json)
     if manifest is not None:

@@ -49,6 +49,7 @@ def leakage(
 
     output = Output(as_json=as_json)
     started = time.monotonic()
+    _ = local.listed  # Refused before the task is read.
     wanted = task.load(split, output)
     pool = local.open_whole()
     found = compare(

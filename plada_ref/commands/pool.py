@@ -46,6 +46,14 @@ Sources = Annotated[
         show_default=False,
     ),
 ]
+KnownSources = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Where the pool's images are, as for plada pool index. Default: where they were when "
+        "the manifest was made.",
+        show_default=False,
+    ),
+]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print the result as one JSON object on standard output.")
 ]
@@ -86,7 +94,8 @@ def index(
 
     The manifest (Parquet: key, sha256, size) fixes which images the pool has and in which order;
     its pool id is what payloads refer to. Images are ordered by key: the path in the folder or
-    the member's name in the shard. Other files are skipped and counted.
+    the member's name in the shard. Other files are skipped and counted. Where the images are is
+    written beside it (pool.sources.json), so that other commands need --manifest alone.
 
     An interrupted run goes on where it stopped when it is called again.
 
@@ -111,7 +120,7 @@ def index(
     if by_looks:
         prepare("plada pool index --order semantic")
         semantic.settings()  # Refuses now what would be refused when all images are hashed.
-    from ..pool import Manifest, index_pool, open_source
+    from ..pool import Manifest, index_pool, open_source, remember
     from ..pool.reasons import why
 
     output = Output(as_json=as_json)
@@ -169,7 +178,10 @@ def index(
         output.say(f"new      {len(manifest) - len(old):,}")
     for reason, count in indexed.skipped.items():
         output.say(f"skipped  {count:,} {reason} ({why(reason)})")
+    beside = remember(out, sources)
     output.say(f"manifest {named(out)}")
+    if beside is not None:
+        output.say(f"sources  {for_terminal(str(beside))}: from now on, -m MANIFEST is enough")
     if permutation is not None:
         output.say(f"permutation {about_order['permutation_bytes']:,} bytes: {permutation}")
     output.result(
@@ -193,7 +205,7 @@ def verify(
     manifest: Annotated[
         Path, typer.Argument(metavar="MANIFEST", help="The manifest to check against.")
     ],
-    sources: Sources,
+    sources: KnownSources = None,
     sample: Annotated[
         str,
         typer.Option(
@@ -209,16 +221,16 @@ def verify(
     rows, and their id if their projection is there. Exit status 1 if an image has changed or is
     missing, or the codes are others.
 
-    Example: `plada pool verify pool.parquet 'imagenet21k/*.tar' --sample 10000`
+    Example: `plada pool verify pool.parquet --sample 10000`
     """
     _need_packages("plada pool verify")
-    from ..pool import Manifest, open_source, verify_all, verify_sample
+    from ..pool import Manifest, open_remembered, open_source, verify_all, verify_sample
 
     count = _sample_size(sample)
     output = Output(as_json=as_json)
     started = time.monotonic()
     listed = Manifest.read(manifest)
-    source = open_source(sources)
+    source = open_source(sources) if sources else open_remembered(manifest)
     if count is None:
         with _reading(output, source) as on_progress:
             verdict = verify_all(listed, source, on_progress=on_progress)

@@ -22,6 +22,7 @@ from .options.compute import prepare
 from .options.engine import EngineOptions
 from .options.group import OptionGroup
 from .options.model import BackboneOptions
+from .options.out import check_file
 
 if TYPE_CHECKING:
     from ..pool.codes import PoolCodes
@@ -99,11 +100,13 @@ def codes(
         Path, typer.Argument(metavar="MANIFEST", help="The pool's manifest.", show_default=False)
     ],
     sources: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
-            help="Where the pool's images are, as for plada pool index.", show_default=False
+            help="Where the pool's images are, as for plada pool index. Default: where they were "
+            "when the manifest was made.",
+            show_default=False,
         ),
-    ],
+    ] = None,
     model: CodesModelOptions,
     made: CodesOptions,
     machine: EngineOptions,
@@ -145,11 +148,10 @@ def codes(
     out = made.out or codes_beside(manifest)
     projection = made.projection or projection_beside(out)
     for path in (out, projection):
-        if not path.resolve().parent.is_dir():
-            raise Misuse(f"The folder of {str(path)!r} does not exist; make it first.")
+        check_file(path, "--out" if path == out else "--projection")
     from ..codes.make import COLUMNS, Settings, extend_codes, make_codes
     from ..codes.projection import Projection
-    from ..pool import Manifest, MemoryPool, open_source
+    from ..pool import open_pool
 
     output = Output(as_json=as_json)
     started = time.monotonic()
@@ -165,7 +167,7 @@ def codes(
     )
     old = None if made.extend is None else PoolCodes(made.extend)
     by = None if made.extend is None else Projection.read(projection_beside(made.extend))
-    pool = MemoryPool(Manifest.read(manifest), open_source(sources))
+    pool = open_pool(manifest, *(sources or ()), in_memory=True)
     with ExitStack() as connection:
         if on_ray:
             from ..ray.connection import connected

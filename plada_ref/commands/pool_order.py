@@ -72,7 +72,8 @@ def order(
     sources: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Where the pool's images are, as for plada pool index. Not with --apply.",
+            help="Where the pool's images are, as for plada pool index. Default: where they were "
+            "when the manifest was made. Not with --apply.",
             show_default=False,
         ),
     ] = None,
@@ -106,18 +107,15 @@ def order(
     else:
         prepare("plada pool order")
         semantic.settings()  # Refuses what cannot be made before anything is opened.
-        if not sources:
-            raise Misuse("Say where the pool's images are, or give a permutation with --apply.")
         from ..labelling.scores import ScoreTable
         from ..order import measure_savings
-        from ..pool import Manifest, open_source
+        from ..pool import Manifest, open_remembered, open_source
 
         old = Manifest.read(manifest)
+        source = open_source(sources) if sources else open_remembered(manifest)
         tables = [(str(path), ScoreTable.read(path)) for path in payloads.scores or []]
         with standing(out) as file:
-            found = semantic.permutation_of(
-                old, open_source(sources), out=file, compute=machine.compute(output)
-            )
+            found = semantic.permutation_of(old, source, out=file, compute=machine.compute(output))
             new = found.apply(old)
             new.write(file)
         size = found.write(permutation) if permutation is not None else len(found.encoded())
@@ -127,6 +125,7 @@ def order(
         for name, table in tables:
             saved = measure_savings(found, old, table, payloads.keep_rate, permutation_bytes=size)
             facts["worth"].append(_tell(output, saved, name))
+    _remember(manifest, sources, out)
     facts["seconds"] = round(time.monotonic() - started, 3)
     output.result(facts)
 
@@ -171,6 +170,16 @@ def _apply(manifest: Path, file: Path, out: Path, output: Output) -> dict[str, A
     new = found.apply(old)
     new.write(out)
     return report(output, new, out, found, file.stat().st_size, file)
+
+
+def _remember(manifest: Path, sources: list[str] | None, out: Path) -> None:
+    """Write beside the new manifest where the images are, if that is known."""
+    from ..pool import remember, remembered, sources_beside
+
+    if not sources and sources_beside(manifest).exists():
+        sources = remembered(manifest)
+    if sources:
+        remember(out, sources)
 
 
 def _tell(output: Output, found: Savings, name: str) -> dict[str, Any]:

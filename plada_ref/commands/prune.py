@@ -124,7 +124,7 @@ def prune(
     if isinstance(selection, RuleSelection):
         rules = codes.by_rule(compared, table.pool, output)
     elif selection is None or RANKINGS[selection.ranking].compares:
-        comparison = compared.open(f"--by {rule.by}", scores, table.pool.id, output)
+        comparison = compared.compare(f"--by {rule.by}", scores, table.pool.id, output)
     if selection is None and comparison is not None:
         rules = _tried_by_auto(codes, compared, comparison, table)
     producer = Producer(table, comparison, options, rule.seed, output, rules)
@@ -147,14 +147,13 @@ def _tried_by_auto(
     codes: PruneRuleOptions, compared: CompareOptions, comparison: Comparison, table: ScoreTable
 ) -> RuleSource | None:
     """What the automatic selection makes a rule from; None if it tries none, which is said."""
-    assert compared.manifest is not None
 
     def weights(model: str) -> ModelSpec:
         return compared.spec_of(model, compared.weights if model == compared.model else None)
 
     return codes.source_if_there(
         "--by auto, which tries a rule over the pool's codes,",
-        compared.manifest,
+        compared.listed,
         table.pool,
         weights,
         comparison.backbone.compute,

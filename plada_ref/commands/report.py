@@ -17,6 +17,7 @@ from .exit_codes import command
 from .options.codes import CodesOption, find_codes
 from .options.common import AsJson
 from .options.out import named, out_option
+from .options.pool import OptionalPoolOptions
 
 
 @command
@@ -27,24 +28,7 @@ def report(
             metavar="RUN", help="A folder made by plada transfer --out.", show_default=False
         ),
     ],
-    manifest: Annotated[
-        Path | None,
-        typer.Option(
-            "--manifest",
-            "-m",
-            metavar="MANIFEST",
-            help="The pool's manifest; with --pool, the page shows kept images.",
-        ),
-    ] = None,
-    pool: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--pool",
-            metavar="SOURCE",
-            help="Where the pool's images are: an image folder, .tar shards or .parquet files; a "
-            "path, a quoted glob or a URL. May be repeated.",
-        ),
-    ] = None,
+    local: OptionalPoolOptions,
     codes: CodesOption = None,
     out: Annotated[
         Path | None,
@@ -59,36 +43,33 @@ def report(
     is there. What a payload keeps by a rule is shown with the pool's codes, which lie beside the
     manifest or are named.
 
-    Example: `plada report run -m pool.parquet --pool 'shards/*.tar' -o report.html`
+    Example: `plada report run -m pool.parquet -o report.html`
     """
     for module in ("torch", "timm", "pyarrow", "PIL", "fsspec"):
         need(module, for_="plada report")
     from ..report import Run, page, pictures
 
-    if (manifest is None) != (not pool):
-        raise Misuse("Images are shown with both --manifest and --pool, or with neither.")
+    manifest = local.listed if local.given else None
     output = Output(as_json=as_json)
     target = out or run / "report.html"
     if manifest is None and _shows_images(target):
         raise Misuse(
-            f"{target} shows images of the pool, and the new page would not: give --manifest and "
-            "--pool again, or choose another --out."
+            f"{target} shows images of the pool, and the new page would not: give the pool's "
+            "--manifest again, or choose another --out."
         )
     found = Run.read(run)
     if any(student.lacks_codes for student in found.students):
         found = Run.read(run, find_codes(codes, manifest)[0])
     galleries = None
-    if manifest is not None and pool:
-        from ..pool import open_pool
-
-        galleries = pictures(found, open_pool(manifest, *pool))
+    if manifest is not None:
+        galleries = pictures(found, local.open())
     data = page(found, galleries).encode("utf-8")
     write_whole(target, data)
     unread = sum(student.lacks_codes for student in found.students)
     if unread:
         output.warn(
             f"{unread:,} of the payloads are rules over the pool's codes, and what they keep is "
-            "not shown: give --codes, or --manifest and --pool where the codes lie beside."
+            "not shown: give --codes, or --manifest where the codes lie beside."
         )
     output.say(
         f"{for_terminal(named(target))}: {len(data):,} bytes, {len(found.students)} students, "

@@ -124,7 +124,7 @@ def train(
     alone = recipe.tune is Tune.HEAD
     if alone and not first():
         return
-    found = received.receive(for_="plada train", manifest=local.manifest)
+    found = received.receive(for_="plada train", manifest=local.listed)
     payload = found.payload
     pool = local.open()
     pool.serve(payload.pool)

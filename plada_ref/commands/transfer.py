@@ -194,7 +194,7 @@ def transfer(
     )
     compute = machine.compute(output)
     pool = local.open_whole()
-    rules = _rules(plan, local.manifest, pool, codes, compute)
+    rules = _rules(plan, local.listed, pool, codes, compute)
     learned = task.load(task.split, output)
     tested = task.load(task.test_split, output)
     outcome = carry_out(

@@ -15,8 +15,9 @@ from .index import IndexedPool, index_pool
 from .manifest import Manifest
 from .manifest_file import ManifestFile
 from .memory_pool import MemoryPool
-from .open import open_pool
+from .open import open_pool, open_remembered
 from .source import Source, open_source
+from .sources_file import remember, remembered, sources_beside
 from .verified import VerifiedImages
 from .verify import Verdict, verify_all, verify_sample
 
@@ -36,7 +37,11 @@ __all__ = [
     "VerifiedImages",
     "index_pool",
     "open_pool",
+    "open_remembered",
     "open_source",
+    "remember",
+    "remembered",
+    "sources_beside",
     "verify_all",
     "verify_sample",
 ]

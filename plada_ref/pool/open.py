@@ -10,7 +10,8 @@ from .disk_pool import DiskPool
 from .manifest import Manifest
 from .manifest_file import ManifestFile
 from .memory_pool import MemoryPool
-from .source import open_source
+from .source import Source, open_source
+from .sources_file import remembered, sources_beside
 
 StrPath = str | os.PathLike[str]
 
@@ -42,7 +43,8 @@ def open_pool(
     Args:
         manifest: the Parquet file that `plada pool index` or `index_pool` wrote.
         sources: where the images are: image folders, ``.tar`` and ``.parquet`` files, as paths,
-            globs, or URLs that fsspec knows, such as ``s3://bucket/pool-*.tar``. At least one.
+            globs, or URLs that fsspec knows, such as ``s3://bucket/pool-*.tar``. When none is
+            given, what ``pool.sources.json`` beside the manifest says, by `plada pool index`.
         in_memory: read the whole manifest now, and index all images, for code that opens images in
             any order. Otherwise the manifest stays on disk, and ``only(positions)`` prepares the
             images at some positions.
@@ -51,7 +53,7 @@ def open_pool(
         A `MemoryPool` if `in_memory`, else a `DiskPool`.
 
     Raises:
-        Misuse: if a source does not exist or is not a source of images, or none is given.
+        Misuse: if a source does not exist or is not a source of images, or none is known.
         PipelineError: if the manifest is missing, damaged, or not a manifest; with `in_memory`,
             also if a shard is damaged, or two images have the same key.
 
@@ -59,10 +61,26 @@ def open_pool(
         >>> pool = open_pool("pool.parquet", "shards/*.tar")  # doctest: +SKIP
         >>> pool.only([3, 14]).open_image(14)  # doctest: +SKIP
     """
-    if not sources:
-        raise Misuse("A pool needs a source of images: image folders, .tar or .parquet files.")
     specs = [os.fspath(source) for source in sources]
     # The manifest first: a wrong file is found before a large source is listed.
-    if in_memory:
-        return MemoryPool(Manifest.read(manifest), open_source(specs), manifest)
-    return DiskPool(ManifestFile(manifest), open_source(specs))
+    listed = Manifest.read(manifest) if in_memory else ManifestFile(manifest)
+    source = open_source(specs) if specs else open_remembered(manifest)
+    if isinstance(listed, Manifest):
+        return MemoryPool(listed, source, manifest)
+    return DiskPool(listed, source)
+
+
+def open_remembered(manifest: StrPath) -> Source:
+    """Open the source that the file beside a manifest names.
+
+    Raises:
+        Misuse: if there is no such file, or its places are not there.
+        PipelineError: if it cannot be understood.
+    """
+    try:
+        return open_source(remembered(manifest))
+    except Misuse as exc:
+        beside = sources_beside(manifest)
+        if not beside.exists():
+            raise
+        raise Misuse(f"{exc} {str(beside)!r} names that place; --pool names another.") from exc

@@ -69,6 +69,30 @@ def test_what_a_command_reads_is_not_overwritten(here: Path, command: str) -> No
     assert {path: path.read_bytes() for path in here.iterdir() if path.is_file()} == before
 
 
+def test_a_shard_that_only_the_manifest_remembers_is_not_overwritten(here: Path) -> None:
+    one = ("--workers", 1)
+    assert plada("pool", "index", "shard.tar", "-o", "pool.parquet", *one).exit_code == 0
+    before = (here / "shard.tar").read_bytes()
+    for local in (("-m", "pool.parquet"), ("--pool", "pool.parquet")):
+        result = plada("label", "task.plada", *local, "-o", "link")
+        assert result.exit_code == 2 and "would be lost" in result.stderr
+    assert (here / "shard.tar").read_bytes() == before
+
+
+def test_folders_and_permutations_are_checked_before_the_work(here: Path) -> None:
+    task = ("--task", "none", "--model", "none")
+    for command in (
+        ("transfer", *task, "-m", "none", "-o", "shard.tar"),
+        ("baselines", *task, "-o", "shard.tar"),
+    ):
+        result = plada(*command)
+        assert result.exit_code == 2 and "'shard.tar' is a file" in result.stderr, command
+    order = ("--order", "semantic", "--model", "x", "--permutation")
+    for out, words in (("nowhere/x", "does not exist"), ("folder", "name a file with --perm")):
+        result = plada("pool", "index", "shard.tar", "-o", "made.parquet", *order, out)
+        assert result.exit_code == 2 and words in result.stderr
+
+
 def test_what_a_command_updates_may_be(here: Path) -> None:
     assert plada("rewrite", "task.plada", "-o", "task.plada").exit_code == 0
     one = ("--workers", 1)

@@ -552,8 +552,11 @@ def test_pictures_have_a_bound(made: Made) -> None:
     assert spread(np.arange(100, dtype=np.uint64), 4).tolist() == [0, 33, 66, 99]
 
 
+NO_POOL: dict[str, Any] = {"manifest": None, "pool": None}
+
+
 def test_the_command(made: Made, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    report(run=folder, as_json=True)
+    report(run=folder, **NO_POOL, as_json=True)
     said = result(capsys)
     written = (folder / "report.html").read_bytes()
     assert said == {
@@ -574,15 +577,15 @@ def test_the_command(made: Made, folder: Path, capsys: pytest.CaptureFixture[str
     assert result(capsys)["images"] == other.read_text().count("<img ") > 100
     shown = other.read_bytes()
     with pytest.raises(typer.Exit) as stopped:
-        report(run=folder, out=other, as_json=True)
+        report(run=folder, **NO_POOL, out=other, as_json=True)
     assert stopped.value.exit_code == 2 and other.read_bytes() == shown
-    assert "give --manifest and --pool again" in capsys.readouterr().err
+    assert "give the pool's --manifest again" in capsys.readouterr().err
     with pytest.raises(typer.Exit) as stopped:
-        report(run=folder, pool=["x"], as_json=True)
+        report(run=folder, manifest=None, pool=["x"], as_json=True)
     assert stopped.value.exit_code == 2
     put(folder, "teacher.json", "{")
     with pytest.raises(typer.Exit) as stopped:
-        report(run=folder, as_json=True)
+        report(run=folder, **NO_POOL, as_json=True)
     assert stopped.value.exit_code == 1
     assert (folder / "report.html").read_bytes() == written
 

@@ -35,7 +35,7 @@ def test_both_kinds_have_the_same_images(manifest: Path, images: dict[str, bytes
 @pytest.mark.parametrize("in_memory", [False, True])
 def test_what_cannot_be_opened(manifest: Path, in_memory: bool) -> None:
     shards = manifest.parent / "*.tar"
-    with pytest.raises(Misuse, match="needs a source of images"):
+    with pytest.raises(Misuse, match="Nothing says where the images of"):
         open_pool(manifest, in_memory=in_memory)
     with pytest.raises(Misuse, match="nothing at"):
         open_pool(manifest, manifest.parent / "*.zip", in_memory=in_memory)

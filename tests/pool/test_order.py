@@ -444,7 +444,7 @@ def test_misuse(root: Path, pool: MemoryPool, tmp_path: Path) -> None:
             "keeps the order of the old manifest",
         ),
         (("order", key, root, "-o", out), "needs --model"),
-        (("order", key, "-o", out, *model), "where the pool's images are"),
+        (("order", key, "-o", out, *model), "Nothing says where the images of"),
         (("order", key, root, "-o", out, *model, "--clusters", 0), "--clusters is a number"),
         (("order", key, root, "-o", out, "--apply", key), "leave SOURCES"),
         (("order", key, root, "-o", tmp_path / "no" / "x", *model), "make it first"),

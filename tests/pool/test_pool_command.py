@@ -77,7 +77,7 @@ def test_errors_are_sentences(
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     run = call("index", shard, "-o", out)
     assert run.exit_code == 2
-    assert 'pip install "pladafmt[ref]"' in run.stderr
+    assert 'pip install "pladafmt[pool]"' in run.stderr
 
 
 def test_an_interruption_is_no_traceback(

@@ -55,7 +55,7 @@ class CompareOptions(ComputeOptions, BackboneOptions, OptionalPoolOptions, Optio
         ),
     ] = None
 
-    def open(self, purpose: str, scores: Path, pool_id: bytes, progress: Progress) -> Comparison:
+    def compare(self, purpose: str, scores: Path, pool_id: bytes, progress: Progress) -> Comparison:
         """Open the pool, the task's training images and the model.
 
         Args:
@@ -67,22 +67,21 @@ class CompareOptions(ComputeOptions, BackboneOptions, OptionalPoolOptions, Optio
         Raises:
             Misuse: if an option is missing, or the manifest is another pool's.
         """
-        if self.task is None or self.manifest is None or not self.pool or self.model is None:
+        if self.task is None or not self.given or self.model is None:
             raise Misuse(
-                f"{purpose} compares pool images with images of the task: give --task, --manifest, "
-                "--pool and --model (with --weights or --pretrained)."
+                f"{purpose} compares pool images with images of the task: give --task, --manifest "
+                "and --model (with --weights or --pretrained)."
             )
         for module in ("torch", "timm", "safetensors", "fsspec"):
             need(module, extra="ref", for_=purpose)
         from ...features.backbone import Backbone
         from ...features.cache import FeatureCache
-        from ...pool import open_pool
         from ...selection.comparison import Comparison
 
         spec = self.spec_of(self.model, self.weights)
         spec.check_frozen(purpose)
         backbone = Backbone.of(spec, self.compute(progress))
-        pool = open_pool(self.manifest, *self.pool)
+        pool = self.open()
         if pool.ref.id != pool_id:
             raise Misuse(
                 f"The manifest is of pool {pool.ref.id.hex()[:16]}..., the scores are of "

@@ -15,7 +15,7 @@ from .common import Seed
 from .compute import prepare as prepare_for_model
 from .group import OptionGroup
 from .model import PretrainedOption, RandomOption, WeightsOption
-from .out import a_folder
+from .out import a_folder, check_file
 
 if TYPE_CHECKING:
     from ...compute.context import Compute
@@ -97,11 +97,14 @@ class OrderOptions(OptionGroup):
         """Return how the order is made.
 
         Raises:
-            Misuse: if there is no model, its weights are random, or a number is out of range.
+            Misuse: if there is no model, its weights are random, a number is out of range, or the
+                permutation cannot be written.
         """
         from ...models.spec import ModelSpec
         from ...order.semantic import Settings
 
+        if self.permutation is not None:
+            check_file(self.permutation, "--permutation")
         if self.model is None:
             raise Misuse(
                 "A semantic order needs --model, and its --weights (or --pretrained): the features "

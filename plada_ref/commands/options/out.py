@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import inspect
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ import typer
 
 from pladafmt.files import STANDARD_OUTPUT, is_stream, replacing
 
-from ...errors import Misuse
+from ...errors import Misuse, PipelineError
 
 _SOURCES = ("images", "sources", "pool", "task")
 """Parameters that name files by texts: paths and globs among other things."""
@@ -49,11 +50,13 @@ def _file_or_stream(value: Path | None) -> Path | None:
 
 
 def a_folder(value: Path | None) -> Path | None:
-    """Refuse ``-`` where a folder is named: the callback of such an option."""
+    """Refuse ``-`` and files where a folder is named: the callback of such an option."""
     if value == Path("-"):
         raise typer.BadParameter(
             "this is a folder, which cannot be written to standard output; give it a name."
         )
+    if value is not None and value.exists() and not value.is_dir():
+        raise typer.BadParameter(f"{str(value)!r} is a file; name a folder.")
     return value
 
 
@@ -78,15 +81,27 @@ def check_out(out: Path, given: Mapping[str, Any], *, updated: tuple[str, ...] =
     """
     if is_stream(out):
         return
-    if out.is_dir():
-        raise Misuse(f"{str(out)!r} is a folder; name a file with --out.")
-    if not out.resolve().parent.is_dir():
-        raise Misuse(f"The folder of {str(out)!r} does not exist; make it first.")
+    check_file(out, "--out")
     if out.exists() and any(path.exists() and out.samefile(path) for path in _read(given, updated)):
         raise Misuse(
             f"--out {str(out)!r} is a file that this command reads, and would be lost; choose "
             "another name."
         )
+
+
+def check_file(path: Path, option: str) -> None:
+    """Check that a file can be written, before the work that it is the result of.
+
+    Raises:
+        Misuse: if it is a folder, or lies in one that is not there or may not be written to.
+    """
+    folder = path.resolve().parent
+    if path.is_dir():
+        raise Misuse(f"{str(path)!r} is a folder; name a file with {option}.")
+    if not folder.is_dir():
+        raise Misuse(f"The folder of {str(path)!r} does not exist; make it first.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise Misuse(f"Nothing may be written to the folder of {str(path)!r}; choose another.")
 
 
 def _read(given: Mapping[str, Any], updated: tuple[str, ...]) -> Iterator[Path]:
@@ -97,8 +112,26 @@ def _read(given: Mapping[str, Any], updated: tuple[str, ...]) -> Iterator[Path]:
             if isinstance(each, Path):
                 yield each
             elif isinstance(each, str) and name in _SOURCES:
-                plain = each.partition("#")[0].removeprefix("folders:").removeprefix("file://")
-                yield from map(Path, {plain, *glob.glob(plain, recursive=True)})
+                yield from _named_by(each)
+            if each is not None and name in ("manifest", "pool"):
+                yield from _remembered_by(Path(each))
+
+
+def _named_by(source: str) -> Iterator[Path]:
+    plain = source.partition("#")[0].removeprefix("folders:").removeprefix("file://")
+    yield from map(Path, {plain, *glob.glob(plain, recursive=True)})
+
+
+def _remembered_by(manifest: Path) -> Iterator[Path]:
+    """Files of the pool that lie where the file beside its manifest says."""
+    try:
+        from ...pool import remembered
+
+        sources = remembered(manifest)
+    except (ImportError, Misuse, PipelineError, OSError):
+        return  # There is none, or whoever reads it will say what is wrong.
+    for source in sources:
+        yield from _named_by(source)
 
 
 def named(out: Path) -> str:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ...errors import Misuse
 from .group import OptionGroup
 
 if TYPE_CHECKING:
     from ...pool import DiskPool, MemoryPool
 
 ManifestOption = Annotated[
-    Path,
+    Path | None,
     typer.Option(
         "--manifest",
         "-m",
@@ -24,23 +25,53 @@ ManifestOption = Annotated[
     ),
 ]
 PoolOption = Annotated[
-    list[str],
+    list[str] | None,
     typer.Option(
         "--pool",
         metavar="SOURCE",
         help="Where the pool's images are: an image folder, .tar shards or .parquet files; a path, "
-        "a quoted glob or a URL. May be repeated.",
+        "a quoted glob or a URL. May be repeated. Default: where they were when the manifest was "
+        "made. Alone, it may name the manifest.",
         show_default=False,
     ),
 ]
 
 
 @dataclass(frozen=True, kw_only=True)
-class PoolOptions(OptionGroup):
-    """A pool with its images."""
+class OptionalPoolOptions(OptionGroup):
+    """A pool with its images, for a command that may do without."""
 
-    manifest: ManifestOption
-    pool: PoolOption
+    panel = "Pool"
+
+    manifest: ManifestOption = None
+    pool: PoolOption = None
+
+    @property
+    def given(self) -> bool:
+        """Whether a pool is named at all."""
+        return self.manifest is not None or bool(self.pool)
+
+    @property
+    def listed(self) -> Path:
+        """The manifest, which ``--pool`` alone may name too.
+
+        Raises:
+            Misuse: if no option names one.
+        """
+        if self.manifest is not None:
+            return self.manifest
+        named = [] if self.pool is None else [Path(each) for each in self.pool]
+        if len(named) == 1 and named[0].suffix == ".parquet":
+            return named[0]
+        raise Misuse(
+            "Name the pool's manifest with --manifest (-m); plada pool index makes it. --pool "
+            "alone says where the images are, and not which of them the pool has."
+        )
+
+    @property
+    def places(self) -> list[str]:
+        """Where the images are said to be; empty for where they were when the manifest was made."""
+        return [] if self.manifest is None else list(self.pool or ())
 
     def open(self) -> DiskPool:
         """Return the pool, for images that are asked for once or in large stretches.
@@ -50,7 +81,7 @@ class PoolOptions(OptionGroup):
         """
         from ...pool import open_pool
 
-        return open_pool(self.manifest, *self.pool)
+        return open_pool(self.listed, *self.places)
 
     def open_whole(self) -> MemoryPool:
         """Return the pool with the whole manifest in memory.
@@ -60,18 +91,9 @@ class PoolOptions(OptionGroup):
         """
         from ...pool import open_pool
 
-        return open_pool(self.manifest, *self.pool, in_memory=True)
+        return open_pool(self.listed, *self.places, in_memory=True)
 
 
 @dataclass(frozen=True, kw_only=True)
-class OptionalPoolOptions(OptionGroup):
-    """A pool with its images, for a command that may do without."""
-
-    manifest: Annotated[
-        Path | None,
-        typer.Option("--manifest", "-m", metavar="MANIFEST", help="The pool's manifest."),
-    ] = None
-    pool: Annotated[
-        list[str] | None,
-        typer.Option("--pool", metavar="SOURCE", help="The pool's images. May be repeated."),
-    ] = None
+class PoolOptions(OptionalPoolOptions):
+    """A pool with its images, for a command that needs one."""

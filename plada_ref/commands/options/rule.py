@@ -228,7 +228,7 @@ class PruneRuleOptions(RuleOptions):
         from ...selection.rules.source import RuleSource
 
         fit_to = self.fit_to()
-        codes = self.open(compared.manifest, ref)
+        codes = self.open(compared.listed if compared.given else None, ref)
         if compared.task is None:
             return RuleSource(codes, fit_to=fit_to)
         coder = self.coder(
