@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from rich.cells import cell_len
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -27,6 +28,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Table
 from rich.text import Text
 
 from .compute.progress import Advance
@@ -35,6 +37,9 @@ T = TypeVar("T")
 
 LINE_EVERY = 30.0
 """Seconds between lines of progress where there is no terminal for a bar, such as in a log file."""
+
+KEY = 16
+"""Columns of the terminal that the texts of a table's first column keep in any case."""
 
 
 class Output:
@@ -58,9 +63,27 @@ class Output:
         """Print a warning for people on standard error."""
         self._stderr.print(f"warning: {text}", style="yellow")
 
-    def show(self, renderable: Any) -> None:
-        """Print a rich renderable, such as a table."""
-        self.console.print(renderable)
+    def show(self, table: Table) -> None:
+        """Print a table, of which nothing is cut.
+
+        Where the terminal is too narrow, numbers stay whole, and so do texts of the first column,
+        which say what a row is of, up to `KEY` columns of the terminal; other texts are broken. If
+        that is not enough, the table is wider than the terminal.
+        """
+        console, anything = self.console, self.console.options.update_width(sys.maxsize)
+        if Measurement.get(console, anything, table).maximum > console.width:
+            for column in table.columns:
+                column.overflow = "fold"
+                widest = max((_cells(str(cell)) for cell in column.cells), default=0)
+                heading = max((_cells(word) for word in str(column.header).split()), default=0)
+                if column is table.columns[0]:
+                    column.width = max(min(widest, KEY), heading)
+                elif column.justify == "right":
+                    column.width = max(widest, heading)
+            least = Measurement.get(console, anything, table).minimum
+            if least > console.width:
+                console = _console(stderr=console.stderr, quiet=console.quiet, width=least)
+        console.print(table, soft_wrap=False)
 
     def listing(
         self,
@@ -170,10 +193,16 @@ def _aligned(
         yield "  ".join(cells).rstrip()
 
 
-def _console(*, stderr: bool, quiet: bool) -> Console:
+def _console(*, stderr: bool, quiet: bool, width: int | None = None) -> Console:
     """A console that prints text as it is: names may hold ``[markup]`` or ``:emoji:``."""
     return Console(
-        stderr=stderr, quiet=quiet, highlight=False, soft_wrap=True, markup=False, emoji=False
+        stderr=stderr,
+        quiet=quiet,
+        width=width,
+        highlight=False,
+        soft_wrap=True,
+        markup=False,
+        emoji=False,
     )
 
 

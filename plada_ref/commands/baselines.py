@@ -35,6 +35,8 @@ _IMAGES = (100, 500)
 class LabelledPoolOptions(OptionalPoolOptions):
     """A pool with a teacher's labels, or none."""
 
+    everyday = frozenset({"scores"})
+
     scores: Annotated[
         Path | None,
         typer.Option(

@@ -71,6 +71,8 @@ class CountedContentOptions(ContentOptions):
 class CodesOptions(OptionGroup):
     """Where the codes of a selection by rule are."""
 
+    panel = "Rules over codes"
+
     manifest: Annotated[
         Path | None,
         typer.Option(

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 class NewOrderOptions(OrderOptions):
     """How a semantic order is made, or the file that has it."""
 
+    everyday = frozenset({"model", "weights", "pretrained", "permutation", "apply"})
+
     apply: Annotated[
         Path | None,
         typer.Option(
@@ -41,6 +43,8 @@ class NewOrderOptions(OrderOptions):
 @dataclass(frozen=True, kw_only=True)
 class WorthOptions(OptionGroup):
     """The payloads whose sizes in both orders are compared."""
+
+    panel = "What it saves"
 
     scores: Annotated[
         list[Path] | None,

@@ -52,6 +52,9 @@ class CachedPoolOptions(PoolOptions):
 class EvaluationOptions(OptionGroup):
     """The labelled images that a student is evaluated on, if any."""
 
+    panel = "Task"
+    everyday = frozenset({"task"})
+
     task: Annotated[
         str | None,
         typer.Option(metavar="SPEC", help="Evaluate the student on these labelled images."),
@@ -83,6 +86,7 @@ def train(
         bool,
         typer.Option(
             "--hard-labels",
+            rich_help_panel="Training",
             help="Of a payload that keeps images by a rule, learn each image's class. By default "
             "the rule's scores of all classes are learned, as soft labels.",
         ),

@@ -44,6 +44,8 @@ _SELECTIONS = ["low-energy", "safety-net", "random"]
 class PairTrainingOptions(ShortTrainingOptions):
     """How the teacher is trained, and where the students differ."""
 
+    panel = "Students"
+
     student_model: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="The student's model; the teacher's by default."),
@@ -81,6 +83,9 @@ class PairTrainingOptions(ShortTrainingOptions):
 @dataclass(frozen=True, kw_only=True)
 class TrialOptions(OptionGroup):
     """Which payloads are made and compared."""
+
+    panel = "Payloads"
+    everyday = frozenset({"keep_rate", "budget", "select"})
 
     keep_rate: Annotated[
         list[float] | None,
@@ -169,6 +174,9 @@ def transfer(
     holds a rule over them, fitted to the task, and auto tries one too. Students of a rule learn its
     scores of all classes, as soft labels.
 
+    Ends with a recommendation: the automatic choice where --select has auto, else the smallest
+    payload that is about as good as the best.
+
     Example: `plada transfer --task cifar10 -m pool.parquet --pool 'shards/*.tar' --model
     tf_efficientnet_lite0 --weights lite0.safetensors --img-size 96 --via-size 32 -o run`
     """
@@ -207,6 +215,7 @@ def transfer(
         rules=rules,
     )
     _show(output, outcome)
+    output.say(outcome.recommended.reason)
     output.result(
         {
             "teacher_accuracy": _percent(outcome.teacher_accuracy),
@@ -219,6 +228,7 @@ def transfer(
                 }
                 for student in outcome.students
             ],
+            "recommended": outcome.recommended.to_json(),
             "leakage": None if outcome.leakage is None else outcome.leakage.to_json(),
             "skipped": dict(learned.skipped),
             "test_skipped": dict(tested.skipped),

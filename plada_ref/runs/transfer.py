@@ -40,7 +40,8 @@ from ..training.soft_labels import soft_labels
 from .fields import Fields
 from .folder import LAYOUT, ModelFiles, RunFolder
 from .plan import Plan, PlanRecord
-from .records import Leakage, StudentRecord, TeacherRecord, shown_selection
+from .recommendation import Recommendation, recommend
+from .records import Leakage, StudentRecord, TeacherRecord, read_auto, shown_selection
 
 if TYPE_CHECKING:
     from ..selection.rules.source import RuleSource
@@ -55,6 +56,7 @@ class Outcome:
         pseudo_labels: pseudo-labels of each class in the pool.
         students: one for each selection and size, in the order of the plan.
         leakage: how many test images the pool holds, or None if nobody looked.
+        recommended: which payload to send.
         seconds: duration by stage; a stage that an earlier run had finished counts what it took
             to read its result.
     """
@@ -63,6 +65,7 @@ class Outcome:
     pseudo_labels: list[int]
     students: list[StudentRecord]
     leakage: Leakage | None
+    recommended: Recommendation
     seconds: dict[str, float]
 
 
@@ -144,7 +147,10 @@ def transfer(
             f"{100 * students[-1].accuracy:.2f} %"
         )
     seconds["students"] = _since(started)
-    return Outcome(teacher_accuracy, table.histogram().tolist(), students, leaked, seconds)
+    autos = {found.budget: found for found in map(read_auto, map(Fields.read, folder.autos()))}
+    recommended = recommend(students, autos, len(test))
+    histogram = table.histogram().tolist()
+    return Outcome(teacher_accuracy, histogram, students, leaked, recommended, seconds)
 
 
 @dataclass(frozen=True, eq=False)

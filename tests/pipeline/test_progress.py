@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from plada_ref.cli import app
 from plada_ref.commands.exit_codes import command, resumes
@@ -120,3 +122,26 @@ def test_an_interrupted_run_goes_on(
     again = subprocess.run(line, check=True, capture_output=True, text=True)
     assert f"{finished * 1024:,} of {len(digit_pool.truth):,} images are labelled" in again.stderr
     assert out.exists() and not parts.exists()
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 200])
+def test_a_table_is_never_cut(width: int) -> None:
+    stream = io.StringIO()
+    output = Output()
+    output.console = Console(file=stream, width=width, soft_wrap=True, markup=False)
+    table = Table(title="Students", title_justify="left")
+    table.add_column("selection")
+    table.add_column("payload bytes", justify="right")
+    table.add_column("vanished classes")
+    name, lost = "low-energy+safety-net:alpha=-0.2,share=0.5", "a long name, and a further one"
+    table.add_row(name, "1,234,567", lost)
+    with pytest.MonkeyPatch.context() as patch:
+        wide = partial(Console, file=stream)
+        patch.setattr("plada_ref.output.Console", lambda **how: wide(**how | {"stderr": False}))
+        output.show(table)
+    shown = stream.getvalue()
+    assert "…" not in shown and "1,234,567" in shown and "payload" in shown
+    cells = [line.split("│")[1:-1] for line in shown.splitlines() if line.startswith("│")]
+    columns = ["".join(cell.strip() for cell in column) for column in zip(*cells, strict=True)]
+    assert columns[0] == name and columns[2].replace(" ", "") == lost.replace(" ", "")
+    assert width < 200 or len(cells) == 1

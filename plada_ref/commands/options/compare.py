@@ -46,6 +46,8 @@ class OptionalTaskOptions(OptionGroup):
 class CompareOptions(ComputeOptions, BackboneOptions, OptionalPoolOptions, OptionalTaskOptions):
     """Which images to compare, and how; a ranking that looks at scores alone needs none of it."""
 
+    together = "Images to compare (--by herding, auto and others)"
+
     features: Annotated[
         Path | None,
         typer.Option(

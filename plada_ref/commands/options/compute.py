@@ -27,6 +27,8 @@ WorkersOption = Annotated[
 class ComputeOptions(OptionGroup):
     """The device, and the processes that decode images."""
 
+    panel = "Machine"
+
     device: DeviceOption = "auto"
     workers: WorkersOption = None
 

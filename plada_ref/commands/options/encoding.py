@@ -28,6 +28,9 @@ _MOST_METADATA = 16 << 20
 class EncodingOptions(OptionGroup):
     """How positions and labels are encoded."""
 
+    panel = "Encoding"
+    everyday = frozenset({"dense"})
+
     encoding: Annotated[
         str,
         typer.Option(help="Position encoding: auto (the smallest), bitmap, delta or rle."),
@@ -36,7 +39,8 @@ class EncodingOptions(OptionGroup):
         bool,
         typer.Option(
             "--dense",
-            help="Also try the dense encoding: smaller, for readers that have that feature.",
+            help="Also try the dense encoding: smaller, for readers that have that feature. Not the "
+            "default, since others refuse the file, and without numba it is slow to read.",
         ),
     ] = False
     block_span: Annotated[
@@ -60,6 +64,9 @@ class EncodingOptions(OptionGroup):
 @dataclass(frozen=True, kw_only=True)
 class ContentOptions(OptionGroup):
     """What goes into a new payload in addition to the kept images."""
+
+    panel = "Content"
+    everyday = frozenset({"unnamed"})
 
     unnamed: UnnamedOption = False
     metadata: Annotated[

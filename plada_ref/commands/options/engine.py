@@ -66,6 +66,8 @@ ThreadsOption = Annotated[
 class EngineOptions(BatchedComputeOptions):
     """What a pass over a pool computes on: this process, or a Ray cluster."""
 
+    panel = "Cluster"
+
     engine: EngineOption = "local"
     address: AddressOption = None
 

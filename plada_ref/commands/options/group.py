@@ -13,16 +13,23 @@ parameter of such a class gets the options of all its fields, and is called with
     def teach(model: ModelOptions, out: Annotated[Path, typer.Option("--out")]) -> None: ...
 
 A command whose default or help differs declares a subclass that redefines the field.
+
+``panel`` is the heading in ``--help`` below which the options of a class are shown. What a user
+needs every day stays without one: fields named in ``everyday``, and options without which nothing
+works.
 """
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, Field, dataclass, fields
 from inspect import Parameter
-from typing import Any, TypeVar, get_type_hints
+from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_type_hints
+
+from typer.models import OptionInfo
 
 R = TypeVar("R")
 
@@ -35,7 +42,16 @@ class OptionGroup:
     ``Annotated[type, typer.Option(...)]`` or ``Annotated[type, typer.Argument(...)]``, and is
     named as typer would name the parameter. typer evaluates these annotations, so their types are
     imported outside ``TYPE_CHECKING`` and are not those of torch or the like.
+
+    Attributes:
+        panel: heading of the options that this class adds; None for no heading of their own.
+        everyday: names of fields of this class, or of those that it derives from, without one.
+        together: heading of all options of the group, wherever they are declared.
     """
+
+    panel: ClassVar[str | None] = None
+    everyday: ClassVar[frozenset[str]] = frozenset()
+    together: ClassVar[str | None] = None
 
 
 def with_options_of_groups(function: Callable[..., R]) -> Callable[..., R]:
@@ -83,8 +99,35 @@ def _options_of(group: type[OptionGroup]) -> list[Parameter]:
         Parameter(
             field.name,
             Parameter.KEYWORD_ONLY,
-            annotation=hints[field.name],
+            annotation=_in_panel(hints[field.name], _panel_of(group, field)),
             default=Parameter.empty if field.default is MISSING else field.default,
         )
         for field in fields(group)
     ]
+
+
+def _panel_of(group: type[OptionGroup], field: Field[Any]) -> str | None:
+    """Return the heading of a field: that of the class which declares it first."""
+    if group.together is not None:
+        return group.together
+    if field.default is MISSING or any(field.name in cls.everyday for cls in _groups_of(group)):
+        return None
+    return next(
+        cls.panel for cls in reversed(_groups_of(group)) if field.name in cls.__annotations__
+    )
+
+
+def _groups_of(group: type[OptionGroup]) -> list[type[OptionGroup]]:
+    return [cls for cls in group.__mro__ if issubclass(cls, OptionGroup)]
+
+
+def _in_panel(hint: Any, panel: str | None) -> Any:
+    """Return the annotation of an option, which is shown below a heading."""
+    kind, *notes = get_args(hint)
+    shown = []
+    for note in notes:
+        if isinstance(note, OptionInfo) and note.rich_help_panel is None:
+            note = copy.copy(note)  # The same option may be another group's as well.
+            note.rich_help_panel = panel
+        shown.append(note)
+    return Annotated[kind, *shown]

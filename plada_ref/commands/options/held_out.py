@@ -18,6 +18,7 @@ ValFractionOption = Annotated[
         "--val-fraction",
         min=0,
         max=0.9,
+        rich_help_panel="Training",
         help="Hold out this part of every class, chosen by hash, and report the accuracy on it; 0: "
         "nothing. Default: a tenth. With --tune head a second head is measured then, and what is "
         "written learns from all images.",

@@ -70,6 +70,9 @@ RandomOption = Annotated[
 class BackboneOptions(OptionGroup):
     """The weights that a model starts from, and the images that it is shown."""
 
+    panel = "Model"
+    everyday = frozenset({"weights", "pretrained", "img_size", "via_size"})
+
     weights: WeightsOption = None
     pretrained: PretrainedOption = False
     random_backbone: RandomOption = False

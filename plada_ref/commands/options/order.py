@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 class OrderOptions(OptionGroup):
     """How a semantic order is made, and what is kept of it."""
 
+    panel = "Semantic order"
+
     model: Annotated[
         str | None,
         typer.Option(

@@ -26,6 +26,8 @@ class Received:
 class ReceivedOptions(OptionGroup):
     """A payload's file, what it is read with, what that may cost, and who must have signed it."""
 
+    panel = "Files from others"
+
     payload: PayloadFile
     codes: CodesOption = None
     limit: LimitOptions = None

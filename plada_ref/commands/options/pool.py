@@ -42,6 +42,7 @@ class OptionalPoolOptions(OptionGroup):
     """A pool with its images, for a command that may do without."""
 
     panel = "Pool"
+    everyday = frozenset({"manifest", "pool"})
 
     manifest: ManifestOption = None
     pool: PoolOption = None

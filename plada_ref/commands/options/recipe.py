@@ -67,6 +67,9 @@ FreezeBnOption = Annotated[
 class ShortRecipeOptions(OptionGroup):
     """The settings of a training that a command over several trainings takes."""
 
+    panel = "Training"
+    everyday = frozenset({"tune"})
+
     tune: TuneOption = "head"
     epochs: EpochsOption = None
     lr: LrOption = None

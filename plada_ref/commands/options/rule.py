@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 class RuleOptions(OptionGroup):
     """The codes that rules are over, and what makes such codes of a task's images."""
 
+    panel = "Rules over codes"
+
     codes: CodesOption = None
     projection: Annotated[
         Path | None,

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 class SizeOptions(OptionGroup):
     """How many images are kept."""
 
+    everyday = frozenset({"keep_rate", "count", "budget"})
+
     keep_rate: Annotated[
         float | None, typer.Option(help="Kept images / pool size: 0.01 keeps 1 %.")
     ] = None
@@ -49,6 +51,9 @@ class SizeOptions(OptionGroup):
 @dataclass(frozen=True, kw_only=True)
 class SelectionOptions(OptionGroup):
     """Which images are kept."""
+
+    panel = "Selection"
+    everyday = frozenset({"by", "safety_net"})
 
     by: Annotated[
         str,

@@ -54,6 +54,8 @@ def load_shown(spec: str, split: str, *, download: bool, progress: Progress) -> 
 class TaskOptions(OptionGroup):
     """A task, any part of which can be loaded."""
 
+    panel = "Task"
+
     task: TaskOption
     download: DownloadOption = False
 
