@@ -29,9 +29,8 @@ def test_help_at_80_columns_cuts_no_name_and_begins_with_what_is_used_every_day(
     first_rows = {}
     while waiting:
         words, command = waiting.pop()
-        waiting += [
-            ([*words, name], each) for name, each in getattr(command, "commands", {}).items()
-        ]
+        below = getattr(command, "commands", {})
+        waiting += [([*words, name], each) for name, each in below.items()]
         shown = CliRunner(env={"COLUMNS": "80"}).invoke(app, [*words, "--help"]).output
         assert "…" not in shown, words
         for parameter in command.params:
