@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from pladafmt import Payload
+from pladafmt import Payload, dump
 from pladafmt.text import for_terminal
 
 from ..errors import Misuse
@@ -29,6 +29,7 @@ from .options.selection import SelectionOptions, SizeOptions
 if TYPE_CHECKING:
     from ..labelling.scores import ScoreTable
     from ..models.spec import ModelSpec
+    from ..selection import file as selection_file
     from ..selection.auto_record import AutoSelection
     from ..selection.comparison import Comparison
     from ..selection.prune import PayloadOptions, Pruned
@@ -38,13 +39,20 @@ Counts = npt.NDArray[np.int64]
 
 _SHOWN_CLASSES = 30
 
+PAYLOAD = ".plada"
+"""The ending of the name of a payload's file."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class BudgetedContentOptions(ContentOptions):
     """The same with the encoding that a budget of bytes counts on."""
 
     dense: Annotated[
-        bool, typer.Option("--dense", help="With --budget: count on plada encode --dense.")
+        bool,
+        typer.Option(
+            "--dense",
+            help="Count a --budget on the dense encoding; take it, where OUT ends in .plada.",
+        ),
     ] = False
 
     def options(self) -> PayloadOptions:
@@ -68,7 +76,10 @@ def prune(
         Path,
         typer.Argument(metavar="SCORES", help="A score table by plada label.", show_default=False),
     ],
-    out: Annotated[Path, out_option("Where to write the selection")],
+    out: Annotated[
+        Path,
+        out_option("Where to write the selection; NAME.plada: the payload itself, as plada encode"),
+    ],
     number: SizeOptions,
     content: BudgetedContentOptions,
     rule: SelectionOptions,
@@ -95,7 +106,12 @@ def prune(
     and the projection, it is fitted to the task's own images and chosen by a fifth of them; else it
     is fitted to the teacher's labels. A --count or --keep-rate is met nearly. See docs/rules.md.
 
+    A selection can be encoded in several ways (plada encode). Where OUT ends in .plada, it is
+    encoded at once.
+
     Example: `plada prune scores.parquet --keep-rate 0.01 --safety-net -o selection.parquet`
+
+    Example: `plada prune scores.parquet --budget 2KB --safety-net -o task.plada`
 
     Example: `plada prune scores.parquet --by auto --budget 2KB --dense --task cifar10
     -m pool.parquet --pool 'shards/*.tar' --model tf_efficientnet_lite0 --weights lite0.safetensors
@@ -113,7 +129,8 @@ def prune(
 
     output = Output(as_json=as_json)
     size = number.size()
-    if content.dense and size.budget is None:
+    encoded = out.suffix == PAYLOAD
+    if content.dense and size.budget is None and not encoded:
         raise Misuse("--dense says how a --budget is counted; give it to plada encode instead.")
     options = content.options()
     selection = rule.selection(size)
@@ -132,8 +149,12 @@ def prune(
     by = None
     if pruned.by_rule is not None and rules is not None:
         by = selection_file.ByRule(pruned.by_rule.rule, rules.codes.path)
-    selection_file.write(pruned.payload, out, by)
-    encode = "plada encode" + (" --dense" if content.dense else "")
+    if encoded:
+        _encode(pruned.payload, out, by, rules, dense=content.dense)
+        pruned = replace(pruned, payload_bytes=out.stat().st_size)
+    else:
+        selection_file.write(pruned.payload, out, by)
+    encode = "" if encoded else "plada encode" + (" --dense" if content.dense else "")
     _show(output, pruned, table, out, encode, size.budget)
     task = comparison.task if comparison else rules.task if rules else None
     output.result(
@@ -141,6 +162,21 @@ def prune(
         | {"skipped": {} if task is None else dict(task.skipped)}
         | ({} if by is None else {"codes": str(by.codes)})
     )
+
+
+def _encode(
+    payload: Payload,
+    out: Path,
+    by: selection_file.ByRule | None,
+    rules: RuleSource | None,
+    *,
+    dense: bool,
+) -> None:
+    """Write the payload's file, whole or not at all."""
+    rule, codes = None, None
+    if by is not None and rules is not None:
+        rule, codes = by.rule, rules.codes
+    dump(payload, out, dense=dense, rule=rule, codes=codes)
 
 
 def _tried_by_auto(
@@ -163,7 +199,12 @@ def _tried_by_auto(
 def _show(
     output: Output, pruned: Pruned, table: ScoreTable, out: Path, encode: str, budget: int | None
 ) -> None:
-    """Say what was kept, by what, and how large the file becomes that `encode` makes."""
+    """Say what was kept, by what, and how large the file becomes that `encode` makes.
+
+    Args:
+        encode: the command that is still to be called; empty if the payload is written.
+        budget: bytes that were allowed, if they were what decided.
+    """
     payload, rule = pruned.payload, pruned.by_rule
     if pruned.auto is not None:
         _show_auto(output, pruned.auto)
@@ -183,12 +224,13 @@ def _show(
             f"{len(record.trials)} rules were tried; by {images} this one gets "
             f"{100 * record.accuracy:.1f} %."
         )
+    by = f" by {encode}" if encode else ""
     if pruned.payload_bytes is not None and budget is None:
-        output.say(f"{pruned.payload_bytes:,} bytes by {encode}")
+        output.say(f"{pruned.payload_bytes:,} bytes{by}")
     elif pruned.payload_bytes is not None:
         more = _next_bytes(pruned)
         then = "" if more is None else f"; one more image would need {more:,}"
-        output.say(f"{pruned.payload_bytes:,} of {budget:,} bytes used by {encode}{then}")
+        output.say(f"{pruned.payload_bytes:,} of {budget:,} bytes used{by}{then}")
 
 
 def _next_bytes(pruned: Pruned) -> int | None:

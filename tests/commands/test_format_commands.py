@@ -428,3 +428,31 @@ def test_a_budget_is_told_by_what_is_used(tmp_path: Path) -> None:
     used, needed = made["payload_bytes"], made["next_payload_bytes"]
     said = f"{used} of 200 bytes used by plada encode; one more image would need {needed}"
     assert said in found.stderr and used <= 200 < needed
+
+
+def test_prune_writes_the_payload_itself(tmp_path: Path) -> None:
+    scores, selection = tmp_path / "scores.parquet", tmp_path / "s.parquet"
+    one, two = tmp_path / "one.plada", tmp_path / "two.plada"
+    rng = np.random.default_rng(0)
+    columns = rng.random((4, 1000)).astype(np.float32)
+    ScoreTable(
+        POOL, ("cat", "dog"), "", rng.integers(0, 2, 1000).astype(np.uint16), *columns
+    ).write(scores)
+    (tmp_path / "about.json").write_text('{"licence": "CC0"}')
+    about = ("--metadata", tmp_path / "about.json")
+    for options, encoding in (
+        (("--count", 60, "--safety-net"), ()),
+        (("--budget", 300, "--dense"), ("--dense",)),
+        (("--keep-rate", 0.1, "--dense", "--unnamed", *about), ("--dense",)),
+    ):
+        made = plada("prune", scores, *map(str, options), "-o", one, "--json")
+        assert made.exit_code == 0, made.output
+        kept = last_json(made)
+        assert kept["payload_bytes"] == one.stat().st_size
+        assert "bytes" in made.stderr and "plada encode" not in made.stderr
+        counted = (
+            options if "--budget" in options else [each for each in options if each != "--dense"]
+        )
+        assert plada("prune", scores, *map(str, counted), "-o", selection).exit_code == 0
+        assert plada("encode", selection, "-o", two, *encoding).exit_code == 0
+        assert one.read_bytes() == two.read_bytes()

@@ -39,8 +39,8 @@ class EncodingOptions(OptionGroup):
         bool,
         typer.Option(
             "--dense",
-            help="Also try the dense encoding: smaller, for readers that have that feature. Not the "
-            "default, since others refuse the file, and without numba it is slow to read.",
+            help="Also try the dense encoding: smaller, for readers that have that feature. Not "
+            "the default, since others refuse the file, and without numba it is slow to read.",
         ),
     ] = False
     block_span: Annotated[
