@@ -65,7 +65,17 @@ class _Client:
         words = ["train", f"{self.folder}/task.plada"]
         words += ["-m", f"{self.folder}/pool.parquet", "--pool", f"{self.folder}/pool"]
         words += ["--model", "plada_convnet_s", "--tune", tune, "--lr", "0.004", "--epochs", "6"]
-        words += ["--augment", "off", "--task", "sklearn:digits", "-o", str(out)]
+        words += [
+            "--random-backbone",
+            "--val-fraction",
+            "0",
+            "--augment",
+            "off",
+            "--task",
+            "sklearn:digits",
+            "-o",
+            str(out),
+        ]
         return [*words, "--device", "cpu", "--workers", "0", "--json"]
 
 
