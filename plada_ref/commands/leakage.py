@@ -76,8 +76,9 @@ def leakage(
         )
     if len(rows) > _SHOWN:
         output.say(f"... and {len(rows) - _SHOWN:,} more")
+    part = "" if split == "all" else f"{split} "
     output.say(
-        f"{len(rows):,} of {found.images:,} {split} images found ({found.exact:,} exact, "
+        f"{len(rows):,} of {found.images:,} {part}images found ({found.exact:,} exact, "
         f"{len(rows) - found.exact:,} near); {found.flat:,} too uniform to hash"
     )
     output.result(

@@ -46,3 +46,13 @@ def test_help_at_80_columns_cuts_no_name_and_begins_with_what_is_used_every_day(
         "--model", "--out", "--manifest", "--pool", "--weights", "--pretrained", "--img-size",
         "--via-size", "--tune", "--task", "--json", "--help",
     ]  # fmt: skip
+
+
+def test_what_the_field_calls_it() -> None:
+    for words, sentence in (
+        (["keygen"], "through a channel they trust, separate from the payload"),
+        (["teach"], "head: maximum solver iterations"),
+        (["inspect"], "byte map of a file"),
+    ):
+        shown = CliRunner(env={"COLUMNS": "200"}).invoke(app, [*words, "--help"]).output
+        assert sentence in " ".join(shown.split()), words

@@ -202,7 +202,10 @@ def test_verify_without_a_key_verifies_nothing(desk: Desk) -> None:
 
 
 def test_verify_says_what_is_wrong_with_a_key(desk: Desk) -> None:
-    for key, sentence in ((desk.key("alice"), "holds a private key"), (desk.payload, "not PEM")):
+    for key, sentence in (
+        (desk.key("alice"), "Never share a private key"),
+        (desk.payload, "not PEM"),
+    ):
         result = plada("verify", desk.signed("alice"), "--key", key, "--json")
         assert result.exit_code == 2
         assert sentence in last_json(result)["error"]

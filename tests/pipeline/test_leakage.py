@@ -89,3 +89,5 @@ def test_the_command(tmp_path: Path) -> None:
     assert result["matches"][0] | {"distance": 0} == {
         "image": "a/x.png", "position": 4, "key": "004.png", "exact": True, "distance": 0
     }  # fmt: skip
+    said = plada("leakage", *options).stdout
+    assert said.endswith("1 of 3 images found (1 exact, 0 near); 0 too uniform to hash\n")
