@@ -22,6 +22,7 @@ from .options.compute import prepare
 from .options.engine import EngineOptions
 from .options.group import OptionGroup
 from .options.model import BackboneOptions
+from .options.pool import MaxUnreadableOption
 
 if TYPE_CHECKING:
     from ..pool.codes import PoolCodes
@@ -106,6 +107,7 @@ def codes(
     ],
     model: CodesModelOptions,
     made: CodesOptions,
+    max_unreadable: MaxUnreadableOption = None,
     machine: EngineOptions,
     as_json: AsJson = False,
 ) -> None:
@@ -176,6 +178,7 @@ def codes(
             "scratch": made.features or scratch,
             "compute": compute,
             "engine": engine,
+            "max_unreadable": max_unreadable,
         }
         if old is None or by is None:
             found = make_codes(pool, settings, **files)
@@ -185,6 +188,8 @@ def codes(
     size = out.stat().st_size
     output.say(f"codes      {out}: {size:,} bytes")
     output.say(f"images     {found.images:,}, {found.columns} codes each")
+    if found.unreadable:
+        output.say(f"unreadable {found.unreadable:,}, whose codes are zeros")
     if old is not None:
         output.say(f"new        {found.images - len(old):,}")
     elif found.columns < settings.columns:
@@ -200,6 +205,7 @@ def codes(
             "codes_id": found.codes_id,
             "bytes": size,
             "projection_bytes": projection.stat().st_size,
+            "unreadable": found.unreadable,
             "grown_from": None if old is None else len(old),
             "sample": found.origin.sample,
             "seconds": round(time.monotonic() - started, 3),

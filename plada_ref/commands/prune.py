@@ -124,7 +124,7 @@ def prune(
     if isinstance(selection, RuleSelection):
         rules = codes.by_rule(compared, table.pool, output)
     elif selection is None or RANKINGS[selection.ranking].compares:
-        comparison = compared.open(f"--by {rule.by}", scores, table.pool.id, output)
+        comparison = compared.open(f"--by {rule.by}", scores, table, output)
     if selection is None and comparison is not None:
         rules = _tried_by_auto(codes, compared, comparison, table)
     producer = Producer(table, comparison, options, rule.seed, output, rules)
@@ -171,6 +171,9 @@ def _show(output: Output, pruned: Pruned, table: ScoreTable, out: Path, encode: 
         how = f"a rule over {rule.rule.columns} codes with weights up to {rule.rule.top}"
     kept = f"{payload.kept:,} of {table.pool.size:,} images kept"
     output.say(f"{kept} by {how}: {named(out)}")
+    unreadable = len(table.unreadable)
+    if unreadable:
+        output.say(f"{unreadable:,} images of the pool do not decode, and are never kept.")
     if rule is not None:
         record = rule.record
         images = {
@@ -196,6 +199,7 @@ def _facts(table: ScoreTable, pruned: Pruned, out: Path) -> dict[str, Any]:
     facts = {
         "kept": pruned.payload.kept,
         "pool_size": table.pool.size,
+        "unreadable": len(table.unreadable),
         "classes": list(table.classes),
         "pseudo_labels_per_class": pruned.supply.tolist(),
         "kept_per_class": pruned.kept.tolist(),

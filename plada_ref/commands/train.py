@@ -31,6 +31,14 @@ if TYPE_CHECKING:
 class CachedPoolOptions(PoolOptions):
     """A pool, and where the features of its images stay."""
 
+    skip_missing: Annotated[
+        bool,
+        typer.Option(
+            "--skip-missing",
+            help="Learn from those kept images that the pool's sources hold: for a client that has "
+            "a part of the pool. How many are missing is said, by class.",
+        ),
+    ] = False
     cache: Annotated[
         Path | None,
         typer.Option(
@@ -92,7 +100,8 @@ def train(
     """Train a student on the pool images that a payload names.
 
     Stops with `mismatch` when the payload was made for another pool, and names an image that has
-    changed since the manifest was made: every image is verified when it is loaded. With --tune
+    changed since the manifest was made: every image is verified when it is loaded. A client that
+    holds a part of the pool's images learns from those with --skip-missing. With --tune
     slow or all, an interrupted run goes on after its last whole epoch when it is called again.
 
     Under torchrun the processes share each batch; --batch-size stays the size of the whole one. See
@@ -141,12 +150,18 @@ def train(
             resume=file.with_name(f"{file.name}.training"),
             cache=local.cache_of(pool),
             soft=soft,
+            skip_missing=local.skip_missing,
+            max_unreadable=local.max_unreadable,
         )
         if not first():
             return
         student.write(file)
     kept = len(payload.positions)
-    output.say(f"student of {student.class_count} classes from {kept:,} images: {named(out)}")
+    left_out = student.facts.get("left_out", {})
+    missing, unreadable = (sum(left_out.get(why, [])) for why in ("missing", "unreadable"))
+    seen = kept - missing - unreadable
+    part = "" if seen == kept else f" of {kept:,} that the payload keeps"
+    output.say(f"student of {student.class_count} classes from {seen:,} images{part}: {named(out)}")
     accuracy = None
     if tested is not None:
         on_one = replace(compute, device=device)
@@ -158,7 +173,11 @@ def train(
             "sha256": student.sha256,
             "model": training.model,
             "classes": list(student.class_names),
-            "images": kept,
+            "images": seen,
+            "kept": kept,
+            "missing": missing,
+            "missing_per_class": left_out.get("missing"),
+            "unreadable": unreadable,
             "soft_labels": soft is not None,
             "recipe": recipe.to_json(),
             "test_images": None if tested is None else len(tested),

@@ -205,6 +205,7 @@ def transfer(
         out,
         compute=compute,
         rules=rules,
+        max_unreadable=local.max_unreadable,
     )
     _show(output, outcome)
     output.result(
@@ -220,6 +221,7 @@ def transfer(
                 for student in outcome.students
             ],
             "leakage": None if outcome.leakage is None else outcome.leakage.to_json(),
+            "unreadable": outcome.unreadable,
             "skipped": dict(learned.skipped),
             "test_skipped": dict(tested.skipped),
             "stages": outcome.seconds,

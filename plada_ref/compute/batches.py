@@ -8,7 +8,7 @@ import pickle
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate, get_worker_in
 
 from pladafmt import PladaError
 
-from ..errors import PipelineError
+from ..errors import Misuse, PipelineError
 from ..images import ImageSet
 from .workers import default_workers
 
@@ -30,6 +30,24 @@ ROOM = 1 << 30
 """Free bytes of shared memory above which batches are handed over in it: 8 processes are each two
 batches of 64 images of 512 px ahead. Containers often have 64 MB; there batches go through pipes,
 which takes a copy more."""
+
+
+class Preparing(Protocol):
+    """Makes tensors of one shape of images: `plada_ref.models.preparation.Preparation`."""
+
+    @property
+    def channels(self) -> int:
+        """Of every tensor."""
+        ...
+
+    @property
+    def stored_size(self) -> int:
+        """Height and width of every tensor."""
+        ...
+
+    def __call__(self, image: Image.Image, /) -> torch.Tensor:
+        """Return an image as uint8 of shape (channels, stored_size, stored_size)."""
+        ...
 
 
 class PreparedImages(Dataset[torch.Tensor]):
@@ -51,6 +69,38 @@ class PreparedImages(Dataset[torch.Tensor]):
 
     def __getitem__(self, index: int) -> torch.Tensor:
         return self.preparation(self.images.open_image(index))
+
+
+class ReadableImages(Dataset[tuple[torch.Tensor, int]]):
+    """Each image as `PreparedImages` has it, and 1; one that cannot be read as zeros, and 0.
+
+    So a batch is of the same size whether its images can be read or not, and the others come out of
+    a model bit for bit as they would in any company.
+
+    Args:
+        images: the set.
+        preparation: makes a tensor of an image.
+        skipped: the error that says that an image cannot be read; a `Misuse` stays one.
+    """
+
+    def __init__(
+        self, images: ImageSet, preparation: Preparing, skipped: type[PipelineError]
+    ) -> None:
+        self.images = images
+        self.preparation = preparation
+        self.skipped = skipped
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        try:
+            return self.preparation(self.images.open_image(index)), 1
+        except Misuse:
+            raise
+        except self.skipped:
+            size = self.preparation.stored_size
+            return torch.zeros(self.preparation.channels, size, size, dtype=torch.uint8), 0
 
 
 def loaded(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .decoding import PIXELS, decode
 from .formats import FORMATS, IMAGE_SUFFIXES, TASK_SUFFIXES, UNREAD_SUFFIXES
 from .pixels import Undecodable, as_pixels
-from .sets import ImageArrays, ImagePool, ImageRows, ImageSet
+from .sets import ImageArrays, ImagePool, ImageRows, ImageSet, PoolImages
 
 __all__ = [
     "FORMATS",
@@ -17,6 +17,7 @@ __all__ = [
     "ImagePool",
     "ImageRows",
     "ImageSet",
+    "PoolImages",
     "Undecodable",
     "as_pixels",
     "decode",

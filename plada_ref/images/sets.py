@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,15 @@ class ImageSet(Protocol):
         ...
 
 
+@runtime_checkable
+class PoolImages(ImageSet, Protocol):
+    """Images of a pool by position, some of which its owner may not hold."""
+
+    def holds(self, position: int, /) -> bool:
+        """Whether the image at a pool position is here; it is not read."""
+        ...
+
+
 class ImagePool(Protocol):
     """A pool's images by position, such as `plada_ref.pool.DiskPool`."""
 
@@ -44,7 +53,7 @@ class ImagePool(Protocol):
         """
         ...
 
-    def only(self, positions: npt.ArrayLike, /) -> ImageSet:
+    def only(self, positions: npt.ArrayLike, /) -> PoolImages:
         """Prepare the images at some pool positions, ascending, to be opened by these positions.
 
         Raises:

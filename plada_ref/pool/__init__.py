@@ -17,6 +17,7 @@ from .manifest_file import ManifestFile
 from .memory_pool import MemoryPool
 from .open import open_pool
 from .source import Source, open_source
+from .unreadable import UnreadableImages, most_unreadable
 from .verified import VerifiedImages
 from .verify import Verdict, verify_all, verify_sample
 
@@ -32,9 +33,11 @@ __all__ = [
     "Source",
     "TreeHasher",
     "UnreadableImage",
+    "UnreadableImages",
     "Verdict",
     "VerifiedImages",
     "index_pool",
+    "most_unreadable",
     "open_pool",
     "open_source",
     "verify_all",

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from pladafmt import Payload
+from pladafmt import Payload, PoolRef
 
 from ..compute.context import Compute
 from ..compute.torchrun import ranks
@@ -24,6 +24,7 @@ from ..images import ImagePool
 from ..models.checkpoint import Checkpoint
 from ..models.preparation import Preparation
 from ..models.spec import ModelSpec, backbone_digest, build, check_input, classifier
+from ..pool import MissingImage, UnreadableImage
 from ..tasks.content import task_digest
 from ..tasks.task import Task
 from .augment import augmentation
@@ -31,6 +32,7 @@ from .dataset import LabelledImages
 from .loop import optimise
 from .recipe import Recipe, Tune
 from .recipe import recipe as default_recipe
+from .usable import UsablePart
 
 
 def teach(
@@ -73,6 +75,8 @@ def train(
     resume: Path | None = None,
     cache: FeatureCache | None = None,
     soft: npt.NDArray[np.float32] | None = None,
+    skip_missing: bool = False,
+    max_unreadable: float | None = None,
 ) -> Checkpoint:
     """Train a student on what a payload says about the client's pool.
 
@@ -82,11 +86,15 @@ def train(
         resume: file for the state after each epoch, see `plada_ref.training.loop.optimise`.
         soft: probabilities of the classes for each kept image, to be learned in place of the
             labels; see `plada_ref.training.soft_labels`.
+        skip_missing: learn from the kept images that this pool's sources hold, and not from the
+            others. The checkpoint's facts state as ``left_out`` how many of each class these are.
+        max_unreadable: the part of the kept images that may be skipped since they do not decode;
+            see `plada_ref.pool.most_unreadable`. They are stated likewise.
 
     Raises:
         pladafmt.errors.Mismatch: if the payload was made for another pool.
-        PipelineError: if the payload keeps nothing, an image of the pool has changed, is missing
-            or does not decode, or the weights cannot be read.
+        PipelineError: if the payload keeps nothing, an image of the pool has changed or is missing,
+            too many do not decode, or the weights cannot be read.
         Misuse: if the model or the recipe cannot be used.
     """
     learner = _Learner(
@@ -95,9 +103,19 @@ def train(
     facts: dict[str, Any] = {"role": "student", "pool": payload.pool.id.hex()}
     if soft is not None:
         facts["soft_labels"] = True
-    # Each image is verified against the pool when it is read, so the pool's id says what it is.
-    data = LabelledImages.of_payload(payload, pool, soft)
-    return learner.learn(data, facts, lambda: payload.pool.id.hex())
+    usable = UsablePart(LabelledImages.of_payload(payload, pool, soft), pool, learner.compute)
+    if skip_missing:
+        usable.leave_out_missing()
+    if ranks().size > 1:
+        usable.leave_out_unreadable(max_unreadable)  # Each process sees a part of the images.
+    try:
+        return learner.learn_usable(usable, facts, payload.pool)
+    except MissingImage as exc:
+        raise usable.missing() from exc
+    except UnreadableImage:
+        # Looked for only now: where all images decode, they are not decoded once more.
+        usable.leave_out_unreadable(max_unreadable)
+    return learner.learn_usable(usable, facts, payload.pool)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +125,14 @@ class _Learner:
     compute: Compute
     cache: FeatureCache | None
     resume: Path | None
+
+    def learn_usable(self, usable: UsablePart, facts: dict[str, Any], pool: PoolRef) -> Checkpoint:
+        """The model trained on what is left of a payload; the checkpoint says what is not."""
+        left_out = usable.left_out.to_json()
+        if left_out:
+            facts = facts | {"left_out": left_out}
+        # Each image is verified against the pool when it is read, so the pool's id says what it is.
+        return self.learn(usable.data, facts, pool.id.hex)
 
     def learn(
         self, data: LabelledImages, facts: dict[str, Any], identity: Callable[[], str]

@@ -19,6 +19,7 @@ from .task import DownloadOption, load_shown
 
 if TYPE_CHECKING:
     from ...compute.progress import Progress
+    from ...labelling.scores import ScoreTable
     from ...selection.comparison import Comparison
 
 
@@ -55,13 +56,13 @@ class CompareOptions(ComputeOptions, BackboneOptions, OptionalPoolOptions, Optio
         ),
     ] = None
 
-    def open(self, purpose: str, scores: Path, pool_id: bytes, progress: Progress) -> Comparison:
+    def open(self, purpose: str, scores: Path, table: ScoreTable, progress: Progress) -> Comparison:
         """Open the pool, the task's training images and the model.
 
         Args:
             purpose: what needs them, for the error.
             scores: the file of the score table; by default, features are kept next to it.
-            pool_id: of the score table.
+            table: what is in it.
             progress: hears how far the work is.
 
         Raises:
@@ -82,11 +83,12 @@ class CompareOptions(ComputeOptions, BackboneOptions, OptionalPoolOptions, Optio
         spec = self.spec_of(self.model, self.weights)
         backbone = Backbone.of(spec, self.compute(progress))
         pool = open_pool(self.manifest, *self.pool)
-        if pool.ref.id != pool_id:
+        if pool.ref.id != table.pool.id:
             raise Misuse(
                 f"The manifest is of pool {pool.ref.id.hex()[:16]}..., the scores are of "
-                f"{pool_id.hex()[:16]}...; give the pool that was labelled."
+                f"{table.pool.id.hex()[:16]}...; give the pool that was labelled."
             )
         task = load_shown(self.task, "train", download=self.download, progress=progress)
         folder = self.features or scores.with_name(f"{scores.name}.features")
-        return Comparison(backbone, pool, task, FeatureCache.of_pool(folder, pool))
+        cache = FeatureCache.of_pool(folder, pool)
+        return Comparison(backbone, pool, task, cache, len(table.unreadable))

@@ -16,6 +16,7 @@ from .compute import prepare as prepare_for_model
 from .group import OptionGroup
 from .model import PretrainedOption, WeightsOption
 from .out import a_folder
+from .pool import MaxUnreadableOption
 
 if TYPE_CHECKING:
     from ...compute.context import Compute
@@ -90,6 +91,7 @@ class OrderOptions(OptionGroup):
             callback=a_folder,
         ),
     ] = None
+    max_unreadable: MaxUnreadableOption = None
     seed: Seed = 0
 
     def settings(self) -> Settings:
@@ -135,8 +137,8 @@ class OrderOptions(OptionGroup):
 
         Raises:
             Misuse: as `settings`.
-            PipelineError: if an image has changed, is missing or unreadable, or weights cannot be
-                read.
+            PipelineError: if an image has changed or is missing, too many do not decode, or weights
+                cannot be read.
         """
         from ...order import in_key_order
         from ...order.semantic import semantic_permutation
@@ -148,6 +150,7 @@ class OrderOptions(OptionGroup):
             scratch=self.features or _scratch(out),
             compute=compute,
             engine=engine,
+            max_unreadable=self.max_unreadable,
         )
 
 

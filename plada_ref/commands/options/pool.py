@@ -35,12 +35,26 @@ PoolOption = Annotated[
 ]
 
 
+MaxUnreadableOption = Annotated[
+    float | None,
+    typer.Option(
+        "--max-unreadable",
+        metavar="SHARE",
+        help="Images that do not decode are skipped, counted and never kept, up to this part of "
+        "all, such as 0.01; 0 stops at the first. Default: 0.001, in small pools 0.01 up to 10 "
+        "images.",
+        show_default=False,
+    ),
+]
+
+
 @dataclass(frozen=True, kw_only=True)
 class PoolOptions(OptionGroup):
     """A pool with its images."""
 
     manifest: ManifestOption
     pool: PoolOption
+    max_unreadable: MaxUnreadableOption = None
 
     def open(self) -> DiskPool:
         """Return the pool, for images that are asked for once or in large stretches.
