@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .decoding import PIXELS, decode
+from .decoding import PIXELS, decode, why_undecodable
 from .formats import FORMATS, IMAGE_SUFFIXES, TASK_SUFFIXES, UNREAD_SUFFIXES
 from .pixels import Undecodable, as_pixels
 from .sets import ImageArrays, ImagePool, ImageRows, ImageSet, PoolImages
@@ -21,4 +21,5 @@ __all__ = [
     "Undecodable",
     "as_pixels",
     "decode",
+    "why_undecodable",
 ]

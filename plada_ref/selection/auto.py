@@ -17,10 +17,9 @@ import numpy as np
 from pladafmt import Payload
 
 from ..compute.progress import Progress, Silence
-from ..features.target import Target
+from ..features.target import Features, Target
 from .auto_record import AutoSelection, Candidate
 from .budget import NoRoom
-from .evidence import FeatureRows
 from .prune import Pruned, Pruner
 from .rule import RULE, parse
 from .size import Size
@@ -140,11 +139,11 @@ class AutoSelector:
             return None
         # What a client gets: positions and labels, nothing else.
         features, _ = self._features
-        seen = np.asarray(features[payload.positions.astype(np.int64)])
+        seen = np.asarray(features[payload.positions])
         return fit_default_head(seen, payload.labels, self._classes)
 
     @property
-    def _features(self) -> tuple[FeatureRows, Target]:
+    def _features(self) -> tuple[Features, Target]:
         assert self.pruner.features is not None and self.pruner.target is not None
         return self.pruner.features, self.pruner.target
 

@@ -12,12 +12,12 @@ import numpy.typing as npt
 from pladafmt import Payload, Rule, dumps
 
 from ..errors import Misuse
-from ..features.target import Target
+from ..features.target import Features, Target
 from ..labelling.histogram import count_labels
 from ..labelling.scores import ScoreTable
 from .auto_record import AutoSelection
 from .budget import largest_within
-from .evidence import Evidence, FeatureRows, Positions
+from .evidence import Evidence, Positions
 from .quotas import count_of
 from .ranked import RankedImages, rank_images
 from .rule import RuleSelection, Selection
@@ -109,7 +109,7 @@ class Pruner:
 
     table: ScoreTable
     options: PayloadOptions = field(default_factory=PayloadOptions)
-    features: FeatureRows | None = None
+    features: Features | None = None
     target: Target | None = None
     unreadable: Positions | None = None
     _ranked: dict[Selection, RankedImages] = field(default_factory=dict, init=False, repr=False)
