@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate, get_worker_in
 from pladafmt import PladaError
 
 from ..errors import Misuse, PipelineError
-from ..images import ImageSet
+from ..images import ImageSet, called
 from .workers import default_workers
 
 FEW = 512
@@ -70,6 +70,10 @@ class PreparedImages(Dataset[torch.Tensor]):
     def __getitem__(self, index: int) -> torch.Tensor:
         return self.preparation(self.images.open_image(index))
 
+    def called(self, index: int) -> str:
+        """What a sentence calls an image."""
+        return called(self.images, index)
+
 
 class ReadableImages(Dataset[tuple[torch.Tensor, int]]):
     """Each image as `PreparedImages` has it, and 1; one that cannot be read as zeros, and 0.
@@ -101,6 +105,10 @@ class ReadableImages(Dataset[tuple[torch.Tensor, int]]):
         except self.skipped:
             size = self.preparation.stored_size
             return torch.zeros(self.preparation.channels, size, size, dtype=torch.uint8), 0
+
+    def called(self, index: int) -> str:
+        """What a sentence calls an image."""
+        return called(self.images, index)
 
 
 def loaded(
@@ -194,7 +202,7 @@ class _Failure:
     trace: str = ""
 
     @classmethod
-    def of(cls, exc: Exception) -> _Failure:
+    def of(cls, exc: Exception, what: str) -> _Failure:
         if isinstance(exc, PipelineError | PladaError | OSError):
             travels = get_worker_info() is None or _travels(exc)
             return cls(exc if travels else PipelineError(str(exc)))
@@ -203,7 +211,7 @@ class _Failure:
             return cls(known)
         reason = " ".join(f"{type(exc).__name__} {exc}".split())[:300]
         error = PipelineError(
-            f"An image cannot be prepared ({reason}); if that does not explain it, look at the "
+            f"{what} cannot be prepared ({reason}); if that does not explain it, look at the "
             "image, and report it with the command."
         )
         return cls(error, traceback.format_exc())
@@ -221,12 +229,17 @@ class _Guarded(Dataset[Any]):
         self.by_pipe = by_pipe
 
     def __getitems__(self, indices: list[int]) -> Any:
+        items: list[Any] = []
         try:
-            items = [self.dataset[index] for index in indices]
+            for index in indices:
+                items.append(self.dataset[index])
+        except Exception as exc:
+            return _Failure.of(exc, called(self.dataset, index))
+        try:
             # default_collate itself makes tensors in shared memory, in a worker process.
             return _as_arrays(items) if self.by_pipe else default_collate(items)
         except Exception as exc:
-            return _Failure.of(exc)
+            return _Failure.of(exc, "A batch of images")
 
 
 def _as_arrays(items: list[Any]) -> Any:

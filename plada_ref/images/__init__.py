@@ -5,7 +5,7 @@ from __future__ import annotations
 from .decoding import PIXELS, decode, why_undecodable
 from .formats import FORMATS, IMAGE_SUFFIXES, TASK_SUFFIXES, UNREAD_SUFFIXES
 from .pixels import Undecodable, as_pixels
-from .sets import ImageArrays, ImagePool, ImageRows, ImageSet, PoolImages
+from .sets import ImageArrays, ImagePool, ImageRows, ImageSet, PoolImages, called
 
 __all__ = [
     "FORMATS",
@@ -20,6 +20,7 @@ __all__ = [
     "PoolImages",
     "Undecodable",
     "as_pixels",
+    "called",
     "decode",
     "why_undecodable",
 ]

@@ -27,6 +27,20 @@ class ImageSet(Protocol):
 
 
 @runtime_checkable
+class NamedImages(Protocol):
+    """An image set, or a dataset of one, whose images have names."""
+
+    def called(self, number: int, /) -> str:
+        """What a sentence calls an image: ``The image 'a.png' at position 3 in 'pool.tar'``."""
+        ...
+
+
+def called(images: object, number: int) -> str:
+    """What a sentence calls an image of a set, whether it has a name or not."""
+    return images.called(number) if isinstance(images, NamedImages) else f"Image {number}"
+
+
+@runtime_checkable
 class PoolImages(ImageSet, Protocol):
     """Images of a pool by position, some of which its owner may not hold."""
 
@@ -75,6 +89,10 @@ class ImageRows:
     def open_image(self, position: int, /) -> Image.Image:
         """Decode the image of row `rows[position]`."""
         return self.images.open_image(int(self.rows[position]))
+
+    def called(self, number: int, /) -> str:
+        """What a sentence calls an image."""
+        return called(self.images, int(self.rows[number]))
 
 
 class ImageArrays:

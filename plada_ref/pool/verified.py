@@ -38,6 +38,12 @@ class VerifiedImages:
         """The pool's id and size, as the manifest states them."""
         return self._manifest.pool
 
+    def called(self, position: int) -> str:
+        """What a sentence calls the image at a pool position."""
+        key = self._manifest.key(int(position))
+        where = self.source.where(key)
+        return f"The image {key!r} at position {position}" + (f" in {where!r}" if where else "")
+
     def holds(self, position: int) -> bool:
         """Whether the source holds the image at a pool position; it is not read."""
         return self._manifest.key(int(position)) in self.source
@@ -90,9 +96,9 @@ class VerifiedImages:
         except Undecodable as exc:
             key = self._manifest.key(int(position))
             raise UnreadableImage(
-                f"The image {key!r} at position {position} in {self.source.where(key)!r} has the "
-                f"right bytes but does not decode ({exc}); plada pool verify --decode lists all "
-                "such images of the pool, which plada label never keeps.",
+                f"{self.called(position)} has the right bytes but does not decode ({exc}); "
+                "plada pool verify --decode lists all such images of the pool, which plada label "
+                "never keeps.",
                 key=key,
                 position=int(position),
                 reason=str(exc),

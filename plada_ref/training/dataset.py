@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 from pladafmt import Payload
 
 from ..errors import PipelineError
-from ..images import ImagePool, ImageSet
+from ..images import ImagePool, ImageSet, called
 from ..tasks.task import Task
 
 
@@ -58,6 +58,10 @@ class LabelledImages(Dataset[tuple[Any, Any, float]]):
             image = self.transform(image)
         target = self.targets[index]
         return image, target if target.ndim else int(target), float(self.weights[index])
+
+    def called(self, index: int) -> str:
+        """What a sentence calls an item's image."""
+        return called(self.images, int(self.rows[index]))
 
     def part(self, which: npt.NDArray[np.bool_]) -> LabelledImages:
         """Return some of the items, in the same order; `which` is of shape (n,)."""

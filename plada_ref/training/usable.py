@@ -15,7 +15,7 @@ from pladafmt.text import for_terminal
 from ..compute.batches import in_order, loaded
 from ..compute.context import Compute
 from ..errors import PipelineError
-from ..images import ImagePool, ImageSet, PoolImages
+from ..images import ImagePool, ImageSet, PoolImages, called
 from ..pool import MissingImage, UnreadableImage, UnreadableImages
 from .dataset import LabelledImages
 
@@ -140,14 +140,14 @@ class UsablePart:
         )
         short = np.flatnonzero(missing)
         worst = short[np.argsort(-missing[short] / kept[short], kind="stable")][:_SHOWN]
-        by_class = ", ".join(
-            f"{for_terminal(names[label])} {missing[label]:,} of {kept[label]:,}"
+        by_class = "; ".join(
+            f"{for_terminal(names[label])}: {missing[label]:,} of {kept[label]:,}"
             for label in worst.tolist()
         )
         more = len(short) - len(worst)
         said = (
             f"{lost:,} of the {total:,} kept images ({100 * lost / total:.1f} %) are missing here "
-            f"and skipped; of each class: {by_class}" + (f" and {more:,} more" if more else "")
+            f"and skipped; by class {by_class}" + (f"; and {more:,} more classes" if more else "")
         )
         gone = int(((missing == kept) & (kept > 0)).sum())
         if gone:
@@ -165,6 +165,10 @@ class _Decodes(Dataset[int]):
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def called(self, index: int) -> str:
+        """What a sentence calls an image."""
+        return called(self.images, int(self.rows[index]))
 
     def __getitem__(self, index: int) -> int:
         try:

@@ -122,7 +122,7 @@ class PoolJudge:
         for part in self.held_out.parts(rule.columns):
             labels = rule.scores(self.held_out.codes[part]).argmax(axis=1)
             right += float(self.held_out.shares[part] @ (labels == self.held_out.targets[part]))
-        return right
+        return min(1.0, right)  # Shares add up to 1 but for rounding.
 
 
 @dataclass(frozen=True, eq=False)
