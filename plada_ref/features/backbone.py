@@ -13,6 +13,7 @@ from torch import nn
 
 from ..compute.batches import ReadableImages, in_order, loaded
 from ..compute.context import Compute
+from ..compute.ended import ended
 from ..compute.progress import Advance
 from ..errors import PipelineError
 from ..images import ImagePool, ImageRows, ImageSet
@@ -163,9 +164,10 @@ class Backbone:
             advance(len(positions) - sum(map(len, chunks)))
             images = pool.only(positions)
             compute = self.chunks_of if engine is None else _elsewhere(engine, self)
-            for chunk, found, lost in compute(images, chunks, advance=advance):
-                view.put(np.array(chunk), found, unreadable=lost)
-                unreadable.add(lost + chunk.start)
+            with ended(compute(images, chunks, advance=advance)) as results:
+                for chunk, found, lost in results:
+                    view.put(np.array(chunk), found, unreadable=lost)
+                    unreadable.add(lost + chunk.start)
         unreadable.tell(self.compute.progress)
         return view
 

@@ -17,6 +17,7 @@ import torch
 from pladafmt.files import replacing
 
 from ..compute.context import Compute
+from ..compute.ended import ended
 from ..compute.progress import Advance
 from ..compute.sealed import LENGTH, is_sealed, seal
 from ..errors import PipelineError
@@ -135,13 +136,14 @@ def label(
             results = engine(
                 pool, teacher, missing, compute=compute, temperature=temperature, advance=advance
             )
-        for found in results:
-            lost = found.scores.unreadable
-            if view is not None and found.features is not None:
-                view.put(np.array(found.positions), found.features, unreadable=lost)
-            _fill(columns, found.positions, found.scores)
-            store.save(found.positions.start // CHUNK, found.scores)
-            unreadable.add(lost + found.positions.start)
+        with ended(results):
+            for found in results:
+                lost = found.scores.unreadable
+                if view is not None and found.features is not None:
+                    view.put(np.array(found.positions), found.features, unreadable=lost)
+                _fill(columns, found.positions, found.scores)
+                store.save(found.positions.start // CHUNK, found.scores)
+                unreadable.add(lost + found.positions.start)
     unreadable.tell(compute.progress)
     table = ScoreTable.of(
         pool.ref, teacher.class_names, teacher.sha256, columns, temperature=temperature

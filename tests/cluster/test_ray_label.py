@@ -186,7 +186,9 @@ def test_same_table_though_a_node_is_lost(
 
 
 def test_images_that_do_not_decode(cluster: Cluster, tiny_pool: TinyPool, tmp_path: Path) -> None:
-    """Scores, and features for codes, as of one process: the actors send what they could not read."""
+    """Scores and codes as of one process; too many stop the run, and its actors with it."""
+    import ray
+
     with tarfile.open(tiny_pool.shards[0]) as whole:
         members = {each.name: whole.extractfile(each) for each in whole.getmembers()[:1100]}
         stored = {name: file.read() for name, file in members.items() if file is not None}
@@ -220,3 +222,6 @@ def test_images_that_do_not_decode(cluster: Cluster, tiny_pool: TinyPool, tmp_pa
     assert (codes[0] == codes[1]).all() and not codes[0][lost].any()
     refused = _plada([*_arguments(pool, tmp_path / "no.parquet", cluster), "--max-unreadable=0"])
     assert refused.exit_code == 1 and "do not decode so far" in refused.stderr
+    assert not ray.is_initialized()
+    del refused  # The error holds what was under way, and letting go of that starts no Ray.
+    assert not ray.is_initialized()
