@@ -246,6 +246,8 @@ class ScoreTable:
                 "could not be read"
             )
         for column in self.columns.values():
-            infinite = np.flatnonzero(~np.isfinite(column))
-            if not np.array_equal(infinite, self.unreadable) or np.isinf(column[infinite]).any():
+            finite = np.isfinite(column)
+            if unreadable:
+                finite[self.unreadable] ^= np.isnan(column[self.unreadable])
+            if not finite.all():
                 raise ValueError("a score is not a finite number")

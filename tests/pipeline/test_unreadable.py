@@ -213,6 +213,9 @@ def test_scores_of_others_are_those_in_whole_company(
     how: dict[str, Any] = {"compute": replace(ALONE, workers=1), "parts": parts}
     again = label(pool, teacher, **how, engine=counting)
     assert not asked, "the finished chunk is kept, with what could not be read"
+    with pytest.raises(PipelineError, match="at most 0 may be skipped"):
+        label(pool, teacher, **how, engine=counting, max_unreadable=0)
+    assert not asked
     written = [tmp_path / "one", tmp_path / "two", tmp_path / "twin"]
     for each, path in zip((table, again, twin), written, strict=True):
         each.write(path)
