@@ -139,7 +139,7 @@ def transfer(
     started = time.monotonic()
     backbone = Backbone.of(plan.student, compute)
     options = PayloadOptions(dense=plan.dense, named=plan.named)
-    comparison = Comparison(backbone, pool, learn_from, cache, unreadable)
+    comparison = Comparison(backbone, pool, learn_from, cache, unreadable, max_unreadable)
     producer = Producer(table, comparison, options, plan.seed, progress, rules)
     codes = None if rules is None else rules.codes
     clients = _Clients(plan, pool, test, folder, cache, compute, codes)

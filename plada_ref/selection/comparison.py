@@ -29,7 +29,8 @@ class Comparison:
         pool: the images that labels were made for.
         task: the server's labelled target images.
         cache: keeps the pool's features.
-        known_unreadable: images of the pool that are known not to decode; some more may be so, see
+        known_unreadable: how many images of the pool are known not to decode, and may be skipped.
+        max_unreadable: the part of the images that may be skipped, if that is more; see
             `plada_ref.pool.most_unreadable`.
     """
 
@@ -38,6 +39,7 @@ class Comparison:
     task: Task
     cache: FeatureCache
     known_unreadable: int = 0
+    max_unreadable: float | None = None
 
     @classmethod
     def of(
@@ -83,7 +85,12 @@ class Comparison:
 
     @cached_property
     def _view(self) -> CachedView:
-        return self.backbone.pool(self.pool, self.cache, known_unreadable=self.known_unreadable)
+        return self.backbone.pool(
+            self.pool,
+            self.cache,
+            max_unreadable=self.max_unreadable,
+            known_unreadable=self.known_unreadable,
+        )
 
     @cached_property
     def target(self) -> Target:

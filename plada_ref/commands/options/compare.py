@@ -14,7 +14,7 @@ from .compute import ComputeOptions
 from .group import OptionGroup
 from .model import BackboneOptions
 from .out import a_folder
-from .pool import OptionalPoolOptions
+from .pool import MaxUnreadableOption, OptionalPoolOptions
 from .task import DownloadOption, load_shown
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class OptionalTaskOptions(OptionGroup):
 class CompareOptions(ComputeOptions, BackboneOptions, OptionalPoolOptions, OptionalTaskOptions):
     """Which images to compare, and how; a ranking that looks at scores alone needs none of it."""
 
+    max_unreadable: MaxUnreadableOption = None
     features: Annotated[
         Path | None,
         typer.Option(
@@ -91,4 +92,5 @@ class CompareOptions(ComputeOptions, BackboneOptions, OptionalPoolOptions, Optio
         task = load_shown(self.task, "train", download=self.download, progress=progress)
         folder = self.features or scores.with_name(f"{scores.name}.features")
         cache = FeatureCache.of_pool(folder, pool)
-        return Comparison(backbone, pool, task, cache, len(table.unreadable))
+        known = len(table.unreadable)
+        return Comparison(backbone, pool, task, cache, known, self.max_unreadable)
