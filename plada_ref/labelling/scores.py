@@ -248,6 +248,6 @@ class ScoreTable:
         for column in self.columns.values():
             finite = np.isfinite(column)
             if unreadable:
-                finite[self.unreadable] ^= np.isnan(column[self.unreadable])
+                finite[self.unreadable] = np.isnan(column[self.unreadable])
             if not finite.all():
                 raise ValueError("a score is not a finite number")
