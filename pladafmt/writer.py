@@ -47,7 +47,7 @@ def dumps(
         payload: what to write.
         encoding: how positions are encoded; ``"auto"`` takes the smallest in each block.
         block_span: pool positions per block, counted from position 0; one block when None. Many
-            blocks let a client that holds part of the pool skip the rest.
+            blocks let a reader that wants some positions skip the rest.
         dense: also try the dense encoding, for positions with ``encoding="auto"`` and for labels.
             It is smaller, and only readers with the feature ``dense`` can use the file.
         limits: refuse what a reader with these limits would refuse; the specification's defaults

@@ -39,13 +39,13 @@ def random_selection(
 
 
 def whole_pool(table: ScoreTable, *, learn: LearnPayload) -> Baseline:
-    """Send the pseudo-labels of all pool images: keep rate 100 % (``whole-pool``).
+    """Send the pseudo-labels of all pool images that decode: keep rate 100 % (``whole-pool``).
 
     Args:
         table: the pool's pseudo-labels.
         learn: the student.
     """
-    everything = Producer(table, options=_OPTIONS).make(Selection(), Size(count=len(table)))
+    everything = Producer(table, options=_OPTIONS).make(Selection(), Size(keep_rate=1.0))
     return _learned("Whole pool", "whole-pool", everything.payload, learn, {})
 
 

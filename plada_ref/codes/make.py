@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +61,7 @@ def make_codes(
     scratch: Path,
     compute: Compute | None = None,
     engine: FeatureEngine | None = None,
+    max_unreadable: float | None = None,
 ) -> Projection:
     """Make the codes of a pool and write them, then their projection; return the latter.
 
@@ -72,15 +73,20 @@ def make_codes(
         scratch: folder for features, made when needed. A later call with the same pool and backbone
             goes on with what is there.
         engine: what computes the features; this process when None.
+        max_unreadable: the part of the images that may be skipped since they do not decode; see
+            `plada_ref.pool.most_unreadable`. Their codes are zeros, and no rule that
+            `plada_ref.selection.rules` makes keeps them.
 
     Raises:
-        PipelineError: if an image has changed, is missing or unreadable, if weights cannot be read,
-            or if all images look the same.
+        PipelineError: if an image has changed or is missing, if too many do not decode, if weights
+            cannot be read, or if all images look the same.
     """
     spec = settings.backbone
     backbone = Backbone.of(spec, compute or Compute(), seed=settings.seed)
-    view = backbone.pool(pool, FeatureCache.of_pool(scratch, pool), engine=engine)
-    rows = _sample(len(pool), settings.seed)
+    cache = FeatureCache.of_pool(scratch, pool)
+    view = backbone.pool(pool, cache, engine=engine, max_unreadable=max_unreadable)
+    unreadable = view.unreadable()
+    rows = np.setdiff1d(_sample(len(pool), settings.seed), unreadable, assume_unique=True)
     origin = Origin(
         model=spec.model,
         backbone=backbone_digest(backbone.network),
@@ -92,7 +98,8 @@ def make_codes(
     )
     fitted = Projection.fit(view.get, rows, settings.columns, origin)
     found = _write(codes, fitted, view, backbone.compute, images=len(pool))
-    return fitted.write(projection, images=len(pool), codes_id=found, pool_id=pool.ref.id.hex())
+    stated = replace(fitted, unreadable=len(unreadable))
+    return stated.write(projection, images=len(pool), codes_id=found, pool_id=pool.ref.id.hex())
 
 
 def extend_codes(
@@ -106,6 +113,7 @@ def extend_codes(
     scratch: Path,
     compute: Compute | None = None,
     engine: FeatureEngine | None = None,
+    max_unreadable: float | None = None,
 ) -> Projection:
     """Make the codes of a pool that has grown; as `make_codes`, but the first rows are `old`.
 
@@ -131,9 +139,11 @@ def extend_codes(
         )
     backbone = backbone_of(by, spec, compute or Compute())
     cache = FeatureCache.of_pool(scratch, pool)
-    view = backbone.pool(pool, cache, engine=engine, since=len(old))
+    view = backbone.pool(pool, cache, engine=engine, since=len(old), max_unreadable=max_unreadable)
     found = _write(codes, by, view, backbone.compute, images=len(pool), old=old.table)
-    return by.write(projection, images=len(pool), codes_id=found, pool_id=pool.ref.id.hex())
+    new = int((view.unreadable() >= len(old)).sum())
+    stated = replace(by, unreadable=by.unreadable + new)
+    return stated.write(projection, images=len(pool), codes_id=found, pool_id=pool.ref.id.hex())
 
 
 def made_with(projection: Projection, backbone: Backbone) -> bool:
@@ -208,6 +218,7 @@ def _write(
     Not through a memory map: the system kills a process that fills a full disk in that way.
     """
     start = 0 if old is None else len(old)
+    unreadable = view.unreadable()
     shape = (images, projection.columns)
     with replacing(path) as temporary:
         with open(temporary, "wb") as file:
@@ -219,6 +230,8 @@ def _write(
             with compute.progress.track("Codes", images - start) as advance:
                 for first in range(start, images, CHUNK):
                     rows = np.arange(first, min(first + CHUNK, images), dtype=np.int64)
-                    file.write(projection.codes(view.get(rows)).tobytes())
+                    made = projection.codes(view.get(rows))
+                    made[np.isin(rows, unreadable, assume_unique=True)] = 0
+                    file.write(made.tobytes())
                     advance(len(rows))
         return codes_id(np.load(temporary, mmap_mode="r"))

@@ -74,6 +74,7 @@ class Projection:
         images: rows of the code table that it was written with; 0 before that.
         codes_id: id of that table, in hex; empty before that.
         pool_id: of the pool whose images have these codes, in hex; empty where that is not stated.
+        unreadable: images among them that do not decode; their codes are zeros.
     """
 
     center: npt.NDArray[np.float32]
@@ -82,6 +83,7 @@ class Projection:
     images: int = 0
     codes_id: str = ""
     pool_id: str = ""
+    unreadable: int = 0
 
     @property
     def columns(self) -> int:
@@ -178,12 +180,14 @@ class Projection:
             pool_id: of the pool of these images, in hex.
         """
         stated = replace(self, images=images, codes_id=codes_id.hex(), pool_id=pool_id)
-        header = {
+        header: dict[str, Any] = {
             "layout": _LAYOUT,
             "columns": self.columns,
             "codes": {"images": images, "id": stated.codes_id, "pool_id": pool_id},
             **vars(self.origin),
         }
+        if self.unreadable:
+            header["codes"]["unreadable"] = self.unreadable
         tensors = {"basis": np.ascontiguousarray(self.basis), "center": self.center}
         text = json.dumps(header, sort_keys=True, allow_nan=False)
         write_whole(path, safetensors.numpy.save(tensors, {_KEY: text}))
@@ -221,6 +225,7 @@ class Projection:
             codes = header["codes"]
             images, codes_id = int(codes["images"]), str(codes["id"])
             pool_id = str(codes.get("pool_id", ""))
+            unreadable = int(codes.get("unreadable", 0))
         except FileNotFoundError as exc:
             raise PipelineError(
                 f"There is no projection at {name!r}; plada pool codes writes it beside the codes."
@@ -230,7 +235,7 @@ class Projection:
             raise PipelineError(
                 f"{name!r} is no projection, or it is damaged ({exc}); plada pool codes writes one."
             ) from exc
-        return cls(center, basis, origin, images, codes_id, pool_id)
+        return cls(center, basis, origin, images, codes_id, pool_id, unreadable)
 
 
 def _chunks(

@@ -31,8 +31,9 @@ class BlockOptions(EncodingOptions):
     block_span: Annotated[
         int | None,
         typer.Option(
-            help="Pool positions per block; one block if left out. Many blocks let a client that "
-            "holds part of the pool skip the rest."
+            help="Pool positions per block; one block if left out. Of a damaged file of many "
+            "blocks less is lost (plada salvage). A client that holds a part of the pool learns "
+            "from it with plada train --skip-missing, whatever the blocks."
         ),
     ] = None
 

@@ -53,7 +53,9 @@ def label(
 
     One pass serves any number of selections. The table (Parquet) has a pseudo-label, energy,
     entropy and margin for each pool position. Shows how many pseudo-labels each class gets and
-    warns of a collapse. Each image is verified against the manifest.
+    warns of a collapse. Each image is verified against the manifest. Images that do not decode
+    are counted and have no scores, so that nothing keeps them; plada pool verify --decode lists
+    them.
 
     An interrupted run, even a killed one, goes on where it stopped when it is called again, and
     the table is the same. Nothing here is random; --seed is accepted and changes nothing.
@@ -88,11 +90,14 @@ def label(
             parts=parts,
             engine=engine,
             temperature=temperature,
+            max_unreadable=local.max_unreadable,
         )
         table.write(file)
         forget_parts(parts)
     show_histogram(output, table)
-    output.say(f"{len(table):,} images labelled: {named(out)}")
+    unreadable = len(table.unreadable)
+    skipped = f", {unreadable:,} unreadable" if unreadable else ""
+    output.say(f"{len(table) - unreadable:,} images labelled{skipped}: {named(out)}")
     histogram = table.histogram()
     collapse = find_collapse(histogram)
     output.result(
@@ -100,6 +105,7 @@ def label(
             "scores": named(out),
             "pool_id": table.pool.id.hex(),
             "pool_size": table.pool.size,
+            "unreadable": unreadable,
             "teacher": table.teacher,
             "temperature": table.temperature,
             "classes": list(table.classes),

@@ -45,6 +45,7 @@ def leakage(
     """
     need("imagehash", extra="ref", for_="plada leakage")
     need("pyarrow", extra="ref", for_="plada leakage")
+    from ..pool import UnreadableImages
     from ..tasks.leakage import compare, fingerprints
 
     output = Output(as_json=as_json)
@@ -54,7 +55,12 @@ def leakage(
     pool = local.open_whole()
     found = compare(
         fingerprints(wanted.images, what="Images of the task", progress=output),
-        fingerprints(pool, what="Images of the pool", progress=output),
+        fingerprints(
+            pool,
+            what="Images of the pool",
+            progress=output,
+            unreadable=UnreadableImages(pool, len(pool), local.max_unreadable),
+        ),
         near=near,
     )
     keys = pool.manifest.keys
@@ -86,6 +92,7 @@ def leakage(
             "images": found.images,
             "skipped": dict(wanted.skipped),
             "pool_size": found.pool_size,
+            "unreadable": found.unreadable,
             "exact": found.exact,
             "near": len(rows) - found.exact,
             "fraction": found.fraction,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +21,7 @@ from .exit_codes import command, resumes, updates
 from .options.engine import IndexEngineOptions
 from .options.order import OrderOptions, forget_features, prepare
 from .options.out import named, out_option, standing
+from .pool_decode import DecodeOption, tell_unreadable
 
 if TYPE_CHECKING:
     from ..order import Permutation
@@ -86,6 +88,7 @@ def index(
             "makes payloads smaller; takes a pass of --model over the pool. See plada pool order.",
         ),
     ] = "key",
+    decode: DecodeOption = False,
     semantic: OrderOptions,
     machine: IndexEngineOptions,
     as_json: AsJson = False,
@@ -96,6 +99,12 @@ def index(
     its pool id is what payloads refer to. Images are ordered by key: the path in the folder or
     the member's name in the shard. Other files are skipped and counted. Where the images are is
     written beside it (pool.sources.json), so that other commands need --manifest alone.
+
+    With --decode, images that do not decode (cut short, empty, web pages, too large) are reported,
+    all at once. The manifest is written all the same, and lists them: they are files of the pool,
+    its pool id covers them, and nothing that reads the pool later keeps them. Exit status 1 says
+    that there are some. To have a pool without them, remove the files and index again before the
+    pool is published.
 
     An interrupted run goes on where it stopped when it is called again.
 
@@ -129,6 +138,7 @@ def index(
     source = open_source(sources)
     made: list[Permutation] = []
     warnings: list[str] = []
+    unreadable: dict[str, str] = {}
 
     def warn(sentence: str) -> None:
         warnings.append(sentence)
@@ -148,7 +158,7 @@ def index(
             from ..ray import index as ray_index
 
             connection.enter_context(cluster.connected(machine.address))
-            hash_elsewhere = ray_index.hash_on_ray
+            hash_elsewhere = partial(ray_index.hash_on_ray, decode=decode)
         if by_looks:
             compute, engine = machine.features(output)
         indexed = index_pool(
@@ -160,6 +170,7 @@ def index(
             workers=machine.workers,
             on_progress=reading.enter_context(_reading(output, source)),
             on_warning=warn,
+            on_unreadable=unreadable.update if decode else None,
         )
     manifest = indexed.manifest
     about_order: dict[str, Any] = {"order": manifest.metadata.order}
@@ -179,6 +190,7 @@ def index(
     for reason, count in indexed.skipped.items():
         output.say(f"skipped  {count:,} {reason} ({why(reason)})")
     beside = remember(out, sources)
+    undecoded = tell_unreadable(output, unreadable if decode else None, len(manifest))
     output.say(f"manifest {named(out)}")
     if beside is not None:
         output.say(f"sources  {for_terminal(str(beside))}: from now on, -m MANIFEST is enough")
@@ -191,12 +203,15 @@ def index(
             "bytes": indexed.bytes,
             "manifest": named(out),
             "skipped": indexed.skipped,
+            "unreadable": undecoded,
             "warnings": warnings,
             "grown_from": None if old is None else len(old),
             "seconds": round(time.monotonic() - started, 3),
         }
         | about_order
     )
+    if unreadable:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -212,14 +227,15 @@ def verify(
             metavar="N|all", help="Check this many images drawn at random, or all of them."
         ),
     ] = "all",
+    decode: DecodeOption = False,
     as_json: AsJson = False,
 ) -> None:
     """Check the stored images against a manifest.
 
     Reports images whose bytes have changed, that are missing, and (unless a sample is checked)
     extra ones that the manifest does not list. Codes beside the manifest are checked as well: their
-    rows, and their id if their projection is there. Exit status 1 if an image has changed or is
-    missing, or the codes are others.
+    rows, and their id if their projection is there. With --decode, also those that do not decode.
+    Exit status 1 if an image has changed, is missing or does not decode, or the codes are others.
 
     Example: `plada pool verify pool.parquet --sample 10000`
     """
@@ -233,10 +249,10 @@ def verify(
     source = open_source(sources) if sources else open_remembered(manifest)
     if count is None:
         with _reading(output, source) as on_progress:
-            verdict = verify_all(listed, source, on_progress=on_progress)
+            verdict = verify_all(listed, source, decode=decode, on_progress=on_progress)
     else:
         with output.track("Checking images", min(count, len(listed))) as advance:
-            verdict = verify_sample(listed, source, count, on_progress=advance)
+            verdict = verify_sample(listed, source, count, decode=decode, on_progress=advance)
     _show(output, "changed", verdict.changed)
     _show(output, "missing", verdict.missing)
     _show(output, "extra", verdict.extra or [])
@@ -245,6 +261,8 @@ def verify(
         f"{len(verdict.missing):,} missing"
         + ("" if verdict.extra is None else f", {len(verdict.extra):,} extra")
     )
+    here = verdict.checked - len(verdict.changed) - len(verdict.missing)
+    undecoded = tell_unreadable(output, verdict.unreadable, here)
     codes = pool_codes.check_codes(manifest, listed.pool, output)
     good = verdict.good and (codes is None or codes["problem"] is None)
     output.result(
@@ -256,6 +274,7 @@ def verify(
             "changed": verdict.changed,
             "missing": verdict.missing,
             "extra": verdict.extra,
+            "unreadable": undecoded,
             "codes": codes,
             "manifest": str(manifest),
             "seconds": round(time.monotonic() - started, 3),

@@ -23,6 +23,7 @@ from .options.engine import EngineOptions
 from .options.group import OptionGroup
 from .options.model import BackboneOptions
 from .options.out import check_file
+from .options.pool import MaxUnreadableOption
 
 if TYPE_CHECKING:
     from ..pool.codes import PoolCodes
@@ -109,6 +110,7 @@ def codes(
     ] = None,
     model: CodesModelOptions,
     made: CodesOptions,
+    max_unreadable: MaxUnreadableOption = None,
     machine: EngineOptions,
     as_json: AsJson = False,
 ) -> None:
@@ -180,6 +182,7 @@ def codes(
             "scratch": made.features or scratch,
             "compute": compute,
             "engine": engine,
+            "max_unreadable": max_unreadable,
         }
         if old is None or by is None:
             found = make_codes(pool, settings, **files)
@@ -189,6 +192,8 @@ def codes(
     size = out.stat().st_size
     output.say(f"codes      {out}: {size:,} bytes")
     output.say(f"images     {found.images:,}, {found.columns} codes each")
+    if found.unreadable:
+        output.say(f"unreadable {found.unreadable:,}, whose codes are zeros")
     if old is not None:
         output.say(f"new        {found.images - len(old):,}")
     elif found.columns < settings.columns:
@@ -204,6 +209,7 @@ def codes(
             "codes_id": found.codes_id,
             "bytes": size,
             "projection_bytes": projection.stat().st_size,
+            "unreadable": found.unreadable,
             "grown_from": None if old is None else len(old),
             "sample": found.origin.sample,
             "seconds": round(time.monotonic() - started, 3),

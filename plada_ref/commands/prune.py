@@ -141,7 +141,7 @@ def prune(
     if isinstance(selection, RuleSelection):
         rules = codes.by_rule(compared, table.pool, output)
     elif selection is None or RANKINGS[selection.ranking].compares:
-        comparison = compared.compare(f"--by {rule.by}", scores, table.pool.id, output)
+        comparison = compared.compare(f"--by {rule.by}", scores, table, output)
     if selection is None and comparison is not None:
         rules = _tried_by_auto(codes, compared, comparison, table)
     producer = Producer(table, comparison, options, rule.seed, output, rules)
@@ -214,6 +214,9 @@ def _show(
         how = f"a rule over {rule.rule.columns} codes with weights up to {rule.rule.top}"
     kept = f"{payload.kept:,} of {table.pool.size:,} images kept"
     output.say(f"{kept} by {how}: {named(out)}")
+    unreadable = len(table.unreadable)
+    if unreadable:
+        output.say(f"{unreadable:,} images of the pool do not decode, and are never kept.")
     if rule is not None:
         record = rule.record
         images = {
@@ -242,6 +245,7 @@ def _facts(table: ScoreTable, pruned: Pruned, out: Path) -> dict[str, Any]:
     facts = {
         "kept": pruned.payload.kept,
         "pool_size": table.pool.size,
+        "unreadable": len(table.unreadable),
         "classes": list(table.classes),
         "pseudo_labels_per_class": pruned.supply.tolist(),
         "kept_per_class": pruned.kept.tolist(),

@@ -32,6 +32,14 @@ if TYPE_CHECKING:
 class CachedPoolOptions(PoolOptions):
     """A pool, and where the features of its images stay."""
 
+    skip_missing: Annotated[
+        bool,
+        typer.Option(
+            "--skip-missing",
+            help="Learn from those kept images that the pool's sources hold: for a client that has "
+            "a part of the pool. How many are missing is said, by class.",
+        ),
+    ] = False
     cache: Annotated[
         Path | None,
         typer.Option(
@@ -102,7 +110,8 @@ def train(
     images of the task, --task shows.
 
     Stops with `mismatch` when the payload was made for another pool, and names an image that has
-    changed since the manifest was made: every image is verified when it is loaded. With --tune
+    changed since the manifest was made: every image is verified when it is loaded. A client that
+    holds a part of the pool's images learns from those with --skip-missing. With --tune
     slow or all, an interrupted run goes on after its last whole epoch when it is called again.
 
     Under torchrun the processes share each batch; --batch-size stays the size of the whole one. See
@@ -114,8 +123,7 @@ def train(
     """
     prepare("plada train")
     from ..compute.torchrun import decoders, first, joined
-    from ..training.evaluate import agreement, evaluate
-    from ..training.held_out import divided, rows_to_hold_out
+    from ..training.evaluate import evaluate
     from ..training.learn import train as train_model
     from ..training.recipe import Tune
     from ..training.soft_labels import soft_labels
@@ -138,19 +146,14 @@ def train(
     if found.rule is not None and found.codes is not None and not hard_labels:
         soft = soft_labels(payload, found.rule, found.codes)
         output.say("soft labels: the rule's scores of all classes are learned (--hard-labels: not)")
-    part, heard = part_held_out(val_fraction, recipe), Heard()
-    learned, held = payload, None
-    if part:
-        rows = rows_to_hold_out(payload.labels, payload.positions, fraction=part, seed=recipe.seed)
-        learned, held = divided(payload, rows)
-        soft = None if soft is None else soft[~rows]
+    heard = Heard()
     with (
         nullcontext(compute.device) if alone else joined(compute.device) as device,
         standing(out) if first() else nullcontext(out) as file,
     ):
         # Processes on one computer share its cores while they train.
         student = train_model(
-            learned,
+            payload,
             pool,
             training.spec(),
             recipe,
@@ -158,18 +161,25 @@ def train(
             resume=file.with_name(f"{file.name}.training"),
             cache=local.cache_of(pool),
             soft=soft,
-            measure=heard if val_fraction is None else None,
+            hold_out=part_held_out(val_fraction, recipe),
+            measure=None if val_fraction == 0 else heard,
+            skip_missing=local.skip_missing,
+            max_unreadable=local.max_unreadable,
         )
         if not first():
             return
         student.write(file)
-    kept = learned.kept
-    output.say(f"student of {student.class_count} classes from {kept:,} images: {named(out)}")
+    kept = len(payload.positions)
+    left_out = student.facts.get("left_out", {})
+    missing, unreadable = (sum(left_out.get(why, [])) for why in ("missing", "unreadable"))
+    learned = student.facts["images"]
+    part = "" if missing + unreadable == 0 else f" of {kept:,} that the payload keeps"
+    output.say(
+        f"student of {student.class_count} classes from {learned:,} images{part}: {named(out)}"
+    )
+    heard.tell(output, val_fraction, "pool images, by the payload's labels")
     accuracy = None
     on_one = replace(compute, device=device)
-    if held is not None and held.kept:
-        heard(agreement(student, held, pool, compute=on_one))
-    heard.tell(output, val_fraction, "pool images, by the payload's labels")
     if tested is not None:
         accuracy = evaluate(student, tested, compute=on_one).accuracy
         output.say(f"accuracy: {100 * accuracy:.1f} % of {len(tested):,} images")
@@ -179,7 +189,11 @@ def train(
             "sha256": student.sha256,
             "model": training.model,
             "classes": list(student.class_names),
-            "images": kept,
+            "images": learned,
+            "kept": kept,
+            "missing": missing,
+            "missing_per_class": left_out.get("missing"),
+            "unreadable": unreadable,
             "soft_labels": soft is not None,
             "recipe": recipe.to_json(),
             "test_images": None if tested is None else len(tested),

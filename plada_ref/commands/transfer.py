@@ -213,6 +213,7 @@ def transfer(
         out,
         compute=compute,
         rules=rules,
+        max_unreadable=local.max_unreadable,
     )
     _show(output, outcome)
     output.say(outcome.recommended.reason)
@@ -230,6 +231,7 @@ def transfer(
             ],
             "recommended": outcome.recommended.to_json(),
             "leakage": None if outcome.leakage is None else outcome.leakage.to_json(),
+            "unreadable": outcome.unreadable,
             "skipped": dict(learned.skipped),
             "test_skipped": dict(tested.skipped),
             "stages": outcome.seconds,

@@ -8,7 +8,7 @@ import pickle
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -17,8 +17,8 @@ from torch.utils.data import DataLoader, Dataset, default_collate, get_worker_in
 
 from pladafmt import PladaError
 
-from ..errors import PipelineError
-from ..images import ImageSet
+from ..errors import Misuse, PipelineError
+from ..images import ImageSet, called
 from .workers import default_workers
 
 FEW = 512
@@ -30,6 +30,24 @@ ROOM = 1 << 30
 """Free bytes of shared memory above which batches are handed over in it: 8 processes are each two
 batches of 64 images of 512 px ahead. Containers often have 64 MB; there batches go through pipes,
 which takes a copy more."""
+
+
+class Preparing(Protocol):
+    """Makes tensors of one shape of images: `plada_ref.models.preparation.Preparation`."""
+
+    @property
+    def channels(self) -> int:
+        """Of every tensor."""
+        ...
+
+    @property
+    def stored_size(self) -> int:
+        """Height and width of every tensor."""
+        ...
+
+    def __call__(self, image: Image.Image, /) -> torch.Tensor:
+        """Return an image as uint8 of shape (channels, stored_size, stored_size)."""
+        ...
 
 
 class PreparedImages(Dataset[torch.Tensor]):
@@ -51,6 +69,46 @@ class PreparedImages(Dataset[torch.Tensor]):
 
     def __getitem__(self, index: int) -> torch.Tensor:
         return self.preparation(self.images.open_image(index))
+
+    def called(self, index: int) -> str:
+        """What a sentence calls an image."""
+        return called(self.images, index)
+
+
+class ReadableImages(Dataset[tuple[torch.Tensor, int]]):
+    """Each image as `PreparedImages` has it, and 1; one that cannot be read as zeros, and 0.
+
+    So a batch is of the same size whether its images can be read or not, and the others come out of
+    a model bit for bit as they would in any company.
+
+    Args:
+        images: the set.
+        preparation: makes a tensor of an image.
+        skipped: the error that says that an image cannot be read; a `Misuse` stays one.
+    """
+
+    def __init__(
+        self, images: ImageSet, preparation: Preparing, skipped: type[PipelineError]
+    ) -> None:
+        self.images = images
+        self.preparation = preparation
+        self.skipped = skipped
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        try:
+            return self.preparation(self.images.open_image(index)), 1
+        except Misuse:
+            raise
+        except self.skipped:
+            size = self.preparation.stored_size
+            return torch.zeros(self.preparation.channels, size, size, dtype=torch.uint8), 0
+
+    def called(self, index: int) -> str:
+        """What a sentence calls an image."""
+        return called(self.images, index)
 
 
 def loaded(
@@ -144,7 +202,7 @@ class _Failure:
     trace: str = ""
 
     @classmethod
-    def of(cls, exc: Exception) -> _Failure:
+    def of(cls, exc: Exception, what: str) -> _Failure:
         if isinstance(exc, PipelineError | PladaError | OSError):
             travels = get_worker_info() is None or _travels(exc)
             return cls(exc if travels else PipelineError(str(exc)))
@@ -153,7 +211,7 @@ class _Failure:
             return cls(known)
         reason = " ".join(f"{type(exc).__name__} {exc}".split())[:300]
         error = PipelineError(
-            f"An image cannot be prepared ({reason}); if that does not explain it, look at the "
+            f"{what} cannot be prepared ({reason}); if that does not explain it, look at the "
             "image, and report it with the command."
         )
         return cls(error, traceback.format_exc())
@@ -171,12 +229,17 @@ class _Guarded(Dataset[Any]):
         self.by_pipe = by_pipe
 
     def __getitems__(self, indices: list[int]) -> Any:
+        items: list[Any] = []
         try:
-            items = [self.dataset[index] for index in indices]
+            for index in indices:
+                items.append(self.dataset[index])
+        except Exception as exc:
+            return _Failure.of(exc, called(self.dataset, index))
+        try:
             # default_collate itself makes tensors in shared memory, in a worker process.
             return _as_arrays(items) if self.by_pipe else default_collate(items)
         except Exception as exc:
-            return _Failure.of(exc)
+            return _Failure.of(exc, "A batch of images")
 
 
 def _as_arrays(items: list[Any]) -> Any:

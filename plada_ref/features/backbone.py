@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
 
-from ..compute.batches import PreparedImages, in_order, loaded
+from ..compute.batches import ReadableImages, in_order, loaded
 from ..compute.context import Compute
+from ..compute.ended import ended
 from ..compute.progress import Advance
+from ..errors import PipelineError
 from ..images import ImagePool, ImageRows, ImageSet
 from ..models.preparation import Preparation
 from ..models.spec import ModelSpec, build, features
+from ..pool import UnreadableImage, UnreadableImages
 from ..tasks.task import Task
 from .cache import CachedView, FeatureCache
 from .target import Features, Target
@@ -30,12 +33,26 @@ POOL_CHUNK = 4096
 Rows = npt.NDArray[np.int64]
 
 
+class Seen(NamedTuple):
+    """What a backbone sees in some images.
+
+    Attributes:
+        positions: their numbers in the set.
+        features: shape (n, D), float16; those of unreadable images mean nothing.
+        unreadable: which of them do not decode, as numbers from 0, ascending.
+    """
+
+    positions: range
+    features: Features
+    unreadable: Rows
+
+
 class FeatureEngine(Protocol):
     """Computes features in other processes, see `plada_ref.ray.features`."""
 
     def __call__(
         self, backbone: Backbone, images: ImageSet, chunks: Sequence[range], *, advance: Advance
-    ) -> Iterator[tuple[range, Features]]:
+    ) -> Iterator[Seen]:
         """Yield every chunk with its features, in any order; bit for bit those of `chunks_of`."""
         ...
 
@@ -117,30 +134,43 @@ class Backbone:
         *,
         engine: FeatureEngine | None = None,
         since: int = 0,
+        max_unreadable: float | None = None,
+        known_unreadable: int = 0,
     ) -> CachedView:
-        """The features of a whole pool in its cache, all of them present.
+        """The features of a whole pool in its cache, all of them present but unreadable images'.
 
         An interrupted call is taken up by the next.
 
         Args:
             engine: computes the features; this process when None.
             since: the first position that is asked for; those before it may be missing.
+            max_unreadable: the part of the images that may be skipped since they do not decode;
+                see `plada_ref.pool.most_unreadable`.
+            known_unreadable: how many may be skipped whatever the part.
 
         Raises:
-            PipelineError: if an image has changed, is missing or does not decode.
+            PipelineError: if an image has changed or is missing, or too many do not decode.
         """
         view = cache.view(self.network, self.preparation, flip=False)
         positions = np.arange(since, len(pool), dtype=np.int64)
-        starts = np.unique(view.missing(positions) // POOL_CHUNK) * POOL_CHUNK
+        unreadable = UnreadableImages(pool, len(pool), max_unreadable, known=known_unreadable)
+        seen_before = view.unreadable()
+        unreadable.add(seen_before)
+        missing = np.setdiff1d(view.missing(positions), seen_before, assume_unique=True)
+        starts = np.unique(missing // POOL_CHUNK) * POOL_CHUNK
         chunks = [range(max(at, since), min(at + POOL_CHUNK, len(pool))) for at in starts.tolist()]
         if not chunks:
+            unreadable.tell(self.compute.progress)
             return view
         with self.compute.progress.track("Features", len(positions)) as advance:
             advance(len(positions) - sum(map(len, chunks)))
             images = pool.only(positions)
             compute = self.chunks_of if engine is None else _elsewhere(engine, self)
-            for chunk, found in compute(images, chunks, advance=advance):
-                view.put(np.array(chunk), found)
+            with ended(compute(images, chunks, advance=advance)) as results:
+                for chunk, found, lost in results:
+                    view.put(np.array(chunk), found, unreadable=lost)
+                    unreadable.add(lost + chunk.start)
+        unreadable.tell(self.compute.progress)
         return view
 
     def chunks_of(
@@ -150,33 +180,36 @@ class Backbone:
         *,
         flip: bool = False,
         advance: Advance = lambda images: None,
-    ) -> Iterator[tuple[range, Features]]:
-        """Yield each chunk with the features of its images, float16 of shape (n, D), in order.
+    ) -> Iterator[Seen]:
+        """Yield each chunk with the features of its images, in order.
 
         Batches have fixed borders within a chunk, so features do not depend on where a run was
         interrupted: the last bit of a float may depend on what else is in the batch.
 
         Raises:
-            PipelineError: if an image has changed, is missing or does not decode.
+            PipelineError: if an image has changed or is missing.
         """
         network = self.network.to(self.compute.device).eval()
         size = self.compute.batch_size
         batches = [
             chunk[start : start + size] for chunk in chunks for start in range(0, len(chunk), size)
         ]
-        dataset = PreparedImages(images, self.preparation)
+        dataset = ReadableImages(images, self.preparation, UnreadableImage)
         incoming = loaded(dataset, batches, workers=self.compute.workers)
         for chunk in chunks:
             found: list[Features] = []
+            readable: list[torch.Tensor] = []
             # Not around the yield: the caller is not to find itself in inference mode.
             with torch.inference_mode():
                 for _ in range(0, len(chunk), size):
-                    pixels = next(incoming)
+                    pixels, decoded = next(incoming)
+                    readable.append(decoded)
                     x = self.preparation.batch(pixels.to(self.compute.device))
                     x = x.flip(-1) if flip else x
                     found.append(features(network, x).to("cpu", torch.float16).numpy())
                     advance(len(pixels))
-            yield chunk, np.concatenate(found)
+            lost = np.flatnonzero(torch.cat(readable).numpy() == 0)
+            yield Seen(chunk, np.concatenate(found), lost)
 
     def _seen(self, images: ImageSet, flip: bool, stored: int) -> Iterator[Features]:
         """The features of all images of a set in order, `stored` at a time."""
@@ -185,7 +218,9 @@ class Backbone:
         size = max(1, stored // self.compute.batch_size) * self.compute.batch_size
         with self.compute.progress.track(what, len(images)) as advance:
             chunks = in_order(len(images), size)
-            for _, found in self.chunks_of(images, chunks, flip=flip, advance=advance):
+            for chunk, found, lost in self.chunks_of(images, chunks, flip=flip, advance=advance):
+                for row in lost.tolist():
+                    _refuse(images, chunk[row])
                 yield found
 
     def _fill(self, view: CachedView, images: ImageSet, rows: Rows, flip: bool) -> None:
@@ -199,16 +234,20 @@ class Backbone:
             done += len(found)
 
 
+def _refuse(images: ImageSet, row: int) -> None:
+    """Raise the error of an image that could not be read."""
+    images.open_image(row)
+    raise PipelineError("An image could not be read, and now it can; run the command again.")
+
+
 class _Chunks(Protocol):
     def __call__(
         self, images: ImageSet, chunks: Sequence[range], *, advance: Advance
-    ) -> Iterator[tuple[range, Features]]: ...
+    ) -> Iterator[Seen]: ...
 
 
 def _elsewhere(engine: FeatureEngine, backbone: Backbone) -> _Chunks:
-    def chunks_of(
-        images: ImageSet, chunks: Sequence[range], *, advance: Advance
-    ) -> Iterator[tuple[range, Features]]:
+    def chunks_of(images: ImageSet, chunks: Sequence[range], *, advance: Advance) -> Iterator[Seen]:
         return engine(backbone, images, chunks, advance=advance)
 
     return chunks_of

@@ -19,6 +19,7 @@ from torch import nn
 
 from ..errors import PipelineError
 from ..images import PIXELS, ImagePool
+from ..limits import Limits, limits
 from ..models.preparation import Preparation
 from ..models.spec import backbone_digest
 from .target import Features
@@ -29,7 +30,8 @@ class FeatureCache:
 
     Features are kept for each backbone, image preparation and view, in sparse files of N rows; rows
     are filled as they are asked for. They are those of images that were verified when the features
-    were computed. Each row has a checksum: a damaged one counts as missing.
+    were computed. Each row has a checksum: a damaged one counts as missing. So does that of an
+    image which could not be read, and it is known as such.
 
     Args:
         folder: made when needed; may be removed at any time.
@@ -61,6 +63,9 @@ class FeatureCache:
             "flip": flip,
             "width": width,
         }
+        allowed = limits()
+        if (allowed.pixels, allowed.scans) != (Limits.pixels, Limits.scans):
+            about["limits"] = [allowed.pixels, allowed.scans]  # Other images can be read.
         key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:32]
         return CachedView(self.folder / key, self.size, width)
 
@@ -74,14 +79,15 @@ class CachedView:
 
     def __init__(self, path: Path, size: int, width: int) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._size = size
         self._values = _Rows(path.with_suffix(".f16"), np.dtype(np.float16), (size, width))
         self._sums = _Rows(path.with_suffix(".crc"), np.dtype(np.uint32), (size,))
 
     def missing(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Those of `rows` that are missing or damaged, each once, ascending."""
+        """Those of `rows` that have no features here, each once, ascending."""
         rows = np.unique(rows)
         stored = self._sums.read(rows)
-        good = stored != 0
+        good = stored > UNREADABLE
         there = np.flatnonzero(good)
         for start in range(0, len(there), _BATCH):
             part = there[start : start + _BATCH]
@@ -89,15 +95,34 @@ class CachedView:
         missing: npt.NDArray[np.int64] = rows[~good]
         return missing
 
-    def put(self, rows: npt.NDArray[np.int64], values: Features) -> None:
+    def unreadable(self) -> npt.NDArray[np.int64]:
+        """The rows of images that could not be read, ascending; their features are zeros."""
+        return np.flatnonzero(self._sums.read(np.arange(self._size)) == UNREADABLE)
+
+    def put(
+        self,
+        rows: npt.NDArray[np.int64],
+        values: Features,
+        *,
+        unreadable: npt.NDArray[np.int64] | None = None,
+    ) -> None:
         """Store features, shape (len(rows), D).
+
+        Args:
+            unreadable: those of these rows, as numbers from 0, whose images could not be read.
 
         Raises:
             PipelineError: if the disk has no room for them; what was stored before stays.
         """
         stored = np.ascontiguousarray(values, np.float16)
+        lost = np.zeros(0, np.int64) if unreadable is None else unreadable
+        if len(lost):
+            stored = stored.copy()
+            stored[lost] = 0
+        sums = _sums(rows, stored)
+        sums[lost] = UNREADABLE
         self._values.write(rows, stored)
-        self._sums.write(rows, _sums(rows, stored))
+        self._sums.write(rows, sums)
 
     def all(self) -> Features:
         """The features of all N rows, as a memory map; missing ones are zeros."""
@@ -109,14 +134,17 @@ class CachedView:
         return self._values.read(rows)
 
 
+UNREADABLE = 1
+"""In place of the checksum of an image that could not be read; 0 is that of a missing row."""
+
 _BATCH = 1 << 12
 """Rows that are in memory at a time while they are checked."""
 
 
 def _sums(rows: npt.NDArray[np.int64], values: Features) -> npt.NDArray[np.uint32]:
-    """Return the checksum of each row and its place, never 0: that is what a missing row has."""
+    """Return the checksum of each row and its place, above `UNREADABLE`."""
     found = [
-        zlib.crc32(value.data, int(row) & 0xFFFFFFFF) or 1
+        max(zlib.crc32(value.data, int(row) & 0xFFFFFFFF), UNREADABLE + 1)
         for row, value in zip(rows, values, strict=True)
     ]
     return np.array(found, dtype=np.uint32)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .decoding import PIXELS, decode
+from .decoding import PIXELS, decode, why_undecodable
 from .formats import FORMATS, IMAGE_SUFFIXES, TASK_SUFFIXES, UNREAD_SUFFIXES
 from .pixels import Undecodable, as_pixels
-from .sets import ImageArrays, ImagePool, ImageRows, ImageSet
+from .sets import ImageArrays, ImagePool, ImageRows, ImageSet, PoolImages, called
 
 __all__ = [
     "FORMATS",
@@ -17,7 +17,10 @@ __all__ = [
     "ImagePool",
     "ImageRows",
     "ImageSet",
+    "PoolImages",
     "Undecodable",
     "as_pixels",
+    "called",
     "decode",
+    "why_undecodable",
 ]

@@ -65,6 +65,19 @@ def decode(data: bytes) -> Image.Image:
         raise Undecodable(_words(exc)) from exc
 
 
+def why_undecodable(data: bytes) -> str | None:
+    """Return why `decode` refuses the bytes of an image file, a clause; None if it does not.
+
+    Raises:
+        Misuse: as `decode` does.
+    """
+    try:
+        decode(data)
+    except Undecodable as exc:
+        return str(exc)
+    return None
+
+
 @contextmanager
 def only_ours() -> Iterator[None]:
     """Let `decode` open image files for a library that calls ``PIL.Image.open`` itself.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,29 @@ class ImageSet(Protocol):
         ...
 
 
+@runtime_checkable
+class NamedImages(Protocol):
+    """An image set, or a dataset of one, whose images have names."""
+
+    def called(self, number: int, /) -> str:
+        """What a sentence calls an image: ``The image 'a.png' at position 3 in 'pool.tar'``."""
+        ...
+
+
+def called(images: object, number: int) -> str:
+    """What a sentence calls an image of a set, whether it has a name or not."""
+    return images.called(number) if isinstance(images, NamedImages) else f"Image {number}"
+
+
+@runtime_checkable
+class PoolImages(ImageSet, Protocol):
+    """Images of a pool by position, some of which its owner may not hold."""
+
+    def holds(self, position: int, /) -> bool:
+        """Whether the image at a pool position is here; it is not read."""
+        ...
+
+
 class ImagePool(Protocol):
     """A pool's images by position, such as `plada_ref.pool.DiskPool`."""
 
@@ -44,7 +67,7 @@ class ImagePool(Protocol):
         """
         ...
 
-    def only(self, positions: npt.ArrayLike, /) -> ImageSet:
+    def only(self, positions: npt.ArrayLike, /) -> PoolImages:
         """Prepare the images at some pool positions, ascending, to be opened by these positions.
 
         Raises:
@@ -66,6 +89,10 @@ class ImageRows:
     def open_image(self, position: int, /) -> Image.Image:
         """Decode the image of row `rows[position]`."""
         return self.images.open_image(int(self.rows[position]))
+
+    def called(self, number: int, /) -> str:
+        """What a sentence calls an image."""
+        return called(self.images, int(self.rows[number]))
 
 
 class ImageArrays:

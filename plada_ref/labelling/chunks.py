@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..compute.batches import PreparedImages, loaded
+from ..compute.batches import ReadableImages, loaded
 from ..compute.context import Compute
 from ..compute.progress import Advance
 from ..features.target import Features
@@ -22,6 +22,7 @@ from ..images import ImagePool
 from ..models.checkpoint import Checkpoint
 from ..models.preparation import Preparation
 from ..models.spec import classifier, features
+from ..pool import UnreadableImage
 from .scores import Scores, score
 
 STRETCH = 1 << 17
@@ -31,6 +32,8 @@ STRETCH = 1 << 17
 @dataclass(frozen=True)
 class Chunk:
     """The scores of the images at the pool positions `positions`.
+
+    An image that does not decode has none, see `Scores`.
 
     Attributes:
         features: what the classifier saw, shape (n, D), float16; None where nobody asked.
@@ -60,8 +63,8 @@ def label_chunks(
         advance: told about each batch.
 
     Raises:
-        PipelineError: if an image has changed, is missing or unreadable, or the teacher gives
-            numbers that are not finite.
+        PipelineError: if an image has changed or is missing, or the teacher gives numbers that are
+            not finite.
     """
     device, batch_size = compute.device, compute.batch_size
     network = teacher.network.to(device).eval()
@@ -69,10 +72,13 @@ def label_chunks(
     for chunk in chunks:
         logits: list[torch.Tensor] = []
         seen: list[torch.Tensor] = []
+        readable: list[torch.Tensor] = []
         # Not around the yield: the caller is not to find itself in inference mode.
         with torch.inference_mode():
             for _ in range(0, len(chunk), batch_size):
-                pixels = next(incoming).to(device, non_blocking=True)
+                stored, decoded = next(incoming)
+                pixels = stored.to(device, non_blocking=True)
+                readable.append(decoded)
                 found, z = _forward(network, teacher.preparation.batch(pixels))
                 # Both stay on the device until the chunk is done: a copy would wait for it.
                 logits.append(z.float())
@@ -80,6 +86,7 @@ def label_chunks(
                     seen.append(found.to(torch.float16))
                 advance(len(pixels))
             scores = score(torch.cat(logits).cpu().numpy(), temperature=temperature)
+            scores = scores.without(np.flatnonzero(torch.cat(readable).numpy() == 0))
             kept = torch.cat(seen).cpu().numpy() if keep_features else None
         yield Chunk(chunk, scores, kept)
 
@@ -89,8 +96,11 @@ def _prepared(
     preparation: Preparation,
     chunks: Sequence[range],
     compute: Compute,
-) -> Iterator[torch.Tensor]:
-    """Yield the batches of all chunks; what is known of the pool meanwhile is a stretch of it."""
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Yield the batches of all chunks: pixels, and 1 where the image decodes.
+
+    What is known of the pool meanwhile is a stretch of it.
+    """
     waiting = deque(chunks)
     while waiting:
         stretch = [waiting.popleft()]
@@ -105,7 +115,7 @@ def _prepared(
         ]
         ascending = sorted(stretch, key=lambda chunk: chunk.start)
         known = pool.only(np.concatenate([np.array(chunk) for chunk in ascending]))
-        dataset = PreparedImages(known, preparation)
+        dataset = ReadableImages(known, preparation, UnreadableImage)
         pin = compute.device.type == "cuda"
         yield from loaded(dataset, batches, workers=compute.workers, pin=pin)
 

@@ -17,14 +17,17 @@ import torch
 from pladafmt.files import replacing
 
 from ..compute.context import Compute
+from ..compute.ended import ended
 from ..compute.progress import Advance
 from ..compute.sealed import LENGTH, is_sealed, seal
 from ..errors import PipelineError
 from ..features.cache import CachedView, FeatureCache
-from ..images import ImagePool
+from ..images import PIXELS, ImagePool
+from ..limits import limits
 from ..models.checkpoint import Checkpoint
 from ..models.limits import bounded_batch
 from ..models.spec import check_input, classifier
+from ..pool import UnreadableImages
 from ..training.recipe import Tune
 from .chunks import Chunk, label_chunks
 from .collapse import warnings
@@ -68,6 +71,7 @@ def label(
     cache: FeatureCache | None = None,
     engine: Engine | None = None,
     temperature: float = 1.0,
+    max_unreadable: float | None = None,
 ) -> ScoreTable:
     """Stream the pool through the teacher.
 
@@ -84,10 +88,12 @@ def label(
             for students with the same backbone; an `engine` leaves none.
         engine: what labels the chunks; this process when None.
         temperature: of the energy, see `plada_ref.labelling.scores.score`.
+        max_unreadable: the part of the images that may be skipped since they do not decode; see
+            `plada_ref.pool.most_unreadable`.
 
     Raises:
-        PipelineError: if an image has changed, is missing or unreadable, the teacher gives numbers
-            that are not finite, or `parts` cannot be written.
+        PipelineError: if an image has changed or is missing, too many do not decode, the teacher
+            gives numbers that are not finite, or `parts` cannot be written.
     """
     compute = compute or Compute()
     size = bounded_batch(compute.batch_size, teacher.preparation.img_size)
@@ -102,6 +108,7 @@ def label(
     chunks = [range(start, min(start + CHUNK, len(pool))) for start in range(0, len(pool), CHUNK)]
     store = _Parts(parts, _binding(pool, teacher, compute, temperature))
     columns = _empty(len(pool), teacher.class_count)
+    unreadable = UnreadableImages(pool, len(pool), max_unreadable)
     missing = []
     for number, chunk in enumerate(chunks):
         stored = store.load(number)
@@ -109,6 +116,7 @@ def label(
             missing.append(chunk)
         else:
             _fill(columns, chunk, stored)
+            unreadable.add(stored.unreadable + chunk.start)
     labelled = len(pool) - sum(map(len, missing))
     if labelled:
         compute.progress.say(f"{labelled:,} of {len(pool):,} images are labelled already")
@@ -133,11 +141,15 @@ def label(
             results = engine(
                 pool, teacher, missing, compute=compute, temperature=temperature, advance=advance
             )
-        for found in results:
-            if view is not None and found.features is not None:
-                view.put(np.array(found.positions), found.features)
-            _fill(columns, found.positions, found.scores)
-            store.save(found.positions.start // CHUNK, found.scores)
+        with ended(results):
+            for found in results:
+                lost = found.scores.unreadable
+                if view is not None and found.features is not None:
+                    view.put(np.array(found.positions), found.features, unreadable=lost)
+                _fill(columns, found.positions, found.scores)
+                store.save(found.positions.start // CHUNK, found.scores)
+                unreadable.add(lost + found.positions.start)
+    unreadable.tell(compute.progress)
     table = ScoreTable.of(
         pool.ref, teacher.class_names, teacher.sha256, columns, temperature=temperature
     )
@@ -180,7 +192,7 @@ def _view_for(teacher: Checkpoint, cache: FeatureCache | None) -> CachedView | N
 def _binding(pool: ImagePool, teacher: Checkpoint, compute: Compute, temperature: float) -> str:
     """Everything that a score depends on."""
     about = [
-        "plada-label-1",
+        "plada-label-2",
         pool.ref.id.hex(),
         pool.ref.size,
         teacher.sha256,
@@ -190,6 +202,10 @@ def _binding(pool: ImagePool, teacher: Checkpoint, compute: Compute, temperature
         compute.device.type,
         torch.get_num_threads(),
         torch.__version__,
+        # Whether an image decodes.
+        PIXELS,
+        limits().pixels,
+        limits().scans,
     ]
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()
 

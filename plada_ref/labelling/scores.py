@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,8 @@ from ..errors import PipelineError, one_line
 from .columns_file import Kind, read_columns
 from .facts import Facts, sealed
 from .histogram import count_labels
+
+Rows = npt.NDArray[np.int64]
 
 _KEY = b"plada-scores"
 _LAYOUT = 2
@@ -40,6 +42,9 @@ _KINDS: dict[str, Kind] = {field.name: (str(field.type), field.type.equals) for 
 class Scores:
     """Scores of n images, computed from their logits z by `score`.
 
+    An image that could not be read has no score: NaN in all columns, and a label that means
+    nothing, 0. `unreadable` says which.
+
     Attributes:
         labels: the pseudo-label, arg max z, shape (n,); the lowest number among equals.
         energy: -T log sum exp (z / T) at the temperature T (Liu et al., "Energy-based
@@ -54,6 +59,20 @@ class Scores:
     entropy: npt.NDArray[np.float32]
     margin: npt.NDArray[np.float32]
     probability: npt.NDArray[np.float32]
+
+    @property
+    def unreadable(self) -> Rows:
+        """Rows of the images that could not be read, ascending."""
+        return np.flatnonzero(np.isnan(self.energy))
+
+    def without(self, rows: Rows) -> Scores:
+        """The same where the images of `rows` could not be read."""
+        if not len(rows):
+            return self
+        columns = {name: np.array(getattr(self, name)) for name in self.__dataclass_fields__}
+        for name, column in columns.items():
+            column[rows] = 0 if name == "labels" else np.nan
+        return Scores(**columns)
 
 
 def score(logits: npt.NDArray[np.float32], *, temperature: float = 1.0) -> Scores:
@@ -100,6 +119,9 @@ def score(logits: npt.NDArray[np.float32], *, temperature: float = 1.0) -> Score
 class ScoreTable:
     """The scores of a pool's N images, in pool order.
 
+    Images that could not be read have no scores, see `Scores`; no selection keeps them. How many
+    they are is stated in the file, where a NaN is else refused.
+
     Attributes:
         pool: the pool.
         classes: the teacher's class names.
@@ -140,13 +162,19 @@ class ScoreTable:
         """The scores by name, each of shape (N,): what selections rank by."""
         return {name: getattr(self, name) for name in _SCHEMA.names if name != "label"}
 
+    @cached_property
+    def unreadable(self) -> Rows:
+        """Positions of the images that could not be read, ascending."""
+        return np.flatnonzero(np.isnan(self.energy))
+
     def histogram(self) -> npt.NDArray[np.int64]:
         """Pseudo-labels of each class, int64 of shape (C,)."""
-        return count_labels(self.labels, len(self.classes))
+        found = count_labels(self.labels, len(self.classes))
+        return found - count_labels(self.labels[self.unreadable], len(self.classes))
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write a Parquet file, whole or not at all."""
-        facts = {
+        facts: dict[str, Any] = {
             "layout": _LAYOUT,
             "pool_id": self.pool.id.hex(),
             "pool_size": self.pool.size,
@@ -154,6 +182,8 @@ class ScoreTable:
             "teacher": self.teacher,
             "temperature": self.temperature,
         }
+        if len(self.unreadable):
+            facts["unreadable"] = len(self.unreadable)
         columns: dict[str, npt.NDArray[Any]] = {"label": self.labels, **self.columns}
         table = pa.Table.from_arrays(
             [pa.array(column) for column in columns.values()],
@@ -193,7 +223,7 @@ class ScoreTable:
                 *columns.values(),
                 temperature=facts.positive("temperature"),
             )
-            table._check()
+            table._check(facts.whole("unreadable") if facts.has("unreadable") else 0)
         except FileNotFoundError as exc:
             raise PipelineError(
                 f"There is no score table at {name!r}; make one with: plada label"
@@ -205,11 +235,19 @@ class ScoreTable:
             ) from exc
         return table
 
-    def _check(self) -> None:
+    def _check(self, unreadable: int) -> None:
         if len(self) != self.pool.size:
             raise ValueError(f"{len(self)} rows for a pool of {self.pool.size} images")
         if len(self) and int(self.labels.max()) >= len(self.classes):
             raise ValueError(f"a label lies beyond the {len(self.classes)} classes")
-        finite: Callable[[npt.NDArray[Any]], Any] = np.isfinite
-        if not all(bool(finite(column).all()) for column in self.columns.values()):
-            raise ValueError("a score is not a finite number")
+        if len(self.unreadable) != unreadable:
+            raise ValueError(
+                f"{len(self.unreadable)} images have no energy, and it says that {unreadable} "
+                "could not be read"
+            )
+        for column in self.columns.values():
+            finite = np.isfinite(column)
+            if unreadable:
+                finite[self.unreadable] = np.isnan(column[self.unreadable])
+            if not finite.all():
+                raise ValueError("a score is not a finite number")

@@ -71,8 +71,8 @@ def measure_savings(
     # Matching by key serves every order of the manifest.
     rows = rows_in_key_order(manifest)
     labels, energy = scores.labels[rows], scores.energy[rows]
-    keep = count_of(len(labels), keep_rate=keep_rate)
-    evidence = Evidence(labels, {"energy": energy}, len(scores.classes))
+    evidence = Evidence.keepable(labels, {"energy": energy}, len(scores.classes))
+    keep = min(count_of(len(labels), keep_rate=keep_rate), len(evidence))
     kept = rank_images(evidence, Selection()).keep(keep)
     new_position = np.empty(len(labels), np.int64)
     new_position[permutation_of(permutation.bins)] = np.arange(len(labels))

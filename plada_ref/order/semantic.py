@@ -69,6 +69,7 @@ def semantic_permutation(
     scratch: Path,
     compute: Compute | None = None,
     engine: FeatureEngine | None = None,
+    max_unreadable: float | None = None,
 ) -> Permutation:
     """The way from key order to the semantic order of a pool.
 
@@ -82,9 +83,13 @@ def semantic_permutation(
         scratch: folder for features, made when needed. A later call with the same pool and backbone
             goes on with what is there.
         engine: what computes the features; this process when None.
+        max_unreadable: the part of the images that may be without features since they do not
+            decode; see `plada_ref.pool.most_unreadable`. They lie together somewhere, and
+            `Permutation.made_by` says how many they are.
 
     Raises:
-        PipelineError: if an image has changed, is missing or unreadable, or weights cannot be read.
+        PipelineError: if an image has changed or is missing, too many do not decode, or weights
+            cannot be read.
     """
     spec = settings.backbone
     backbone = Backbone.of(spec, compute or Compute(), seed=settings.seed)
@@ -107,7 +112,10 @@ def semantic_permutation(
     }
     bins: Bins = np.zeros(count, np.uint16)
     if count > 1:
-        view = backbone.pool(pool, FeatureCache.of_pool(scratch, pool), engine=engine)
+        cache = FeatureCache.of_pool(scratch, pool)
+        view = backbone.pool(pool, cache, engine=engine, max_unreadable=max_unreadable)
+        if len(view.unreadable()):
+            made_by["unreadable"] = len(view.unreadable())
         # One thread: the order in which threads add up would change the last bits.
         with threadpool_limits(limits=1):
             backbone.compute.progress.say(f"{clusters:,} clusters of {count:,} images")

@@ -18,6 +18,7 @@ from .memory_pool import MemoryPool
 from .open import open_pool, open_remembered
 from .source import Source, open_source
 from .sources_file import remember, remembered, sources_beside
+from .unreadable import UnreadableImages, most_unreadable
 from .verified import VerifiedImages
 from .verify import Verdict, verify_all, verify_sample
 
@@ -33,9 +34,11 @@ __all__ = [
     "Source",
     "TreeHasher",
     "UnreadableImage",
+    "UnreadableImages",
     "Verdict",
     "VerifiedImages",
     "index_pool",
+    "most_unreadable",
     "open_pool",
     "open_remembered",
     "open_source",

@@ -79,6 +79,10 @@ class Folder:
         check_image(key, size, self.url)
         return _read(self.url, key)
 
+    def where(self, key: str) -> str:
+        """Return the folder."""
+        return self.url
+
     def __contains__(self, key: object) -> bool:
         return self._size(key) is not None
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..compute.workers import default_workers
+from ..images import why_undecodable
 from . import parts
 from .columns import digest_rows, whole
 from .duplicates import refuse_duplicates
@@ -40,6 +41,7 @@ class HashedImages:
         sizes: bytes of each image, shape (n,), uint64.
         skipped: number of files left out, by reason.
         warnings: what is odd about the shards but not an error, sentences.
+        unreadable: why images do not decode, by key; empty if they were not decoded.
     """
 
     keys: pa.LargeStringArray
@@ -47,6 +49,7 @@ class HashedImages:
     sizes: npt.NDArray[np.uint64]
     skipped: dict[str, int]
     warnings: list[str]
+    unreadable: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -57,11 +60,13 @@ class HashedParts:
         parts: one for each shard, in the order of the shards.
         skipped: number of files left out, by reason.
         warnings: what is odd about the shards but not an error, sentences.
+        unreadable: why images do not decode, by key; empty if they were not decoded.
     """
 
     parts: list[Part]
     skipped: dict[str, int]
     warnings: list[str]
+    unreadable: dict[str, str]
 
     def collected(self) -> HashedImages:
         """Read all images into memory.
@@ -71,11 +76,15 @@ class HashedParts:
         """
         tables = [part.read() for part in self.parts]
         columns = _sorted(tables, [part.shard for part in self.parts])
-        return HashedImages(*columns, self.skipped, self.warnings)
+        return HashedImages(*columns, self.skipped, self.warnings, self.unreadable)
 
 
 def hash_images(
-    source: Source, *, workers: int | None = None, on_progress: OnProgress | None = None
+    source: Source,
+    *,
+    decode: bool = False,
+    workers: int | None = None,
+    on_progress: OnProgress | None = None,
 ) -> HashedImages:
     """Read all of `source` once, into memory; see `hash_to_parts`.
 
@@ -85,18 +94,21 @@ def hash_images(
     tables: list[pa.Table] = []
     names: list[str] = []
     remarks = Remarks()
-    for shard, table in _each_shard(source, hash_shard, workers, on_progress):
+    work = partial(hash_shard, decode=decode)
+    for shard, table in _each_shard(source, work, workers, on_progress):
         tables.append(table)
         names.append(shard.name)
         remarks.add(shard.remarks)
     skipped = dict(sorted(remarks.skipped.items()))
-    return HashedImages(*_sorted(tables, names), skipped, remarks.warnings)
+    columns = _sorted(tables, names)
+    return HashedImages(*columns, skipped, remarks.warnings, remarks.unreadable)
 
 
 def hash_to_parts(
     source: Source,
     folder: Path,
     *,
+    decode: bool = False,
     workers: int | None = None,
     on_progress: OnProgress | None = None,
 ) -> HashedParts:
@@ -106,6 +118,7 @@ def hash_to_parts(
         source: the images.
         folder: for partial results, made when needed. A shard that has not changed since an
             interrupted call is not read again.
+        decode: decode every image as well, and tell those that do not decode.
         workers: processes, each of which reads one shard at a time; chosen when None, and 1 reads
             in this process.
         on_progress: called with the number of bytes just done, ``source.size()`` in all.
@@ -116,11 +129,12 @@ def hash_to_parts(
     found: list[Part] = []
     remarks = Remarks()
     for shard, part in _each_shard(
-        source, partial(hash_to_part, folder=folder), workers, on_progress
+        source, partial(hash_to_part, folder=folder, decode=decode), workers, on_progress
     ):
         found.append(part)
         remarks.add(shard.remarks)
-    return HashedParts(found, dict(sorted(remarks.skipped.items())), remarks.warnings)
+    skipped = dict(sorted(remarks.skipped.items()))
+    return HashedParts(found, skipped, remarks.warnings, remarks.unreadable)
 
 
 def _each_shard(
@@ -146,19 +160,25 @@ def _each_shard(
     yield from in_processes(shards, work, workers, on_progress)
 
 
-def hash_to_part(shard: Shard, on_progress: OnProgress | None, *, folder: Path) -> Part:
+def hash_to_part(
+    shard: Shard, on_progress: OnProgress | None, *, folder: Path, decode: bool = False
+) -> Part:
     """Return the part of a shard in `folder`, after hashing the shard if it is not there."""
-    table = parts.load(shard, folder)
+    table = parts.load(shard, folder, decode=decode)
     if table is None:
-        table = hash_shard(shard, on_progress)
-        parts.store(shard, table, folder)
+        table = hash_shard(shard, on_progress, decode=decode)
+        parts.store(shard, table, folder, decode=decode)
     elif on_progress is not None:
         on_progress(shard.size)
     return Part.of(shard, table, folder)
 
 
-def hash_shard(shard: Shard, on_progress: OnProgress | None) -> pa.Table:
-    """Read a shard; return a table of key, digest and size, one row per image, sorted by key."""
+def hash_shard(shard: Shard, on_progress: OnProgress | None, *, decode: bool = False) -> pa.Table:
+    """Read a shard; return a table of key, digest and size, one row per image, sorted by key.
+
+    Args:
+        decode: remark which images do not decode as well.
+    """
     keys: list[str] = []
     digests: list[bytes] = []
     sizes: list[int] = []
@@ -166,6 +186,8 @@ def hash_shard(shard: Shard, on_progress: OnProgress | None) -> pa.Table:
         keys.append(key)
         digests.append(hashlib.sha256(data).digest())
         sizes.append(len(data))
+        if decode and (reason := why_undecodable(data)) is not None:
+            shard.remarks.unreadable[key] = reason
     table = pa.table({"key": keys, "sha256": digests, "size": sizes}, schema=SCHEMA)
     return table.take(pc.sort_indices(table.column("key")))
 

@@ -49,4 +49,14 @@ class MissingImage(BadImage):
 
 
 class UnreadableImage(BadImage):
-    """The bytes are the right ones, but they do not decode as an image."""
+    """The bytes are the right ones, but they do not decode as an image.
+
+    Attributes:
+        reason: why not, a clause.
+    """
+
+    def __init__(
+        self, problem: str, *, key: str = "", position: int = -1, reason: str = ""
+    ) -> None:
+        super().__init__(problem, key=key, position=position)
+        self.reason = reason

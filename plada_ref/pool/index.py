@@ -56,6 +56,7 @@ def index_pool(
     workers: int | None = None,
     on_progress: OnProgress | None = None,
     on_warning: Callable[[str], None] | None = None,
+    on_unreadable: Callable[[dict[str, str]], None] | None = None,
 ) -> IndexedPool:
     """Hash all images of `source` and write their manifest to `out`.
 
@@ -74,6 +75,8 @@ def index_pool(
         workers: processes that read and hash, see `hash_to_parts`.
         on_progress: called with the number of bytes just done, ``source.size()`` in all.
         on_warning: called with sentences about what is odd but not an error.
+        on_unreadable: called with why images do not decode, by key; every image is decoded for
+            that. They are images of the pool all the same.
 
     Raises:
         PipelineError: if a shard is damaged, a key occurs twice, there are no images, or not all
@@ -86,7 +89,15 @@ def index_pool(
     if hash_elsewhere is not None:
         hash_elsewhere(source, parts, on_progress)
         on_progress, workers = None, 1  # All that is left is to collect the results.
-    found = hash_to_parts(source, parts, workers=workers, on_progress=on_progress)
+    found = hash_to_parts(
+        source,
+        parts,
+        decode=on_unreadable is not None,
+        workers=workers,
+        on_progress=on_progress,
+    )
+    if on_unreadable is not None:
+        on_unreadable(found.unreadable)
     if on_warning is not None:
         for warning in found.warnings:
             on_warning(warning)

@@ -119,6 +119,12 @@ class ParquetShards:
         check_image(key, len(data), url)
         return data
 
+    def where(self, key: str) -> str:
+        """Return the shard that holds an image of it."""
+        self.prepare()
+        assert self._rows is not None
+        return self.urls[self._rows[key][0]]
+
     def __contains__(self, key: object) -> bool:
         self.prepare()
         assert self._rows is not None

@@ -10,11 +10,14 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..errors import PipelineError
+from ..images import PIXELS
+from ..limits import limits
 from .location import fingerprint
 from .sealed import SUFFIX, read_sealed, write_sealed
 from .shard import Remarks, Shard
@@ -81,10 +84,13 @@ class Part:
         return table
 
 
-def load(shard: Shard, folder: Path) -> pa.Table | None:
+def load(shard: Shard, folder: Path, *, decode: bool = False) -> pa.Table | None:
     """Return the stored table of an unchanged shard, and set `shard.remarks`; else None.
 
     None also if the stored table is damaged: it is sealed, see `sealed`.
+
+    Args:
+        decode: whether its images have to have been decoded, under the limits of this process.
     """
     try:
         table = read_sealed(_path(shard, folder), shard.fingerprint)
@@ -93,14 +99,24 @@ def load(shard: Shard, folder: Path) -> pa.Table | None:
     if table is None:
         return None
     about = json.loads(table.schema.metadata[b"plada.remarks"])
-    shard.remarks.become(Remarks(Counter(about["skipped"]), about["warnings"]))
+    if decode and about.get("decoded") != _decoding():
+        return None
+    unreadable = about.get("unreadable", {})
+    shard.remarks.become(Remarks(Counter(about["skipped"]), about["warnings"], unreadable))
     return table.replace_schema_metadata(None)
 
 
-def store(shard: Shard, table: pa.Table, folder: Path) -> None:
-    """Store the table of a shard in the folder, whole or not at all."""
+def store(shard: Shard, table: pa.Table, folder: Path, *, decode: bool = False) -> None:
+    """Store the table of a shard in the folder, whole or not at all.
+
+    Args:
+        decode: whether its images have been decoded.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    about = {"skipped": shard.remarks.skipped, "warnings": shard.remarks.warnings}
+    remarks = shard.remarks
+    about: dict[str, Any] = {"skipped": remarks.skipped, "warnings": remarks.warnings}
+    if decode:
+        about |= {"decoded": _decoding(), "unreadable": remarks.unreadable}
     table = table.replace_schema_metadata({"plada.remarks": json.dumps(about)})
     write_sealed(_path(shard, folder), table, shard.fingerprint)
 
@@ -115,6 +131,12 @@ def in_key_order(parts: list[Part]) -> list[Part] | None:
     if apart and all(part.ascends for part in ordered):
         return ordered
     return None
+
+
+def _decoding() -> list[int]:
+    """What it depends on whether an image decodes."""
+    allowed = limits()
+    return [PIXELS, allowed.pixels, allowed.scans]
 
 
 def _path(shard: Shard, folder: Path) -> Path:

@@ -25,19 +25,23 @@ class Remarks:
     Attributes:
         skipped: number of files left out, by reason; see `plada_ref.pool.reasons`.
         warnings: sentences about what is odd but not an error.
+        unreadable: why images do not decode, by key; empty if they were not decoded.
     """
 
     skipped: Counter[str] = field(default_factory=Counter)
     warnings: list[str] = field(default_factory=list)
+    unreadable: dict[str, str] = field(default_factory=dict)
 
     def add(self, other: Remarks) -> None:
         """Add the remarks about another shard."""
         self.skipped.update(other.skipped)
         self.warnings += [told for told in other.warnings if told not in self.warnings]
+        self.unreadable |= other.unreadable
 
     def become(self, other: Remarks) -> None:
         """Take over the remarks about the same shard from another reading."""
         self.skipped, self.warnings = Counter(other.skipped), list(other.warnings)
+        self.unreadable = dict(other.unreadable)
 
 
 @dataclass
@@ -95,6 +99,10 @@ class Container(Protocol):
         Raises:
             KeyError: if it is not here.
         """
+        ...
+
+    def where(self, key: str) -> str:
+        """Return the file or folder that holds an image of it, for people."""
         ...
 
     def __contains__(self, key: object) -> bool: ...

@@ -83,6 +83,10 @@ class Source:
                 continue
         raise KeyError(key)
 
+    def where(self, key: str) -> str:
+        """Return the folder or shard that holds an image, for people; "" if none does."""
+        return next((each.where(key) for each in self.containers if key in each), "")
+
     def __contains__(self, key: object) -> bool:
         return any(key in container for container in self.containers)
 

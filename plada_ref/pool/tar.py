@@ -57,6 +57,11 @@ class TarShards:
         number, offset, size = found
         return read_range(self.urls[number], offset, size)
 
+    def where(self, key: str) -> str:
+        """Return the shard that holds an image of it."""
+        found = self._find(key)
+        return "" if found is None else self.urls[found[0]]
+
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and self._find(key) is not None
 

@@ -38,6 +38,16 @@ class VerifiedImages:
         """The pool's id and size, as the manifest states them."""
         return self._manifest.pool
 
+    def called(self, position: int) -> str:
+        """What a sentence calls the image at a pool position."""
+        key = self._manifest.key(int(position))
+        where = self.source.where(key)
+        return f"The image {key!r} at position {position}" + (f" in {where!r}" if where else "")
+
+    def holds(self, position: int) -> bool:
+        """Whether the source holds the image at a pool position; it is not read."""
+        return self._manifest.key(int(position)) in self.source
+
     def read(self, position: int) -> bytes:
         """Read the stored bytes of the image at a pool position and check their digest.
 
@@ -86,9 +96,11 @@ class VerifiedImages:
         except Undecodable as exc:
             key = self._manifest.key(int(position))
             raise UnreadableImage(
-                f"The image {key!r} at position {position} has the right bytes but does not "
-                f"decode ({exc}); leave it out of the selection.",
+                f"{self.called(position)} has the right bytes but does not decode ({exc}); "
+                "plada pool verify --decode lists all such images of the pool, which plada label "
+                "never keeps.",
                 key=key,
                 position=int(position),
+                reason=str(exc),
             ) from exc
         return image if image.mode == "RGB" else image.convert("RGB")

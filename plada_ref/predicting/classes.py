@@ -8,13 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch.utils.data import Dataset
 
+from ..compute.batches import ReadableImages
 from ..compute.context import Compute
 from ..errors import Misuse, PipelineError
 from ..images import ImageSet
 from ..models.checkpoint import Checkpoint
-from ..models.preparation import Preparation
 from ..training.predict import run
 
 
@@ -55,7 +54,7 @@ def top_classes(
         raise Misuse(f"The number of classes for each image is 1 or more, not {count}.")
     count = min(count, model.class_count)
     labels, chances, readable = [np.empty((0, count), np.int64)], [np.empty((0, count))], []
-    dataset = _Readable(images, model.preparation)
+    dataset = ReadableImages(images, model.preparation, PipelineError)
     for (_, known), logits in run(
         model, dataset, len(images), compute or Compute(), doing="Predicting"
     ):
@@ -75,26 +74,6 @@ def top_classes(
         np.concatenate(chances)[is_known],
         {int(row): _why(images, int(row)) for row in np.flatnonzero(~is_known)},
     )
-
-
-class _Readable(Dataset[tuple[torch.Tensor, int]]):
-    """Each image as pixels, and 1; one that cannot be read as black ones, and 0."""
-
-    def __init__(self, images: ImageSet, preparation: Preparation) -> None:
-        self.images = images
-        self.preparation = preparation
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
-        try:
-            return self.preparation(self.images.open_image(index)), 1
-        except Misuse:
-            raise
-        except PipelineError:
-            size = self.preparation.stored_size
-            return torch.zeros(self.preparation.channels, size, size, dtype=torch.uint8), 0
 
 
 def _why(images: ImageSet, row: int) -> str:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from ..compute.progress import Advance
-from ..features.backbone import Backbone
-from ..features.target import Features
+from ..features.backbone import Backbone, Seen
 from ..images import ImageSet
 from ..models.preparation import Preparation
 from .model_actors import ModelActors, Setting, processor
@@ -21,7 +20,7 @@ class FeatureActors(ModelActors):
 
     def __call__(
         self, backbone: Backbone, images: ImageSet, chunks: Sequence[range], *, advance: Advance
-    ) -> Iterator[tuple[range, Features]]:
+    ) -> Iterator[Seen]:
         """Yield the features of each chunk, in the order in which they are finished.
 
         Raises:
@@ -31,9 +30,9 @@ class FeatureActors(ModelActors):
         job = _FeatureJob(
             backbone.network.cpu(), images, backbone.preparation, Setting.here(backbone.compute)
         )
-        for positions, found in self.work(job, chunks, backbone.compute, made="features"):
-            advance(len(positions))
-            yield positions, found
+        for found in self.work(job, chunks, backbone.compute, made="features"):
+            advance(len(found.positions))
+            yield found
 
 
 @dataclass
@@ -48,6 +47,6 @@ class _FeatureJob:
     def start(self) -> str:
         return processor(self.setting.enter().device)
 
-    def work(self, chunks: Sequence[range]) -> Iterator[tuple[range, Features]]:
+    def work(self, chunks: Sequence[range]) -> Iterator[Seen]:
         backbone = Backbone(self.network, self.preparation, self.setting.enter())
         yield from backbone.chunks_of(self.images, chunks)

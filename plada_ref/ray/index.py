@@ -22,7 +22,13 @@ from ..pool.source import Source
 _RETRIES = 3
 
 
-def hash_on_ray(source: Source, parts: Path, on_progress: OnProgress | None = None) -> None:
+def hash_on_ray(
+    source: Source,
+    parts: Path,
+    on_progress: OnProgress | None = None,
+    *,
+    decode: bool = False,
+) -> None:
     """Hash every shard of `source` that `parts` lacks, on the cluster this process is connected to.
 
     What `hash_to_parts` finds in `parts` afterwards is what it would have made itself. At most two
@@ -31,18 +37,19 @@ def hash_on_ray(source: Source, parts: Path, on_progress: OnProgress | None = No
     Args:
         source: its files must be reachable from every node, under the same path or URL.
         on_progress: called with the number of bytes just done, ``source.size()`` in all.
+        decode: decode every image as well, see `hash_to_parts`.
 
     Raises:
         PipelineError: if a shard is damaged, or hashing it ends one worker after another.
     """
     running: dict[Any, Shard] = {}
     hash_there = ray.remote(num_cpus=1, max_retries=_RETRIES)(_hash)
-    waiting = _missing(source, parts, on_progress)
+    waiting = _missing(source, parts, on_progress, decode)
     window = 2 * max(1, int(ray.cluster_resources().get("CPU", 1)))
     try:
         while True:
             for shard in islice(waiting, window - len(running)):
-                running[hash_there.remote(shard)] = shard
+                running[hash_there.remote(shard, decode)] = shard
             if not running:
                 return
             done, _ = ray.wait(list(running), num_returns=1)
@@ -50,7 +57,7 @@ def hash_on_ray(source: Source, parts: Path, on_progress: OnProgress | None = No
                 shard = running.pop(reference)
                 table, remarks = _result(reference, shard)
                 shard.remarks.become(remarks)
-                stored.store(shard, table, parts)
+                stored.store(shard, table, parts, decode=decode)
                 if on_progress is not None:
                     on_progress(shard.size)
     finally:
@@ -58,16 +65,18 @@ def hash_on_ray(source: Source, parts: Path, on_progress: OnProgress | None = No
             ray.cancel(reference, force=True)
 
 
-def _hash(shard: Shard) -> tuple[Any, Remarks] | PipelineError:
+def _hash(shard: Shard, decode: bool) -> tuple[Any, Remarks] | PipelineError:
     try:
-        return hashing.hash_shard(shard, None), shard.remarks
+        return hashing.hash_shard(shard, None, decode=decode), shard.remarks
     except PipelineError as exc:
         return exc  # As a value: Ray would bury the sentence in a traceback.
 
 
-def _missing(source: Source, parts: Path, on_progress: OnProgress | None) -> Iterator[Shard]:
+def _missing(
+    source: Source, parts: Path, on_progress: OnProgress | None, decode: bool
+) -> Iterator[Shard]:
     for shard in source.shards():
-        if stored.load(shard, parts) is None:
+        if stored.load(shard, parts, decode=decode) is None:
             yield shard
         elif on_progress is not None:
             on_progress(shard.size)

@@ -86,6 +86,9 @@ def _about_images(galleries: Sequence[Gallery] | None) -> str | Html:
     )
     if any(gallery.cut for gallery in galleries):
         text += " Some are left out to keep this page small."
+    unreadable = sum(gallery.unreadable for gallery in galleries)
+    if unreadable:
+        text += f" {unreadable:,} are left out since they do not decode."
     return text
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 from pladafmt import Payload
 
 from ..images import ImagePool, ImageSet, as_pixels
+from ..pool import UnreadableImage
 
 PER_CLASS = 10
 """Images of a class at most."""
@@ -45,10 +46,12 @@ class Gallery:
     Attributes:
         classes: pictures by class number, by rising position; classes without one are left out.
         cut: whether there are fewer than `PER_CLASS` allows, because the page has no more room.
+        unreadable: images that were to be shown and do not decode.
     """
 
     classes: dict[int, tuple[Thumbnail, ...]]
     cut: bool
+    unreadable: int = 0
 
     @property
     def images(self) -> int:
@@ -88,13 +91,17 @@ def _gallery(payload: Payload, pool: ImagePool, classes: Sequence[int], most: in
     }
     images = pool.only(np.sort(np.concatenate([payload.positions[:0], *wanted.values()])))
     found: dict[int, list[Thumbnail]] = {}
-    room, cut = most, False
+    room, cut, unreadable = most, False, 0
     # The middle of a class first, so that what is shown when there is little room is typical.
     for turn in _from_the_middle(PER_CLASS):
         for label, positions in wanted.items():
             if turn >= positions.size:
                 continue
-            picture = _thumbnail(images, int(positions[turn]))
+            try:
+                picture = _thumbnail(images, int(positions[turn]))
+            except UnreadableImage:
+                unreadable += 1
+                continue
             room -= len(picture.uri)
             if room < 0:
                 cut = True
@@ -106,7 +113,7 @@ def _gallery(payload: Payload, pool: ImagePool, classes: Sequence[int], most: in
         label: tuple(sorted(found[label], key=lambda picture: picture.position))
         for label in sorted(found)
     }
-    return Gallery(by_position, cut)
+    return Gallery(by_position, cut, unreadable)
 
 
 def _from_the_middle(count: int) -> list[int]:

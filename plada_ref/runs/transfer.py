@@ -26,7 +26,7 @@ from ..features.cache import FeatureCache
 from ..labelling.label import forget_parts, label, parts_folder
 from ..labelling.scores import ScoreTable
 from ..models.checkpoint import Checkpoint
-from ..pool import MemoryPool
+from ..pool import MemoryPool, UnreadableImages
 from ..selection import Choice, RuleSelection, Size
 from ..selection.auto_record import AutoSelection
 from ..selection.comparison import Comparison
@@ -57,6 +57,7 @@ class Outcome:
         students: one for each selection and size, in the order of the plan.
         leakage: how many test images the pool holds, or None if nobody looked.
         recommended: which payload to send.
+        unreadable: images of the pool that do not decode; no payload keeps them.
         seconds: duration by stage; a stage that an earlier run had finished counts what it took
             to read its result.
     """
@@ -66,6 +67,7 @@ class Outcome:
     students: list[StudentRecord]
     leakage: Leakage | None
     recommended: Recommendation
+    unreadable: int
     seconds: dict[str, float]
 
 
@@ -78,6 +80,7 @@ def transfer(
     *,
     compute: Compute | None = None,
     rules: RuleSource | None = None,
+    max_unreadable: float | None = None,
 ) -> Outcome:
     """Carry out `plan` and leave teacher, score table, payloads and students in the folder `out`.
 
@@ -87,6 +90,8 @@ def transfer(
             them.
         rules: codes of the pool's images, for rules; with a coder, the automatic selection tries
             a rule too.
+        max_unreadable: the part of the pool's images that may be skipped since they do not decode;
+            see `plada_ref.pool.most_unreadable`.
 
     Raises:
         Misuse: if `out` holds the results of another plan, or a rule is asked for and `rules` is
@@ -118,13 +123,16 @@ def transfer(
     started = time.monotonic()
     cache = FeatureCache.of_pool(folder.features, pool)
     progress.say(f"Label {len(pool):,} pool images")
-    table = _table(teacher, pool, folder, cache, compute)
+    table = _table(teacher, pool, folder, cache, compute, max_unreadable)
+    unreadable = len(table.unreadable)
     seconds["label"] = _since(started)
 
     leaked = None
     if plan.leakage:
         started = time.monotonic()
-        leaked = _remembered(folder.leakage, Leakage.of, lambda: _leakage(test, pool, progress))
+        leaked = _remembered(
+            folder.leakage, Leakage.of, lambda: _leakage(test, pool, progress, unreadable)
+        )
         progress.say(
             f"The pool holds {leaked.exact + leaked.near:,} of the {len(test):,} test images "
             f"({100 * leaked.fraction:.2f} %), {leaked.exact:,} of them exactly"
@@ -135,7 +143,7 @@ def transfer(
     # What compares images by it was checked with the plan.
     backbone = Backbone.of(replace(plan.student, random_backbone=True), compute)
     options = PayloadOptions(dense=plan.dense, named=plan.named)
-    comparison = Comparison(backbone, pool, learn_from, cache)
+    comparison = Comparison(backbone, pool, learn_from, cache, unreadable, max_unreadable)
     producer = Producer(table, comparison, options, plan.seed, progress, rules)
     codes = None if rules is None else rules.codes
     clients = _Clients(plan, pool, test, folder, cache, compute, codes)
@@ -150,7 +158,7 @@ def transfer(
     autos = {found.budget: found for found in map(read_auto, map(Fields.read, folder.autos()))}
     recommended = recommend(students, autos, len(test))
     histogram = table.histogram().tolist()
-    return Outcome(teacher_accuracy, histogram, students, leaked, recommended, seconds)
+    return Outcome(teacher_accuracy, histogram, students, leaked, recommended, unreadable, seconds)
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,11 +264,13 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _leakage(test: Task, pool: MemoryPool, progress: Progress) -> Leakage:
-    found = compare(
-        fingerprints(test.images, what="Looking for test images", progress=progress),
-        fingerprints(pool, what="Looking for them in the pool", progress=progress),
+def _leakage(test: Task, pool: MemoryPool, progress: Progress, unreadable: int) -> Leakage:
+    looked_for = fingerprints(test.images, what="Looking for test images", progress=progress)
+    known = UnreadableImages(pool, len(pool), known=unreadable)
+    there = fingerprints(
+        pool, what="Looking for them in the pool", progress=progress, unreadable=known
     )
+    found = compare(looked_for, there)
     return Leakage(
         test_images=found.images,
         pool_images=found.pool_size,
@@ -289,6 +299,7 @@ def _table(
     folder: RunFolder,
     cache: FeatureCache,
     compute: Compute,
+    max_unreadable: float | None,
 ) -> ScoreTable:
     path = folder.scores
     if path.exists():
@@ -300,7 +311,9 @@ def _table(
             "have the pool labelled again."
         )
     parts = parts_folder(path)
-    table = label(pool, teacher, compute=compute, parts=parts, cache=cache)
+    table = label(
+        pool, teacher, compute=compute, parts=parts, cache=cache, max_unreadable=max_unreadable
+    )
     table.write(path)
     forget_parts(parts)
     return table

@@ -7,13 +7,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..features.target import Features, Target
+from .evidence import Positions
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ..compute.context import Compute
     from ..features.backbone import Backbone
-    from ..features.cache import FeatureCache
+    from ..features.cache import CachedView, FeatureCache
     from ..images import ImagePool
     from ..models.spec import ModelSpec
     from ..tasks.task import Task
@@ -28,12 +29,17 @@ class Comparison:
         pool: the images that labels were made for.
         task: the server's labelled target images.
         cache: keeps the pool's features.
+        known_unreadable: how many images of the pool are known not to decode, and may be skipped.
+        max_unreadable: the part of the images that may be skipped, if that is more; see
+            `plada_ref.pool.most_unreadable`.
     """
 
     backbone: Backbone
     pool: ImagePool
     task: Task
     cache: FeatureCache
+    known_unreadable: int = 0
+    max_unreadable: float | None = None
 
     @classmethod
     def of(
@@ -65,10 +71,26 @@ class Comparison:
     def features(self) -> Features:
         """Features of all pool images, shape (N, D), as a memory map.
 
+        Those of `unreadable` images mean nothing.
+
         Raises:
-            PipelineError: if an image has changed, is missing or does not decode.
+            PipelineError: if an image has changed or is missing, or too many do not decode.
         """
-        return self.backbone.pool(self.pool, self.cache).all()
+        return self._view.all()
+
+    @cached_property
+    def unreadable(self) -> Positions:
+        """Positions of the pool images that do not decode, ascending; raises as `features` does."""
+        return self._view.unreadable()
+
+    @cached_property
+    def _view(self) -> CachedView:
+        return self.backbone.pool(
+            self.pool,
+            self.cache,
+            max_unreadable=self.max_unreadable,
+            known_unreadable=self.known_unreadable,
+        )
 
     @cached_property
     def target(self) -> Target:

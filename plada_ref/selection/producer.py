@@ -135,7 +135,8 @@ class Producer:
     def _comparing(self) -> Pruner:
         if self.comparison is None:
             return self._by_score  # It says which images a ranking lacks.
-        return Pruner(self.table, self.options, self.comparison.features, self.comparison.target)
+        seen = self.comparison
+        return Pruner(self.table, self.options, seen.features, seen.target, seen.unreadable)
 
     @cached_property
     def _selector(self) -> AutoSelector:
@@ -149,7 +150,8 @@ class Producer:
         rest, held_out = hold_out(self.comparison.task, HELD_OUT, seed=self.seed)
         backbone = self.comparison.backbone
         features, target = self.comparison.features, backbone.target(rest)
-        pruner = Pruner(self.table, self.options, features, target)
+        unreadable = self.comparison.unreadable
+        pruner = Pruner(self.table, self.options, features, target, unreadable)
         by_rule = self._rules_for(rest, target)
         return AutoSelector(pruner, backbone.target(held_out), self.seed, by_rule=by_rule)
 

@@ -11,12 +11,13 @@ import numpy.typing as npt
 
 from pladafmt import Payload, Rule, dumps
 
+from ..errors import Misuse
 from ..features.target import Features, Target
 from ..labelling.histogram import count_labels
 from ..labelling.scores import ScoreTable
 from .auto_record import AutoSelection
 from .budget import largest_within
-from .evidence import Evidence
+from .evidence import Evidence, Positions
 from .quotas import count_of
 from .ranked import RankedImages, rank_images
 from .rule import RuleSelection, Selection
@@ -102,12 +103,15 @@ class Pruner:
         options: of the payloads.
         features: of the pool's images by a frozen backbone, shape (N, D), or None.
         target: the server's target images in the same features, or None.
+        unreadable: positions of images that could not be read for their features; they are not
+            kept, as those without scores.
     """
 
     table: ScoreTable
     options: PayloadOptions = field(default_factory=PayloadOptions)
     features: Features | None = None
     target: Target | None = None
+    unreadable: Positions | None = None
     _ranked: dict[Selection, RankedImages] = field(default_factory=dict, init=False, repr=False)
 
     def ranked(self, selection: Selection) -> RankedImages:
@@ -118,8 +122,13 @@ class Pruner:
         """
         if selection not in self._ranked:
             table = self.table
-            evidence = Evidence(
-                table.labels, table.columns, len(table.classes), self.features, self.target
+            evidence = Evidence.keepable(
+                table.labels,
+                table.columns,
+                len(table.classes),
+                self.features,
+                self.target,
+                unreadable=self.unreadable,
             )
             self._ranked[selection] = rank_images(evidence, selection)
         return self._ranked[selection]
@@ -139,15 +148,21 @@ class Pruner:
         Raises:
             Misuse: if the size is out of range, or not even a file without an image fits a budget.
         """
+        there = len(self.ranked(selection))
         if size.budget is None:
             keep = count_of(len(self.table), keep_rate=size.keep_rate, count=size.count)
-            return self._keep(selection, keep)
+            if size.count is not None and keep > there:
+                raise Misuse(
+                    f"Cannot keep {keep:,} of {len(self.table):,} images, "
+                    f"{len(self.table) - there:,} of which do not decode; keep {there:,} or fewer."
+                )
+            return self._keep(selection, min(keep, there))  # A rate of 1 keeps all that can be.
 
         def size_of(keep: int) -> int:
             advance(1)
             return len(dumps(self._keep(selection, keep).payload, dense=self.options.dense))
 
-        found = largest_within(size_of, len(self.table), size.budget)
+        found = largest_within(size_of, there, size.budget)
         pruned = self._keep(selection, found.keep)
         return replace(pruned, payload_bytes=found.size, next_bytes=found.next_size)
 

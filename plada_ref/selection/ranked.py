@@ -29,24 +29,33 @@ class RankedImages:
         labels: pseudo-labels, shape (N,).
         classes: C.
         safety_net: per-class quotas, or None.
+        positions: where in the pool the images are, see `Evidence`; None if they are all of it.
     """
 
     sort_keys: SortKeys
     labels: Labels
     classes: int
     safety_net: SafetyNet | None
+    positions: Positions | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
 
     @cached_property
     def supply(self) -> npt.NDArray[np.int64]:
-        """Pseudo-labels of each class in the whole pool, shape (C,)."""
+        """Pseudo-labels of each class, shape (C,)."""
         return count_labels(self.labels, self.classes)
 
     def keep(self, count: int) -> Positions:
-        """Return the positions of the `count` (at most N) kept images, ascending.
+        """Return the pool positions of the `count` (at most N) kept images, ascending.
 
         Partitions the keys once, and sorts a few times as many images as it keeps: the time is a
         few times that of one ``numpy.argpartition`` of the keys.
         """
+        rows = self._rows(count)
+        return rows if self.positions is None else self.positions[rows]
+
+    def _rows(self, count: int) -> Positions:
         if self.safety_net is None or count >= self.labels.size:
             return _smallest(self.sort_keys, count)
         reserved = part_of(count, self.safety_net.share)
@@ -95,7 +104,9 @@ def rank_images(evidence: Evidence, selection: Selection) -> RankedImages:
         Misuse: if the ranking needs features or target images, and `evidence` has none.
     """
     sort_keys = RANKINGS[selection.ranking].sort_keys(evidence, selection.seed)
-    return RankedImages(sort_keys, evidence.labels, evidence.classes, selection.safety_net)
+    return RankedImages(
+        sort_keys, evidence.labels, evidence.classes, selection.safety_net, evidence.positions
+    )
 
 
 def _smallest(sort_keys: SortKeys, count: int) -> Positions:

@@ -267,6 +267,11 @@ class StoredImages:
     def __len__(self) -> int:
         return len(self.locations)
 
+    def called(self, number: int, /) -> str:
+        """What a sentence calls an image."""
+        url, offset, _ = self.locations[number]
+        return f"The {self.what} {url if offset is None else f'{url} at byte {offset}'!r}"
+
     def open_image(self, position: int, /) -> Image.Image:
         """Decode the image with this number; see `plada_ref.images.decode`.
 

@@ -17,6 +17,7 @@ from PIL import Image
 
 from ..compute.progress import Progress
 from ..images import ImageSet, as_pixels
+from ..pool import UnreadableImage, UnreadableImages
 
 NEAR = 4
 """Bits by which the hashes of near duplicates differ at most, of 64."""
@@ -36,11 +37,13 @@ class Fingerprints:
         pixels: SHA-256 of size and RGB pixels, shape (n, 32), uint8.
         hashes: perceptual hashes, uint64, shape (n,).
         flat: images too flat to be compared by their hash, shape (n,).
+        unreadable: numbers of the images that do not decode, ascending. They are like no other.
     """
 
     pixels: npt.NDArray[np.uint8]
     hashes: npt.NDArray[np.uint64]
     flat: npt.NDArray[np.bool_]
+    unreadable: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -69,12 +72,14 @@ class Leakage:
         pool_size: images of the pool.
         flat: images of the task that are too flat for their hash, and compared by pixels only.
         matches: a match for each image that the pool holds, exactly or nearly, by row.
+        unreadable: images of the pool that do not decode, so that nobody knows what they show.
     """
 
     images: int
     pool_size: int
     flat: int
     matches: tuple[Match, ...]
+    unreadable: int = 0
 
     @property
     def exact(self) -> int:
@@ -99,11 +104,20 @@ def fingerprint(image: Image.Image) -> tuple[bytes, int, bool]:
     return digest.digest(), value, bool(grey.std() < FLAT)
 
 
-def fingerprints(images: ImageSet, *, what: str, progress: Progress) -> Fingerprints:
+def fingerprints(
+    images: ImageSet,
+    *,
+    what: str,
+    progress: Progress,
+    unreadable: UnreadableImages | None = None,
+) -> Fingerprints:
     """Return the fingerprints of all images of a set.
 
+    Args:
+        unreadable: counts those images of a pool that do not decode.
+
     Raises:
-        PipelineError: if an image cannot be read.
+        PipelineError: if an image cannot be read, or too many do not decode.
     """
     count = len(images)
     pixels = np.empty((count, 32), dtype=np.uint8)
@@ -111,11 +125,20 @@ def fingerprints(images: ImageSet, *, what: str, progress: Progress) -> Fingerpr
     flat = np.empty(count, dtype=np.bool_)
     with progress.track(what, count) as advance:
         for number in range(count):
-            digest, value, is_flat = fingerprint(images.open_image(number))
+            advance(1)
+            try:
+                digest, value, is_flat = fingerprint(images.open_image(number))
+            except UnreadableImage:
+                if unreadable is None:
+                    raise
+                unreadable.add(np.array([number]))
+                digest, value, is_flat = bytes(32), 0, True
             pixels[number] = np.frombuffer(digest, dtype=np.uint8)
             hashes[number], flat[number] = value, is_flat
-            advance(1)
-    return Fingerprints(pixels, hashes, flat)
+    if unreadable is None:
+        return Fingerprints(pixels, hashes, flat, np.zeros(0, np.int64))
+    unreadable.tell(progress)
+    return Fingerprints(pixels, hashes, flat, unreadable.positions)
 
 
 def compare(task: Fingerprints, pool: Fingerprints, *, near: int = NEAR) -> Leakage:
@@ -139,4 +162,6 @@ def compare(task: Fingerprints, pool: Fingerprints, *, near: int = NEAR) -> Leak
                 found = int(distances[offset, best])
                 if found <= near:
                     matches.append(Match(row, int(candidates[best]), False, found))
-    return Leakage(len(task.hashes), len(pool.hashes), int(task.flat.sum()), tuple(matches))
+    flat = int(task.flat.sum())
+    lost = len(pool.unreadable)
+    return Leakage(len(task.hashes), len(pool.hashes), flat, tuple(matches), lost)

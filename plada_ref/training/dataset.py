@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch.utils.data import Dataset
 from pladafmt import Payload
 
 from ..errors import PipelineError
-from ..images import ImagePool, ImageSet
+from ..images import ImagePool, ImageSet, called
 from ..pool.permutation_mark import PERMUTATION
 from ..tasks.task import Task
 
@@ -58,6 +59,17 @@ class LabelledImages(Dataset[tuple[Any, Any, float]]):
             image = self.transform(image)
         target = self.targets[index]
         return image, target if target.ndim else int(target), float(self.weights[index])
+
+    def called(self, index: int) -> str:
+        """What a sentence calls an item's image."""
+        return called(self.images, int(self.rows[index]))
+
+    def part(self, which: npt.NDArray[np.bool_]) -> LabelledImages:
+        """Return some of the items, in the same order; `which` is of shape (n,)."""
+        chosen = copy.copy(self)
+        for name in ("rows", "labels", "weights", "targets"):
+            setattr(chosen, name, getattr(self, name)[which])
+        return chosen
 
     @classmethod
     def of_task(cls, task: Task) -> LabelledImages:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pladafmt import Payload
 from pladafmt.text import for_terminal
 
 from ..compute.context import Compute
 from ..errors import Misuse
-from ..images import ImagePool, ImageRows
+from ..images import ImageRows
 from ..models.checkpoint import Checkpoint
 from ..tasks.task import Task
+from .dataset import LabelledImages
 from .held_out import HeldOut
 from .predict import predict
 
@@ -73,16 +73,15 @@ def evaluate(
 
 
 def agreement(
-    model: Checkpoint, payload: Payload, pool: ImagePool, *, compute: Compute | None = None
+    model: Checkpoint, data: LabelledImages, *, compute: Compute | None = None
 ) -> HeldOut:
-    """Compare a model with the labels that a payload gives to images of the pool.
+    """Compare a model with the labels that some images have.
 
     Raises:
         PipelineError: if an image cannot be read.
     """
-    positions = payload.positions.astype(np.int64)
-    predicted = predict(model, ImageRows(pool.only(positions), positions), compute=compute)
-    return HeldOut(float((predicted == payload.labels).mean()), payload.kept)
+    predicted = predict(model, ImageRows(data.images, data.rows), compute=compute)
+    return HeldOut(float((predicted == data.labels).mean()), len(data))
 
 
 def _class_numbers(model: Checkpoint, task: Task) -> npt.NDArray[np.int64]:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-
-from pladafmt import Payload
 
 if TYPE_CHECKING:
     from ..features.head import Head
@@ -64,17 +62,6 @@ def rows_to_hold_out(
 
     held = held_out_of(labels, [str(name) for name in names], fraction, seed=seed)
     return np.zeros(len(labels), bool) if held.all() else held
-
-
-def divided(payload: Payload, held: npt.NDArray[np.bool_]) -> tuple[Payload, Payload]:
-    """Split a payload in two, (the rest, what is held out); shape (K,)."""
-
-    def part(rows: npt.NDArray[np.bool_]) -> Payload:
-        weights = None if payload.weights is None else payload.weights[rows]
-        positions, labels = payload.positions[rows], payload.labels[rows]
-        return replace(payload, positions=positions, labels=labels, weights=weights)
-
-    return part(~held), part(held)
 
 
 def measure_head(

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from pladafmt import Payload
+from pladafmt import Payload, PoolRef
 
 from ..compute.context import Compute
 from ..compute.torchrun import ranks
@@ -25,14 +25,17 @@ from ..images import ImagePool
 from ..models.checkpoint import Checkpoint
 from ..models.preparation import Preparation
 from ..models.spec import ModelSpec, backbone_digest, build, check_input, classifier
+from ..pool import MissingImage, UnreadableImage
 from ..tasks.content import task_digest
 from ..tasks.task import Task
 from .augment import augmentation
 from .dataset import LabelledImages
-from .held_out import HeldOut, measure_head
+from .evaluate import agreement
+from .held_out import HeldOut, measure_head, rows_to_hold_out
 from .loop import optimise
 from .recipe import Recipe, Tune
 from .recipe import recipe as default_recipe
+from .usable import UsablePart
 
 
 def teach(
@@ -78,7 +81,10 @@ def train(
     resume: Path | None = None,
     cache: FeatureCache | None = None,
     soft: npt.NDArray[np.float32] | None = None,
+    hold_out: float = 0.0,
     measure: Callable[[HeldOut | None], None] | None = None,
+    skip_missing: bool = False,
+    max_unreadable: float | None = None,
 ) -> Checkpoint:
     """Train a student on what a payload says about the client's pool.
 
@@ -88,23 +94,38 @@ def train(
         resume: file for the state after each epoch, see `plada_ref.training.loop.optimise`.
         soft: probabilities of the classes for each kept image, to be learned in place of the
             labels; see `plada_ref.training.soft_labels`.
-        measure: as for `teach`; what is right is what the payload says.
+        hold_out: this part of each class is not learned from.
+        measure: hears how often the student is right about what was held out, or with the recipe
+            ``head`` and no `hold_out`, what `teach` tells; right is what the payload says.
+        skip_missing: learn from the kept images that this pool's sources hold, and not from the
+            others. The checkpoint's facts state as ``left_out`` how many of each class these are.
+        max_unreadable: the part of the kept images that may be skipped since they do not decode;
+            see `plada_ref.pool.most_unreadable`. They are stated likewise.
 
     Raises:
         pladafmt.errors.Mismatch: if the payload was made for another pool.
-        PipelineError: if the payload keeps nothing, an image of the pool has changed, is missing
-            or does not decode, or the weights cannot be read.
+        PipelineError: if the payload keeps nothing, an image of the pool has changed or is missing,
+            too many do not decode, or the weights cannot be read.
         Misuse: if the model or the recipe cannot be used.
     """
-    learner = _Learner(
-        spec, recipe or default_recipe(Tune.HEAD), compute or Compute(), cache, resume, measure
-    )
+    how = recipe or default_recipe(Tune.HEAD)
+    learner = _Learner(spec, how, compute or Compute(), cache, resume, measure, hold_out)
     facts: dict[str, Any] = {"role": "student", "pool": payload.pool.id.hex()}
     if soft is not None:
         facts["soft_labels"] = True
-    # Each image is verified against the pool when it is read, so the pool's id says what it is.
-    data = LabelledImages.of_payload(payload, pool, soft)
-    return learner.learn(data, facts, lambda: payload.pool.id.hex())
+    usable = UsablePart(LabelledImages.of_payload(payload, pool, soft), pool, learner.compute)
+    if skip_missing:
+        usable.leave_out_missing()
+    if ranks().size > 1:
+        usable.leave_out_unreadable(max_unreadable)  # Each process sees a part of the images.
+    try:
+        return learner.learn_usable(usable, facts, payload.pool)
+    except MissingImage as exc:
+        raise usable.missing() from exc
+    except UnreadableImage:
+        # Looked for only now: where all images decode, they are not decoded once more.
+        usable.leave_out_unreadable(max_unreadable)
+    return learner.learn_usable(usable, facts, payload.pool)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,10 +136,29 @@ class _Learner:
     cache: FeatureCache | None
     resume: Path | None
     measure: Callable[[HeldOut | None], None] | None
+    hold_out: float = 0.0
 
     def __post_init__(self) -> None:
         if self.recipe.tune is not Tune.ALL:
             self.spec.check_frozen(f"--tune {self.recipe.tune}")
+
+    def learn_usable(self, usable: UsablePart, facts: dict[str, Any], pool: PoolRef) -> Checkpoint:
+        """The model trained on what is left of a payload; the checkpoint says what is not."""
+        left_out = usable.left_out.to_json()
+        if left_out:
+            facts = facts | {"left_out": left_out}
+        data, held = usable.data, None
+        if self.hold_out:
+            rows = rows_to_hold_out(
+                data.labels, data.rows.tolist(), fraction=self.hold_out, seed=self.recipe.seed
+            )
+            data, held = data.part(~rows), data.part(rows)
+        # Each image is verified against the pool when it is read, so the pool's id says what it is.
+        student = self.learn(data, facts, pool.id.hex)
+        if held is not None and self.measure is not None and ranks().first:
+            found = agreement(student, held, compute=self.compute) if len(held) else None
+            self.measure(found)
+        return student
 
     def learn(
         self, data: LabelledImages, facts: dict[str, Any], identity: Callable[[], str]
@@ -184,7 +224,7 @@ class _Learner:
         )
         with self.compute.progress.track("Fitting the head", passes) as advance:
             head = fit_head(views, data.targets, data.weights, count, settings, advance=advance)
-        if only_head and self.measure is not None:
+        if only_head and self.measure is not None and not self.hold_out:
             fit = partial(fit_head, classes=count, settings=settings)
             self.measure(measure_head(views, data, fit, seed=recipe.seed))
         with torch.no_grad():

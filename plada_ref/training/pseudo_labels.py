@@ -10,8 +10,10 @@ from torch.utils.data import Dataset
 
 from pladafmt import Codes, Mismatch, Payload, load
 
+from ..compute.context import Compute
 from ..images import ImagePool
 from .dataset import LabelledImages
+from .usable import UsablePart
 
 
 class PseudoLabels(Dataset[Any]):
@@ -30,6 +32,8 @@ class PseudoLabels(Dataset[Any]):
             the pool's manifest when None, as `plada_ref.open_pool` finds them.
         with_weights: items are (image, label, weight); the weight is 1.0 where the payload has
             none.
+        skip_missing: only of the kept images that the pool's sources hold, for a client that has a
+            part of the pool.
 
     Attributes:
         payload: the payload.
@@ -54,11 +58,15 @@ class PseudoLabels(Dataset[Any]):
         *,
         codes: Codes | None = None,
         with_weights: bool = False,
+        skip_missing: bool = False,
     ) -> None:
         self.payload = payload if isinstance(payload, Payload) else _read(payload, pool, codes)
         self.target_transform = target_transform
         self.with_weights = with_weights
-        self._data = LabelledImages.of_payload(self.payload, pool)
+        usable = UsablePart(LabelledImages.of_payload(self.payload, pool), pool, Compute())
+        if skip_missing:
+            usable.leave_out_missing()
+        self._data = usable.data
         self._data.transform = transform
         self.classes = list(self.payload.class_names)
         self.class_to_idx = {name: number for number, name in enumerate(self.classes)}

@@ -15,9 +15,8 @@ from typer.testing import CliRunner
 from plada_ref.cli import app
 from plada_ref.compute.context import Compute
 from plada_ref.errors import PipelineError
-from plada_ref.features.backbone import POOL_CHUNK, Backbone
+from plada_ref.features.backbone import POOL_CHUNK, Backbone, Seen
 from plada_ref.features.cache import FeatureCache
-from plada_ref.features.target import Features
 
 from .conftest import IMAGES, NET, Cluster, TinyPool, kill
 
@@ -25,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 ALONE = Compute(torch.device("cpu"), workers=0)
 WORKING = "ray::_Actor.work"
-Engine = Callable[..., Iterator[tuple[range, Features]]]
+Engine = Callable[..., Iterator[Seen]]
 
 
 def _features(pool: TinyPool, folder: Path, engine: Engine | None) -> tuple[np.ndarray, int]:
@@ -33,7 +32,7 @@ def _features(pool: TinyPool, folder: Path, engine: Engine | None) -> tuple[np.n
     images = pool.open()
     asked: list[range] = []
 
-    def compute(*args: Any, **how: Any) -> Iterator[tuple[range, Features]]:
+    def compute(*args: Any, **how: Any) -> Iterator[Seen]:
         asked.extend(args[-1])
         assert engine is not None
         return engine(*args, **how)
@@ -58,7 +57,7 @@ def test_features_of_one_process(cluster: Cluster, tiny_pool: TinyPool, tmp_path
         with connected(cluster.address):
             lost = False
 
-            def losing(*args: Any, **how: Any) -> Iterator[tuple[range, Features]]:
+            def losing(*args: Any, **how: Any) -> Iterator[Seen]:
                 nonlocal lost
                 for found in FeatureActors()(*args, **how):
                     yield found
@@ -80,7 +79,7 @@ def test_features_of_one_process(cluster: Cluster, tiny_pool: TinyPool, tmp_path
 def test_an_engine_that_stops_half_way(tiny_pool: TinyPool, tmp_path: Path) -> None:
     """What it has delivered stays, whatever the order, and only the rest is asked for again."""
 
-    def backwards(*args: Any, **how: Any) -> Iterator[tuple[range, Features]]:
+    def backwards(*args: Any, **how: Any) -> Iterator[Seen]:
         backbone, images, chunks = args
         done = backbone.chunks_of(images, chunks[::-1], **how)
         yield next(done)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,27 @@ def test_manifest_of_one_process(connection: None, tiny_pool: TinyPool, tmp_path
     index_pool(source, out, hash_elsewhere=look)
     assert out.read_bytes() == tiny_pool.manifest.read_bytes()
     assert sum(told) == source.size()
+
+
+def test_images_are_decoded_there(
+    connection: None, tiny_pool: TinyPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from plada_ref.ray.index import hash_on_ray
+
+    folder = tmp_path / "pool"
+    folder.mkdir()
+    for name, data in (("a.png", b""), ("b.png", b"<html>")):
+        (folder / name).write_bytes(data)
+    # Not here: only what comes from the cluster is known.
+    monkeypatch.setattr("plada_ref.pool.hashing.why_undecodable", None)
+    found: dict[str, str] = {}
+    index_pool(
+        open_source([str(folder)]),
+        tmp_path / "pool.parquet",
+        hash_elsewhere=partial(hash_on_ray, decode=True),
+        on_unreadable=found.update,
+    )
+    assert found == {"a.png": "it is empty", "b.png": "it is a web page (HTML)"}
 
 
 def test_damaged_shard_stops_the_run_with_the_local_sentence(

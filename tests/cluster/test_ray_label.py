@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from typer.testing import CliRunner, Result
@@ -24,7 +26,7 @@ from plada_ref.labelling.label import label, parts_folder
 from plada_ref.models.checkpoint import Checkpoint
 from plada_ref.output import Output
 
-from .conftest import IMAGES, Cluster, TinyPool, kill, wait_until
+from .conftest import IMAGES, NET, Cluster, TinyPool, kill, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -181,3 +183,45 @@ def test_same_table_though_a_node_is_lost(
             break
     assert killed
     assert [text for text in output.warnings if "an actor was lost" in text]
+
+
+def test_images_that_do_not_decode(cluster: Cluster, tiny_pool: TinyPool, tmp_path: Path) -> None:
+    """Scores and codes as of one process; too many stop the run, and its actors with it."""
+    import ray
+
+    with tarfile.open(tiny_pool.shards[0]) as whole:
+        members = {each.name: whole.extractfile(each) for each in whole.getmembers()[:1100]}
+        stored = {name: file.read() for name, file in members.items() if file is not None}
+    lost = [3, 1050]
+    for position, data in zip(lost, (b"", b"<html>"), strict=True):
+        stored[sorted(stored)[position]] = data
+    shard = tmp_path / "broken.tar"
+    with tarfile.open(shard, "w") as archive:
+        for name, data in stored.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    manifest = tmp_path / "pool.parquet"
+    assert _plada(["pool", "index", str(shard), "-o", str(manifest)]).exit_code == 0
+    pool = TinyPool([shard], manifest, tiny_pool.teacher)
+    tables, codes = [], []
+    for name, engine in (("local", None), ("ray", cluster)):
+        out = tmp_path / f"{name}.parquet"
+        ran = _plada(_arguments(pool, out, engine))
+        assert ran.exit_code == 0, ran.output
+        assert json.loads(ran.stdout.splitlines()[-1])["unreadable"] == 2
+        tables.append(out.read_bytes())
+        command = ["pool", "codes", str(manifest), str(shard), "--model", NET.model, "--columns=8"]
+        command += ["-o", str(tmp_path / f"{name}.codes.npy"), "--device", "cpu", "--json"]
+        command += [] if engine is None else ["--engine", "ray", "--address", engine.address]
+        ran = _plada(command)
+        assert ran.exit_code == 0, ran.output
+        assert json.loads(ran.stdout.splitlines()[-1])["unreadable"] == 2
+        codes.append(np.load(tmp_path / f"{name}.codes.npy"))
+    assert tables[0] == tables[1]
+    assert (codes[0] == codes[1]).all() and not codes[0][lost].any()
+    refused = _plada([*_arguments(pool, tmp_path / "no.parquet", cluster), "--max-unreadable=0"])
+    assert refused.exit_code == 1 and "do not decode so far" in refused.stderr
+    assert not ray.is_initialized()
+    del refused  # The error holds what was under way, and letting go of that starts no Ray.
+    assert not ray.is_initialized()

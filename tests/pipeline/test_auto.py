@@ -38,7 +38,9 @@ def digit_selector() -> tuple[AutoSelector, Target]:
     table = ScoreTable.of(pool, names, "", scores)
     half = Target(test.features[:150], test.labels[:150])
     rest = Target(test.features[150:], test.labels[150:])
-    pruner = Pruner(table, PayloadOptions(named=False), evidence.features, evidence.target)
+    pruner = Pruner(
+        table, PayloadOptions(named=False), np.asarray(evidence.features), evidence.target
+    )
     return AutoSelector(pruner, half), rest
 
 

@@ -14,12 +14,11 @@ from plada_ref.cli import app
 from plada_ref.tasks.task import Task
 from plada_ref.training.held_out import (
     MOST,
-    divided,
     measure_head,
     rows_to_hold_out,
     standard_error,
 )
-from pladafmt import Payload, PoolRef, dump
+from pladafmt import Payload, dump
 
 from .conftest import DigitPool
 
@@ -108,12 +107,6 @@ def test_which_rows_are_held_out() -> None:
     order = np.random.default_rng(0).permutation(len(labels))
     assert (rows_to_hold_out(labels[order], order.tolist()) == held[order]).all()
     assert not rows_to_hold_out(labels[:1], ["a"], fraction=0.9).any()
-
-    payload = Payload(PoolRef(bytes(32), 500), 6, np.arange(133), labels, weights=np.ones(133))
-    rest, part = divided(payload, held)
-    assert part.positions.tolist() == np.flatnonzero(held).tolist()
-    assert rest.kept + part.kept == 133 and part.labels.tolist() == labels[held].tolist()
-    assert part.weights is not None and len(part.weights) == 13
 
 
 def test_a_head_is_measured_on_images_that_it_has_not_seen() -> None:

@@ -130,6 +130,36 @@ def test_thresholds_keep_the_largest_margins() -> None:
     assert (some.thresholds % 2**rule.shift == 0).all()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("tried_on", [200_000, 700])
+def test_images_that_may_not_be_kept_are_not(
+    tried_on: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even those of the largest margins; what lies below them in their class goes as well."""
+    monkeypatch.setattr("plada_ref.selection.rules.search.TRIED_ON", tried_on)
+    linear = fit(DATA, COLUMNS)
+    _, found = (quantiser := Quantiser(linear, DATA)).refitted(quantiser.rounded(7, 0.5))
+    codes = Codes(POOL.codes)
+    rule = open_rule(found, codes.id_of(len(codes)))
+    every = rule.keep(codes, len(codes))
+    by_margin = np.argsort(-every.margins[every.labels == 0])
+    never = np.sort(np.flatnonzero(every.labels == 0)[by_margin[[0, 40, 400]]])
+    for counts in (np.full(CLASSES, 100), np.full(CLASSES, 10_000)):
+        free = keep(rule, every, counts)
+        assert np.isin(never, free.keep(codes, len(codes)).positions).any()
+        barred = keep(rule, every, counts, never)
+        assert not np.isin(never, barred.keep(codes, len(codes)).positions).any()
+        assert (barred.thresholds[1:] == free.thresholds[1:]).all()
+    # A search that may not keep the middle ones goes on with the best of the others.
+    middle = np.sort(np.flatnonzero(every.labels == 0)[by_margin[[300, 400]]])
+    looked = search(never=middle)
+    for size in (Size(budget=400), Size(count=2000), Size(keep_rate=1)):
+        kept = looked.find(size)
+        assert kept.payload.kept > 300
+        assert not np.isin(middle, kept.payload.positions).any()
+        check(kept, looked)
+
+
 def search(judge: TaskJudge | PoolJudge | None = None, **changes: object) -> RuleSearch:
     empty = Payload(PoolRef(bytes(32), len(POOL)), ["a", "b", "c", "d"], [], [], metadata={"x": 1})
     made = RuleSearch(Codes(POOL.codes), empty, DATA, judge or TaskJudge(OTHER), DATA)

@@ -14,11 +14,12 @@ from .compute import ComputeOptions
 from .group import OptionGroup
 from .model import BackboneOptions
 from .out import a_folder
-from .pool import OptionalPoolOptions
+from .pool import MaxUnreadableOption, OptionalPoolOptions
 from .task import DownloadOption, load_shown
 
 if TYPE_CHECKING:
     from ...compute.progress import Progress
+    from ...labelling.scores import ScoreTable
     from ...selection.comparison import Comparison
 
 
@@ -48,6 +49,7 @@ class CompareOptions(ComputeOptions, BackboneOptions, OptionalPoolOptions, Optio
 
     together = "Images to compare (--by herding, auto and others)"
 
+    max_unreadable: MaxUnreadableOption = None
     features: Annotated[
         Path | None,
         typer.Option(
@@ -57,13 +59,15 @@ class CompareOptions(ComputeOptions, BackboneOptions, OptionalPoolOptions, Optio
         ),
     ] = None
 
-    def compare(self, purpose: str, scores: Path, pool_id: bytes, progress: Progress) -> Comparison:
+    def compare(
+        self, purpose: str, scores: Path, table: ScoreTable, progress: Progress
+    ) -> Comparison:
         """Open the pool, the task's training images and the model.
 
         Args:
             purpose: what needs them, for the error.
             scores: the file of the score table; by default, features are kept next to it.
-            pool_id: of the score table.
+            table: what is in it.
             progress: hears how far the work is.
 
         Raises:
@@ -84,11 +88,13 @@ class CompareOptions(ComputeOptions, BackboneOptions, OptionalPoolOptions, Optio
         spec.check_frozen(purpose)
         backbone = Backbone.of(spec, self.compute(progress))
         pool = self.open()
-        if pool.ref.id != pool_id:
+        if pool.ref.id != table.pool.id:
             raise Misuse(
                 f"The manifest is of pool {pool.ref.id.hex()[:16]}..., the scores are of "
-                f"{pool_id.hex()[:16]}...; give the pool that was labelled."
+                f"{table.pool.id.hex()[:16]}...; give the pool that was labelled."
             )
         task = load_shown(self.task, "train", download=self.download, progress=progress)
         folder = self.features or scores.with_name(f"{scores.name}.features")
-        return Comparison(backbone, pool, task, FeatureCache.of_pool(folder, pool))
+        cache = FeatureCache.of_pool(folder, pool)
+        known = len(table.unreadable)
+        return Comparison(backbone, pool, task, cache, known, self.max_unreadable)

@@ -16,6 +16,7 @@ from .compute import prepare as prepare_for_model
 from .group import OptionGroup
 from .model import PretrainedOption, RandomOption, WeightsOption
 from .out import a_folder, check_file
+from .pool import MaxUnreadableOption
 
 if TYPE_CHECKING:
     from ...compute.context import Compute
@@ -93,6 +94,7 @@ class OrderOptions(OptionGroup):
             callback=a_folder,
         ),
     ] = None
+    max_unreadable: MaxUnreadableOption = None
     seed: Seed = 0
 
     def settings(self) -> Settings:
@@ -149,8 +151,8 @@ class OrderOptions(OptionGroup):
 
         Raises:
             Misuse: as `settings`.
-            PipelineError: if an image has changed, is missing or unreadable, or weights cannot be
-                read.
+            PipelineError: if an image has changed or is missing, too many do not decode, or weights
+                cannot be read.
         """
         from ...order import in_key_order
         from ...order.semantic import semantic_permutation
@@ -162,6 +164,7 @@ class OrderOptions(OptionGroup):
             scratch=self.features or _scratch(out),
             compute=compute,
             engine=engine,
+            max_unreadable=self.max_unreadable,
         )
 
 

@@ -37,6 +37,19 @@ PoolOption = Annotated[
 ]
 
 
+MaxUnreadableOption = Annotated[
+    float | None,
+    typer.Option(
+        "--max-unreadable",
+        metavar="SHARE",
+        help="Images that do not decode are skipped, counted and never kept, up to this part of "
+        "all, such as 0.01; 0 stops at the first. Default: 0.001, in small pools 0.01 up to 10 "
+        "images.",
+        show_default=False,
+    ),
+]
+
+
 @dataclass(frozen=True, kw_only=True)
 class OptionalPoolOptions(OptionGroup):
     """A pool with its images, for a command that may do without."""
@@ -98,3 +111,5 @@ class OptionalPoolOptions(OptionGroup):
 @dataclass(frozen=True, kw_only=True)
 class PoolOptions(OptionalPoolOptions):
     """A pool with its images, for a command that needs one."""
+
+    max_unreadable: MaxUnreadableOption = None

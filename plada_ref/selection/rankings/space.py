@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import Misuse
-from ...features.target import Features, Target
-from ..evidence import Evidence, Positions
+from ...features.target import Target
+from ..evidence import Evidence, FeatureRows, Positions
 
 COMPONENTS = 64
 """Dimensions of the principal space. 32 and 256 were measured and are no better."""
@@ -19,7 +19,7 @@ _ROWS = 16_384
 Vectors = npt.NDArray[np.float32]
 
 
-def need(evidence: Evidence, ranking: str) -> tuple[Features, Target]:
+def need(evidence: Evidence, ranking: str) -> tuple[FeatureRows, Target]:
     """Return the features and the target images that `ranking` compares.
 
     Raises:
@@ -45,7 +45,7 @@ class Projection:
     matrix: Vectors
     offset: Vectors
 
-    def __call__(self, features: Features, rows: Positions | None = None) -> Vectors:
+    def __call__(self, features: FeatureRows, rows: Positions | None = None) -> Vectors:
         """Map `features` (N, D), or some rows of them; shape (n, d)."""
         count = len(features) if rows is None else len(rows)
         found = np.empty((count, len(self.offset)), dtype=np.float32)

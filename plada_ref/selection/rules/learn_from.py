@@ -64,7 +64,8 @@ def together(kinds: Sequence[Examples]) -> Examples:
 
 def _low_energy(table: ScoreTable) -> npt.NDArray[np.int64]:
     """The positions of each class's images of lowest energy, ascending; at least one of each."""
-    order = np.lexsort((table.energy, table.labels))
+    readable = np.delete(np.arange(len(table)), table.unreadable)
+    order = readable[np.lexsort((table.energy[readable], table.labels[readable]))]
     supply = table.histogram()
     starts = np.cumsum(supply) - supply
     rank = np.arange(len(order)) - np.repeat(starts, supply)

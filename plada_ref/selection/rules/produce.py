@@ -112,7 +112,9 @@ def find_rule(
                 examples, final = together([task.rest, labelled]), together([whole, labelled])
     classes = table.classes if options.named else len(table.classes)
     empty = Payload(table.pool, classes, [], [], metadata=options.metadata)
-    return RuleSearch(codes, empty, examples, judge, final, seed, progress or Silence()).find(size)
+    never = table.unreadable
+    search = RuleSearch(codes, empty, examples, judge, final, seed, progress or Silence(), never)
+    return search.find(size)
 
 
 def check_rows(codes: Codes, ref: PoolRef) -> None:

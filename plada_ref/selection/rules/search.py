@@ -24,7 +24,7 @@ from ..rule_record import RuleRecord, Trial
 from ..size import Size
 from .fit import Examples, Linear, fit
 from .quantise import Quantised, Quantiser
-from .thresholds import Counts, keep, open_rule
+from .thresholds import Counts, Rows, keep, open_rule
 
 TOPS = (1, 3, 7)
 """Largest weights that are tried: 3, 7 and 15 levels."""
@@ -122,7 +122,7 @@ class PoolJudge:
         for part in self.held_out.parts(rule.columns):
             labels = rule.scores(self.held_out.codes[part]).argmax(axis=1)
             right += float(self.held_out.shares[part] @ (labels == self.held_out.targets[part]))
-        return right
+        return min(1.0, right)  # Shares add up to 1 but for rounding.
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,6 +137,7 @@ class RuleSearch:
         final: what the chosen rule is fitted to: `examples`, and those that the judge held back.
         seed: of the images that candidates are tried on.
         progress: hears of each candidate.
+        never: positions of images that the rule may not keep, ascending: they do not decode.
     """
 
     codes: Codes
@@ -146,6 +147,7 @@ class RuleSearch:
     final: Examples
     seed: int = 0
     progress: Progress = field(default_factory=Silence)
+    never: Rows = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def find(self, size: Size) -> Found:
         """Find the rule of the best accuracy for a size.
@@ -210,9 +212,10 @@ class RuleSearch:
         codes = self._trial_codes
         rule = open_rule(found, codes.id_of(len(codes)))
         every = rule.keep(codes, len(codes))
+        never = self._trial_never
         trials: list[Trial] = []
-        for per_class, counts in self._counts(every, size):
-            whole = keep(rule, every, counts * len(codes) // self.empty.pool.size)
+        for per_class, counts in self._counts(every, never, size):
+            whole = keep(rule, every, counts * len(codes) // self.empty.pool.size, never)
             payload_bytes = self._size(whole)
             if size.budget is not None and payload_bytes > size.budget:
                 continue
@@ -239,9 +242,11 @@ class RuleSearch:
             rule = open_rule(found, self.codes.id_of(images))
             every = rule.keep(self.codes, images)
             (counts,) = (
-                counts for number, counts in self._counts(every, size) if number == best.per_class
+                counts
+                for number, counts in self._counts(every, self.never, size)
+                if number == best.per_class
             )
-            rule = keep(rule, every, counts)
+            rule = keep(rule, every, counts, self.never)
             there = every.margins >= rule.thresholds[every.labels]
             payload = replace(
                 self.empty, positions=every.positions[there], labels=every.labels[there]
@@ -254,10 +259,12 @@ class RuleSearch:
                 return Found(rule, payload, written, record)
             room -= written - size.budget
 
-    def _counts(self, every: Kept, size: Size) -> Iterator[tuple[int, Counts]]:
+    def _counts(self, every: Kept, never: Rows, size: Size) -> Iterator[tuple[int, Counts]]:
         """Yield (images per class on average, images of each class in the whole pool)."""
         images, classes = self.empty.pool.size, self.examples.classes
-        supply = np.bincount(every.labels, minlength=classes) * images // len(every.labels)
+        there = np.bincount(every.labels, minlength=classes)
+        there -= np.bincount(every.labels[never], minlength=classes)
+        supply = there * images // len(every.labels)
         if size.budget is None:
             count = count_of(images, keep_rate=size.keep_rate, count=size.count)
             yield count // classes, quotas(supply, count, 0.0)
@@ -268,11 +275,24 @@ class RuleSearch:
 
     @cached_property
     def _trial_codes(self) -> Codes:
+        images, drawn = self.empty.pool.size, self._drawn
+        if drawn is not None:
+            return Codes(self.codes.table[drawn])
+        return self.codes if len(self.codes) == images else Codes(self.codes.table[:images])
+
+    @cached_property
+    def _trial_never(self) -> Rows:
+        drawn = self._drawn
+        return self.never if drawn is None else np.flatnonzero(np.isin(drawn, self.never))
+
+    @cached_property
+    def _drawn(self) -> Rows | None:
+        """Positions of the images that candidates are tried on; None for the whole pool."""
         images = self.empty.pool.size
         if images <= TRIED_ON:
-            return self.codes if len(self.codes) == images else Codes(self.codes.table[:images])
+            return None
         drawn = np.random.default_rng(self.seed).choice(images, TRIED_ON, replace=False)
-        return Codes(self.codes.table[np.sort(drawn)])
+        return np.sort(drawn)
 
     @cached_property
     def _base(self) -> int:

@@ -17,6 +17,7 @@ _UNITS = 16
 """Units of biases and thresholds in the spread of scores, at least: each takes about a byte."""
 
 Counts = npt.NDArray[np.int64]
+Rows = npt.NDArray[np.int64]
 
 
 def open_rule(found: Quantised, codes_id: bytes) -> Rule:
@@ -33,7 +34,7 @@ def open_rule(found: Quantised, codes_id: bytes) -> Rule:
     return Rule(codes_id[:ID_BYTES], found.weights, units << shift, none, shift)
 
 
-def keep(rule: Rule, every: Kept, counts: Counts) -> Rule:
+def keep(rule: Rule, every: Kept, counts: Counts, never: Rows | None = None) -> Rule:
     """The rule whose thresholds keep about some images of each class, those of largest margin.
 
     A threshold is the margin of the last image that is to be kept, rounded to a unit: images of
@@ -43,15 +44,29 @@ def keep(rule: Rule, every: Kept, counts: Counts) -> Rule:
         rule: by `open_rule`.
         every: what it keeps: every image.
         counts: of the images to keep of each class, shape (C,); 0 keeps as few as may be.
+        never: rows of `every` that the rule may not keep: images that do not decode. A threshold is
+            above their margins, even where that costs others. Their codes are zeros, so their
+            margins are those of the biases: small ones.
     """
     unit = 1 << rule.shift
     thresholds = np.zeros(rule.classes, np.int64)
+    never = np.zeros(0, np.int64) if never is None else never
+    barred = every.labels[never]
     for label in range(rule.classes):
+        bar = int(every.margins[never[barred == label]].max(initial=-1))
         margins = every.margins[every.labels == label]
+        margins = margins[margins > bar]
         wanted = int(counts[label])
         if wanted == 0:
-            thresholds[label] = -(-(int(margins.max(initial=0)) + 1) // unit) * unit
+            thresholds[label] = _above(int(margins.max(initial=0)), unit)
         elif wanted < len(margins):
             last = int(np.partition(margins, -wanted)[-wanted])
             thresholds[label] = (last + unit // 2) // unit * unit
+        if thresholds[label] <= bar:
+            thresholds[label] = _above(bar, unit)
     return replace(rule, thresholds=thresholds)
+
+
+def _above(margin: int, unit: int) -> int:
+    """The least multiple of a unit that is larger than a margin."""
+    return -(-(margin + 1) // unit) * unit
