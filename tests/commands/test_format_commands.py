@@ -322,6 +322,17 @@ def test_a_broken_package_is_named_as_pip_knows_it(monkeypatch: pytest.MonkeyPat
 NASTY = [":skull:", "[red]x[/red]", "=1+1", "@sum", "-2", "a\u3164", "b\u034fc", "plain"]
 
 
+def test_torchvision_of_another_build_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unfit(module: str) -> None:
+        raise RuntimeError("operator torchvision::nms does not exist")
+
+    monkeypatch.setattr("importlib.import_module", unfit)
+    with pytest.raises(
+        Misuse, match=r"nms does not exist\); torch and torchvision must be builds of"
+    ):
+        need("torchvision", for_="plada teach")
+
+
 def test_names_print_as_they_are(tmp_path: Path) -> None:
     path = tmp_path / "nasty.plada"
     labels = list(range(len(NASTY)))
