@@ -29,10 +29,15 @@ def need(module: str, *, extra: str = "ref", for_: str) -> None:
             f"{for_} needs the Python package {exc.name or module}, which is not installed; "
             f'run: pip install "{DISTRIBUTION}[{extra}]"'
         ) from exc
-    except ImportError as exc:
+    except Exception as exc:  # An extension that does not fit raises all kinds.
+        advice = (
+            "torch and torchvision must be builds of one kind, both with CUDA or both without"
+            if module == "torchvision"
+            else f"reinstall it with: pip install --force-reinstall {_distribution_of(module)}"
+        )
         raise Misuse(
             f"{for_} needs the Python package {module}, which is installed but cannot be loaded "
-            f"({exc}); reinstall it with: pip install --force-reinstall {_distribution_of(module)}"
+            f"({exc}); {advice}"
         ) from exc
 
 

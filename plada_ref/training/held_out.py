@@ -40,8 +40,13 @@ class HeldOut:
 
 
 def standard_error(accuracy: float, images: int) -> float:
-    """The standard error of an accuracy, 0 to 1, that was measured on so many images."""
-    return math.sqrt(accuracy * (1 - accuracy) / images)
+    """The standard error of an accuracy, 0 to 1, that was measured on so many images.
+
+    Two images are added that are right and two that are wrong, as Agresti and Coull do: it is not
+    0 where all of a few images are right.
+    """
+    part = (accuracy * images + 2) / (images + 4)
+    return math.sqrt(part * (1 - part) / (images + 4))
 
 
 def rows_to_hold_out(

@@ -306,7 +306,8 @@ def test_a_missing_extra_is_named(payload_file: Path) -> None:
     ):
         result = run_python(blocker.format(arguments=arguments))
         assert result.returncode == 2, result
-        assert 'pip install "pladafmt[ref]"' in result.stderr
+        extra = "ref" if arguments[0] in ("demo", "label") else "pool"
+        assert f'pip install "pladafmt[{extra}]"' in result.stderr
         assert "Traceback" not in result.stderr
 
 
@@ -320,6 +321,17 @@ def test_a_broken_package_is_named_as_pip_knows_it(monkeypatch: pytest.MonkeyPat
 
 
 NASTY = [":skull:", "[red]x[/red]", "=1+1", "@sum", "-2", "a\u3164", "b\u034fc", "plain"]
+
+
+def test_torchvision_of_another_build_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unfit(module: str) -> None:
+        raise RuntimeError("operator torchvision::nms does not exist")
+
+    monkeypatch.setattr("importlib.import_module", unfit)
+    with pytest.raises(
+        Misuse, match=r"nms does not exist\); torch and torchvision must be builds of"
+    ):
+        need("torchvision", for_="plada teach")
 
 
 def test_names_print_as_they_are(tmp_path: Path) -> None:

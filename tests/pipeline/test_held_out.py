@@ -14,6 +14,7 @@ from plada_ref.cli import app
 from plada_ref.tasks.task import Task
 from plada_ref.training.held_out import (
     MOST,
+    HeldOut,
     measure_head,
     rows_to_hold_out,
     standard_error,
@@ -138,4 +139,6 @@ def test_a_head_is_measured_on_images_that_it_has_not_seen() -> None:
     assert len(seen[0] | seen[1]) == MOST and found.images == len(seen[1])
     assert found.accuracy == pytest.approx(0.5, abs=0.03)
     assert str(found).endswith(f" ± 1.1 % of {found.images:,}")
-    assert standard_error(0.5, 100) == 0.05
+    assert standard_error(0.5, 100) == pytest.approx(0.5 / 104**0.5)
+    assert standard_error(0.9, 10_000) == pytest.approx(0.003, rel=0.01)
+    assert str(HeldOut(1.0, 1)) == "100.0 ± 21.9 % of 1"

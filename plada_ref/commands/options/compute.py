@@ -69,5 +69,5 @@ def prepare(name: str) -> None:
         Misuse: if one is not installed.
     """
     suit_torch()
-    for module in ("torch", "timm", "safetensors", "pyarrow", "fsspec"):
+    for module in ("torch", "torchvision", "timm", "safetensors", "pyarrow", "fsspec"):
         need(module, extra="ref", for_=name)
