@@ -51,13 +51,22 @@ class Fields:
     first: int
     span: int
     count: int
-    encoding: int
-    shift: int
+    form: int
     positions: Stored
     labels: Stored
     weights: Stored | None
     offset: int
     ends: tuple[int, ...]
+
+    @property
+    def encoding(self) -> int:
+        """Number of the position encoding."""
+        return self.form & layout.FORM_ENCODING
+
+    @property
+    def shift(self) -> int:
+        """The shift of dense labels; 0 for plain ones."""
+        return self.form >> layout.FORM_SHIFT_BIT
 
     @property
     def end(self) -> int:
@@ -158,7 +167,7 @@ def read_fields(body: bytes, offset: int, head: Head) -> Fields:
     if weighted:
         codes_zstd = form & layout.FORM_WEIGHTS_ZSTD != 0
         codes = Stored(view[weights_at:], codes_zstd, offset + weights_at, "BLOCK.weights")
-    return Fields(first, span, count, encoding, shift, positions, coded, codes, offset, ends)
+    return Fields(first, span, count, form, positions, coded, codes, offset, ends)
 
 
 _read_plain = field_reader(layout.BLOCK_BODY, weights=False)

@@ -6,23 +6,20 @@ one block after the other, and says of the first bad one what is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import reduce
-from operator import or_
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .. import varint
+from .. import layout, varint, weights
 from ..errors import PladaError
 from ..head import Head
+from ..streams import Stored
 from . import encodings, labels, read
+from .columns import Columns
 from .integers import MAX_WIDTH, WIDE
-
-MOST = 512
-"""Images of a block that is decoded with others: so many distances never exceed 63 bits."""
 
 Integers = npt.NDArray[np.int64]
 
@@ -35,7 +32,7 @@ class _Streams:
     """A stream of each block in a row.
 
     Attributes:
-        data: all of them and `_PADDING`, uint8.
+        data: all of them, perhaps with other bytes between them, and `_PADDING`, uint8.
         starts: where each starts in `data`, int64, shape (blocks,).
         sizes: their sizes in bytes, int64, shape (blocks,).
     """
@@ -43,12 +40,6 @@ class _Streams:
     data: npt.NDArray[np.uint8]
     starts: Integers
     sizes: Integers
-
-    @classmethod
-    def of(cls, streams: Sequence[bytes]) -> _Streams:
-        sizes = np.array([len(stream) for stream in streams], dtype=np.int64)
-        data = np.frombuffer(b"".join([*streams, _PADDING]), dtype=np.uint8)
-        return cls(data, np.cumsum(sizes) - sizes, sizes)
 
 
 class _Odd(Exception):
@@ -60,16 +51,11 @@ def _require(*holds: Any) -> None:
         raise _Odd
 
 
-def fits(fields: read.Fields) -> bool:
-    """Whether a block is one that can be decoded with others."""
-    return fields.count <= MOST and fields.encoding in _DECODERS and not fields.shift
-
-
-def decode(blocks: Sequence[read.Fields], head: Head) -> read.Block | None:
+def decode(blocks: Columns, head: Head) -> read.Block | None:
     """Return what `read.decode` returns of these blocks, put together, or None if anything is odd.
 
     Args:
-        blocks: one or more, each of which `fits`.
+        blocks: one or more.
     """
     try:
         return _decode(blocks, head)
@@ -77,43 +63,126 @@ def decode(blocks: Sequence[read.Fields], head: Head) -> read.Block | None:
         return None
 
 
-def _decode(blocks: Sequence[read.Fields], head: Head) -> read.Block:
-    sizes = [read.decoded_sizes(fields, head) for fields in blocks]
-    counts = np.array([fields.count for fields in blocks], dtype=np.int64)
-    starts = np.cumsum(counts) - counts
-    positions = np.empty(int(counts.sum()), dtype=np.int64)
-    for encoding in {fields.encoding for fields in blocks}:
-        alike = [at for at, fields in enumerate(blocks) if fields.encoding == encoding]
-        found = _positions([blocks[at] for at in alike], [sizes[at][0] for at in alike])
-        positions[_ranges(starts[alike], counts[alike])] = found
-    coded = [fields.labels.decode(size) for fields, (_, size, _) in zip(blocks, sizes, strict=True)]
-    labels_found = _labels(_Streams.of(coded), counts, head.classes)
-    each_codes = (
-        read.weight_codes(fields, head, size)
-        for fields, (_, _, size) in zip(blocks, sizes, strict=True)
+def _decode(blocks: Columns, head: Head) -> read.Block:
+    count = blocks.count
+    positions, size = _positions(blocks, head)
+    coded = _of_size(
+        count * labels.width(head.classes),
+        blocks,
+        blocks.labels,
+        blocks.weights,
+        layout.FORM_LABELS_ZSTD,
+        head,
     )
-    codes = [found for found in each_codes if found is not None]
-    return read.Block(
-        positions.view(np.uint64),
-        labels_found,
-        np.concatenate(codes) if codes else None,
-        reduce(or_, (fields.used for fields in blocks)),
-        max(map(max, sizes)),
-    )
+    largest = max(size, int(coded.sizes.max()))
+    used, codes = 0, None
+    if head.weight_scale is not None:
+        used |= layout.FEATURE_WEIGHTS
+        packed = _of_size(
+            weights.packed_size(count, head.weight_bits),
+            blocks,
+            blocks.weights,
+            blocks.ends,
+            layout.FORM_WEIGHTS_ZSTD,
+            head,
+        )
+        codes = _codes(packed, count, head.weight_bits)
+        largest = max(largest, int(packed.sizes.max()))
+    _require(largest <= head.max_stream)
+    # Without weights no form has their bit.
+    if (blocks.form & _ZSTD).any():
+        used |= layout.FEATURE_ZSTD
+    found = _labels(coded, count, head.classes)
+    return read.Block(positions.view(np.uint64), found, codes, used, largest)
 
 
-def _positions(blocks: Sequence[read.Fields], sizes: Sequence[int]) -> Integers:
-    """Return the positions of blocks of one encoding, whose streams decode to these sizes."""
-    stored = zip(blocks, sizes, strict=True)
-    streams = _Streams.of([fields.positions.decode(size) for fields, size in stored])
-    shapes = [(fields.first, fields.span, fields.count) for fields in blocks]
-    first, spans, counts = np.array(shapes, dtype=np.int64).T
-    relative = _DECODERS[blocks[0].encoding](streams, spans, counts)
+_ZSTD = layout.FORM_POSITIONS_ZSTD | layout.FORM_LABELS_ZSTD | layout.FORM_WEIGHTS_ZSTD
+
+
+def _streams(
+    blocks: Columns,
+    starts: Integers,
+    ends: Integers,
+    zstd: int,
+    head: Head,
+    bounds: Callable[[int], tuple[int, int]],
+) -> _Streams:
+    """Return a stream of each block, decoded.
+
+    Args:
+        starts: where each starts.
+        ends: where it ends.
+        zstd: the bit of `form` that says whether it is a Zstd frame.
+        bounds: gives the least and the most bytes that one of a block, by number, may decode to;
+            asked for frames only.
+    """
+    compressed = blocks.form & zstd != 0
+    if not compressed.any():
+        return _Streams(blocks.octets, starts, ends - starts)
+    view = blocks.octets.data
+    streams: list[bytes | memoryview] = []
+    places = zip(starts.tolist(), ends.tolist(), compressed.tolist(), strict=True)
+    for number, (start, end, is_frame) in enumerate(places):
+        stream = Stored(view[start:end], is_frame, start, "")
+        if is_frame:
+            stream.require_feature(layout.FEATURE_ZSTD, head.features)
+            size = stream.decoded_size()
+            low, high = bounds(number)
+            _require(low <= size <= min(high, head.max_stream))
+            streams.append(stream.decode(size))
+        else:
+            streams.append(stream.data)
+    sizes = np.array([len(stream) for stream in streams], dtype=np.int64)
+    data = np.frombuffer(b"".join([*streams, _PADDING]), dtype=np.uint8)
+    return _Streams(data, np.cumsum(sizes) - sizes, sizes)
+
+
+def _of_size(
+    wanted: Integers, blocks: Columns, starts: Integers, ends: Integers, zstd: int, head: Head
+) -> _Streams:
+    """Return a stream of each block, which has to decode to so many bytes."""
+    streams = _streams(
+        blocks, starts, ends, zstd, head, lambda number: (int(wanted[number]), int(wanted[number]))
+    )
+    _require((streams.sizes == wanted).all())
+    return streams
+
+
+def _positions(blocks: Columns, head: Head) -> tuple[Integers, int]:
+    """Return the positions, and the size of the largest stream."""
+    encoding = blocks.form & layout.FORM_ENCODING
+    kinds = np.unique(encoding).tolist()
+    if len(kinds) == 1:
+        return _alike(kinds[0], blocks, head)
+    ends = np.cumsum(blocks.count)
+    positions = np.empty(int(ends[-1]), dtype=np.int64)
+    largest = 0
+    for kind in kinds:
+        alike = np.flatnonzero(encoding == kind)
+        found, size = _alike(kind, blocks.at(alike), head)
+        count = blocks.count[alike]
+        positions[_ranges(ends[alike] - count, count)] = found
+        largest = max(largest, size)
+    return positions, largest
+
+
+def _alike(kind: int, blocks: Columns, head: Head) -> tuple[Integers, int]:
+    """Return the positions of blocks of one encoding, and the size of their largest stream."""
+    spans, counts = blocks.span, blocks.count
+
+    def bounds(number: int) -> tuple[int, int]:
+        return encodings.MODULES[kind].size_bounds(int(spans[number]), int(counts[number]))
+
+    streams = _streams(
+        blocks, blocks.positions, blocks.labels, layout.FORM_POSITIONS_ZSTD, head, bounds
+    )
+    relative = _DECODERS[kind](streams, spans, counts)
     ends = np.cumsum(counts)
     # All encodings have it that both ends are kept. So no bitmap has more images than its share,
     # or fewer: those of another would not begin and end where they should.
     _require((relative[ends - counts] == 0).all(), (relative[ends - 1] == spans - 1).all())
-    return np.asarray(relative + np.repeat(first, counts))
+    relative += np.repeat(blocks.first, counts)
+    return relative, int(streams.sizes.max())
 
 
 def _labels(streams: _Streams, counts: Integers, classes: int) -> npt.NDArray[np.uint16]:
@@ -125,10 +194,18 @@ def _labels(streams: _Streams, counts: Integers, classes: int) -> npt.NDArray[np
     return found
 
 
+def _codes(streams: _Streams, counts: Integers, bits: int) -> npt.NDArray[np.uint8]:
+    octets = streams.data[_ranges(streams.starts, streams.sizes)]
+    return octets if bits == 8 else _nibbles(octets, counts)
+
+
 def _bitmaps(streams: _Streams, spans: Integers, counts: Integers) -> Integers:
-    kept = np.flatnonzero(np.unpackbits(streams.data, bitorder="little"))
+    _require((streams.sizes == (spans + 7) >> 3).all())
+    octets = streams.data[_ranges(streams.starts, streams.sizes)]
+    kept = np.flatnonzero(np.unpackbits(octets, bitorder="little"))
     _require(kept.size == counts.sum())
-    return np.asarray(kept - np.repeat(8 * streams.starts, counts))
+    before = np.cumsum(streams.sizes) - streams.sizes
+    return np.asarray(kept - np.repeat(8 * before, counts))
 
 
 def _deltas(streams: _Streams, spans: Integers, counts: Integers) -> Integers:
@@ -187,11 +264,7 @@ def _integers(streams: _Streams, counts: Integers) -> Integers:
     data, starts = streams.data, streams.starts
     pairs = (counts + 1) >> 1
     _require((streams.sizes >= pairs).all())
-    both = data[_ranges(starts, pairs)]
-    nibbles = np.stack([both & 15, both >> 4], axis=1).ravel()
-    unused = 2 * np.cumsum(pairs)[counts % 2 == 1] - 1
-    _require(not nibbles[unused].any())
-    widths = np.delete(nibbles, unused)
+    widths = _nibbles(data[_ranges(starts, pairs)], counts)
     ends = np.cumsum(counts)
     escaped = widths == WIDE
     many = _of_each(escaped, ends, counts)
@@ -213,6 +286,19 @@ def _integers(streams: _Streams, counts: Integers) -> Integers:
     values &= leading - np.uint64(1)
     values |= leading
     return np.asarray(values.view(np.int64))
+
+
+def _nibbles(octets: npt.NDArray[np.uint8], counts: Integers) -> npt.NDArray[np.uint8]:
+    """Return the halves of these bytes, of which each block has half as many as it has halves."""
+    nibbles = np.empty(2 * octets.size, dtype=np.uint8)
+    nibbles[0::2] = octets & 15
+    nibbles[1::2] = octets >> 4
+    odd = counts & 1 == 1
+    if not odd.any():
+        return nibbles
+    unused = 2 * np.cumsum((counts + 1) >> 1)[odd] - 1
+    _require(not nibbles[unused].any())
+    return np.delete(nibbles, unused)
 
 
 def _of_each(values: npt.NDArray[Any], ends: Integers, counts: Integers) -> Integers:

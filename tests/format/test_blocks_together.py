@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import random
 
 import numpy as np
@@ -9,11 +10,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pladafmt import Limits, Payload, PladaError, PoolRef, dumps, layout, loads, varint, writer
+from pladafmt import (
+    Limits,
+    Payload,
+    PladaError,
+    PoolRef,
+    chunk_reader,
+    dumps,
+    layout,
+    loads,
+    validate,
+    varint,
+    writer,
+)
 from pladafmt.blocks import encodings, integers, together
+from pladafmt.blocks.columns import Columns
 from pladafmt.blocks.read import Block
+from pladafmt.chunk_reader import ChunkReader
+from pladafmt.head import Head
 from pladafmt.ledger import Ledger
 from pladafmt.reader import Reader
+from pladafmt.stored import StoredBytes
 from pladafmt.testing import ENCODINGS, damaged, payloads, repair
 from pladafmt.weights import WeightScale
 from pladafmt.writer import Encoding
@@ -22,16 +39,24 @@ COUNT = 600
 """Hostile files. A few thousand were compared once."""
 
 
-def outcome(data: bytes, *, alone: bool) -> tuple[object, ...]:
+def outcome(data: bytes | StoredBytes, *, alone: bool) -> tuple[object, ...]:
     """What reading finds, and what it has found when it stops at an error."""
-    reader = Reader(data, Limits(), ledger=Ledger(wanted=alone))
-    try:
-        said: object = reader.read()
-    except PladaError as error:
-        said = (type(error), error.code, error.problem, error.offset, error.field)
+    reader = Reader(data, Limits(), ledger=Ledger())
+    with pytest.MonkeyPatch.context() as patch:
+        if alone:
+            patch.setattr(ChunkReader, "read_small_blocks", lambda self, data, offset: offset)
+        else:
+            # So that few blocks and few images do.
+            patch.setattr(chunk_reader, "FEWEST", 1)
+            patch.setattr(chunk_reader, "IMAGES", 50)
+        try:
+            said: object = reader.read()
+        except PladaError as error:
+            said = (type(error), error.code, error.problem, error.offset, error.field)
+    parts = list(reader.ledger.parts(len(data)))
     found = reader.contents
     if found is None:
-        return (said,)
+        return said, parts
     columns = [
         [(part.dtype, value) for part in parts if part is not None for value in part.tolist()]
         for parts in (
@@ -41,13 +66,17 @@ def outcome(data: bytes, *, alone: bool) -> tuple[object, ...]:
         )
     ]
     hashed = found.label_hash.digest()
-    return said, columns, found.ends, found.kept, found.dense, found.used, found.largest, hashed
+    return (
+        *(said, parts, columns, found.ends, found.kept, found.dense, found.used, found.largest),
+        hashed,
+    )
 
 
 def same(data: bytes) -> object:
     """Check that both ways say the same, and return what `Reader.read` returned or was refused."""
     found = outcome(data, alone=False)
     assert found == outcome(data, alone=True)
+    assert found == outcome(StoredBytes(io.BytesIO(data), len(data)), alone=False)
     return found[0]
 
 
@@ -94,8 +123,8 @@ def test_good_blocks_are_decoded_together(monkeypatch: pytest.MonkeyPatch) -> No
     decode = together.decode
     counts: list[int] = []
 
-    def watched(blocks: list[object], head: object) -> Block | None:
-        found = decode(blocks, head)  # type: ignore[arg-type]
+    def watched(blocks: Columns, head: Head) -> Block | None:
+        found = decode(blocks, head)
         assert found is not None
         counts.append(len(blocks))
         return found
@@ -103,8 +132,12 @@ def test_good_blocks_are_decoded_together(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(together, "decode", watched)
     whole = files()
     for data in whole:
+        counts.clear()
         assert isinstance(same(data), Payload)
-    assert len(counts) == len(whole) and min(counts) > 20
+        blocks = validate(data).facts["blocks"]
+        # Three readings, each of which reads the first block alone; the last has no small batches.
+        assert sum(counts) == 3 * (blocks - 1)
+        assert counts[-1] == blocks - 1 >= chunk_reader.FEWEST
 
 
 @pytest.mark.slow
