@@ -19,8 +19,8 @@ from ..limits import MAX_BITMAP_SPAN, MAX_BITMAP_SPAN_PER_IMAGE
 from ..stored import StoredBytes
 from . import encodings
 
-MOST_IMAGES = 512
-"""Images of a block that is decoded with others: so many distances never exceed 63 bits."""
+MOST_IMAGES = 4096
+"""Images of a block that is decoded with others."""
 
 PADDING = longest(layout.BLOCK_BODY)
 """Zeros behind the blocks, so that fields, or a word, can be read at each of their bytes."""

@@ -18,10 +18,14 @@ from ..errors import PladaError
 from ..head import Head
 from ..streams import Stored
 from . import encodings, labels, read
-from .columns import Columns
+from .columns import MOST_IMAGES, Columns
 from .integers import MAX_WIDTH, WIDE
 
 Integers = npt.NDArray[np.int64]
+
+_FAR = 2**62 // MOST_IMAGES
+"""A distance or run so long that sums of them, in one block, might wrap around. A pool has room for
+a few of them only."""
 
 _PADDING = bytes(8)
 """What follows all streams, so that a word can be read at each byte of them."""
@@ -224,7 +228,7 @@ def _runs(streams: _Streams, spans: Integers, counts: Integers) -> Integers:
         for octet, start in zip(octets, streams.starts.tolist(), strict=True)
     ]
     runs, starts = np.array(counted, dtype=np.int64).T
-    _require((runs >= 1).all())
+    _require((runs >= 1).all(), (runs <= counts).all())
     left = streams.sizes - (starts - streams.starts)
     lengths = _integers(_Streams(streams.data, starts, left), 2 * runs - 1)
     before = np.cumsum(2 * runs - 1) - (2 * runs - 1)
@@ -253,7 +257,7 @@ _DECODERS = {
 def _sums(steps: Integers, firsts: Integers, counts: Integers) -> Integers:
     """Return the sums of the steps of each block, the first of which is 0.
 
-    Sums over all blocks may wrap around, which their differences do not mind.
+    Sums over all blocks may wrap around, which their differences do not mind: those are exact.
     """
     sums = np.cumsum(steps)
     return np.asarray(sums - np.repeat(sums[firsts], counts))
@@ -285,6 +289,7 @@ def _integers(streams: _Streams, counts: Integers) -> Integers:
     leading = np.left_shift(np.uint64(1), widths.astype(np.uint64))
     values &= leading - np.uint64(1)
     values |= leading
+    _require(int(values.max(initial=0)) < _FAR)
     return np.asarray(values.view(np.int64))
 
 

@@ -34,6 +34,7 @@ from pladafmt.stored import StoredBytes
 from pladafmt.testing import ENCODINGS, damaged, payloads, repair
 from pladafmt.weights import WeightScale
 from pladafmt.writer import Encoding
+from pladafmt.zstd import compress
 
 COUNT = 600
 """Hostile files. A few thousand were compared once."""
@@ -178,6 +179,12 @@ def rle(kept: list[int], skipped: list[int]) -> bytes:
     return varint.write(len(kept)) + b"".join(integers.encode(lengths))
 
 
+def delta(distances: list[int]) -> bytes:
+    return b"".join(integers.encode(np.array(distances, dtype=np.int64)))
+
+
+WRAPPING = [2**53 - 1] * 2048 + [2**52] + [1] * 2046
+
 STREAMS = {
     "good": ("rle", 5, 9, rle([2, 1, 2], [3, 1])),
     "no run": ("rle", 5, 9, b"\0\0"),
@@ -186,6 +193,13 @@ STREAMS = {
     "more runs than images": ("rle", 5, 200, rle([1] * 6, [1] * 5)),
     "runs beyond the stream": ("rle", 5, 9, varint.write(5) + b"\0\0"),
     "far too long": ("rle", 5, 9, rle([2**52, 2**52, 2**52], [2**52, 2**52])),
+    # Sums of 2^64 and what is called for.
+    "kept ones that wrap around": (
+        *("rle", 4096, 2**52 + 8190),
+        rle([2**52] * 4095 + [2**52 + 4096], [2**52] + [1] * 4094),
+    ),
+    "skipped ones that wrap around": ("rle", 4096, 2**52 + 4094, rle([1] * 4096, WRAPPING)),
+    "distances that wrap around": ("delta", 4096, 2**52 - 1, delta(WRAPPING)),
     "wide ones beyond the stream": ("delta", 400, 2**40, b"\xff" * 199 + b"\x0f"),
     "a width too small": ("delta", 3, 3 * 2**14 + 1, b"\xff\x0e\x0f" + bytes(4)),
     "a bit behind the end": ("bitmap", 2, 3, b"\x0d"),
@@ -196,25 +210,28 @@ STREAMS = {
 
 @pytest.mark.parametrize("name", STREAMS)
 @pytest.mark.parametrize("after", [False, True])
-def test_streams_that_lie(name: str, after: bool) -> None:
+@pytest.mark.parametrize("zstd", [False, True])
+def test_streams_that_lie(name: str, after: bool, zstd: bool) -> None:
     good = [("rle", 1, 1, rle([1], [])), ("bitmap", 3, 3, b"\x07"), ("delta", 2, 9, b"\x03\0")]
     parts, first = [], 0
     for kind, count, span, stream in [*good, STREAMS[name], *(good if after else [])]:
+        stored = compress([stream]) if zstd else stream
         fields = layout.build(
             layout.BLOCK_BODY,
             {"weights": False},
             first=first,
             span=span,
             count=count,
-            form=encodings.NUMBERS[kind],
-            positions_size=len(stream),
+            form=encodings.NUMBERS[kind] | (layout.FORM_POSITIONS_ZSTD if zstd else 0),
+            positions_size=len(stored),
             labels_size=0,
         )
-        parts.append((layout.BLOCK, fields + stream))
+        parts.append((layout.BLOCK, fields + stored))
         first += span
     images = 6 + STREAMS[name][1] + (6 if after else 0)
     claimed = Payload(PoolRef(bytes(32), first), 1, range(images), [0] * images)
-    data = writer.assemble(claimed, None, None, parts, used=0, largest=200)
+    used = layout.FEATURE_ZSTD if zstd else 0
+    data = writer.assemble(claimed, None, None, parts, used=used, largest=65_536)
     found = same(data)
     assert isinstance(found, tuple)
     # The payload that HEAD was made of is another one.
