@@ -7,13 +7,12 @@ knows good chunks only, and ends before the first that is not plainly good.
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import NamedTuple
-from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
 
+from . import crc
 from .stored import StoredBytes
 
 MOST_BYTES = 1 << 20
@@ -62,10 +61,9 @@ def read(
     window = data[offset : offset + min(most * 1024, MOST_BYTES)]
     edges = _edges(window, kind, most)
     octets = np.frombuffer(window[: edges[-1]] + bytes(padding), dtype=np.uint8)
-    computed = [crc32(window[start : end - 4], seed) for start, end in pairwise(edges)]
     both = np.array(edges, dtype=np.int64)
     starts, ends = both[:-1], both[1:] - 4
-    crcs = np.array(computed, dtype=np.uint32)
+    crcs = crc.of_pieces(octets, starts, ends, seed)
     bodies = starts + 2 + (octets[starts + 1] > 127)
     words = np.ndarray(octets.size - 3, "<u4", octets, strides=(1,))
     wrong = np.flatnonzero(words[ends] != crcs)
@@ -78,9 +76,12 @@ def _edges(window: bytes, kind: int, most: int) -> list[int]:
     """Return where the whole chunks of the type that begin `window` start, and the last ends."""
     at = 0
     edges = [0]
+    add = edges.append
     # Three bytes of every chunk are there, since what is behind it takes four.
     size = len(window) - _FRAME
-    while at <= size and window[at] == kind and len(edges) <= most:
+    for _ in range(most):
+        if at > size or window[at] != kind:
+            break
         length = window[at + 1]
         if length > 127:
             high = window[at + 2]
@@ -88,7 +89,7 @@ def _edges(window: bytes, kind: int, most: int) -> list[int]:
                 break
             length += ((high - 1) << 7) + 1
         at += length + _FRAME
-        edges.append(at)
+        add(at)
     if at > len(window):
         edges.pop()
     return edges
