@@ -195,7 +195,11 @@ class ChunkReader:
                 field="BLOCK.count",
             )
         decoded = block.decode(
-            fields, self.head, on_labels=self.label_hash.update, dense_before=self.dense
+            fields,
+            self.head,
+            on_labels=self.label_hash.update,
+            dense_before=self.dense,
+            most_dense=self.limits.dense,
         )
         self._take(decoded, [fields.end])
         if fields.is_dense:
