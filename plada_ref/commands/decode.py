@@ -17,7 +17,7 @@ from pladafmt.files import replacing
 from pladafmt.text import for_terminal
 
 from ..optional import need
-from ..output import Output
+from ..output import Output, batches
 from .exit_codes import command
 from .options.common import AsJson
 from .options.out import named, out_option
@@ -77,7 +77,8 @@ def decode(
         typer.echo("\t".join(header))
         names = [for_terminal(name) for name in decoded.class_names]
         rows = _rows(decoded, keys, names, partial(map, for_terminal))
-        sys.stdout.writelines("\t".join(map(str, row)) + "\n" for row in rows)
+        for batch in batches("\t".join(map(str, row)) + "\n" for row in rows):
+            sys.stdout.write("".join(batch))
     value: dict[str, object] = {
         "pool_id": decoded.pool.id.hex(),
         "pool_size": decoded.pool.size,
