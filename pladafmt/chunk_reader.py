@@ -22,6 +22,7 @@ from .errors import Malformed
 from .head import Head, over_limit
 from .ledger import Ledger
 from .limits import Limits
+from .loops import backend
 from .payload import Payload
 from .rules import chunk as rule_chunk
 from .rules.codes import Codes
@@ -242,6 +243,10 @@ class ChunkReader:
             before = 0 if start == 0 else int(kept[start - 1])
             end = max(start + 1, int(np.searchsorted(kept, before + IMAGES, side="right")))
             blocks = found.at(slice(start, end))
+            if blocks.dense:
+                if self.dense + blocks.dense > self.limits.dense and backend.compiled() is None:
+                    break
+                backend.expect(self.dense, blocks.dense)
             decoded = together.decode(blocks, self.head)
             if decoded is None:
                 break
@@ -249,6 +254,7 @@ class ChunkReader:
                 self.ledger.add_alike(parts.of_small_blocks(blocks, len(self.ends)))
             self.label_hash.update(decoded.labels)
             self._take(decoded, ends[start:end])
+            self.dense += blocks.dense
             start = end
         return start
 

@@ -71,6 +71,21 @@ class Columns:
         return self.offset + int(self.ends[-1]) + 4
 
     @property
+    def encoding(self) -> Integers:
+        """The number of each one's position encoding."""
+        return self.form & layout.FORM_ENCODING
+
+    @property
+    def shift(self) -> Integers:
+        """The shift of dense labels; 0 for plain ones."""
+        return self.form >> layout.FORM_SHIFT_BIT
+
+    @property
+    def dense(self) -> int:
+        """Images of blocks with a dense stream."""
+        return int(self.count[(self.shift > 0) | (self.encoding == encodings.DENSE)].sum())
+
+    @property
     def positions(self) -> Integers:
         """Where the position stream of each starts."""
         return self.field_ends[:, -1]
@@ -117,9 +132,11 @@ def _checked(
     assert positions_size is not None
     weighted = labels_size is not None
     encoding = form & layout.FORM_ENCODING
+    shift = form >> layout.FORM_SHIFT_BIT
     nonsense = 0 if weighted else layout.FORM_WEIGHTS_ZSTD
-    if head.classes == 1:
-        nonsense |= layout.FORM_LABELS_ZSTD
+    never = np.full(form.shape, nonsense)
+    never[encoding == encodings.DENSE] |= layout.FORM_POSITIONS_ZSTD
+    never[(shift > 0) | (head.classes == 1)] |= layout.FORM_LABELS_ZSTD
     after = first + span
     before = np.concatenate(([end], after[:-1]))
     labels = found.ends[-1] + positions_size
@@ -127,8 +144,7 @@ def _checked(
     good = found.good & (count >= 1) & (count <= np.minimum(span, MOST_IMAGES))
     good &= (count > 1) | (span == 1)
     good &= (after <= head.pool.size) & (first >= before) & (np.cumsum(count) <= kept)
-    good &= (form & nonsense == 0) & (form >> layout.FORM_SHIFT_BIT == 0)
-    good &= encoding != encodings.DENSE
+    good &= (form & never == 0) & ((shift == 0) | (head.classes > 1))
     good &= (labels <= row.ends) & (weights <= row.ends)
     most_span = np.minimum(MAX_BITMAP_SPAN, MAX_BITMAP_SPAN_PER_IMAGE * count)
     good &= (span <= most_span) | (encoding != encodings.NUMBERS["bitmap"])

@@ -17,7 +17,7 @@ from .. import layout, varint, weights
 from ..errors import PladaError
 from ..head import Head
 from ..streams import Stored
-from . import encodings, labels, read
+from . import dense, encodings, labels, read
 from .columns import MOST_IMAGES, Columns
 from .integers import MAX_WIDTH, WIDE
 
@@ -69,17 +69,13 @@ def decode(blocks: Columns, head: Head) -> read.Block | None:
 
 def _decode(blocks: Columns, head: Head) -> read.Block:
     count = blocks.count
-    positions, size = _positions(blocks, head)
-    coded = _of_size(
-        count * labels.width(head.classes),
-        blocks,
-        blocks.labels,
-        blocks.weights,
-        layout.FORM_LABELS_ZSTD,
-        head,
-    )
-    largest = max(size, int(coded.sizes.max()))
     used, codes = 0, None
+    if blocks.dense:
+        _require(head.features & layout.FEATURE_DENSE)
+        used |= layout.FEATURE_DENSE
+    positions, largest = _positions(blocks, head)
+    found, size = _labels(blocks, head, positions)
+    largest = max(largest, size)
     if head.weight_scale is not None:
         used |= layout.FEATURE_WEIGHTS
         packed = _of_size(
@@ -96,7 +92,6 @@ def _decode(blocks: Columns, head: Head) -> read.Block:
     # Without weights no form has their bit.
     if (blocks.form & _ZSTD).any():
         used |= layout.FEATURE_ZSTD
-    found = _labels(coded, count, head.classes)
     return read.Block(positions.view(np.uint64), found, codes, used, largest)
 
 
@@ -154,20 +149,24 @@ def _of_size(
 
 def _positions(blocks: Columns, head: Head) -> tuple[Integers, int]:
     """Return the positions, and the size of the largest stream."""
-    encoding = blocks.form & layout.FORM_ENCODING
-    kinds = np.unique(encoding).tolist()
-    if len(kinds) == 1:
-        return _alike(kinds[0], blocks, head)
-    ends = np.cumsum(blocks.count)
-    positions = np.empty(int(ends[-1]), dtype=np.int64)
+    encoding = blocks.encoding
+    positions = np.empty(int(blocks.count.sum()), dtype=np.int64)
     largest = 0
-    for kind in kinds:
-        alike = np.flatnonzero(encoding == kind)
-        found, size = _alike(kind, blocks.at(alike), head)
-        count = blocks.count[alike]
-        positions[_ranges(ends[alike] - count, count)] = found
+    for kind in np.unique(encoding).tolist():
+        alike, places = _some(blocks, encoding == kind)
+        positions[places], size = _alike(kind, alike, head)
         largest = max(largest, size)
     return positions, largest
+
+
+def _some(blocks: Columns, which: npt.NDArray[np.bool_]) -> tuple[Columns, slice | Integers]:
+    """Return some of the blocks, and the places of their images among those of all."""
+    if which.all():
+        return blocks, slice(None)
+    ends = np.cumsum(blocks.count)
+    some = np.flatnonzero(which)
+    count = blocks.count[some]
+    return blocks.at(some), _ranges(ends[some] - count, count)
 
 
 def _alike(kind: int, blocks: Columns, head: Head) -> tuple[Integers, int]:
@@ -189,13 +188,56 @@ def _alike(kind: int, blocks: Columns, head: Head) -> tuple[Integers, int]:
     return relative, int(streams.sizes.max())
 
 
-def _labels(streams: _Streams, counts: Integers, classes: int) -> npt.NDArray[np.uint16]:
-    found = np.zeros(int(counts.sum()), dtype=np.uint16)
-    for plane in range(labels.width(classes)):
+def _labels(blocks: Columns, head: Head, positions: Integers) -> tuple[npt.NDArray[np.uint16], int]:
+    """Return the labels, and the size of the largest stream."""
+    labels_found = np.empty(positions.size, dtype=np.uint16)
+    dense_ones = blocks.shift > 0
+    largest = 0
+    for which, decoder in ((~dense_ones, _plain_labels), (dense_ones, _dense_labels)):
+        if which.any():
+            some, places = _some(blocks, which)
+            labels_found[places], size = decoder(some, head, positions[places])
+            largest = max(largest, size)
+    return labels_found, largest
+
+
+def _plain_labels(
+    blocks: Columns, head: Head, positions: Integers
+) -> tuple[npt.NDArray[np.uint16], int]:
+    counts = blocks.count
+    streams = _of_size(
+        counts * labels.width(head.classes),
+        blocks,
+        blocks.labels,
+        blocks.weights,
+        layout.FORM_LABELS_ZSTD,
+        head,
+    )
+    found = np.zeros(positions.size, dtype=np.uint16)
+    for plane in range(labels.width(head.classes)):
         octets = streams.data[_ranges(streams.starts + plane * counts, counts)]
         found |= octets.astype(np.uint16) << np.uint16(8 * plane)
-    _require(int(found.max()) < classes)
-    return found
+    _require(int(found.max()) < head.classes)
+    return found, int(streams.sizes.max())
+
+
+def _dense_labels(
+    blocks: Columns, head: Head, positions: Integers
+) -> tuple[npt.NDArray[np.uint16], int]:
+    kinds = dense.kinds_of(positions)
+    kinds[np.cumsum(blocks.count) - blocks.count] = 0
+    found = dense.decode_many_labels(
+        blocks.octets,
+        blocks.labels,
+        blocks.weights,
+        blocks.count,
+        kinds,
+        head.classes,
+        blocks.shift,
+    )
+    if found is None:
+        raise _Odd
+    return found, int((blocks.weights - blocks.labels).max())
 
 
 def _codes(streams: _Streams, counts: Integers, bits: int) -> npt.NDArray[np.uint8]:
@@ -247,7 +289,18 @@ def _runs(streams: _Streams, spans: Integers, counts: Integers) -> Integers:
     return _sums(steps, firsts, counts)
 
 
+def _dense(streams: _Streams, spans: Integers, counts: Integers) -> Integers:
+    steps = np.zeros(int(counts.sum()), dtype=np.int64)
+    ends = streams.starts + streams.sizes
+    _require(
+        dense.decode_many_distances_into(steps, streams.data, streams.starts, ends, counts),
+        int(steps.max()) < _FAR,
+    )
+    return _sums(steps, np.cumsum(counts) - counts, counts)
+
+
 _DECODERS = {
+    encodings.DENSE: _dense,
     encodings.NUMBERS["bitmap"]: _bitmaps,
     encodings.NUMBERS["delta"]: _deltas,
     encodings.NUMBERS["rle"]: _runs,
