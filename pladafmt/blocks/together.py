@@ -247,11 +247,31 @@ def _codes(streams: _Streams, counts: Integers, bits: int) -> npt.NDArray[np.uin
 
 def _bitmaps(streams: _Streams, spans: Integers, counts: Integers) -> Integers:
     _require((streams.sizes == (spans + 7) >> 3).all())
-    octets = streams.data[_ranges(streams.starts, streams.sizes)]
-    kept = np.flatnonzero(np.unpackbits(octets, bitorder="little"))
+    octets = _joined(streams)
+    kept = _bits(octets) if octets.size < 4 * counts.sum() else _few_bits(octets)
     _require(kept.size == counts.sum())
     before = np.cumsum(streams.sizes) - streams.sizes
     return np.asarray(kept - np.repeat(8 * before, counts))
+
+
+def _joined(streams: _Streams) -> npt.NDArray[np.uint8]:
+    """Return the bytes of all streams, one behind the other."""
+    start, end = int(streams.starts[0]), int(streams.starts[-1] + streams.sizes[-1])
+    if end - start == streams.sizes.sum():  # As frames were decoded.
+        return streams.data[start:end]
+    return streams.data[_ranges(streams.starts, streams.sizes)]
+
+
+def _bits(octets: npt.NDArray[np.uint8]) -> Integers:
+    """Return the numbers of the bits that are set."""
+    return np.flatnonzero(np.unpackbits(octets, bitorder="little"))
+
+
+def _few_bits(octets: npt.NDArray[np.uint8]) -> Integers:
+    """Return what `_bits` does, where few bytes are not zero: work follows the images."""
+    full = np.flatnonzero(octets)
+    bits = _bits(octets[full])
+    return np.asarray((full[bits >> 3] << 3) | (bits & 7))
 
 
 def _deltas(streams: _Streams, spans: Integers, counts: Integers) -> Integers:
