@@ -114,7 +114,7 @@ class Output:
             return
         self.say("")
         self.say(title)
-        for batch in _batches(lines):
+        for batch in batches(lines):
             self.console.file.write("".join(f"{line}\n" for line in batch))
 
     @contextmanager
@@ -155,7 +155,7 @@ class Output:
         separator = ", " if value else ""
         for name, items in long.items():
             sys.stdout.write(f"{separator}{_json(name)}: [")
-            for number, batch in enumerate(_batches(items)):
+            for number, batch in enumerate(batches(items)):
                 sys.stdout.write((", " if number else "") + _json(batch)[1:-1])
             sys.stdout.write("]")
             separator = ", "
@@ -170,7 +170,8 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=True, allow_nan=False)
 
 
-def _batches(items: Iterable[T]) -> Iterator[list[T]]:
+def batches(items: Iterable[T]) -> Iterator[list[T]]:
+    """Yield the items, `BATCH` at a time: a call for each would take longer than making it."""
     rest = iter(items)
     while batch := list(itertools.islice(rest, BATCH)):
         yield batch

@@ -14,23 +14,28 @@ import numpy.typing as npt
 from construct import Struct
 
 from . import chunks, classmap, layout, metadata
+from .blocks import columns, parts, together
 from .blocks import read as block
-from .blocks import together
-from .blocks.encodings import NAMES
+from .blocks.columns import Columns
 from .content import LabelHash
 from .errors import Malformed
 from .head import Head, over_limit
 from .ledger import Ledger
 from .limits import Limits
+from .loops import backend
 from .payload import Payload
 from .rules import chunk as rule_chunk
 from .rules.codes import Codes
+from .stored import StoredBytes
 from .streams import Stored
 
 WeightCodes = npt.NDArray[np.uint8]
 
-HELD_IMAGES, HELD_BYTES = 1 << 13, 1 << 20
-"""Images and stored bytes of blocks from which these are decoded together."""
+FEWEST, MOST = 32, 1 << 13
+"""Blocks that are read together: fewer take as long alone, more would not take less each."""
+
+IMAGES = 1 << 13
+"""Images that are decoded together: what is made of them stays in the processor's cache."""
 
 
 @dataclass
@@ -44,7 +49,6 @@ class ChunkReader:
         head: what HEAD says.
         limits: bounds that are checked before anything is allocated.
         ledger: which part of the file owns which bytes, if that is wanted.
-        hold: whether small blocks may wait to be decoded together, until `settle` is called.
         names: class names, or None without a CLASSES chunk.
         identifiers: external identifiers, or None.
         class_map: the decoded text of CLASSES, or None.
@@ -61,7 +65,6 @@ class ChunkReader:
     head: Head
     limits: Limits
     ledger: Ledger = field(default_factory=lambda: Ledger(wanted=False))
-    hold: bool = False
     names: tuple[str, ...] | None = None
     identifiers: tuple[str, ...] | None = None
     class_map: bytes | None = None
@@ -73,15 +76,12 @@ class ChunkReader:
     kept: int = 0
     dense: int = 0
     used: int = 0
-    _held: list[block.Fields] = field(default_factory=list)
-    _held_images: int = 0
-    _held_bytes: int = 0
+    _look_at: int = 2 * FEWEST
+    _alone_before: int = 0
 
     @property
     def end(self) -> int:
         """The first pool position that the next block may have."""
-        if self._held:
-            return self._held[-1].end
         return self.ends[-1] if self.ends else 0
 
     @property
@@ -96,7 +96,7 @@ class ChunkReader:
     def check_limits(self, header: chunks.Header) -> None:
         """Refuse a chunk for its number or size alone, before its CRC is computed."""
         if header.type == layout.BLOCK:
-            if len(self.ends) + len(self._held) >= self.limits.blocks:
+            if len(self.ends) >= self.limits.blocks:
                 raise over_limit("blocks", self.limits.blocks, header.offset)
             return
         size = header.end - header.body
@@ -175,10 +175,7 @@ class ChunkReader:
         self.used |= layout.FEATURE_RULE
 
     def read_block(self, header: chunks.Header, body: bytes) -> None:
-        """Read a BLOCK chunk, which must start at `end` or later, into `blocks`.
-
-        If it is held to be decoded with others, its streams may yet break a rule: see `settle`.
-        """
+        """Read a BLOCK chunk, which must start at `end` or later, into `blocks`."""
         fields = block.read_fields(body, header.body, self.head)
         if self.ledger.wanted:
             self._note_block(fields, self.name_of(header))
@@ -190,7 +187,7 @@ class ChunkReader:
                 offset=fields.ranges()["first"][0],
                 field="BLOCK.first",
             )
-        kept = self.kept + self._held_images + fields.count
+        kept = self.kept + fields.count
         if kept > self.head.kept:
             raise Malformed(
                 "kept-total",
@@ -198,45 +195,78 @@ class ChunkReader:
                 offset=fields.ranges()["count"][0],
                 field="BLOCK.count",
             )
-        alone = not self.hold or not together.fits(fields)
-        if alone and self._held:
-            self.settle()
-        self._held.append(fields)
-        self._held_images += fields.count
-        self._held_bytes += len(body)
-        if alone or self._held_images >= HELD_IMAGES or self._held_bytes >= HELD_BYTES:
-            self.settle()
+        decoded = block.decode(
+            fields,
+            self.head,
+            on_labels=self.label_hash.update,
+            dense_before=self.dense,
+            most_dense=self.limits.dense,
+        )
+        self._take(decoded, [fields.end])
+        if fields.is_dense:
+            self.dense += fields.count
 
-    def settle(self) -> None:
-        """Decode the blocks that are held, into `blocks`.
+    def read_small_blocks(self, data: bytes | StoredBytes, offset: int) -> int:
+        """Read BLOCK chunks from `offset` on as long as they are good, small and many.
 
-        Raises:
-            PladaError: for the first whose streams break a rule. Those before it are in `blocks`.
+        Where something is wrong, or there are few, the blocks are left to `read_block`.
+
+        Returns:
+            The offset of the first chunk that was not read.
         """
-        held, self._held = self._held, []
-        self._held_images = self._held_bytes = 0
-        found = together.decode(held, self.head) if len(held) > 1 else None
-        if found is not None:
-            self.label_hash.update(found.labels)
-            self._take(found, held)
-            return
-        for fields in held:
-            decoded = block.decode(
-                fields, self.head, on_labels=self.label_hash.update, dense_before=self.dense
+        while offset >= self._alone_before:
+            found, seen = columns.read(
+                data,
+                offset,
+                self.head,
+                most=min(self._look_at, self.limits.blocks - len(self.ends)),
+                end=self.end,
+                kept=self.head.kept - self.kept,
             )
-            self._take(decoded, [fields])
-            if fields.is_dense:
-                self.dense += fields.count
+            taken = self._decode(found) if len(found) >= FEWEST else 0
+            if taken:
+                offset = found.at(slice(taken)).after
+            if taken == len(found) > 0:
+                self._look_at = min(2 * self._look_at, MOST)
+            else:
+                # Not looked at again: that would take time for each of them.
+                self._alone_before, self._look_at = seen, 2 * FEWEST
+                break
+        return offset
 
-    def _take(self, decoded: block.Block, blocks: list[block.Fields]) -> None:
+    def _decode(self, found: Columns) -> int:
+        """Take blocks up to the first that is odd, or somewhat fewer; return how many."""
+        ends = (found.first + found.span).tolist()
+        kept = np.cumsum(found.count)
+        start = 0
+        while start < len(found):
+            before = 0 if start == 0 else int(kept[start - 1])
+            end = max(start + 1, int(np.searchsorted(kept, before + IMAGES, side="right")))
+            blocks = found.at(slice(start, end))
+            if blocks.dense:
+                if self.dense + blocks.dense > self.limits.dense and backend.compiled() is None:
+                    break
+                backend.expect(self.dense, blocks.dense)
+            decoded = together.decode(blocks, self.head)
+            if decoded is None:
+                break
+            if self.ledger.wanted:
+                self.ledger.add_alike(parts.of_small_blocks(blocks, len(self.ends)))
+            self.label_hash.update(decoded.labels)
+            self._take(decoded, ends[start:end])
+            self.dense += blocks.dense
+            start = end
+        return start
+
+    def _take(self, decoded: block.Block, ends: list[int]) -> None:
         self.blocks.append(decoded)
-        self.ends += [fields.end for fields in blocks]
+        self.ends += ends
         self.kept += decoded.labels.size
         self.used |= decoded.used
 
     def _note_block(self, fields: block.Fields, name: str) -> None:
         """Note the fields and streams of a block in the ledger."""
-        notes = _block_notes(fields)
+        notes = parts.notes(fields.first, fields.span, fields.count, fields.form)
         for key, (start, end) in fields.ranges().items():
             self.ledger.add(f"{name}.{key}", start, end, notes.get(key, ""))
         for stream in fields.streams:
@@ -244,7 +274,7 @@ class ChunkReader:
                 stream.field.replace("BLOCK", name),
                 stream.offset,
                 stream.offset + len(stream.data),
-                "Zstd" if stream.compressed else "stored",
+                parts.stream_note(stream.compressed),
             )
 
     def payload(self, codes_of_pool: Codes | None = None) -> tuple[Payload, WeightCodes | None]:
@@ -309,15 +339,3 @@ def _join(parts: list[Any], dtype: type[np.unsignedinteger[Any]]) -> npt.NDArray
     joined = parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, dtype=dtype), *parts])
     joined.setflags(write=False)  # The payload shares what nobody can change.
     return np.asarray(joined, dtype=dtype)
-
-
-def _block_notes(fields: block.Fields) -> dict[str, str]:
-    form = NAMES[fields.encoding]
-    if fields.shift:
-        form += f", dense labels with shift {fields.shift}"
-    return {
-        "first": f"position {fields.first}",
-        "span": f"{fields.span} positions",
-        "count": f"{fields.count} images",
-        "form": form,
-    }

@@ -107,6 +107,11 @@ def _crc32(data: bytes | StoredBytes, start: int, end: int, crc: int) -> int:
     return zlib.crc32(memoryview(data)[start:end], crc)
 
 
+def notes(kind: int, size: int, crc: int) -> tuple[str, str, str]:
+    """Return what type, length and CRC of a chunk say, in a few words, for people."""
+    return f"0x{kind:02X}", f"{size} bytes", f"{crc:08x}"
+
+
 def write(kind: int, body: bytes, head_crc: int = 0) -> bytes:
     """Return a whole chunk."""
     start = layout.build(layout.CHUNK_HEADER, type=kind, length=len(body)) + body

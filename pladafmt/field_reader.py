@@ -51,6 +51,17 @@ def field_reader(layout: Struct, **parameters: Any) -> FieldReader:
     return made
 
 
+def without_conditions(field: Any, parameters: dict[str, Any]) -> Any:
+    """Return what a field of a declaration is where conditions ask for `parameters`, unnamed."""
+    while isinstance(field, Renamed | IfThenElse):
+        if isinstance(field, Renamed):
+            field = field.subcon
+        else:
+            holds = field.condfunc(Container(_params=Container(parameters)))
+            field = field.thensubcon if holds else field.elsesubcon
+    return field
+
+
 def _statements(
     value: str, field: Any, parameters: dict[str, Any], names: dict[str, Any]
 ) -> list[str]:
@@ -58,12 +69,7 @@ def _statements(
 
     What they call is put into `names`.
     """
-    while isinstance(field, Renamed):
-        field = field.subcon
-    if isinstance(field, IfThenElse):
-        holds = field.condfunc(Container(_params=Container(parameters)))
-        branch = field.thensubcon if holds else field.elsesubcon
-        return _statements(value, branch, parameters, names)
+    field = without_conditions(field, parameters)
     if field is Pass:
         return [f"{value} = None"]
     if isinstance(field, Varint):

@@ -43,6 +43,8 @@ class Limits:
         class_map: largest decoded class map, in bytes.
         metadata: largest decoded metadata, in bytes.
         work: most work that a rule may ask for, see `work_of_rule`.
+        dense: most images in dense streams where numba is not at hand, which takes a hundred times
+            as long; with numba they are bounded by `kept` alone.
     """
 
     kept: int = 2**24
@@ -51,3 +53,4 @@ class Limits:
     class_map: int = 2**20
     metadata: int = 64 * 2**10
     work: int = 2**41
+    dense: int = 2**21

@@ -19,22 +19,12 @@ _PROBLEMS = {
 }
 
 
-def _tail(low: int, span: int) -> int:
-    """Return the value in [low, low + span) whose lowest bytes are zero as far as possible."""
-    for kept in (0, 8, 16, 24):
-        mask = (1 << (32 - kept)) - 1
-        value = (low + mask) & ~mask
-        if value < low + span:
-            return value
-    return low
-
-
 def finish(
     state: npt.NDArray[np.int64] | list[int], out: npt.NDArray[np.uint8] | bytearray
 ) -> bytes:
     """Return the stream that an encoder in this state has written."""
     low, span, size = (int(value) for value in state)
-    tail = _tail(low, span)
+    tail = kernels.tail(low, span)
     written = bytearray(bytes(out[:size]))
     if tail >> 32:
         at = size - 1
@@ -60,11 +50,7 @@ def check(
     """
     if verdict != kernels.GOOD:
         raise Malformed("dense-corrupt", _PROBLEMS[verdict], offset=offset, field=field)
-    code, span, size = (int(value) for value in state)
-    # What an encoder would have had as `low`, from the last four bytes and how far they lie above.
-    last = int.from_bytes(stream[size - 4 : size].ljust(4, b"\0"), "big")
-    low = (last - code) % 2**32
-    if len(stream) > size or stream.endswith(b"\0") or _tail(low, span) % 2**32 != last:
+    if not kernels.is_whole(stream, state):
         raise Noncanonical(
             "dense-tail",
             "A dense stream ends in other bytes than its contents call for.",

@@ -15,7 +15,6 @@ from .errors import (
     Malformed,
     Mismatch,
     Noncanonical,
-    PladaError,
     Unsupported,
 )
 from .ledger import Ledger
@@ -99,14 +98,6 @@ class Reader:
 
     def read(self) -> Payload:
         """Read the whole file."""
-        try:
-            return self._read()
-        except PladaError:
-            if self.contents is not None:
-                self.contents.settle()  # If a block before has a fault, that one counts.
-            raise
-
-    def _read(self) -> Payload:
         offset = self._read_preamble()
         order = chunks.Order()
         kind = None
@@ -122,6 +113,8 @@ class Reader:
             self._read_chunk(header, crc)
             offset = header.after
             kind = header.type
+            if kind == layout.BLOCK and self.contents is not None:
+                offset = self.contents.read_small_blocks(self.data, offset)
         payload = self._finish(offset)
         if offset != len(self.data):
             raise Malformed(
@@ -165,9 +158,7 @@ class Reader:
             self._note_frame(header, crc)
         if self.contents is None:
             first = head.read(body, header.body, crc, self.limits, self.ledger)
-            self.contents = ChunkReader(
-                first, self.limits, self.ledger, hold=not self.ledger.wanted
-            )
+            self.contents = ChunkReader(first, self.limits, self.ledger)
         elif header.type == layout.BLOCK:
             self.contents.read_block(header, body)
         elif header.type == layout.CLASSES:
@@ -207,16 +198,15 @@ class Reader:
     def _note_frame(self, header: chunks.Header, crc: int) -> None:
         """Note what every chunk has around its body."""
         name = header.name if self.contents is None else self.contents.name_of(header)
-        size = header.end - header.body
-        self.ledger.add(f"{name}.type", header.offset, header.offset + 1, f"0x{header.type:02X}")
-        self.ledger.add(f"{name}.length", header.offset + 1, header.body, f"{size} bytes")
-        self.ledger.add(f"{name}.crc", header.end, header.after, f"{crc:08x}")
+        kind, length, checksum = chunks.notes(header.type, header.end - header.body, crc)
+        self.ledger.add(f"{name}.type", header.offset, header.offset + 1, kind)
+        self.ledger.add(f"{name}.length", header.offset + 1, header.body, length)
+        self.ledger.add(f"{name}.crc", header.end, header.after, checksum)
 
     def _finish(self, end: int) -> Payload:
         """Check what only the whole file can tell, and put the payload together."""
         contents = self.contents
         assert contents is not None
-        contents.settle()
         first = contents.head
         if contents.rule is None:
             _check_kept(contents.kept, first.kept, end)

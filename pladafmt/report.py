@@ -10,7 +10,7 @@ from typing import Any
 
 from .errors import PladaError
 from .head import feature_names
-from .ledger import Ledger, Part
+from .ledger import Ledger, Parts
 from .limits import Limits
 from .payload import Payload
 from .reader import Reader
@@ -32,7 +32,8 @@ class Report:
         offset: byte offset of the fault, or None.
         field: what failed, or None.
         problem: one sentence, or None.
-        parts: the owner of every byte, in file order and without gaps.
+        parts: the owner of every byte, in file order and without gaps. There may be a million, most
+            of them made when they are looked at.
         facts: what the file says of itself, as far as it was read. ``signed_by`` is the id, in
             hexadecimal, of the key that a signature claims, or None; nothing here checks it.
         payload: the payload, if the file is valid.
@@ -44,7 +45,7 @@ class Report:
     offset: int | None
     field: str | None
     problem: str | None
-    parts: tuple[Part, ...]
+    parts: Parts
     facts: dict[str, Any]
     payload: Payload | None
 
@@ -57,12 +58,12 @@ class Report:
     def bytes_per_part(self) -> dict[str, int]:
         """Bytes by kind of part; the sum is the size. All blocks count together."""
         totals: Counter[str] = Counter()
-        for part in self.parts:
-            owner, _, leaf = part.name.partition(".")
+        for name, size in self.parts.sizes():
+            owner, _, leaf = name.partition(".")
             kind = "BLOCK" if owner.startswith("BLOCK ") else owner
             if leaf in ("positions", "labels", "weights", "text"):
                 kind = f"{kind} {leaf}"
-            totals[kind] += part.size
+            totals[kind] += size
         return dict(totals)
 
     def as_json(self) -> dict[str, Any]:
@@ -110,7 +111,6 @@ def _report(data: bytes | StoredBytes, limits: Limits | None, codes: Codes | Non
         payload = reader.read()
     except PladaError as caught:
         error = caught
-    reader.ledger.close(len(data))
     return Report(
         verdict=error.error_class if error else "valid",
         size=len(data),
@@ -118,7 +118,7 @@ def _report(data: bytes | StoredBytes, limits: Limits | None, codes: Codes | Non
         offset=error.offset if error else None,
         field=error.field if error else None,
         problem=error.problem if error else None,
-        parts=tuple(reader.ledger.parts),
+        parts=reader.ledger.parts(len(data)),
         facts=_facts(reader),
         payload=payload,
     )

@@ -51,6 +51,8 @@ def printable(sentence: str) -> str:
 
     Backslashes stay as they are, since a part may have been escaped already.
     """
+    if sentence.isascii() and sentence.isprintable():  # As most are.
+        return sentence
     return "".join(_escape(character) for character in sentence)
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from .errors import Noncanonical, Unwritable
+
+Count = TypeVar("Count", int, npt.NDArray[np.int64])
 
 OCTAVE = 256
 """Scale units per factor of two."""
@@ -105,6 +108,6 @@ def unpack(stream: bytes, count: int, bits: int, offset: int) -> npt.NDArray[np.
     return codes[:count]
 
 
-def packed_size(count: int, bits: int) -> int:
-    """Return the size of a weight stream in bytes."""
+def packed_size(count: Count, bits: int) -> Count:
+    """Return the size of a weight stream of `count` codes in bytes; of many if that is an array."""
     return count if bits == 8 else (count + 1) // 2

@@ -39,6 +39,7 @@ def test_the_page_states_every_limit() -> None:
         dashed = name.replace("_", "-")
         wanted[dashed] = value, f"`PLADA_LIMITS={dashed}=N`"
     wanted |= {
+        "dense": (pladafmt.Limits().dense, "`--limit dense=N`, or numba"),
         "metadata depth": (MAX_METADATA_DEPTH, ""),
         "payload from a pipe": (sources.MOST_STREAMED, "a file in its place"),
         "payload held whole": (common.MOST_WHOLE, "`pladafmt` in Python"),

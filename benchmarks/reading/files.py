@@ -127,10 +127,10 @@ def many_blocks(encoding: str, images: int, zstd: str = "", *, share: float) -> 
     return _file(blocks, features | (layout.FEATURE_ZSTD if zstd else 0))
 
 
-def one_block(encoding: str, *, share: float) -> bytes:
+def one_block(encoding: str, images: int = Limits.kept, *, share: float) -> bytes:
     """Return a file of one block that keeps as many images as are allowed."""
     random = np.random.default_rng(0)
-    count = int(Limits().kept * share)
+    count = int(images * share)
     block = encode(_relative(random, encoding, count), _labels(random, count), encoding, "")
     return _file([block], layout.FEATURE_DENSE if encoding == "dense" else 0)
 
@@ -171,6 +171,7 @@ FILES: dict[str, Callable[..., bytes]] = {
     "2^24 images, delta": partial(one_block, "delta"),
     "2^24 images, RLE": partial(one_block, "rle"),
     "2^24 images, dense": partial(one_block, "dense"),
+    "2^21 images, dense": partial(one_block, "dense", Limits.dense),
     "2^24 images, 64 MiB by Zstd": inflated,
     "class map of 1 MiB": class_map,
     "metadata of 64 KiB": metadata,

@@ -37,23 +37,28 @@ def ours(path: Path, *, numba: bool) -> Taken:
     """Read with pladafmt: from opening the file to the payload, numba's import included.
 
     Raises:
-        LeftOut: if there is no numba.
+        LeftOut: if there is no numba, or a file is refused for want of it.
     """
     if numba and importlib.util.find_spec("numba") is None:
         raise LeftOut("numba is not installed: pip install 'pladafmt[fast]'")
     measured = child.run(load_once, path=str(path), numba=numba)
+    if measured.value is None:
+        raise LeftOut("beyond the limit dense, which holds without numba")
     wall, processor = measured.value
     return Taken(wall, processor, measured.peak)
 
 
-def load_once(path: str, numba: bool) -> tuple[float, float]:
-    """Read a file and return what it took; runs in the child."""
+def load_once(path: str, numba: bool) -> tuple[float, float] | None:
+    """Read a file and return what it took, None if a limit refuses it; runs in the child."""
     if not numba:
         sys.modules["numba"] = None  # type: ignore[assignment]  # What makes an import fail.
-    from pladafmt import load
+    from pladafmt import LimitExceeded, load
 
     started, used = time.perf_counter(), time.process_time()
-    load(path)
+    try:
+        load(path)
+    except LimitExceeded:
+        return None
     return time.perf_counter() - started, time.process_time() - used
 
 

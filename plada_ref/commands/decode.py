@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 from pladafmt import Payload
@@ -15,7 +17,7 @@ from pladafmt.files import replacing
 from pladafmt.text import for_terminal
 
 from ..optional import need
-from ..output import Output
+from ..output import Output, batches
 from .exit_codes import command
 from .options.common import AsJson
 from .options.out import named, out_option
@@ -71,13 +73,17 @@ def decode(
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(header)
             safe = SafeCells()
-            writer.writerows(safe.rows(_rows(decoded, keys)))
+            counts = np.bincount(decoded.labels, minlength=decoded.class_count).tolist()
+            names = safe.names(decoded.class_names, counts)
+            writer.writerows(_rows(decoded, keys, names, safe.cells))
         output.say(f"{decoded.kept:,} images written to {named(out)}")
         safe.tell(output)
     elif not as_json:
         typer.echo("\t".join(header))
-        for row in _rows(decoded, keys):
-            sys.stdout.write("\t".join(for_terminal(str(cell)) for cell in row) + "\n")
+        names = [for_terminal(name) for name in decoded.class_names]
+        rows = _rows(decoded, keys, names, partial(map, for_terminal))
+        for batch in batches("\t".join(map(str, row)) + "\n" for row in rows):
+            sys.stdout.write("".join(batch))
     value: dict[str, object] = {
         "pool_id": decoded.pool.id.hex(),
         "pool_size": decoded.pool.size,
@@ -108,12 +114,21 @@ def _in_batches(column: Any) -> Iterator[Any]:
         yield from column[start : start + BATCH].tolist()
 
 
-def _rows(decoded: Payload, keys: Any) -> Iterator[tuple[object, ...]]:
-    """Yield position, key if there are keys, label, class name and weight if there are weights."""
-    names = decoded.class_names
-    columns = [_in_batches(decoded.positions)]
+def _rows(
+    decoded: Payload,
+    keys: Any,
+    names: Sequence[str],
+    shown: Callable[[Iterable[str]], Iterable[str]],
+) -> Iterator[tuple[object, ...]]:
+    """Yield position, key if there are keys, label, class name and weight if there are weights.
+
+    Args:
+        names: the class names, as they are to be shown.
+        shown: makes keys into what is to be shown of them.
+    """
+    columns: list[Iterable[object]] = [_in_batches(decoded.positions)]
     if keys is not None:
-        columns.append(_in_batches(keys))
+        columns.append(shown(_in_batches(keys)))
     columns += [
         _in_batches(decoded.labels),
         (names[label] for label in _in_batches(decoded.labels)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from pladafmt.text import for_spreadsheet
 
@@ -19,6 +19,17 @@ class SafeCells:
         """Yield each row with no cell that is a formula."""
         for row in rows:
             yield [self._cell(cell) if isinstance(cell, str) else cell for cell in row]
+
+    def cells(self, column: Iterable[str]) -> Iterator[str]:
+        """Yield the cells of a column of texts, none of them a formula."""
+        return map(self._cell, column)
+
+    def names(self, names: Sequence[str], cells: Sequence[int]) -> list[str]:
+        """Return names for a column in which each stands in so many cells, none a formula."""
+        safe = [for_spreadsheet(name) for name in names]
+        for name, plain, count in zip(names, safe, cells, strict=True):
+            self.changed += count if plain is not name else 0
+        return safe
 
     def _cell(self, cell: str) -> str:
         safe = for_spreadsheet(cell)

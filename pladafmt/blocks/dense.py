@@ -18,6 +18,7 @@ SHIFTS = (2, 3, 4)
 
 Distances = npt.NDArray[np.int64]
 Kinds = npt.NDArray[np.int8]
+Octets = npt.NDArray[np.uint8]
 
 
 def kinds_of(positions: Distances) -> Kinds:
@@ -128,3 +129,72 @@ def decode_labels(
     )
     range_coder.check(verdict, state, stream, offset, field)
     return out
+
+
+def decode_many_distances_into(
+    out: Distances, streams: Octets, starts: Distances, ends: Distances, counts: Distances
+) -> bool:
+    """Decode a stream of distances for each of many blocks; return whether all are good.
+
+    Args:
+        out: int64, as long as there are images. What is at a block's first one stays.
+        streams: the bytes in which the streams are, uint8.
+        starts: where each starts, int64, shape (blocks,).
+        ends: where it ends.
+        counts: images of each block, of which it has one distance less.
+    """
+    backend = best(out.size)
+    models = backend.models(kernels.DISTANCE_MODELS), backend.models(kernels.DISTANCE_MODELS)
+    good: bool = backend.kernels.get_many_distances(
+        backend.octets(streams),
+        backend.integers(starts),
+        backend.integers(ends),
+        backend.integers(counts),
+        backend.zeros(3),
+        *models[0],
+        *models[1],
+        backend.writable(out),
+    )
+    return good
+
+
+def decode_many_labels(
+    streams: Octets,
+    starts: Distances,
+    ends: Distances,
+    counts: Distances,
+    kinds: Kinds,
+    classes: int,
+    shifts: Distances,
+) -> npt.NDArray[np.uint16] | None:
+    """Return the labels of many blocks, of the shape of `kinds`, or None if not all are good.
+
+    Args:
+        streams: as the next three, see `decode_many_distances_into`.
+        starts:
+        ends:
+        counts:
+        kinds: what `kinds_of` says of each block, int8.
+        shifts: decay shift of each block, int64, shape (blocks,).
+    """
+    backend = best(kinds.size)
+    bits = (classes - 1).bit_length()
+    out = np.empty(kinds.size, dtype=np.uint16)
+    models = backend.models(kernels.RANK_MODELS + (1 << bits), reused=True)
+    good = backend.kernels.get_many_labels(
+        backend.octets(streams),
+        backend.integers(starts),
+        backend.integers(ends),
+        backend.integers(counts),
+        backend.integers(shifts),
+        backend.octets(kinds),
+        classes,
+        bits,
+        backend.zeros(3),
+        *models,
+        *backend.models(kernels.RANK_MODELS),
+        backend.zeros(kernels.QUEUE),
+        backend.zeros(kernels.QUEUE),
+        backend.writable(out),
+    )
+    return out if good else None

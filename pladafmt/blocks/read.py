@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import layout, threads, weights
-from ..errors import Malformed
+from ..errors import LimitExceeded, Malformed
 from ..field_reader import field_reader
 from ..head import Head
 from ..limits import most_bitmap_span
@@ -51,13 +51,22 @@ class Fields:
     first: int
     span: int
     count: int
-    encoding: int
-    shift: int
+    form: int
     positions: Stored
     labels: Stored
     weights: Stored | None
     offset: int
     ends: tuple[int, ...]
+
+    @property
+    def encoding(self) -> int:
+        """Number of the position encoding."""
+        return self.form & layout.FORM_ENCODING
+
+    @property
+    def shift(self) -> int:
+        """The shift of dense labels; 0 for plain ones."""
+        return self.form >> layout.FORM_SHIFT_BIT
 
     @property
     def end(self) -> int:
@@ -158,7 +167,7 @@ def read_fields(body: bytes, offset: int, head: Head) -> Fields:
     if weighted:
         codes_zstd = form & layout.FORM_WEIGHTS_ZSTD != 0
         codes = Stored(view[weights_at:], codes_zstd, offset + weights_at, "BLOCK.weights")
-    return Fields(first, span, count, encoding, shift, positions, coded, codes, offset, ends)
+    return Fields(first, span, count, form, positions, coded, codes, offset, ends)
 
 
 _read_plain = field_reader(layout.BLOCK_BODY, weights=False)
@@ -180,6 +189,7 @@ def decode(
     *,
     on_labels: Callable[[Labels], None] = lambda labels: None,
     dense_before: int = 0,
+    most_dense: int,
 ) -> Block:
     """Decode the streams of a block; every size is settled before the first is decoded.
 
@@ -187,12 +197,15 @@ def decode(
         on_labels: called with the block's labels, perhaps by another thread, while positions are
             still being decoded. It returns before `decode` does.
         dense_before: images of the dense blocks of the file so far.
+        most_dense: the limit `dense`.
 
     Raises:
-        PladaError: for a stream that breaks a rule.
+        PladaError: for a stream that breaks a rule; ``limit-kept`` for too many images in dense
+            streams.
     """
     positions_size, labels_size, weights_size = decoded_sizes(fields, head)
     if fields.is_dense:  # Not before its sizes are settled: a count may be only claimed.
+        _check_dense(fields, dense_before, most_dense)
         backend.expect(dense_before, fields.count)
 
     def labels_of(positions: Positions | None) -> Labels:
@@ -209,6 +222,20 @@ def decode(
     codes = weight_codes(fields, head, weights_size)
     largest = max(positions_size, labels_size, weights_size)
     return Block(positions.view(np.uint64), found, codes, fields.used, largest)
+
+
+def _check_dense(fields: Fields, before: int, most: int) -> None:
+    images = before + fields.count
+    if images > most and backend.compiled() is None:
+        # The code of the limit on images, which is the lower for these (section 15).
+        raise LimitExceeded(
+            "limit-kept",
+            f"The file has {images:,} images or more in dense streams; without numba this reader's "
+            f"limit is dense={most}. Install numba (pip install 'pladafmt[fast]'), or raise the "
+            f"limit and wait {backend.SECONDS_PER_MILLION} seconds or more for each million.",
+            offset=fields.ranges()["count"][0],
+            field="BLOCK.count",
+        )
 
 
 def decoded_sizes(fields: Fields, head: Head) -> tuple[int, int, int]:
@@ -235,13 +262,19 @@ def weight_codes(fields: Fields, head: Head, size: int) -> npt.NDArray[np.uint8]
     return weights.unpack(stream, fields.count, head.weight_bits, fields.weights.offset)
 
 
-def decode_labels(fields: Fields, head: Head) -> Labels:
+def decode_labels(fields: Fields, head: Head, *, dense_before: int = 0, most_dense: int) -> Labels:
     """Decode only the labels of a block; its positions as well if dense labels need them.
 
+    Args:
+        dense_before: as `decode` has it.
+        most_dense: the limit `dense`.
+
     Raises:
-        PladaError: for a stream that breaks a rule.
+        PladaError: as `decode` does.
     """
     size = _labels_size(fields, head)
+    if fields.shift:
+        _check_dense(fields, dense_before, most_dense)
     positions = _positions(fields, _positions_size(fields, head)) if fields.shift else None
     return _labels(fields, head, size, positions)
 

@@ -43,16 +43,20 @@ class Backend:
         """Return `size` zeros that can be written to."""
         return np.zeros(size, dtype=np.int64) if self.compiled else [0] * size
 
-    def models(self, size: int) -> tuple[Any, Any]:
-        """Return the chances and ages of `size` fresh bit models."""
+    def models(self, size: int, *, reused: bool = False) -> tuple[Any, Any]:
+        """Return the chances and ages of `size` fresh bit models.
+
+        Args:
+            reused: whether they serve many blocks, so that it pays to make them all.
+        """
         if self.compiled:
             return np.full(size, 32768, dtype=np.int32), np.zeros(size, dtype=np.int16)
-        if size > MANY_MODELS:
+        if size > MANY_MODELS and not reused:
             # Made when they are first used: a file may have many blocks of few images each.
             return defaultdict(lambda: 32768), defaultdict(int)
         return [32768] * size, [0] * size
 
-    def octets(self, data: bytes | memoryview | npt.NDArray[np.int8]) -> Any:
+    def octets(self, data: bytes | memoryview | npt.NDArray[np.int8 | np.uint8]) -> Any:
         """Return bytes, such as a stream, as the container of this backend."""
         # Signed bytes: numba makes floats of sums of signed and unsigned integers.
         return np.frombuffer(data, dtype=np.int8) if self.compiled else bytes(data)
@@ -81,8 +85,8 @@ MANY_MODELS = 2048
 SECONDS_PER_MILLION = 5
 """What plain Python takes for the positions and labels of a million images, roughly."""
 
-SLOW = 2_000_000
-"""Images that take plain Python some ten seconds."""
+SLOW = 2_100_000
+"""Images that take plain Python more than ten seconds: a few more than are read by default."""
 
 
 @cache

@@ -19,7 +19,9 @@ from __future__ import annotations
 
 from typing import Any
 
-if "jit" not in globals():
+COMPILED = "jit" in globals()
+
+if not COMPILED:
 
     def jit(function: Any) -> Any:
         """Leave a function as it is: plain Python."""
@@ -237,6 +239,156 @@ def get_labels(
         out[index] = label
     state[0], state[1], state[2] = code, span, at
     return GOOD
+
+
+@inlined
+def tail(low: int, span: int) -> int:
+    """Return the value in [low, low + span) whose lowest bytes are zero as far as possible."""
+    bits = 32
+    while bits > 0:
+        mask = (1 << bits) - 1
+        value = (low + mask) & ~mask
+        if value < low + span:
+            return value
+        bits -= 8
+    return low
+
+
+@jit
+def is_whole(data: Any, state: Any) -> bool:
+    """Return whether a decoder in this state has read the stream that an encoder writes, and all.
+
+    An encoder's last four bytes are the least number of them that say what is to be said, and
+    zeros at the end are left out.
+    """
+    code, span, size = int(state[0]), int(state[1]), int(state[2])
+    last = 0
+    for at in range(size - 4, size):
+        last <<= 8
+        if at < len(data):
+            last |= int(data[at]) & 255
+    if len(data) > size or (len(data) > 0 and data[len(data) - 1] == 0):
+        return False
+    # What an encoder would have had as `low`: so far the last four bytes lie above it.
+    ends_so: bool = tail((last - code) & 0xFFFFFFFF, span) & 0xFFFFFFFF == last
+    return ends_so
+
+
+@jit
+def begin(data: Any, state: Any) -> None:
+    """Set the state in which the decoding of a stream begins, as `begun` returns it."""
+    state[0], state[1], state[2] = 0, FULL, 4
+    for at in range(4):
+        state[0] <<= 8
+        if at < len(data):
+            state[0] |= int(data[at]) & 255
+
+
+if COMPILED:
+
+    @inlined
+    def renew(values: Any, new: Any) -> None:
+        """Set the first of `values` to those of `new`."""
+        for index in range(len(new)):
+            values[index] = new[index]
+
+else:
+
+    def renew(values: Any, new: Any) -> None:
+        """Set the first of `values` to those of `new`: of lists, in one go."""
+        values[: len(new)] = new
+
+
+@jit
+def get_many_distances(
+    data: Any,
+    starts: Any,
+    ends: Any,
+    counts: Any,
+    state: Any,
+    chance: Any,
+    age: Any,
+    new_chance: Any,
+    new_age: Any,
+    out: Any,
+) -> bool:
+    """Decode the streams of many blocks; return whether all are good and whole.
+
+    That of a block lies from `starts` to `ends` in `data`; the block has `counts` images, and one
+    distance less. In `out` there is a place for each image: that of a block's first is left as it
+    is. `new_chance` and `new_age` are those of DISTANCE_MODELS fresh models.
+    """
+    first = 0
+    for block in range(len(starts)):
+        stream = data[starts[block] : ends[block]]
+        count = counts[block]
+        begin(stream, state)
+        place = out[first + 1 : first + count]
+        if get_distances(stream, count - 1, state, chance, age, place) != GOOD:
+            return False
+        if not is_whole(stream, state):
+            return False
+        first += count
+        if count > 1:
+            renew(chance, new_chance)
+            renew(age, new_age)
+    return True
+
+
+@jit
+def get_many_labels(
+    data: Any,
+    starts: Any,
+    ends: Any,
+    counts: Any,
+    shifts: Any,
+    kinds: Any,
+    classes: int,
+    bits: int,
+    state: Any,
+    chance: Any,
+    age: Any,
+    new_chance: Any,
+    new_age: Any,
+    labels: Any,
+    weights: Any,
+    out: Any,
+) -> bool:
+    """Decode the streams of many blocks, as `get_many_distances` does; `kinds` is of all images.
+
+    `new_chance` and `new_age` are those of RANK_MODELS fresh models.
+    """
+    first = 0
+    for block in range(len(starts)):
+        stream = data[starts[block] : ends[block]]
+        end = first + counts[block]
+        begin(stream, state)
+        verdict = get_labels(
+            stream,
+            kinds[first:end],
+            classes,
+            bits,
+            shifts[block],
+            state,
+            chance,
+            age,
+            labels,
+            weights,
+            out[first:end],
+        )
+        if verdict != GOOD or not is_whole(stream, state):
+            return False
+        renew(chance, new_chance)
+        renew(age, new_age)
+        # Of the tree, which may be large, only what the labels of this block have led through.
+        for index in range(first, end):
+            node = int(out[index]) + (1 << bits)
+            while node > 1:
+                node >>= 1
+                chance[RANK_MODELS + node] = 32768
+                age[RANK_MODELS + node] = 0
+        first = end
+    return True
 
 
 @inlined

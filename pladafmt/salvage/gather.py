@@ -293,9 +293,14 @@ class Gathering:
         try:
             fields = block.read_fields(body, header.body, self.contents.head)
             # Tries count, not successes: all of them together decode K labels at most.
-            self._estimated += fields.count
+            before, self._estimated = self._estimated, self._estimated + fields.count
             if self._estimated <= self.contents.head.kept:
-                found = block.decode_labels(fields, self.contents.head)
+                found = block.decode_labels(
+                    fields,
+                    self.contents.head,
+                    dense_before=before,
+                    most_dense=self._limits.dense,
+                )
                 self.estimate += np.bincount(found, minlength=self.estimate.size)
         except PladaError:
             return

@@ -213,7 +213,9 @@ def test_our_salvager(vector: Sidecar) -> None:
 
 
 def test_limits_in_sidecars_are_the_defaults() -> None:
-    assert asdict(Limits()) == asdict(plain_decoder.Limits())
+    # The limit `dense` is one that a reader may have: no vector sets it.
+    format_limits = {name: most for name, most in asdict(Limits()).items() if name != "dense"}
+    assert format_limits == asdict(plain_decoder.Limits())
     some = json.loads((ROOT / "valid/container/worked_example.json").read_text("utf-8"))
     # Most sidecars are older than the limit on work: where it is absent, it is the default one.
-    assert some["limits"] | {"work": Limits().work} == asdict(Limits())
+    assert some["limits"] | {"work": Limits().work} == format_limits

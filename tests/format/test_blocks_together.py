@@ -2,36 +2,68 @@
 
 from __future__ import annotations
 
+import io
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pladafmt import Limits, Payload, PladaError, PoolRef, dumps, layout, loads, varint, writer
+from pladafmt import (
+    Limits,
+    Payload,
+    PladaError,
+    PoolRef,
+    chunk_reader,
+    dumps,
+    layout,
+    loads,
+    validate,
+    varint,
+    writer,
+)
 from pladafmt.blocks import encodings, integers, together
+from pladafmt.blocks.columns import Columns
 from pladafmt.blocks.read import Block
+from pladafmt.chunk_reader import ChunkReader
+from pladafmt.head import Head
 from pladafmt.ledger import Ledger
+from pladafmt.loops import backend
+from pladafmt.loops.backend import Backend
 from pladafmt.reader import Reader
+from pladafmt.stored import StoredBytes
 from pladafmt.testing import ENCODINGS, damaged, payloads, repair
 from pladafmt.weights import WeightScale
 from pladafmt.writer import Encoding
+from pladafmt.zstd import compress
 
-COUNT = 600
+COUNT = 620
 """Hostile files. A few thousand were compared once."""
 
 
-def outcome(data: bytes, *, alone: bool) -> tuple[object, ...]:
+def outcome(
+    data: bytes | StoredBytes, *, alone: bool, numba: Backend | None = None
+) -> tuple[object, ...]:
     """What reading finds, and what it has found when it stops at an error."""
-    reader = Reader(data, Limits(), ledger=Ledger(wanted=alone))
-    try:
-        said: object = reader.read()
-    except PladaError as error:
-        said = (type(error), error.code, error.problem, error.offset, error.field)
+    reader = Reader(data, Limits(), ledger=Ledger())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(backend, "loaded", lambda: numba)
+        if alone:
+            patch.setattr(ChunkReader, "read_small_blocks", lambda self, data, offset: offset)
+        else:
+            # So that few blocks and few images do.
+            patch.setattr(chunk_reader, "FEWEST", 1)
+            patch.setattr(chunk_reader, "IMAGES", 50)
+        try:
+            said: object = reader.read()
+        except PladaError as error:
+            said = (type(error), error.code, error.problem, error.offset, error.field)
+    parts = list(reader.ledger.parts(len(data)))
     found = reader.contents
     if found is None:
-        return (said,)
+        return said, parts
     columns = [
         [(part.dtype, value) for part in parts if part is not None for value in part.tolist()]
         for parts in (
@@ -41,13 +73,18 @@ def outcome(data: bytes, *, alone: bool) -> tuple[object, ...]:
         )
     ]
     hashed = found.label_hash.digest()
-    return said, columns, found.ends, found.kept, found.dense, found.used, found.largest, hashed
+    return (
+        *(said, parts, columns, found.ends, found.kept, found.dense, found.used, found.largest),
+        hashed,
+    )
 
 
 def same(data: bytes) -> object:
-    """Check that both ways say the same, and return what `Reader.read` returned or was refused."""
+    """Check that all ways say the same, and return what `Reader.read` returned or was refused."""
     found = outcome(data, alone=False)
     assert found == outcome(data, alone=True)
+    stored = StoredBytes(io.BytesIO(data), len(data))
+    assert found == outcome(stored, alone=False, numba=backend.compiled())
     return found[0]
 
 
@@ -87,6 +124,10 @@ def files() -> list[bytes]:
                 made.append(dumps(payload, encoding=encoding, block_span=span))
             except PladaError:
                 assert encoding == "bitmap" and mean > 10_000
+            if encoding == "auto":
+                alike = replace(payload, labels=np.sort(labels))
+                made.append(dumps(alike, block_span=span, dense=True))
+                assert "dense" in validate(made[-1]).facts["features"]
     return made
 
 
@@ -94,8 +135,8 @@ def test_good_blocks_are_decoded_together(monkeypatch: pytest.MonkeyPatch) -> No
     decode = together.decode
     counts: list[int] = []
 
-    def watched(blocks: list[object], head: object) -> Block | None:
-        found = decode(blocks, head)  # type: ignore[arg-type]
+    def watched(blocks: Columns, head: Head) -> Block | None:
+        found = decode(blocks, head)
         assert found is not None
         counts.append(len(blocks))
         return found
@@ -103,13 +144,17 @@ def test_good_blocks_are_decoded_together(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(together, "decode", watched)
     whole = files()
     for data in whole:
+        counts.clear()
         assert isinstance(same(data), Payload)
-    assert len(counts) == len(whole) and min(counts) > 20
+        blocks = validate(data).facts["blocks"]
+        # Three readings, each of which reads the first block alone; the last has no small batches.
+        assert sum(counts) == 3 * (blocks - 1)
+        assert counts[-1] == blocks - 1 >= chunk_reader.FEWEST
 
 
 @pytest.mark.slow
 def test_hostile_streams() -> None:
-    rng = random.Random(2)
+    rng = random.Random(6)
     wholes = files()
     refused: set[object] = set()
     for _ in range(COUNT):
@@ -124,6 +169,7 @@ def test_hostile_streams() -> None:
         *("position-count", "block-not-tight", "padding-bits", "distance-total", "integer-size"),
         *("integer-width", "run-count", "run-total", "label-range", "content-check"),
         *("block-order", "kept-total", "crc-mismatch", "zstd-corrupt"),
+        *("dense-corrupt", "dense-tail"),
     }
 
 
@@ -145,6 +191,12 @@ def rle(kept: list[int], skipped: list[int]) -> bytes:
     return varint.write(len(kept)) + b"".join(integers.encode(lengths))
 
 
+def delta(distances: list[int]) -> bytes:
+    return b"".join(integers.encode(np.array(distances, dtype=np.int64)))
+
+
+WRAPPING = [2**53 - 1] * 2048 + [2**52] + [1] * 2046
+
 STREAMS = {
     "good": ("rle", 5, 9, rle([2, 1, 2], [3, 1])),
     "no run": ("rle", 5, 9, b"\0\0"),
@@ -153,6 +205,13 @@ STREAMS = {
     "more runs than images": ("rle", 5, 200, rle([1] * 6, [1] * 5)),
     "runs beyond the stream": ("rle", 5, 9, varint.write(5) + b"\0\0"),
     "far too long": ("rle", 5, 9, rle([2**52, 2**52, 2**52], [2**52, 2**52])),
+    # Sums of 2^64 and what is called for.
+    "kept ones that wrap around": (
+        *("rle", 4096, 2**52 + 8190),
+        rle([2**52] * 4095 + [2**52 + 4096], [2**52] + [1] * 4094),
+    ),
+    "skipped ones that wrap around": ("rle", 4096, 2**52 + 4094, rle([1] * 4096, WRAPPING)),
+    "distances that wrap around": ("delta", 4096, 2**52 - 1, delta(WRAPPING)),
     "wide ones beyond the stream": ("delta", 400, 2**40, b"\xff" * 199 + b"\x0f"),
     "a width too small": ("delta", 3, 3 * 2**14 + 1, b"\xff\x0e\x0f" + bytes(4)),
     "a bit behind the end": ("bitmap", 2, 3, b"\x0d"),
@@ -163,25 +222,28 @@ STREAMS = {
 
 @pytest.mark.parametrize("name", STREAMS)
 @pytest.mark.parametrize("after", [False, True])
-def test_streams_that_lie(name: str, after: bool) -> None:
+@pytest.mark.parametrize("zstd", [False, True])
+def test_streams_that_lie(name: str, after: bool, zstd: bool) -> None:
     good = [("rle", 1, 1, rle([1], [])), ("bitmap", 3, 3, b"\x07"), ("delta", 2, 9, b"\x03\0")]
     parts, first = [], 0
     for kind, count, span, stream in [*good, STREAMS[name], *(good if after else [])]:
+        stored = compress([stream]) if zstd else stream
         fields = layout.build(
             layout.BLOCK_BODY,
             {"weights": False},
             first=first,
             span=span,
             count=count,
-            form=encodings.NUMBERS[kind],
-            positions_size=len(stream),
+            form=encodings.NUMBERS[kind] | (layout.FORM_POSITIONS_ZSTD if zstd else 0),
+            positions_size=len(stored),
             labels_size=0,
         )
-        parts.append((layout.BLOCK, fields + stream))
+        parts.append((layout.BLOCK, fields + stored))
         first += span
     images = 6 + STREAMS[name][1] + (6 if after else 0)
     claimed = Payload(PoolRef(bytes(32), first), 1, range(images), [0] * images)
-    data = writer.assemble(claimed, None, None, parts, used=0, largest=200)
+    used = layout.FEATURE_ZSTD if zstd else 0
+    data = writer.assemble(claimed, None, None, parts, used=used, largest=65_536)
     found = same(data)
     assert isinstance(found, tuple)
     # The payload that HEAD was made of is another one.

@@ -10,7 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pladafmt import Payload, PladaError, PoolRef, SlowWarning, dumps, loads, validate
+from pladafmt import (
+    LimitExceeded,
+    Limits,
+    Payload,
+    PladaError,
+    PoolRef,
+    SlowWarning,
+    dumps,
+    loads,
+    salvage,
+    validate,
+)
 from pladafmt.blocks import dense
 from pladafmt.loops.backend import PLAIN, Backend, compiled
 
@@ -139,6 +150,24 @@ def test_a_long_wait_without_numba_is_announced_once() -> None:
     with without[0], without[1], warnings.catch_warnings():
         warnings.simplefilter("error")
         loads(data)
+
+
+def test_a_limit_on_dense_images_holds_where_numba_is_missing() -> None:
+    data = in_small_blocks()
+    with patch("pladafmt.loops.backend.compiled", lambda: PLAIN):
+        assert loads(data, limits=Limits(dense=0)).kept == 200
+    with (
+        patch("pladafmt.loops.backend.loaded", lambda: None),
+        patch("pladafmt.loops.backend.compiled", lambda: None),
+    ):
+        assert loads(data, limits=Limits(dense=200)).kept == 200
+        report = validate(data, limits=Limits(dense=199))
+        assert (report.verdict, report.code, report.field) == ("limit", "limit-kept", "BLOCK.count")
+        assert "200 images" in str(report.problem) and "dense=199" in str(report.problem)
+        assert "pladafmt[fast]" in str(report.problem)
+        assert report.facts["blocks"] == 19
+        with pytest.raises(LimitExceeded):
+            salvage(data[:-1], limits=Limits(dense=199))
 
 
 def test_an_encoder_gives_up_when_there_is_no_room() -> None:

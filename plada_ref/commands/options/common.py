@@ -28,8 +28,8 @@ LimitOptions = Annotated[
     typer.Option(
         "--limit",
         metavar="NAME=N",
-        help="Raise or lower what is accepted from a file: kept (images), stream, class_map, "
-        "metadata (bytes), blocks. May be repeated.",
+        help="Raise or lower what is accepted from a file: kept, dense (images), stream, "
+        "class_map, metadata (bytes), blocks, work. May be repeated.",
     ),
 ]
 
