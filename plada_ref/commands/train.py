@@ -107,7 +107,7 @@ def train(
 
     Reports how often it says what the payload says about a tenth of the images, which is held out.
     With --tune head, what is written is then fitted to all of them. How often it is right about
-    images of the task, --task shows.
+    images of the task, --task shows; with that, a model that is trained whole learns from all.
 
     Stops with `mismatch` when the payload was made for another pool, and names an image that has
     changed since the manifest was made: every image is verified when it is loaded. A client that
@@ -147,6 +147,8 @@ def train(
         soft = soft_labels(payload, found.rule, found.codes)
         output.say("soft labels: the rule's scores of all classes are learned (--hard-labels: not)")
     heard = Heard()
+    if val_fraction is None and tested is not None and not alone:
+        val_fraction = 0.0  # The task's images say it, at no image less to learn from.
     with (
         nullcontext(compute.device) if alone else joined(compute.device) as device,
         standing(out) if first() else nullcontext(out) as file,
@@ -177,7 +179,8 @@ def train(
     output.say(
         f"student of {student.class_count} classes from {learned:,} images{part}: {named(out)}"
     )
-    heard.tell(output, val_fraction, "pool images, by the payload's labels")
+    if val_fraction != 0 or tested is None:
+        heard.tell(output, val_fraction, "pool images, by the payload's labels")
     accuracy = None
     on_one = replace(compute, device=device)
     if tested is not None:

@@ -81,6 +81,9 @@ def test_what_trains_everything_does_not_see_the_held_out_part(
         assert held == count - int(str(found["images"]))
         assert float(str(found["validation_accuracy"])) > 0.15  # Chance is 10 %.
         assert "accuracy on held-out" in said
+    found, said = _plada(*command, "-o", tmp_path / "whole", "--task", "sklearn:digits")
+    assert found["images"] == count and found["accuracy"] is not None
+    assert "held-out" not in said
 
 
 def test_few_images_are_all_learned_from(
