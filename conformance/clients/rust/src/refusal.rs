@@ -1,0 +1,51 @@
+//! Why a file is refused (section 14), and the limits of a reader (section 15).
+
+/// An error code of section 14, or one of this client's own, which starts with `x-`.
+pub type Code = &'static str;
+
+pub type Result<T> = std::result::Result<T, Code>;
+
+/// Ends with `code` unless `holds`.
+pub fn require(holds: bool, code: Code) -> Result<()> {
+    if holds {
+        Ok(())
+    } else {
+        Err(code)
+    }
+}
+
+/// The error class of a code (section 14.1).
+pub fn class(code: &str) -> &'static str {
+    match code {
+        "varint-overlong" | "chunk-order" | "empty-compressed" | "dense-tail"
+        | "block-not-tight" | "feature-unused" | "max-stream" | "padding-bits" => "noncanonical",
+        "unknown-version" | "unknown-critical-chunk" | "unknown-feature" => "unsupported",
+        "pool-mismatch" | "codes-mismatch" => "mismatch",
+        "crc-mismatch" | "content-check" => "corrupt",
+        _ if code.starts_with("limit-") => "limit",
+        _ if code.starts_with("x-") => "refused",
+        _ => "malformed",
+    }
+}
+
+pub struct Limits {
+    pub kept: u64,
+    pub stream: u64,
+    pub blocks: u64,
+    pub class_map: u64,
+    pub metadata: u64,
+    pub work: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            kept: 1 << 24,
+            stream: 64 << 20,
+            blocks: 65_536,
+            class_map: 1 << 20,
+            metadata: 64 << 10,
+            work: 1 << 41,
+        }
+    }
+}
