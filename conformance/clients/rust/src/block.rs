@@ -1,14 +1,12 @@
 //! BLOCK (section 8).
 
-use std::borrow::Cow;
-
 use crate::bytes::{width, Bytes};
 use crate::content::Content;
 use crate::dense::{Decoder, Distances, Labels};
 use crate::head::{Head, DENSE, WEIGHTS, ZSTD};
-use crate::positions::{self, Steps};
+use crate::positions::{self, add_up};
 use crate::refusal::{require, Result};
-use crate::zstd::Frame;
+use crate::stream::Stream;
 
 /// What the blocks of a file share.
 pub struct Blocks {
@@ -17,20 +15,6 @@ pub struct Blocks {
     end: u64,
     pub largest_stream: u64,
     pub used_features: u64,
-}
-
-enum Stream<'a> {
-    Stored(&'a [u8]),
-    Compressed(Frame<'a>),
-}
-
-impl<'a> Stream<'a> {
-    fn decode(&self) -> Result<Cow<'a, [u8]>> {
-        match self {
-            Stream::Stored(data) => Ok(Cow::Borrowed(data)),
-            Stream::Compressed(frame) => frame.decode().map(Cow::Owned),
-        }
-    }
 }
 
 impl Blocks {
@@ -67,11 +51,12 @@ impl Blocks {
         let sizes = positions::sizes(encoding, span, count);
         let positions = self.stream(head, positions, compressed[0], encoding == 3, sizes)?;
         let labels = if weighted { bytes.take(labels_size)? } else { bytes.rest };
-        let size = count * match head.classes {
-            1 => 0,
-            2..=256 => 1,
-            _ => 2,
-        };
+        let size = count
+            * match head.classes {
+                1 => 0,
+                2..=256 => 1,
+                _ => 2,
+            };
         let sizes = if shift > 0 { 0..=u64::MAX } else { size..=size };
         let labels = self.stream(head, labels, compressed[1], shift > 0, sizes)?;
         let half = head.weight_scale[0] == 4;
@@ -88,7 +73,7 @@ impl Blocks {
         }
         let mut before = 0;
         let keep = |relative| {
-            content.position(first + relative);
+            content.positions.push(first + relative);
             if shift > 0 {
                 kinds.push(width(relative - before).min(15) as u8);
                 before = relative;
@@ -101,12 +86,9 @@ impl Blocks {
             2 => positions::runs(&data, span, count, keep)?,
             _ => {
                 let (mut decoder, mut distances) = (Decoder::new(&data)?, Distances::new());
-                let mut steps = Steps::new(keep);
-                for _ in 1..count {
-                    steps.add(distances.read(&mut decoder)?);
-                }
+                let last = add_up((1..count).map(|_| distances.read(&mut decoder)), keep)?;
                 decoder.finish()?;
-                steps.finish(span)?;
+                require(last == span - 1, "distance-total")?;
             }
         }
         drop(data);
@@ -116,18 +98,18 @@ impl Blocks {
             let mut decoder = Decoder::new(&data)?;
             self.labels.start(shift);
             for kind in kinds {
-                content.label(self.labels.read(&mut decoder, usize::from(kind))?.into());
+                content.labels.push(self.labels.read(&mut decoder, usize::from(kind))?.into());
             }
             decoder.finish()?;
         } else if head.classes == 1 {
-            (0..count).for_each(|_| content.label(0));
+            (0..count).for_each(|_| content.labels.push(0));
         } else {
             let (low, high) = data.split_at(count as usize);
             for (index, &low) in low.iter().enumerate() {
                 let high = high.get(index).copied().unwrap_or(0);
                 let label = u64::from(u16::from_le_bytes([low, high]));
                 require(label < head.classes, "label-range")?;
-                content.label(label);
+                content.labels.push(label);
             }
         }
         drop(data);
@@ -158,14 +140,8 @@ impl Blocks {
         require(!dense || head.needs(DENSE), "feature-undeclared")?;
         require(!compressed || head.needs(ZSTD), "feature-undeclared")?;
         self.used_features |= if dense { DENSE } else { 0 } | if compressed { ZSTD } else { 0 };
-        let (stream, size) = if compressed {
-            let frame = Frame::new(data)?;
-            require(frame.size > 0, "empty-compressed")?;
-            let size = frame.size;
-            (Stream::Compressed(frame), size)
-        } else {
-            (Stream::Stored(data), data.len() as u64)
-        };
+        let stream = Stream::new(data, compressed)?;
+        let size = stream.size();
         require(size <= head.max_stream, "stream-over-declared")?;
         require(sizes.contains(&size), "stream-size")?;
         self.largest_stream = self.largest_stream.max(size);

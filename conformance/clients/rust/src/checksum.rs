@@ -20,7 +20,5 @@ const fn table() -> [u32; 256] {
 
 /// The CRC of what `before` is the CRC of, followed by `data`; `before` is 0 at the start.
 pub fn crc32(data: &[u8], before: u32) -> u32 {
-    !data.iter().fold(!before, |crc, &byte| {
-        TABLE[usize::from(crc as u8 ^ byte)] ^ crc >> 8
-    })
+    !data.iter().fold(!before, |crc, &byte| TABLE[usize::from(crc as u8 ^ byte)] ^ crc >> 8)
 }

@@ -79,7 +79,8 @@ impl<'a> Decoder<'a> {
 
     /// The number of `depth` bits that a tree of models says.
     fn tree(&mut self, models: &mut [Model], depth: u32) -> usize {
-        let node = (0..depth).fold(1, |node, _| 2 * node + usize::from(self.bit(&mut models[node])));
+        let node =
+            (0..depth).fold(1, |node, _| 2 * node + usize::from(self.bit(&mut models[node])));
         node - (1 << depth)
     }
 
@@ -98,28 +99,24 @@ fn tail(low: u32, range: u32) -> u32 {
     values.clone().find(|&value| value < low + u64::from(range)).unwrap_or(low) as u32
 }
 
-/// A running average of kinds, which are widths of at most 15.
-struct Average(i32);
-
-impl Average {
-    fn add(&mut self, kind: usize) {
-        self.0 += (16 * kind as i32 - self.0) >> 2;
-    }
+/// Adds a kind, a width of at most 15, to a running average of kinds.
+fn average(average: &mut i32, kind: usize) {
+    *average += (16 * kind as i32 - *average) >> 2;
 }
 
 pub struct Distances {
     widths: [[Model; 16]; 31],
     second: [Model; 16],
-    average: Average,
+    average: i32,
 }
 
 impl Distances {
     pub fn new() -> Self {
-        Distances { widths: [[FRESH; 16]; 31], second: [FRESH; 16], average: Average(64) }
+        Distances { widths: [[FRESH; 16]; 31], second: [FRESH; 16], average: 64 }
     }
 
     pub fn read(&mut self, decoder: &mut Decoder) -> Result<u64> {
-        let kind = decoder.tree(&mut self.widths[(self.average.0 >> 3) as usize], 4);
+        let kind = decoder.tree(&mut self.widths[(self.average >> 3) as usize], 4);
         let width = if kind < 15 { kind as u32 } else { 15 + decoder.direct(6)? as u32 };
         require(width <= 52, CORRUPT)?;
         let mut value = 1;
@@ -132,7 +129,7 @@ impl Distances {
                 left -= size;
             }
         }
-        self.average.add(kind);
+        average(&mut self.average, kind);
         Ok(value)
     }
 }
@@ -146,7 +143,7 @@ pub struct Labels {
     used: Vec<usize>,
     ranks: [Model; 12 * 8 * 4],
     queue: Vec<(u16, u32)>, // label and weight, heaviest first
-    average: Average,
+    average: i32,
     shift: u32,
 }
 
@@ -159,7 +156,7 @@ impl Labels {
             used: Vec::new(),
             ranks: [FRESH; 12 * 8 * 4],
             queue: Vec::with_capacity(12),
-            average: Average(64),
+            average: 64,
             shift: 1,
         }
     }
@@ -170,19 +167,19 @@ impl Labels {
         self.used.drain(..).for_each(|node| self.tree[node] = FRESH);
         self.ranks = [FRESH; 12 * 8 * 4];
         self.queue.clear();
-        self.average = Average(64);
+        self.average = 64;
         self.shift = u32::from(shift);
     }
 
     pub fn read(&mut self, decoder: &mut Decoder, kind: usize) -> Result<u16> {
-        let far = 16 * kind as i32 > self.average.0 + 48;
+        let far = 16 * kind as i32 > self.average + 48;
         for (_, weight) in &mut self.queue {
             *weight -= *weight >> self.shift;
             if far {
                 *weight -= *weight >> 1;
             }
         }
-        self.average.add(kind);
+        average(&mut self.average, kind);
         for place in 0..self.queue.len() {
             let (label, weight) = self.queue[place];
             let index = place * 32 + (weight >> (9 + self.shift)) as usize * 4 + (kind >> 2);

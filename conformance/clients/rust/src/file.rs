@@ -113,9 +113,9 @@ fn read_file(data: &[u8], limits: &Limits, codes: Option<&Codes>) -> Result<(Hea
         match kind {
             CLASSES => {
                 let zstd = head.needs(head::ZSTD);
-                classes = Some(ClassMap::read(body, head.classes, zstd, limits.class_map)?);
+                classes = Some(ClassMap::read(body, head.classes, zstd, limits)?);
             }
-            META => check_metadata(body, limits.metadata)?,
+            META => check_metadata(body, limits)?,
             RULE => {
                 let read = Rule::read(body, &head, limits)?;
                 if read.fits(codes, head.pool_size) {

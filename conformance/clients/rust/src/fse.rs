@@ -41,7 +41,8 @@ impl Table {
                 }
             }
         }
-        let mut order: Vec<u32> = probabilities.iter().map(|p| u32::from(p.unsigned_abs())).collect();
+        let mut order: Vec<u32> =
+            probabilities.iter().map(|p| u32::from(p.unsigned_abs())).collect();
         for cell in &mut cells {
             let place = &mut order[usize::from(cell.symbol)];
             cell.bits = size.ilog2() - place.ilog2();

@@ -8,8 +8,8 @@ const DEEPEST: usize = 16;
 const LARGEST: u64 = (1 << 53) - 1;
 
 pub enum Value {
-    Null,
-    Bool,
+    /// Null, true or false.
+    Word,
     /// An integer from 0 on, or None for other numbers.
     Number(Option<u64>),
     Text(String),
@@ -19,39 +19,24 @@ pub enum Value {
 
 impl Value {
     pub fn get(&self, key: &str) -> Option<&Value> {
-        match self {
-            Value::Object(members) => members.get(key),
-            _ => None,
-        }
+        let Value::Object(members) = self else { return None };
+        members.get(key)
     }
 
     pub fn text(&self) -> Option<&str> {
-        match self {
-            Value::Text(text) => Some(text),
-            _ => None,
-        }
+        let Value::Text(text) = self else { return None };
+        Some(text)
     }
 
     pub fn number(&self) -> Option<u64> {
-        match self {
-            Value::Number(number) => *number,
-            _ => None,
-        }
-    }
-
-    /// The strings of an array of strings.
-    pub fn texts(&self) -> Option<Vec<&str>> {
-        match self {
-            Value::Array(items) => items.iter().map(Value::text).collect(),
-            _ => None,
-        }
+        let Value::Number(number) = self else { return None };
+        *number
     }
 }
 
 /// The value of one JSON text, or None where section 6.2 does not allow it.
 pub fn parse(data: &[u8]) -> Option<Value> {
-    let text = std::str::from_utf8(data).ok()?;
-    let mut parser = Parser { chars: text.chars().peekable() };
+    let mut parser = Parser { chars: std::str::from_utf8(data).ok()?.chars().peekable() };
     let value = parser.value(0)?;
     parser.space();
     parser.chars.next().is_none().then_some(value)
@@ -75,55 +60,46 @@ impl Parser<'_> {
     fn value(&mut self, depth: usize) -> Option<Value> {
         self.space();
         match self.chars.peek()? {
-            '{' if depth < DEEPEST => self.object(depth + 1),
-            '[' if depth < DEEPEST => self.array(depth + 1),
+            '{' if depth < DEEPEST => {
+                let mut members = HashMap::new();
+                self.items('}', |parser| {
+                    parser.space();
+                    let key = parser.text()?;
+                    parser.found(':').then_some(())?;
+                    members.insert(key, parser.value(depth + 1)?).is_none().then_some(())
+                })?;
+                Some(Value::Object(members))
+            }
+            '[' if depth < DEEPEST => {
+                let mut items = Vec::new();
+                self.items(']', |parser| {
+                    items.push(parser.value(depth + 1)?);
+                    Some(())
+                })?;
+                Some(Value::Array(items))
+            }
             '"' => self.text().map(Value::Text),
             '-' | '0'..='9' => self.number().map(Value::Number),
-            't' => self.word("true", Value::Bool),
-            'f' => self.word("false", Value::Bool),
-            'n' => self.word("null", Value::Null),
-            _ => None,
+            't' => self.word("true"),
+            'f' => self.word("false"),
+            _ => self.word("null"),
         }
     }
 
-    fn word(&mut self, word: &str, value: Value) -> Option<Value> {
-        word.chars().all(|c| self.chars.next_if_eq(&c).is_some()).then_some(value)
+    fn word(&mut self, word: &str) -> Option<Value> {
+        word.chars().all(|c| self.chars.next_if_eq(&c).is_some()).then_some(Value::Word)
     }
 
-    fn object(&mut self, depth: usize) -> Option<Value> {
+    /// What stands between brackets, separated by commas.
+    fn items(&mut self, end: char, mut item: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
         self.chars.next();
-        let mut members = HashMap::new();
-        if self.found('}') {
-            return Some(Value::Object(members));
+        if self.found(end) {
+            return Some(());
         }
         loop {
-            self.space();
-            let key = self.text()?;
-            if !self.found(':') || members.insert(key, self.value(depth)?).is_some() {
-                return None;
-            }
-            if self.found('}') {
-                return Some(Value::Object(members));
-            }
+            item(self)?;
             if !self.found(',') {
-                return None;
-            }
-        }
-    }
-
-    fn array(&mut self, depth: usize) -> Option<Value> {
-        self.chars.next();
-        let mut items = Vec::new();
-        if self.found(']') {
-            return Some(Value::Array(items));
-        }
-        loop {
-            items.push(self.value(depth)?);
-            if self.found(']') {
-                return Some(Value::Array(items));
-            }
-            if !self.found(',') {
-                return None;
+                return self.found(end).then_some(());
             }
         }
     }
@@ -150,15 +126,12 @@ impl Parser<'_> {
             'r' => '\r',
             't' => '\t',
             'u' => {
-                let unit = self.unit()?;
-                let low = match unit {
-                    0xD800..=0xDBFF => {
-                        self.word("\\u", Value::Null)?;
-                        Some(self.unit()?)
-                    }
-                    _ => None,
-                };
-                char::decode_utf16([unit].into_iter().chain(low)).next()?.ok()?
+                let mut units = vec![self.unit()?];
+                if matches!(units[0], 0xD800..=0xDBFF) {
+                    self.word("\\u")?;
+                    units.push(self.unit()?);
+                }
+                char::decode_utf16(units).next()?.ok()?
             }
             _ => return None,
         })
@@ -166,40 +139,26 @@ impl Parser<'_> {
 
     /// Four hexadecimal digits.
     fn unit(&mut self) -> Option<u16> {
-        (0..4).try_fold(0, |unit, _| Some(unit << 4 | self.chars.next()?.to_digit(16)? as u16))
+        (0..4).try_fold(0, |unit, _| Some((unit << 4) | self.chars.next()?.to_digit(16)? as u16))
     }
 
     fn number(&mut self) -> Option<Option<u64>> {
-        let mut spelling = String::new();
-        let negative = self.chars.next_if_eq(&'-').is_some();
-        match self.chars.next_if_eq(&'0') {
-            Some(zero) => spelling.push(zero),
-            None => self.digits(&mut spelling)?,
+        let mut number = String::new();
+        let part = |c: &char| matches!(c, '0'..='9' | '+' | '-' | '.' | 'e' | 'E');
+        while let Some(char) = self.chars.next_if(part) {
+            number.push(char);
         }
-        let mut integer = true;
-        if let Some(point) = self.chars.next_if_eq(&'.') {
-            integer = false;
-            spelling.push(point);
-            self.digits(&mut spelling)?;
+        let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((&number, "0"));
+        let absolute = mantissa.strip_prefix('-').unwrap_or(mantissa);
+        let (whole, fraction) = absolute.split_once('.').unwrap_or((absolute, "0"));
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+        let parts = [whole, fraction, exponent].into_iter().all(digits);
+        (parts && (whole == "0" || !whole.starts_with('0'))).then_some(())?;
+        if whole.len() < absolute.len() || mantissa.len() < number.len() {
+            return number.parse::<f64>().ok()?.is_finite().then_some(None);
         }
-        if self.chars.next_if(|c| matches!(c, 'e' | 'E')).is_some() {
-            integer = false;
-            spelling.push('e');
-            spelling.extend(self.chars.next_if(|c| matches!(c, '+' | '-')));
-            self.digits(&mut spelling)?;
-        }
-        if !integer {
-            return spelling.parse::<f64>().ok()?.is_finite().then_some(None);
-        }
-        let value = spelling.parse().ok().filter(|&value: &u64| value <= LARGEST)?;
-        Some((!negative).then_some(value))
-    }
-
-    fn digits(&mut self, spelling: &mut String) -> Option<()> {
-        let before = spelling.len();
-        while let Some(digit) = self.chars.next_if(char::is_ascii_digit) {
-            spelling.push(digit);
-        }
-        (spelling.len() > before).then_some(())
+        let value = whole.parse().ok().filter(|&value: &u64| value <= LARGEST)?;
+        Some((mantissa == whole).then_some(value))
     }
 }

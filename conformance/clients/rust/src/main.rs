@@ -22,55 +22,49 @@ mod reverse;
 mod rule;
 mod sha256;
 mod split;
+mod stream;
 mod text;
 mod tree;
 mod zstd;
+mod zstd_block;
 
+use std::collections::HashMap;
+use std::io::{stdin, stdout};
 use std::process::ExitCode;
 
-use file::Holdings;
-use refusal::{Limits, Result};
+use json::Value;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if arguments.is_empty() {
-        let served = protocol::serve(std::io::stdin().lock(), std::io::stdout().lock());
-        return match served {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("plada-client: {error}");
-                ExitCode::from(2)
-            }
-        };
-    }
-    match read(&arguments) {
-        Some(result) => {
-            println!("{{{}}}", protocol::reading(result));
-            ExitCode::from(u8::from(result.is_err()))
-        }
-        None => {
-            eprintln!("usage: plada-client [[--pool FILE] [--codes FILE] FILE]");
+    let done = match arguments.split_last() {
+        None => protocol::serve(stdin().lock(), stdout().lock()).map(|()| true),
+        Some((path, options)) => request(path, options).map(|request| {
+            let reading = protocol::read(&request);
+            println!("{{{}}}", protocol::members(&reading));
+            reading.is_ok()
+        }),
+    };
+    match done {
+        Ok(valid) => ExitCode::from(u8::from(!valid)),
+        Err(error) => {
+            eprintln!("plada-client: {error}");
             ExitCode::from(2)
         }
     }
 }
 
-/// What a command line asks for, or None if it is no such command line.
-fn read(arguments: &[String]) -> Option<Result<[u8; 32]>> {
-    let [options @ .., path] = arguments else { return None };
-    let mut holdings = Holdings::default();
+/// A command line as a request of the protocol.
+fn request(path: &str, options: &[String]) -> std::io::Result<Value> {
+    let mut request = HashMap::from([("file".into(), Value::Text(path.into()))]);
     for option in options.chunks(2) {
-        let [name, path] = option else { return None };
-        let Ok(text) = std::fs::read_to_string(path) else { return Some(Err("x-unreadable")) };
-        let read = match name.as_str() {
-            "--pool" => protocol::digests(text.lines()).map(|pool| holdings.pool = Some(pool)),
-            "--codes" => protocol::codes(text.lines()).map(|codes| holdings.codes = Some(codes)),
-            _ => return None,
-        };
-        if let Err(code) = read {
-            return Some(Err(code));
+        match option {
+            [name, path] if matches!(name.as_str(), "--pool" | "--codes") => {
+                let text = std::fs::read_to_string(path)?;
+                let lines = text.lines().map(|line| Value::Text(line.into())).collect();
+                request.insert(name[2..].into(), Value::Array(lines));
+            }
+            _ => return Err(std::io::Error::other("usage: [--pool FILE] [--codes FILE] FILE")),
         }
     }
-    let data = std::fs::read(path).map_err(|_| "x-unreadable");
-    Some(data.and_then(|data| file::read(&data, &Limits::default(), &holdings)))
+    Ok(Value::Object(request))
 }

@@ -41,9 +41,23 @@ pub fn bitmap(data: &[u8], span: u64, count: u64, mut keep: impl FnMut(u64)) -> 
 }
 
 pub fn delta(data: &[u8], span: u64, count: u64, keep: impl FnMut(u64)) -> Result<()> {
-    let mut steps = Steps::new(keep);
-    Split::new(data, count - 1)?.for_each(|distance| steps.add(distance));
-    steps.finish(span)
+    let last = add_up(Split::new(data, count - 1)?.map(Ok), keep)?;
+    require(last == span - 1, "distance-total")
+}
+
+/// Keeps the first relative position and those that distances lead to; returns the last one, or
+/// 2^64 - 1 if it lies beyond.
+pub fn add_up(
+    distances: impl Iterator<Item = Result<u64>>,
+    mut keep: impl FnMut(u64),
+) -> Result<u64> {
+    let mut at = 0u64;
+    keep(at);
+    for distance in distances {
+        at = at.saturating_add(distance?);
+        keep(at);
+    }
+    Ok(at)
 }
 
 pub fn runs(data: &[u8], span: u64, count: u64, mut keep: impl FnMut(u64)) -> Result<()> {
@@ -62,27 +76,4 @@ pub fn runs(data: &[u8], span: u64, count: u64, mut keep: impl FnMut(u64)) -> Re
         at += kept + skipped;
     }
     Ok(())
-}
-
-/// Distances that are added up, from the first relative position on.
-pub struct Steps<Keep> {
-    at: u64,
-    keep: Keep,
-}
-
-impl<Keep: FnMut(u64)> Steps<Keep> {
-    pub fn new(mut keep: Keep) -> Self {
-        keep(0);
-        Steps { at: 0, keep }
-    }
-
-    /// Beyond 2^64 the sum stays there, which `finish` refuses.
-    pub fn add(&mut self, distance: u64) {
-        self.at = self.at.saturating_add(distance);
-        (self.keep)(self.at);
-    }
-
-    pub fn finish(self, span: u64) -> Result<()> {
-        require(self.at == span - 1, "distance-total")
-    }
 }

@@ -7,11 +7,7 @@ pub type Result<T> = std::result::Result<T, Code>;
 
 /// Ends with `code` unless `holds`.
 pub fn require(holds: bool, code: Code) -> Result<()> {
-    if holds {
-        Ok(())
-    } else {
-        Err(code)
-    }
+    holds.then_some(()).ok_or(code)
 }
 
 /// The error class of a code (section 14.1).
@@ -37,15 +33,16 @@ pub struct Limits {
     pub work: u64,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
+impl Limits {
+    /// Of each limit's name and default, `limit` makes its value.
+    pub fn new(limit: impl Fn(&str, u64) -> u64) -> Self {
         Limits {
-            kept: 1 << 24,
-            stream: 64 << 20,
-            blocks: 65_536,
-            class_map: 1 << 20,
-            metadata: 64 << 10,
-            work: 1 << 41,
+            kept: limit("kept", 1 << 24),
+            stream: limit("stream", 64 << 20),
+            blocks: limit("blocks", 65_536),
+            class_map: limit("class_map", 1 << 20),
+            metadata: limit("metadata", 64 << 10),
+            work: limit("work", 1 << 41),
         }
     }
 }

@@ -8,11 +8,18 @@ use crate::tree;
 
 /// The codes of a pool: rows of `columns` bytes in two's complement, one row for each image.
 pub struct Codes {
-    pub columns: usize,
-    pub rows: Vec<u8>,
+    columns: usize,
+    rows: Vec<u8>,
 }
 
 impl Codes {
+    /// None without a code, or if rows differ in length.
+    pub fn new(rows: &[Vec<u8>]) -> Option<Self> {
+        let columns = rows.first()?.len();
+        let even = columns > 0 && rows.iter().all(|row| row.len() == columns);
+        even.then(|| Codes { columns, rows: rows.concat() })
+    }
+
     /// The first `size` rows, if there are as many.
     fn first(&self, size: u64) -> Option<&[u8]> {
         let rows = (self.rows.len() / self.columns) as u64;
@@ -52,7 +59,7 @@ impl Rule {
                     weight += 1;
                 }
                 *sum += i64::from(weight);
-                let sign = &mut signs[[0, 1, 2][(total.signum().rem_euclid(3)) as usize]];
+                let sign = &mut signs[total.signum().rem_euclid(3) as usize];
                 if weight > 0 && decoder.bit(sign) {
                     weight = -weight;
                 }
@@ -61,8 +68,8 @@ impl Rule {
             }
         }
         let biases = numbers(&mut decoder, classes, |folded| match folded % 2 {
-            1 => -(folded + 1) / 2 << shift,
-            _ => folded / 2 << shift,
+            1 => (-(folded + 1) / 2) << shift,
+            _ => (folded / 2) << shift,
         })?;
         let thresholds = numbers(&mut decoder, classes, |number| number << shift)?;
         decoder.finish()?;

@@ -4,26 +4,15 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::json;
-use crate::refusal::{require, Code, Result};
-use crate::zstd::Frame;
+use crate::refusal::{require, Limits, Result};
+use crate::stream::Stream;
 
-/// The stream of a body after its form, decoded.
-fn decoded(stream: &[u8], compressed: bool, limit: u64, code: Code) -> Result<Cow<'_, [u8]>> {
-    if !compressed {
-        require(stream.len() as u64 <= limit, code)?;
-        return Ok(Cow::Borrowed(stream));
-    }
-    let frame = Frame::new(stream)?;
-    require(frame.size > 0, "empty-compressed")?;
-    require(frame.size <= limit, code)?;
-    frame.decode().map(Cow::Owned)
-}
-
-pub fn check_metadata(body: &[u8], limit: u64) -> Result<()> {
+pub fn check_metadata(body: &[u8], limits: &Limits) -> Result<()> {
     let (&form, stream) = body.split_first().ok_or("body-short")?;
-    require(form & !1 == 0, "text-form")?;
-    let text = decoded(stream, form & 1 == 1, limit, "limit-metadata")?;
-    let object = matches!(json::parse(&text), Some(json::Value::Object(_)));
+    require(form <= 1, "text-form")?;
+    let stream = Stream::new(stream, form == 1)?;
+    require(stream.size() <= limits.metadata, "limit-metadata")?;
+    let object = matches!(json::parse(&stream.decode()?), Some(json::Value::Object(_)));
     require(object, "metadata-json")
 }
 
@@ -34,12 +23,14 @@ pub struct ClassMap<'a> {
 }
 
 impl<'a> ClassMap<'a> {
-    pub fn read(body: &'a [u8], classes: u64, zstd: bool, limit: u64) -> Result<Self> {
+    pub fn read(body: &'a [u8], classes: u64, zstd: bool, limits: &Limits) -> Result<Self> {
         let (&form, stream) = body.split_first().ok_or("body-short")?;
-        require(form & !3 == 0, "text-form")?;
+        require(form <= 3, "text-form")?;
         let (compressed, identifiers) = (form & 1 == 1, form & 2 == 2);
         require(zstd || !compressed, "feature-undeclared")?;
-        let text = decoded(stream, compressed, limit, "limit-class-map")?;
+        let stream = Stream::new(stream, compressed)?;
+        require(stream.size() <= limits.class_map, "limit-class-map")?;
+        let text = stream.decode()?;
         check_names(&text, classes as usize, identifiers)?;
         Ok(ClassMap { compressed, identifiers, text })
     }
@@ -48,27 +39,20 @@ impl<'a> ClassMap<'a> {
 fn check_names(mut text: &[u8], classes: usize, identifiers: bool) -> Result<()> {
     let mut strings = Vec::new();
     while let Some((&size, rest)) = text.split_first() {
-        let split = rest.split_at_checked(usize::from(size));
+        let split = rest.split_at_checked(size.into());
         let (string, rest) = split.ok_or("class-map-size")?;
         strings.push(string);
         text = rest;
     }
-    let expected = if identifiers { 2 * classes } else { classes };
-    require(strings.len() == expected, "class-map-size")?;
-    let strings: std::result::Result<Vec<_>, _> =
-        strings.into_iter().map(std::str::from_utf8).collect();
-    let strings = strings.map_err(|_| "name-not-utf8")?;
-    let (names, identifiers) = strings.split_at(classes);
+    require(strings.len() == if identifiers { 2 * classes } else { classes }, "class-map-size")?;
+    let strings = strings.into_iter().map(|string| std::str::from_utf8(string).ok());
+    let strings = strings.collect::<Option<Vec<_>>>().ok_or("name-not-utf8")?;
     let mut seen = HashSet::new();
-    for name in names {
-        require(!name.is_empty(), "name-empty")?;
-        require(!name.contains(forbidden), "name-forbidden-character")?;
-        require(seen.insert(name), "name-duplicate")?;
-    }
-    seen.clear();
-    for identifier in identifiers {
-        require(!identifier.contains(forbidden), "name-forbidden-character")?;
-        require(identifier.is_empty() || seen.insert(identifier), "name-duplicate")?;
+    for (index, string) in strings.iter().enumerate() {
+        let name = index < classes;
+        require(!name || !string.is_empty(), "name-empty")?;
+        require(!string.contains(forbidden), "name-forbidden-character")?;
+        require(seen.insert((name, string)) || string.is_empty(), "name-duplicate")?;
     }
     Ok(())
 }
