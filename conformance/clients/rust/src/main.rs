@@ -33,38 +33,40 @@ use std::io::{stdin, stdout};
 use std::process::ExitCode;
 
 use json::Value;
+use refusal::{class, Result};
+
+const USAGE: &str = "usage: plada-client [--pool FILE] [--codes FILE] FILE";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let done = match arguments.split_last() {
-        None => protocol::serve(stdin().lock(), stdout().lock()).map(|()| true),
-        Some((path, options)) => request(path, options).map(|request| {
-            let reading = protocol::read(&request);
-            println!("{{{}}}", protocol::members(&reading));
-            reading.is_ok()
-        }),
-    };
-    match done {
-        Ok(valid) => ExitCode::from(u8::from(!valid)),
-        Err(error) => {
-            eprintln!("plada-client: {error}");
-            ExitCode::from(2)
+    let problem = if let Some((path, options)) = arguments.split_last() {
+        let reading = request(path, options).and_then(|request| protocol::read(&request));
+        match reading {
+            Err(code) if class(code) == "refused" => format!("{code} ({USAGE})"),
+            _ => {
+                println!("{{{}}}", protocol::members(&reading));
+                return ExitCode::from(u8::from(reading.is_err()));
+            }
         }
-    }
+    } else {
+        match protocol::serve(stdin().lock(), stdout().lock()) {
+            Ok(()) => return ExitCode::SUCCESS,
+            Err(error) => error.to_string(),
+        }
+    };
+    eprintln!("plada-client: {problem}");
+    ExitCode::from(2)
 }
 
 /// A command line as a request of the protocol.
-fn request(path: &str, options: &[String]) -> std::io::Result<Value> {
+fn request(path: &str, options: &[String]) -> Result<Value> {
     let mut request = HashMap::from([("file".into(), Value::Text(path.into()))]);
     for option in options.chunks(2) {
-        match option {
-            [name, path] if matches!(name.as_str(), "--pool" | "--codes") => {
-                let text = std::fs::read_to_string(path)?;
-                let lines = text.lines().map(|line| Value::Text(line.into())).collect();
-                request.insert(name[2..].into(), Value::Array(lines));
-            }
-            _ => return Err(std::io::Error::other("usage: [--pool FILE] [--codes FILE] FILE")),
-        }
+        let [name, path] = option else { return Err("x-usage") };
+        let member = name.strip_prefix("--").filter(|name| matches!(*name, "pool" | "codes"));
+        let text = std::fs::read_to_string(path).map_err(|_| "x-unreadable")?;
+        let lines = text.lines().map(|line| Value::Text(line.into())).collect();
+        request.insert(member.ok_or("x-usage")?.into(), Value::Array(lines));
     }
     Ok(Value::Object(request))
 }

@@ -27,17 +27,25 @@ pub fn bitmap(data: &[u8], span: u64, count: u64, mut keep: impl FnMut(u64)) -> 
     let last = (span - 1) % 8;
     let end = data[data.len() - 1];
     require(u32::from(end) >> (last + 1) == 0, "padding-bits")?;
-    let kept = data.iter().map(|byte| u64::from(byte.count_ones())).sum::<u64>();
+    let kept = words(data).map(|word| u64::from(word.count_ones())).sum::<u64>();
     require(kept == count, "position-count")?;
     require(data[0] & 1 == 1 && end >> last == 1, "block-not-tight")?;
-    for (index, &byte) in data.iter().enumerate() {
-        let mut left = byte;
+    for (index, mut left) in (0..).zip(words(data)) {
         while left != 0 {
-            keep(index as u64 * 8 + u64::from(left.trailing_zeros()));
+            keep(index * 64 + u64::from(left.trailing_zeros()));
             left &= left - 1;
         }
     }
     Ok(())
+}
+
+/// Bits by 64, with zeros after the end.
+fn words(data: &[u8]) -> impl Iterator<Item = u64> + '_ {
+    data.chunks(8).map(|bytes| {
+        let mut word = [0; 8];
+        word[..bytes.len()].copy_from_slice(bytes);
+        u64::from_le_bytes(word)
+    })
 }
 
 pub fn delta(data: &[u8], span: u64, count: u64, keep: impl FnMut(u64)) -> Result<()> {

@@ -23,11 +23,13 @@ pub fn serve(mut requests: impl BufRead, mut answers: impl Write) -> std::io::Re
         let id = request.get("id").and_then(Value::number);
         match (request.get("do").and_then(Value::text), id) {
             (Some("hello"), _) => writeln!(answers, "{HELLO}")?,
-            (Some("read"), Some(id)) => {
-                writeln!(answers, "{{\"id\": {id}, {}}}", members(&read(&request)))?;
-            }
             (Some("bye"), _) => return Ok(()),
-            _ => return Err(wrong("a request is not known, or has no id")),
+            (what, Some(id)) => {
+                let known = what == Some("read");
+                let reading = if known { read(&request) } else { Err("x-unknown-request") };
+                writeln!(answers, "{{\"id\": {id}, {}}}", members(&reading))?;
+            }
+            _ => return Err(wrong("a request has no id")),
         }
         answers.flush()?;
         line.clear();
