@@ -1,4 +1,4 @@
-//! A file from its first to its last byte (sections 4 and 14).
+//! A file from its first to its last byte (section 4 and Appendix G).
 
 use crate::block::Blocks;
 use crate::bytes::Bytes;

@@ -4,7 +4,7 @@ use crate::bytes::{width, Bytes};
 use crate::refusal::{require, Result};
 use crate::split::Split;
 
-/// The sizes that a position stream may have (section 8.4).
+/// The sizes that a position stream may have (section 8.4 and Appendix B.3).
 pub fn sizes(encoding: u8, span: u64, count: u64) -> std::ops::RangeInclusive<u64> {
     let split = |n: u64, largest: u64| {
         let bits = width(largest);

@@ -50,17 +50,10 @@ pub fn members(reading: &Result<[u8; 32]>) -> String {
 
 /// What a request to read asks for.
 pub fn read(request: &Value) -> Result<[u8; 32]> {
-    let pool = match rows(request.get("pool"))? {
-        Some(rows) => {
-            let digests = rows.into_iter().map(<[u8; 32]>::try_from);
-            Some(digests.collect::<std::result::Result<_, _>>().map_err(|_| "x-bad-pool")?)
-        }
-        None => None,
-    };
-    let codes = match rows(request.get("codes"))? {
-        Some(rows) => Some(Codes::new(&rows).ok_or("x-bad-codes")?),
-        None => None,
-    };
+    let digests = |rows: Vec<_>| rows.into_iter().map(<[u8; 32]>::try_from).collect();
+    let pool = rows(request.get("pool"))?.map(digests).transpose().map_err(|_| "x-bad-pool")?;
+    let table = |rows: Vec<_>| Codes::new(&rows).ok_or("x-bad-codes");
+    let codes = rows(request.get("codes"))?.map(table).transpose()?;
     let path = request.get("file").and_then(Value::text).ok_or("x-bad-request")?;
     let data = std::fs::read(path).map_err(|_| "x-unreadable")?;
     let limits = request.get("limits");

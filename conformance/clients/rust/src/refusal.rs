@@ -1,6 +1,6 @@
-//! Why a file is refused (section 14), and the limits of a reader (section 15).
+//! Why a file is refused (Appendix G), and the limits of a reader (section 15).
 
-/// An error code of section 14, or one of this client's own, which starts with `x-`.
+/// An error code of Appendix G, or one of this client's own, which starts with `x-`.
 pub type Code = &'static str;
 
 pub type Result<T> = std::result::Result<T, Code>;
@@ -10,7 +10,7 @@ pub fn require(holds: bool, code: Code) -> Result<()> {
     holds.then_some(()).ok_or(code)
 }
 
-/// The error class of a code (section 14.1).
+/// The error class of a code (Appendix G).
 pub fn class(code: &str) -> &'static str {
     match code {
         "varint-overlong" | "chunk-order" | "empty-compressed" | "dense-tail"

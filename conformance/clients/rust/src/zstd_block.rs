@@ -75,22 +75,14 @@ impl State {
 
     fn literals(&mut self, bytes: &mut Bytes, room: usize) -> Result<Vec<u8>> {
         let first = bytes.rest.first().ok_or(CORRUPT)?;
-        let (kind, format) = (first & 3, first >> 2 & 3);
-        let header_size = match (kind, format) {
-            (0 | 1, 0 | 2) => 1,
-            (0 | 1, 1) => 2,
-            (2 | 3, 2) => 4,
-            (2 | 3, 3) => 5,
-            _ => 3,
-        };
+        let (kind, format) = (first & 3, usize::from(first >> 2 & 3));
+        let coded = kind > 1;
+        let header_size = [[1, 2, 1, 3], [3, 3, 4, 5]][usize::from(coded)][format];
         let mut header = [0; 8];
         header[..header_size].copy_from_slice(bytes.take(header_size as u64)?);
-        let header = u64::from_le_bytes(header);
-        let size = match (kind, format) {
-            (0 | 1, 0 | 2) => header >> 3,
-            (0 | 1, _) => header >> 4,
-            _ => header >> 4 & ((1 << size_bits(format)) - 1),
-        };
+        let header = u64::from_le_bytes(header) >> if coded || format & 1 == 1 { 4 } else { 3 };
+        let bits = 4 * header_size - 2; // of each of the two sizes that stand before Huffman codes
+        let size = if coded { header & ((1 << bits) - 1) } else { header };
         require(size <= room as u64, CORRUPT)?;
         let count = size as usize;
         match kind {
@@ -98,7 +90,7 @@ impl State {
             1 => return Ok(vec![bytes.byte()?; count]),
             _ => {}
         }
-        let mut data = bytes.take(header >> (4 + size_bits(format)))?;
+        let mut data = bytes.take(header >> bits)?;
         if kind == 2 {
             let (tree, rest) = Tree::read(data)?;
             self.tree = Some(tree);
@@ -145,11 +137,6 @@ impl State {
         }
         Ok(())
     }
-}
-
-/// Bits of each of the two sizes in the header of Huffman-coded literals.
-fn size_bits(format: u8) -> u32 {
-    [10, 10, 14, 18][usize::from(format)]
 }
 
 /// The distance that an offset value stands for; it becomes the most recent one.
