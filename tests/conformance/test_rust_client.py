@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 from plada_conformance import run
-from plada_conformance.appendix_b import content_id, write_chunk
+from plada_conformance.appendix_b import (
+    Distances,
+    Encoder,
+    content_id,
+    write_chunk,
+    write_split,
+    write_varint,
+)
 from plada_conformance.environment import OWN
 from plada_conformance.vectors_on_disk import ROOT
 
@@ -96,6 +103,15 @@ def test_it_goes_on_after_what_it_does_not_know(program: Path, tmp_path: Path) -
     assert codes == ["x-unreadable", "x-unknown-request", "x-bad-pool", "codes-mismatch"]
 
 
+def file_of(path: Path, head: bytes, *chunks: tuple[int, bytes]) -> Path:
+    """A file of a body of HEAD and chunks, each with its type."""
+    first = write_chunk(1, head)
+    seed = int.from_bytes(first[-4:], "little")
+    others = [write_chunk(kind, body, seed) for kind, body in (*chunks, (4, b""))]
+    path.write_bytes(b"\x89PLADA\r\n\x01" + first + b"".join(others))
+    return path
+
+
 def frame(block: str, size: int) -> bytes:
     """A frame of a hundred times x and one compressed block, which adds `size` bytes."""
     body = bytes.fromhex(block)
@@ -122,11 +138,40 @@ def test_corners_of_zstandard(program: Path, tmp_path: Path, corner: str) -> Non
     compressed, right = CORNERS[corner]
     pool = bytes(32)
     check = content_id((pool, 0), 1, None, None, None, [], [], None)[:4]
-    head = write_chunk(1, pool + bytes([0, 0, 1, 0, 0]) + check)
-    metadata = write_chunk(0xC1, b"\x01" + compressed)
-    end = write_chunk(4, b"", int.from_bytes(head[-4:], "little"))
-    file = tmp_path / "corner.plada"
-    file.write_bytes(b"\x89PLADA\r\n\x01" + head + metadata + end)
+    head = pool + bytes([0, 0, 1, 0, 0]) + check
+    file = file_of(tmp_path / "corner.plada", head, (0xC1, b"\x01" + compressed))
     # What is decoded is no JSON.
     code = "metadata-json" if right else "zstd-corrupt"
+    assert read(program, file)[:2] == (1, {"verdict": "malformed", "code": code})
+
+
+def dense(distances: list[int]) -> bytes:
+    coder, model = Encoder(), Distances()
+    for distance in distances:
+        model.write(coder, distance)
+    return coder.finish()
+
+
+BEYOND = [2**53 - 1] * 2049
+"""Gaps or runs, whose sum exceeds 64 bits."""
+
+
+@pytest.mark.parametrize(
+    ("encoding", "stream", "code"),
+    [
+        (1, write_split(BEYOND), "distance-total"),
+        (2, write_varint(1025) + write_split(BEYOND), "run-total"),
+        (3, dense(BEYOND), "distance-total"),
+    ],
+)
+def test_sums_beyond_64_bits(
+    program: Path, tmp_path: Path, encoding: int, stream: bytes, code: str
+) -> None:
+    pool_size, count = write_varint(2**53 - 1), write_varint(2050)
+    features = bytes([4 if encoding == 3 else 0])
+    stream_size = write_varint(len(stream))
+    head = bytes(32) + pool_size + count + bytes([1]) + features + stream_size + bytes(4)
+    span = write_varint(2**53 - 2)  # from position 1 on
+    block = bytes([1]) + span + count + bytes([encoding]) + stream_size + stream
+    file = file_of(tmp_path / "beyond.plada", head, (3, block))
     assert read(program, file)[:2] == (1, {"verdict": "malformed", "code": code})

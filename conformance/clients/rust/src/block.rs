@@ -86,9 +86,10 @@ impl Blocks {
             2 => positions::runs(&data, span, count, keep)?,
             _ => {
                 let (mut decoder, mut distances) = (Decoder::new(&data)?, Distances::new());
-                let last = add_up((1..count).map(|_| distances.read(&mut decoder)), keep)?;
+                let distances = (1..count).map(|_| distances.read(&mut decoder));
+                let whole = add_up(distances, span, keep)?;
                 decoder.finish()?;
-                require(last == span - 1, "distance-total")?;
+                require(whole, "distance-total")?;
             }
         }
         drop(data);

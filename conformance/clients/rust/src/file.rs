@@ -30,7 +30,7 @@ pub struct Holdings {
     pub codes: Option<Codes>,
 }
 
-/// The `content_id` of a file that is valid, and of the pool, if there is one.
+/// The `content_id` of a file that is valid, and made for the pool if the client has one.
 pub fn read(data: &[u8], limits: &Limits, holdings: &Holdings) -> Result<[u8; 32]> {
     let (head, id) = read_file(data, limits, holdings.codes.as_ref())?;
     if let Some(pool) = &holdings.pool {
@@ -47,7 +47,6 @@ struct Chunk<'a> {
     crc: u32,
 }
 
-/// Reads the next chunk, up to its CRC.
 struct Walk<'a> {
     bytes: Bytes<'a>,
     head_crc: u32,
@@ -59,6 +58,7 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
+    /// The next chunk, checked up to its CRC.
     fn next(&mut self, limits: &Limits) -> Result<Chunk<'a>> {
         let start = self.bytes.rest;
         let kind = self.bytes.byte()?;

@@ -49,23 +49,26 @@ fn words(data: &[u8]) -> impl Iterator<Item = u64> + '_ {
 }
 
 pub fn delta(data: &[u8], span: u64, count: u64, keep: impl FnMut(u64)) -> Result<()> {
-    let last = add_up(Split::new(data, count - 1)?.map(Ok), keep)?;
-    require(last == span - 1, "distance-total")
+    let whole = add_up(Split::new(data, count - 1)?.map(Ok), span, keep)?;
+    require(whole, "distance-total")
 }
 
-/// Keeps the first relative position and those that distances lead to; returns the last one, or
-/// 2^64 - 1 if it lies beyond.
+/// Keeps the first relative position, and those within the span that distances lead to; returns
+/// whether they lead to its end. All distances are read, and their sum may exceed 64 bits.
 pub fn add_up(
     distances: impl Iterator<Item = Result<u64>>,
+    span: u64,
     mut keep: impl FnMut(u64),
-) -> Result<u64> {
+) -> Result<bool> {
     let mut at = 0u64;
     keep(at);
     for distance in distances {
         at = at.saturating_add(distance?);
-        keep(at);
+        if at < span {
+            keep(at);
+        }
     }
-    Ok(at)
+    Ok(at == span - 1)
 }
 
 pub fn runs(data: &[u8], span: u64, count: u64, mut keep: impl FnMut(u64)) -> Result<()> {
