@@ -1,7 +1,8 @@
-"""What several files of tests share: the library in C is built once."""
+"""What several files of tests share: where compilers are; the library in C is built once."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,6 +16,15 @@ PROBE = """
 unsigned ZSTD_isError(size_t);
 int main(void) { return EVP_sha256() == 0 || crc32_z(0, 0, 0) != 0 || ZSTD_isError(0); }
 """
+
+
+def tool(name: str) -> str:
+    """The path of a program, or skip; compilers of Rust often lie where no PATH leads."""
+    homes = os.pathsep.join((os.environ.get("PATH", ""), str(Path.home() / ".cargo" / "bin")))
+    found = shutil.which(name, path=homes)
+    if found is None:
+        pytest.skip(f"{name} is not installed")
+    return found
 
 
 def compile_c(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

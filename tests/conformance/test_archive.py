@@ -7,7 +7,6 @@ import gzip
 import hashlib
 import io
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -21,6 +20,8 @@ from plada_conformance import archive
 from plada_conformance.cli import app
 from plada_conformance.vectors_on_disk import ROOT, vectors
 from typer.testing import CliRunner
+
+from .conftest import tool
 
 WALKERS = Path(__file__).parent / "walkers"
 USUAL = {"kept": 2**24, "stream": 2**26, "blocks": 65_536, "class_map": 2**20, "metadata": 2**16}
@@ -117,15 +118,6 @@ def of_nine_bytes(data: bytes) -> str | None:
     if len(data) < 9:
         return "truncated"
     return None if data[8] == 1 else "unknown-version"
-
-
-def tool(name: str) -> str:
-    """The path of a program, or skip; compilers of Rust often lie where no PATH leads."""
-    homes = os.pathsep.join((os.environ.get("PATH", ""), str(Path.home() / ".cargo" / "bin")))
-    found = shutil.which(name, path=homes)
-    if found is None:
-        pytest.skip(f"{name} is not installed")
-    return found
 
 
 @pytest.mark.slow

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -19,31 +18,24 @@ from plada_conformance.appendix_b import (
 from plada_conformance.environment import OWN
 from plada_conformance.vectors_on_disk import ROOT
 
+from .conftest import tool
+
 SOURCE = Path(__file__).resolve().parents[2] / "conformance" / "clients" / "rust"
 RULE = ROOT / "valid" / "rules" / "rule_alone.plada"
 
 
-def cargo_version() -> tuple[int, ...]:
-    """Of the toolchain, or nothing where there is none that works."""
-    try:
-        said = subprocess.run(["cargo", "--version"], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return ()
-    return tuple(int(part) for part in said.stdout.split()[1].split("-")[0].split("."))
-
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not shutil.which("cargo"), reason="cargo is not installed"),
-    pytest.mark.skipif(cargo_version() < (1, 80), reason="the client needs Rust 1.80"),
-]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    cargo = tool("cargo")
+    said = subprocess.run([cargo, "--version"], capture_output=True, text=True, check=True).stdout
+    if [int(part) for part in said.split()[1].split(".")[:2]] < [1, 80]:
+        pytest.skip("the client needs Rust 1.80")
     target = tmp_path_factory.mktemp("rust_client")
     built = subprocess.run(
-        ["cargo", "build", "--offline", "--locked", "--target-dir", target],
+        [cargo, "build", "--offline", "--locked", "--target-dir", target],
         cwd=SOURCE,
         env={**os.environ, "RUSTFLAGS": "-D warnings"},
         capture_output=True,
@@ -149,7 +141,8 @@ def dense(distances: list[int]) -> bytes:
     coder, model = Encoder(), Distances()
     for distance in distances:
         model.write(coder, distance)
-    return coder.finish()
+    stream: bytes = coder.finish()
+    return stream
 
 
 BEYOND = [2**53 - 1] * 2049
