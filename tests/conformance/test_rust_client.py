@@ -114,9 +114,8 @@ def frame(block: str, size: int) -> bytes:
 # What RFC 8878 says, and some decoders do not do.
 CORNERS = {
     "a table of one symbol": (frame("20 61626364 01 58 04 00 f003 20", 7), False),
-    "four streams of 4 literals": (frame("460003 8010 010001000100 03020302 00", 4), True),
-    "four streams of 3 literals": (frame("360003 8010 010001000100 03020301 00", 3), True),
-    "four streams of 2 literals": (frame("260003 8010 010001000100 03020101 00", 2), False),
+    "four streams of 6 literals": (frame("660003 8010 010001000100 07060701 00", 6), True),
+    "four streams of 4 literals": (frame("460003 8010 010001000100 03020302 00", 4), False),
     "a Huffman stream of nothing": (frame("02c000 8010 01 00", 0), True),
     "codes of 11 bits": (frame("120002 8aba9876543210 03 00", 1), True),
     "codes of 12 bits": (frame("120002 8bcba987654321 03 00", 1), False),

@@ -102,6 +102,7 @@ impl State {
             tree.decode(data, count, &mut literals)?;
             return Ok(literals);
         }
+        require(count >= 6, CORRUPT)?; // four streams: erratum 7297
         let mut streams = Bytes::new(data, CORRUPT);
         let sizes: [u8; 6] = streams.array()?;
         for pair in sizes.chunks_exact(2) {
