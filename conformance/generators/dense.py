@@ -245,6 +245,33 @@ def dense_distances_go_too_far() -> Case:
     return _positions(spec.write_dense_positions([0, 1, 2, 297, 299]))
 
 
+@invalid("dense-tail", "PLADA-DNS-002", "PLADA-CHK-001")
+def dense_distances_go_too_far_with_a_longer_tail() -> Case:
+    """Dense distances that end beyond the range, and a byte too many: the tail comes first."""
+    return _positions(spec.write_dense_positions([0, 1, 2, 297, 299]) + b"\x01")
+
+
+@invalid("dense-tail", "PLADA-DNS-002", "PLADA-CHK-001")
+def dense_distances_leave_the_range_early_with_a_longer_tail() -> Case:
+    """The first dense distance leaves the range, three follow, and so does a byte too many."""
+    return _positions(spec.write_dense_positions([0, 299, 300, 301, 302]) + b"\x01")
+
+
+@invalid("dense-corrupt", "PLADA-DNS-001", "PLADA-CHK-001")
+def dense_distances_go_too_far_before_a_bad_one() -> Case:
+    """30 dense distances leave the range, and the last one cannot be decoded: that comes first."""
+    case = _wide(64)
+    assert isinstance(case.file, Draft)
+    case.file.block.span = 2**15
+    return case
+
+
+@invalid("dense-tail", "PLADA-DNS-002", "PLADA-CHK-001")
+def dense_distances_fall_short_with_a_longer_tail() -> Case:
+    """Dense distances that end before the range does, and a byte too many: the tail comes first."""
+    return _positions(spec.write_dense_positions([0, 1, 2, 296, 297]) + b"\x01")
+
+
 @invalid("distance-total", "PLADA-IDX-004", "PLADA-DNS-002")
 def dense_stream_of_nothing() -> Case:
     """An empty dense stream for four distances: the zeros that it reads as decode to others."""
