@@ -8,8 +8,9 @@ for its HEAD.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from ..build import BLOCK, META, Chunk, Draft, Made, Meaning, changed, draft
+from ..build import BLOCK, META, SIGN, Chunk, Draft, Made, Meaning, changed, draft, metadata_chunk
 from ..vector import Case, invalid
 
 PARTS = (slice(0, 2), slice(2, 4), slice(4, 6), slice(6, 8))
@@ -30,9 +31,16 @@ def _left(*blocks: int, names: bool = True) -> Meaning:
     )
 
 
-def _salvaged(data: bytes, *blocks: int, names: bool = True, head_from: str | None = None) -> Case:
+def _salvaged(
+    data: bytes,
+    *blocks: int,
+    names: bool = True,
+    head_from: str | None = None,
+    keeps: tuple[int, ...] = (),
+    drops: tuple[int, ...] = (),
+) -> Case:
     left = _left(*blocks, names=names)
-    more = {
+    more: dict[str, Any] = {
         "verdict": "salvaged",
         "code": None,
         "error_class": None,
@@ -41,6 +49,9 @@ def _salvaged(data: bytes, *blocks: int, names: bool = True, head_from: str | No
         "lost": len(WHOLE.positions) - len(left.positions),
         "head_from": head_from,
     }
+    if keeps or drops:
+        more["must_keep"] = [f"{kind:02X}" for kind in keeps]
+        more["must_drop"] = [f"{kind:02X}" for kind in drops]
     return Case(data, more=more)
 
 
@@ -265,6 +276,125 @@ def empty_payload_cut_before_end() -> Case:
     made = draft(meaning).build()
     case = _salvaged(made.data[: made.ranges["END.type"][0]])
     return Case(case.file, more={**case.more, "lost": 0})
+
+
+NOTE = b'{"licence":"CC0-1.0"}'
+SAFE, UNSAFE = 0xDE, 0x9E
+
+
+def _with_ancillary() -> Draft:
+    """Return a file with metadata, an unknown chunk of either kind, and SIGN."""
+    made = whole()
+    made.chunks += [metadata_chunk(NOTE), Chunk(UNSAFE, {"body": b"depends on the blocks"})]
+    made.chunks.append(Chunk(SAFE, {"body": b"holds for any"}))
+    made.after.append(Chunk(SIGN, {"key_id": bytes(8), "signature": bytes(64)}))
+    return made
+
+
+@_damaged("PLADA-SAL-002", "PLADA-SAL-003")
+def ancillary_chunks_salvaged() -> Case:
+    """Metadata and a chunk that is safe to copy come back; SIGN and another chunk do not."""
+    made = _with_ancillary().build()
+    data = _noise(made, "BLOCK 1")
+    return _salvaged(data, 0, 2, 3, keeps=(META, SAFE), drops=(UNSAFE, SIGN))
+
+
+@_damaged("PLADA-SAL-003")
+def ancillary_chunks_out_of_place() -> Case:
+    """Metadata behind a block, chunks behind SIGN and behind END: a reader would refuse them."""
+    made = whole()
+    made.after = [
+        metadata_chunk(NOTE),
+        Chunk(SIGN, {"key_id": bytes(8), "signature": bytes(64)}),
+        Chunk(SAFE, {"body": b"behind SIGN"}),
+    ]
+    behind = Draft(head_chunk=Chunk(0xDF, {"body": b"behind END"}), end=None).build()
+    data = made.build().data + behind.data[behind.ranges["HEAD.type"][0] :]
+    return _salvaged(data, 0, 1, 2, 3, drops=(SIGN, SAFE, 0xDF))
+
+
+@_damaged("PLADA-SAL-003")
+def ancillary_chunks_behind_another_head() -> Case:
+    """Metadata and a chunk to copy follow the HEAD of another payload: they are of that one."""
+    made = _with_ancillary().build()
+    at = made.ranges["META.type"][0]
+    data = made.data[:at] + _other_head() + made.data[at:]
+    return _salvaged(data, 0, 1, 2, 3, drops=(SAFE, UNSAFE, SIGN))
+
+
+@_damaged("PLADA-SAL-003")
+def ancillary_chunks_repeated() -> Case:
+    """Metadata and a chunk to copy stand twice, the second time with other bodies."""
+    made = _with_ancillary()
+    made.chunks.append(metadata_chunk(b'{"licence":"none"}'))
+    made.chunks.append(Chunk(SAFE, {"body": b"holds for none"}))
+    return _salvaged(made.build().data, 0, 1, 2, 3, keeps=(META, SAFE))
+
+
+@_damaged("PLADA-SAL-003")
+def metadata_that_is_none() -> Case:
+    """Metadata that is no JSON object: everything else comes back."""
+    made = whole()
+    made.chunks.append(metadata_chunk(b"[]"))
+    return _salvaged(made.build().data, 0, 1, 2, 3)
+
+
+@_damaged("PLADA-SAL-003")
+def class_map_that_is_none() -> Case:
+    """The class map is intact and has an empty name: the classes are unnamed."""
+    made = whole()
+    made.chunks[0].parts["text"] = b"\x00\x07the dog"
+    return _salvaged(made.build().data, 0, 1, 2, 3, names=False)
+
+
+@_damaged("PLADA-SAL-003")
+def class_map_behind_a_block() -> Case:
+    """The class map stands behind the first block, where a reader refuses it."""
+    made = whole().build()
+    start, end = made.ranges["CLASSES.type"][0], made.ranges["CLASSES.crc"][1]
+    behind = made.ranges["BLOCK 0.crc"][1]
+    names = made.data[start:end]
+    data = made.data[:start] + made.data[end:behind] + names + made.data[behind:]
+    return _salvaged(data, 0, 1, 2, 3, names=False)
+
+
+@_damaged("PLADA-SAL-001")
+def unknown_critical_chunk_salvaged() -> Case:
+    """A critical chunk is intact and not known: what the file says cannot be told."""
+    made = whole()
+    made.chunks.append(Chunk(0x1E, {"body": b"?"}))
+    return _nothing(made.build().data)
+
+
+@_damaged("PLADA-SAL-002")
+def unknown_critical_chunk_damaged() -> Case:
+    """A critical chunk that is not known is damaged: it is noise."""
+    made = whole()
+    made.chunks.append(Chunk(0x1E, {"body": b"?"}, crc=0))
+    return _salvaged(made.build().data, 0, 1, 2, 3)
+
+
+@_damaged("PLADA-SAL-007")
+def head_that_breaks_a_rule() -> Case:
+    """HEAD is intact and keeps more images than the pool has."""
+    made = whole()
+    made.head = {"pool_size": b"\x01"}
+    return _nothing(made.build().data)
+
+
+def _register_short() -> None:
+    made = whole().build()
+    for size in (0, 1, 8, 9, 10, made.ranges["HEAD.crc"][0]):
+
+        def make(size: int = size) -> Case:
+            return _nothing(made.data[:size])
+
+        make.__name__ = f"cut_after_{size}_bytes"
+        make.__doc__ = f"The first {size} bytes of a file: nothing comes back."
+        _damaged("PLADA-SAL-007")(make)
+
+
+_register_short()
 
 
 @_damaged("PLADA-SAL-007")

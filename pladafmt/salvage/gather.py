@@ -236,6 +236,8 @@ class Gathering:
         """Refuse a chunk other than BLOCK in a place where a reader would refuse it."""
         if layout.END in self._taken:
             raise Malformed("trailing-bytes", "It follows the END chunk.")
+        if layout.SIGNATURE in self._taken and header.type != layout.END:
+            raise Malformed("signature-place", "It follows the SIGN chunk.")
         if header.type in self._taken:
             raise Malformed("chunk-duplicate", f"A second {header.name} chunk.")
         if chunks.Order.RANK.get(header.type, self._rank) < self._rank:
