@@ -36,7 +36,7 @@ def rewrite(data: bytes, *, codes: Sequence[bytes] | None = None) -> bytes:
         weight_scale=content.weight_scale,
         positions=content.positions,
         labels=content.labels,
-        codes=content.codes,
+        codes=content.codes or b"",
     )
     before = list(_chunks(data))
     metadata = next((body for kind, body in before if kind == _META), None)
@@ -49,7 +49,7 @@ def rewrite(data: bytes, *, codes: Sequence[bytes] | None = None) -> bytes:
 
 
 def _critical(data: bytes) -> list[plain_writer.Chunk]:
-    return [(kind, body) for kind, body in _chunks(data) if kind < 0x80]
+    return [(kind, body) for kind, body in _chunks(data) if not kind & 0x80]
 
 
 def _chunks(data: bytes) -> Iterator[plain_writer.Chunk]:

@@ -20,6 +20,7 @@ __all__ = ["Unsalvageable", "salvage"]
 
 _HEAD, _CLASS_MAP, _META, _RULE = 0x01, 0x02, 0xC1, 0x05
 _BLOCK, _SIGN, _END = 0x03, 0x82, 0x04
+_ANCILLARY = 0x80
 _RULE_FEATURE = 16
 _PREAMBLE_SIZE = 9
 
@@ -130,10 +131,10 @@ class _Scan:
         except reader.Refused:
             return None
         end = start + length
-        seeded = kind < 0x80 and kind != _HEAD
-        if end + 4 > len(self._data) or (seeded and head_crc is None):
+        seed = 0 if kind & _ANCILLARY or kind == _HEAD else head_crc
+        if seed is None or end + 4 > len(self._data):
             return None
-        crc = self._crcs.of(at, end, (head_crc or 0) if seeded else 0)
+        crc = self._crcs.of(at, end, seed)
         if crc != int.from_bytes(self._data[end : end + 4], "little"):
             return None
         return _Chunk(kind, self._data[start:end], crc, end + 4)
@@ -166,7 +167,8 @@ class _Found:
             Refused: it does not.
         """
         file = self.head
-        trial = self._trial(file.kept - len(file.positions))
+        trial = self._trial()
+        trial.kept -= len(file.positions)
         reader._read_block(body, trial)
         file.positions += trial.positions
         file.labels += trial.labels
@@ -179,7 +181,7 @@ class _Found:
         Raises:
             Refused: it does not.
         """
-        trial = self._trial(0)
+        trial = self._trial()
         if kind == _CLASS_MAP:
             reader._read_class_map(body, trial, reader.Limits())
             self.names, self.identifiers = trial.names, trial.identifiers
@@ -194,7 +196,7 @@ class _Found:
             Refused: the rule does not pass all checks, or the codes are not its own.
         """
         file = self.head
-        trial = self._trial(file.kept)
+        trial = self._trial()
         trial.positions, trial.labels = file.positions[:], file.labels[:]
         reader._read_rule(body, trial, reader.Limits())
         assert trial.rule is not None
@@ -203,10 +205,10 @@ class _Found:
             raise reader.Refused("kept-total")
         file.positions, file.labels = trial.positions, trial.labels
 
-    def _trial(self, kept: int) -> reader._File:
-        """Return HEAD with `kept` images and none of them read."""
-        empty = self.head.positions[:0], self.head.labels[:0]
-        return replace(self.head, kept=kept, positions=empty[0], labels=empty[1], codes=bytearray())
+    def _trial(self) -> reader._File:
+        """Return HEAD with no image read, and the end of the last block."""
+        positions, labels = self.head.positions[:0], self.head.labels[:0]
+        return replace(self.head, positions=positions, labels=labels, codes=bytearray())
 
 
 def salvage(
@@ -234,7 +236,8 @@ def salvage(
     except reader.Refused as refused:
         raise Unsalvageable(f"HEAD is refused: {refused.code}.") from refused
     rules = []
-    for chunk, in_place in _in_order(scan, head, found.head.features):
+    own = head_file is None
+    for chunk, in_place in _in_order(scan, head, found.head.features, own=own):
         try:
             if chunk.kind == _BLOCK:
                 found.block(chunk.body)
@@ -242,13 +245,14 @@ def salvage(
                 rules.append(chunk.body)
             elif chunk.kind in (_CLASS_MAP, _META) and in_place:
                 found.text(chunk.kind, chunk.body)
-            elif chunk.kind & 0xC0 == 0xC0 and chunk.kind != _META and in_place:
+            elif chunk.kind & 0xC0 == 0xC0 and in_place:
                 found.copied.append((chunk.kind, chunk.body))
         except reader.Refused:
             continue  # it stays out
-    for body in rules if codes is not None else []:
-        with suppress(reader.Refused):
-            found.rule(body, codes or [])
+    if codes is not None:
+        for body in rules:
+            with suppress(reader.Refused):
+                found.rule(body, codes)
     file = found.head
     lost = file.kept - len(file.positions)
     if file.kept and not file.positions:
@@ -256,8 +260,12 @@ def salvage(
     return _written(found), lost
 
 
-def _in_order(scan: _Scan, head: _Chunk, features: int) -> Iterator[tuple[_Chunk, bool]]:
+def _in_order(
+    scan: _Scan, head: _Chunk, features: int, *, own: bool
+) -> Iterator[tuple[_Chunk, bool]]:
     """Yield the intact chunks, and whether a reader would accept each in its place.
+
+    `own` says that HEAD is the file's own, and nothing before it is in its place.
 
     Raises:
         Unsalvageable: if a critical chunk is intact and not known.
@@ -266,20 +274,19 @@ def _in_order(scan: _Scan, head: _Chunk, features: int) -> Iterator[tuple[_Chunk
     if features & _RULE_FEATURE:
         known.add(_RULE)
     before = [_HEAD]
-    foreign = False  # behind the HEAD of another payload
+    started, foreign = not own, False  # behind HEAD; behind the HEAD of another payload
     for chunk in scan.chunks(known, head.crc):
         if chunk.kind == _HEAD:
+            started = True
             foreign |= chunk.body != head.body
-            continue
-        if chunk.kind < 0x80 and chunk.kind not in known:
+        if not chunk.kind & _ANCILLARY and chunk.kind not in known:
             raise Unsalvageable(f"A critical chunk of type {chunk.kind:02X} is not known.")
+        in_place = started and _END not in before and not (foreign and chunk.kind & _ANCILLARY)
         try:
             reader._check_place(chunk.kind, before, features)
-            ended = _SIGN in before or _END in before
-            in_place = not ended and not (foreign and chunk.kind >= 0x80)
         except reader.Refused:
             in_place = False
-        if in_place or chunk.kind in (_BLOCK, _END):
+        if in_place or (chunk.kind == _BLOCK and not started):
             before.append(chunk.kind)
         yield chunk, in_place
 
@@ -295,6 +302,6 @@ def _written(found: _Found) -> bytes:
         weight_scale=file.weight_scale,
         positions=file.positions,
         labels=file.labels,
-        codes=file.codes if file.weight_scale else None,
+        codes=file.codes,
     )
     return writer.write(payload, metadata=found.metadata, more=found.copied)

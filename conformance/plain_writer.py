@@ -36,7 +36,7 @@ class Payload:
     """What a file is to say: section 3.
 
     `names` and `identifiers` are lists of text or None, `weight_scale` is (bits, low, step) or
-    None. `positions`, `labels` and `codes` have one entry for each kept image; `codes` is None
+    None. `positions`, `labels` and `codes` have one entry for each kept image; `codes` is empty
     without weights.
     """
 
@@ -48,7 +48,7 @@ class Payload:
     weight_scale: tuple[int, int, int] | None
     positions: Sequence[int]
     labels: Sequence[int]
-    codes: Sequence[int] | None
+    codes: Sequence[int]
 
 
 def payload_of(wanted: dict[str, Any]) -> Payload:
@@ -61,10 +61,10 @@ def payload_of(wanted: dict[str, Any]) -> Payload:
         classes=len(classes) if named else classes,
         names=classes if named else None,
         identifiers=wanted["identifiers"],
-        weight_scale=wanted["weight_scale"] and tuple(wanted["weight_scale"]),
+        weight_scale=wanted["weight_scale"],
         positions=wanted["positions"],
         labels=wanted["labels"],
-        codes=wanted["codes"],
+        codes=wanted["codes"] or (),
     )
 
 
@@ -89,10 +89,10 @@ def _check(payload: Payload) -> None:
         _unless(len(payload.identifiers) == payload.classes, "There is one for each class.")
     _check_names(payload.names or [], may_be_empty=False)
     _check_names(payload.identifiers or [], may_be_empty=True)
-    if payload.weight_scale is not None and payload.codes is not None:
+    if payload.weight_scale is not None:
         bits, low, step = payload.weight_scale
         _unless(bits in (4, 8), "A weight code has 4 or 8 bits.")
-        _unless(-(2**15) <= low < 2**15 and 1 <= step < 2**16, "The weight scale is none.")
+        _unless(-(2**15) <= low < 2**15 and step >= 1, "The weight scale is none.")
         _unless(low + (2**bits - 1) * step <= 261_888, "The weight scale is too steep.")
         _unless(len(payload.codes) == kept, "There is one weight for each image.")
         _unless(all(0 <= code < 2**bits for code in payload.codes), "A weight is off its scale.")
@@ -151,7 +151,7 @@ def _varint(value: int) -> bytes:
 
 def _chunk(kind: int, body: bytes, head_crc: int) -> bytes:
     start = bytes([kind]) + _varint(len(body)) + body
-    crc = zlib.crc32(start, head_crc if kind < 0x80 else 0)
+    crc = zlib.crc32(start, 0 if kind & 0x80 else head_crc)
     return start + crc.to_bytes(4, "little")
 
 
@@ -208,7 +208,7 @@ def _block(payload: Payload, encoding: int) -> tuple[bytes, int]:
     body += _varint(len(positions))
     if payload.weight_scale is not None:
         body += _varint(len(streams[1]))
-        streams.append(_codes(payload.codes or (), payload.weight_scale[0]))
+        streams.append(_codes(payload.codes, payload.weight_scale[0]))
     return body + b"".join(streams), max(map(len, streams))
 
 
@@ -256,7 +256,7 @@ def _content_id(payload: Payload) -> bytes:
         for value in values:
             column.update(struct.pack(each, value))
         content.update(column.digest())
-    content.update(hashlib.sha256(bytes(payload.codes or ())).digest())
+    content.update(hashlib.sha256(bytes(payload.codes)).digest())
     return content.digest()
 
 

@@ -741,3 +741,31 @@ def salvage_a_damaged_rule() -> Case:
     data = built.data[:at] + bytes([built.data[at] ^ 64]) + built.data[at + 1 :]
     lost = len(made.meaning.positions) - len(LISTED)
     return _salvaged(data, _meaning(PLAIN, LISTED), lost, PLAIN.codes)
+
+
+@invalid("salvaged", "PLADA-SAL-005", "PLADA-SAL-002", role="salvager", twin=False)
+def salvage_a_rule_and_a_block() -> Case:
+    """Only END is missing: what the rule keeps and what the block names come back, all K images."""
+    made = _file(PLAIN, LISTED)
+    built = made.build()
+    return _salvaged(built.data[: built.ranges["END.type"][0]], made.meaning, 0, PLAIN.codes)
+
+
+@invalid("salvaged", "PLADA-SAL-001", "PLADA-SAL-005", role="salvager", twin=False)
+def salvage_a_rule_that_keeps_too_many() -> Case:
+    """HEAD promises as many images as the block has: the rule keeps more and stays out."""
+    made = _file(PLAIN, LISTED)
+    made.head = {"kept": varint(len(LISTED))}
+    return _salvaged(made.build().data, _meaning(PLAIN, LISTED), 0, PLAIN.codes)
+
+
+@invalid("salvaged", "PLADA-SAL-001", "PLADA-SAL-005", role="salvager", twin=False)
+def salvage_a_rule_behind_a_block() -> Case:
+    """The rule stands behind the block, where a reader refuses it: the block comes back."""
+    made = _file(PLAIN, LISTED)
+    built = made.build()
+    start, end = built.ranges["RULE.type"][0], built.ranges["RULE.crc"][1]
+    behind = built.ranges["BLOCK 0.crc"][1]
+    data = built.data[:start] + built.data[end:behind] + built.data[start:end] + built.data[behind:]
+    lost = len(made.meaning.positions) - len(LISTED)
+    return _salvaged(data, _meaning(PLAIN, LISTED), lost, PLAIN.codes)

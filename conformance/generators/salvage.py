@@ -10,7 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..build import BLOCK, META, SIGN, Chunk, Draft, Made, Meaning, changed, draft, metadata_chunk
+from ..build import (
+    BLOCK,
+    META,
+    RULE,
+    SIGN,
+    Chunk,
+    Draft,
+    Made,
+    Meaning,
+    changed,
+    draft,
+    metadata_chunk,
+)
 from ..vector import Case, invalid
 
 PARTS = (slice(0, 2), slice(2, 4), slice(4, 6), slice(6, 8))
@@ -280,6 +292,7 @@ def empty_payload_cut_before_end() -> Case:
 
 NOTE = b'{"licence":"CC0-1.0"}'
 SAFE, UNSAFE = 0xDE, 0x9E
+SAFE_AND_ODD = 0xDD
 
 
 def _with_ancillary() -> Draft:
@@ -287,8 +300,13 @@ def _with_ancillary() -> Draft:
     made = whole()
     made.chunks += [metadata_chunk(NOTE), Chunk(UNSAFE, {"body": b"depends on the blocks"})]
     made.chunks.append(Chunk(SAFE, {"body": b"holds for any"}))
-    made.after.append(Chunk(SIGN, {"key_id": bytes(8), "signature": bytes(64)}))
+    made.chunks.append(Chunk(SAFE_AND_ODD, {"body": b""}))
+    made.after.append(_sign())
     return made
+
+
+def _sign(signature: bytes = bytes(64)) -> Chunk:
+    return Chunk(SIGN, {"key_id": bytes(8), "signature": signature})
 
 
 @_damaged("PLADA-SAL-002", "PLADA-SAL-003")
@@ -296,7 +314,7 @@ def ancillary_chunks_salvaged() -> Case:
     """Metadata and a chunk that is safe to copy come back; SIGN and another chunk do not."""
     made = _with_ancillary().build()
     data = _noise(made, "BLOCK 1")
-    return _salvaged(data, 0, 2, 3, keeps=(META, SAFE), drops=(UNSAFE, SIGN))
+    return _salvaged(data, 0, 2, 3, keeps=(META, SAFE, SAFE_AND_ODD), drops=(UNSAFE, SIGN))
 
 
 @_damaged("PLADA-SAL-003")
@@ -305,12 +323,138 @@ def ancillary_chunks_out_of_place() -> Case:
     made = whole()
     made.after = [
         metadata_chunk(NOTE),
-        Chunk(SIGN, {"key_id": bytes(8), "signature": bytes(64)}),
+        _sign(),
         Chunk(SAFE, {"body": b"behind SIGN"}),
     ]
-    behind = Draft(head_chunk=Chunk(0xDF, {"body": b"behind END"}), end=None).build()
-    data = made.build().data + behind.data[behind.ranges["HEAD.type"][0] :]
-    return _salvaged(data, 0, 1, 2, 3, drops=(SIGN, SAFE, 0xDF))
+    data = made.build().data + _alone(Chunk(SAFE_AND_ODD, {"body": b"behind END"}))
+    return _salvaged(data, 0, 1, 2, 3, drops=(SIGN, SAFE, SAFE_AND_ODD))
+
+
+def _alone(chunk: Chunk) -> bytes:
+    """Return the bytes of a chunk whose CRC does not depend on HEAD."""
+    made = Draft(head_chunk=chunk, end=None).build()
+    return made.data[made.ranges["HEAD.type"][0] :]
+
+
+@_damaged("PLADA-SAL-003")
+def chunk_to_copy_behind_end() -> Case:
+    """A chunk that is safe to copy stands behind END, where nothing may stand."""
+    data = whole().build().data + _alone(Chunk(SAFE, {"body": b"behind END"}))
+    return _salvaged(data, 0, 1, 2, 3, drops=(SAFE,))
+
+
+@_damaged("PLADA-SAL-002", "PLADA-SAL-003")
+def block_behind_signature() -> Case:
+    """The last block stands behind SIGN, and a chunk to copy behind that: the block comes back."""
+    made = whole()
+    made.after = [_sign(), Chunk(SAFE, {"body": b"behind SIGN"})]
+    built = made.build()
+    start, end = built.ranges["BLOCK 3.type"][0], built.ranges["BLOCK 3.crc"][1]
+    behind = built.ranges["SIGN.crc"][1]
+    moved = built.data[:start] + built.data[end:behind] + built.data[start:end]
+    return _salvaged(moved + built.data[behind:], 0, 1, 2, 3, drops=(SIGN, SAFE))
+
+
+@_damaged("PLADA-SAL-002")
+def block_inside_a_signature_behind_noise() -> Case:
+    """Noise, then an intact SIGN whose body holds a block: the block stays there."""
+    made = whole()
+    plain = made.build()
+    start, end = plain.ranges["BLOCK 3.type"][0], plain.ranges["BLOCK 3.crc"][1]
+    hidden = _alone(_sign(plain.data[start:end].ljust(64, b"\0")))
+    return _salvaged(plain.data[:start] + b"\x00\x00\x00" + hidden, 0, 1, 2)
+
+
+@_damaged("PLADA-SAL-002")
+def unknown_critical_chunk_behind_noise() -> Case:
+    """Noise, then a critical chunk that is not known: it is not looked for there."""
+    made = whole()
+    made.chunks.append(Chunk(0x1E, {"body": b"?"}))
+    built = made.build()
+    at = built.ranges["chunk 1E.type"][0]
+    return _salvaged(built.data[:at] + b"\x00\x00\x00" + built.data[at:], 0, 1, 2, 3)
+
+
+@_damaged("PLADA-SAL-002")
+def head_inside_an_unknown_chunk() -> Case:
+    """An unknown chunk stands before HEAD, and holds the HEAD of another payload."""
+    made = whole().build()
+    shield = _alone(Chunk(UNSAFE, {"body": _other_head()}))
+    return _salvaged(made.data[:9] + shield + made.data[9:], 0, 1, 2, 3, drops=(UNSAFE,))
+
+
+@_damaged("PLADA-SAL-002")
+def head_inside_a_block_of_no_head() -> Case:
+    """HEAD lies in what would be a block if its CRC continued that of no HEAD: it is found."""
+    made = whole().build()
+    start, end = made.ranges["HEAD.type"][0], made.ranges["HEAD.crc"][1]
+    shield = _alone(Chunk(BLOCK, {"body": made.data[start:end]}))
+    return _salvaged(made.data[:9] + shield + made.data[end:], 0, 1, 2, 3)
+
+
+@_damaged("PLADA-SAL-002")
+def metadata_before_head() -> Case:
+    """Intact metadata stands before HEAD, which is still the first HEAD."""
+    made = whole().build()
+    data = made.data[:9] + _alone(metadata_chunk(NOTE)) + made.data[9:]
+    return _salvaged(data, 0, 1, 2, 3)
+
+
+@_damaged("PLADA-SAL-001")
+def cut_inside_a_checksum() -> Case:
+    """The file ends before the last byte of a block's CRC, which was zero: the block is lost."""
+    for number in range(10_000):
+        meaning = changed(WHOLE, pool_id=number.to_bytes(32, "big"))
+        made = draft(meaning, parts=PARTS).build()
+        end = made.ranges["BLOCK 3.crc"][1]
+        if made.data[end - 1] == 0:
+            case = _salvaged(made.data[: end - 1], 0, 1, 2)
+            left = changed(_left(0, 1, 2), pool_id=meaning.pool_id)
+            return Case(case.file, more={**case.more, "content_id": left.content_id.hex()})
+    raise AssertionError
+
+
+def _weighted(bits: int) -> Case:
+    """A file with weights, whose second block is damaged."""
+    codes = (0, 1, 2, 3, 4, 5, 14, 15)
+    meaning = changed(WHOLE, scale=(bits, -256, 32), codes=codes)
+    made = draft(meaning, parts=PARTS).build()
+    case = _salvaged(_noise(made, "BLOCK 1"), 0, 2, 3)
+    left = changed(_left(0, 2, 3), scale=meaning.scale, codes=codes[:2] + codes[4:])
+    return Case(case.file, more={**case.more, "content_id": left.content_id.hex()})
+
+
+@_damaged("PLADA-SAL-001", "PLADA-SAL-003")
+def weights_of_8_bits_salvaged() -> Case:
+    """Weights of 8 bits: those of the blocks that are whole come back with them."""
+    return _weighted(8)
+
+
+@_damaged("PLADA-SAL-001", "PLADA-SAL-003")
+def weights_of_4_bits_salvaged() -> Case:
+    """Weights of 4 bits: those of the blocks that are whole come back with them."""
+    return _weighted(4)
+
+
+@_damaged("PLADA-SAL-001")
+def rule_chunk_that_head_does_not_require() -> Case:
+    """HEAD requires weights and Zstd and no rule: an intact chunk of type 05 is not known."""
+    meaning = changed(WHOLE, scale=(8, -256, 32), codes=(1,) * 8)
+    made = draft(meaning, parts=PARTS)
+    made.chunks.append(Chunk(RULE, {"body": b"?"}))
+    made.head = {"features": b"\x03"}
+    return _nothing(made.build().data)
+
+
+@_damaged("PLADA-SAL-003")
+def two_heads_in_turn() -> Case:
+    """HEAD, that of another payload, and HEAD again: what follows may be of the other one."""
+    made = _with_ancillary().build()
+    start, end = made.ranges["HEAD.type"][0], made.ranges["HEAD.crc"][1]
+    at = made.ranges["META.type"][0]
+    heads = _other_head() + made.data[start:end]
+    data = made.data[:at] + heads + made.data[at:]
+    return _salvaged(data, 0, 1, 2, 3, drops=(SAFE, UNSAFE, SIGN))
 
 
 @_damaged("PLADA-SAL-003")
