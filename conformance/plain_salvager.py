@@ -189,11 +189,11 @@ class _Found:
             reader._read_metadata(body, trial, reader.Limits())
             self.metadata = body
 
-    def rule(self, body: bytes, codes: Sequence[bytes]) -> None:
+    def rule(self, body: bytes, codes: Sequence[bytes] | None) -> None:
         """Take what a rule keeps beside the blocks.
 
         Raises:
-            Refused: the rule does not pass all checks, or the codes are not its own.
+            Refused: the rule does not pass all checks, or the codes are not its own, or none.
         """
         file = self.head
         trial = self._trial()
@@ -249,10 +249,9 @@ def salvage(
                 found.copied.append((chunk.kind, chunk.body))
         except reader.Refused:
             continue  # it stays out
-    if codes is not None:
-        for body in rules:
-            with suppress(reader.Refused):
-                found.rule(body, codes)
+    for body in rules:
+        with suppress(reader.Refused):
+            found.rule(body, codes)
     file = found.head
     lost = file.kept - len(file.positions)
     if file.kept and not file.positions:

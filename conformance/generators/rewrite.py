@@ -76,6 +76,14 @@ def rewrite_file_of_one_delta_block() -> Case:
     return _rewritten(Case(made), 0x9F, keeps=(META,))
 
 
+@valid("PLADA-RWR-002", role="rewriter")
+def rewrite_weights() -> Case:
+    """A file with weights of 4 bits in two blocks."""
+    meaning = changed(scale=(4, -256, 32), codes=(1, 2, 4, 8, 15))
+    made = draft(meaning, parts=(slice(0, 3), slice(3, 5)))
+    return _rewritten(Case(made), content_id=meaning.content_id)
+
+
 @valid("PLADA-RWR-005", role="rewriter")
 def rewrite_chunks_of_many_sizes() -> Case:
     """Chunks to copy of 0, 127, 128 and 20,000 bytes, the types of which do not ascend."""

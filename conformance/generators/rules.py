@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import appendix_b as spec
+from .. import zstd_frames as frames
 from ..build import (
     DELTA,
     META,
@@ -17,8 +18,10 @@ from ..build import (
     Meaning,
     block_of,
     changed,
+    class_map,
     draft,
     metadata_chunk,
+    names_chunk,
     varint,
 )
 from ..vector import Case, invalid, limit, valid
@@ -680,6 +683,26 @@ def work_of_a_hostile_rule() -> Case:
 
 
 # Rewriting and salvage.
+
+
+@valid("PLADA-RULE-004", "PLADA-FEAT-002", "PLADA-FEAT-001")
+def rule_behind_a_compressed_class_map() -> Case:
+    """A rule, no block, and names in a frame: the feature of Zstd is used, in front of the rule."""
+    rule = PLAIN
+    names = tuple(b"class %d" % number for number in range(len(rule.weights)))
+    made = _file(rule)
+    made.meaning = changed(made.meaning, names=names)
+    made.chunks.insert(0, names_chunk(frames.stored(class_map(made.meaning)), 1))
+    return _case(made, rule)
+
+
+@invalid("unknown-critical-chunk", "PLADA-CON-005", "PLADA-FEAT-001", twin=False)
+def rule_that_only_zstd_is_required_for() -> Case:
+    """A chunk of type 05 in a file that requires Zstd and no rule is not known."""
+    made = draft()
+    made.chunks = [names_chunk(frames.stored(class_map(made.meaning)), 1)]
+    made.chunks.append(Chunk(RULE, {"body": b"?"}))
+    return Case(made, "RULE.type")
 
 
 @valid("PLADA-RWR-002", "PLADA-RULE-004", role="rewriter")

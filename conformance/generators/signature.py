@@ -289,6 +289,22 @@ def key_that_is_no_point() -> Case:
     return _case(made, "bad", keys=(public,))
 
 
+def _register_verified() -> None:
+    for word in ("one", "twelve"):
+
+        def make(word: str = word) -> Case:
+            made = draft()
+            made.chunks.append(metadata_chunk(b'{"note":"%s"}' % word.encode()))
+            return _case(signed(word, made), "verified", keys=(public_key(word),))
+
+        make.__name__ = f"verified_by_key_{word}"
+        make.__doc__ = f"Rightly signed, by the key of the word {word}."
+        valid("PLADA-SIG-003", "PLADA-SIG-004", role="verifier", area="signature")(make)
+
+
+_register_verified()
+
+
 # Signatures at the edges of RFC 8032, section 5.1.7, where implementations differ.
 
 
