@@ -10,6 +10,7 @@ import zlib
 import pytest
 from plada_conformance import plain_decoder, plain_salvager
 from plada_conformance.build import Made
+from plada_conformance.environment import OWN
 from plada_conformance.fuzz import fresh
 from plada_conformance.generators.salvage import whole
 from plada_conformance.grading import GRADES, TOP
@@ -24,7 +25,7 @@ WRITERS = ("writer", "rewriter", "salvager")
 @pytest.mark.slow
 def test_the_plain_client_plays_the_roles_of_writers() -> None:
     command = [sys.executable, "-m", "plada_conformance.clients.plain"]
-    result = run(command, roles=WRITERS, seed=1, env=["PYTHONPATH"])
+    result = run(command, roles=WRITERS, seed=1, env=OWN)
     assert [each for each in result.outcomes if not each.passed] == []
     assert {result.grade(role) for role in WRITERS} == {GRADES[TOP]}
     assert {role for role in WRITERS if result.asked(role, fresh=True)} == set(WRITERS)
