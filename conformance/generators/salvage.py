@@ -22,6 +22,7 @@ from ..build import (
     changed,
     draft,
     metadata_chunk,
+    varint,
 )
 from ..vector import Case, invalid
 
@@ -516,6 +517,15 @@ def unknown_critical_chunk_damaged() -> Case:
     made = whole()
     made.chunks.append(Chunk(0x1E, {"body": b"?"}, crc=0))
     return _salvaged(made.build().data, 0, 1, 2, 3)
+
+
+@_damaged("PLADA-SAL-002")
+def bait_for_a_slow_scan() -> Case:
+    """196,608 times what could start a chunk of 384 KB: each CRC for itself is 38 GB to read."""
+    made = whole().build()
+    start, end = made.ranges["BLOCK 1.type"][0], made.ranges["BLOCK 1.crc"][1]
+    bait = bytes([META]) + varint(24 * 2**14)
+    return _salvaged(made.data[:start] + bait * 196_608 + made.data[end:], 0, 2, 3)
 
 
 @_damaged("PLADA-SAL-007")

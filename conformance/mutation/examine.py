@@ -81,7 +81,8 @@ class Examiner:
             of_vector(vector, ROOT) for vector in vectors() if vector.data["role"] in ASKED[role]
         ]
         module, self._at_load = self._control()
-        self._asked = [self._ask_control(module, each, each.request(lay)) for each in questions]
+        asked = [self._ask_control(module, each, each.request(lay)) for each in questions]
+        self._asked = sorted(asked, key=lambda each: each.seconds)
 
     def __enter__(self) -> Examiner:
         return self
