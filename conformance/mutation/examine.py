@@ -164,8 +164,9 @@ def _entered(program: str) -> Iterator[Callable[[], frozenset[str]]]:
     file = f"<{program} with no slip>"
     codes: set[CodeType] = set()
 
-    def profile(frame: FrameType, event: str, _: object) -> None:
-        if event == "call" and frame.f_code.co_filename == file:
+    def trace(frame: FrameType, _event: str, _: object) -> None:
+        # Called where a function is entered; without a result, its lines are not traced.
+        if frame.f_code.co_filename == file:
             codes.add(frame.f_code)
 
     def names() -> frozenset[str]:
@@ -174,8 +175,9 @@ def _entered(program: str) -> Iterator[Callable[[], frozenset[str]]]:
             name for name, of in functions(program).items() if not lines.isdisjoint(of)
         )
 
-    sys.setprofile(profile)
+    before = sys.gettrace()
+    sys.settrace(trace)
     try:
         yield names
     finally:
-        sys.setprofile(None)
+        sys.settrace(before)

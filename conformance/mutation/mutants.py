@@ -16,8 +16,9 @@ from .operators import variants
 MODULE = "<module>"
 """Where a slip is that lies in no function."""
 
-_COMMAND_LINE = {"main", "_limit", "_digests"}
-"""Functions that no vector can reach: the programs are asked as modules."""
+_NOT_ASKED = {"main", "_limit", "_digests", "Limits"}
+"""What no vector reaches: command lines, as the programs are asked as modules, and the default
+limits, as requests state theirs."""
 
 _Path = tuple[tuple[str, int | None], ...]
 """From the tree to a node: names of fields, and places in them where they are lists."""
@@ -89,7 +90,7 @@ def _tree(program: str) -> ast.Module:
 
 def _functions(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef, _Path]]:
     for place, node in enumerate(tree.body):
-        if isinstance(node, ast.FunctionDef) and node.name not in _COMMAND_LINE:
+        if isinstance(node, ast.FunctionDef) and node.name not in _NOT_ASKED:
             yield node.name, node, (("body", place),)
         elif isinstance(node, ast.ClassDef):
             for inner, each in enumerate(node.body):
@@ -104,7 +105,7 @@ def _find(program: str) -> Iterator[Mutant]:
             yield from _of_statement(program, name, statement, (*path, ("body", place)))
     for place, statement in enumerate(tree.body):
         at: _Path = (("body", place),)
-        if isinstance(statement, ast.ClassDef):
+        if isinstance(statement, ast.ClassDef) and statement.name not in _NOT_ASKED:
             for inner, each in enumerate(statement.body):
                 if isinstance(each, ast.AnnAssign):
                     yield from _of_statement(program, statement.name, each, (*at, ("body", inner)))
