@@ -361,20 +361,24 @@ def fuzz_command(
 @app.command("selftest")
 def selftest_command(
     jobs: Annotated[int, typer.Option(help="Runs that go on at a time.", min=1)] = 2,
+    mutants: Annotated[
+        int, typer.Option(help="Mutants of each plain program to try; 0 is none.", min=0)
+    ] = 40,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object on the last line.")
     ] = False,
 ) -> None:
     """Run the suite against decoders with one deliberate fault each, and expect to catch them all.
 
-    Exit status 0 if every fault is caught and the decoder without a fault gets the top grade, 1 if
-    not. Takes about two minutes on two cores.
+    A sample of mutants, plain programs of every role with one small slip each, is tried too.
+    Exit status 0 if every fault and mutant is caught and the decoder without a fault gets the top
+    grade, 1 if not. Takes about two minutes on two cores.
 
     Example: `plada-conformance selftest --json`
     """
     from . import selftest
 
-    report = selftest.selftest(jobs=jobs, show=typer.echo)
+    report = selftest.selftest(jobs=jobs, mutants=mutants, show=typer.echo)
     if as_json:
         typer.echo(json.dumps(report))
     raise typer.Exit(0 if selftest.passed(report) else 1)

@@ -170,11 +170,10 @@ def judge_rewriter(question: Question, reply: Reply) -> Outcome:
     if good:
         made, before = file_of(reply), question.file
         assert made is not None and before is not None
-        wrong = sorted(chunk_types(made) & set(data["must_drop"]))
-        wrong += [kind for kind in data["must_keep"] if not _keeps(kind, made, before)]
+        wrong = _wrong_chunks(data, made, before)
         if wrong:
-            good, found = False, f"a file that keeps, lacks or alters the chunk {wrong[0]}"
-        elif _critical(made) == _critical(before):
+            good, found = False, wrong
+        elif critical_chunks(made) == critical_chunks(before):
             good, found = False, "a file with the same critical chunks"
     return _outcome(question, reply, good, "the same meaning, other chunks", found)
 
@@ -190,6 +189,12 @@ def judge_salvager(question: Question, reply: Reply) -> Outcome:
     good, found = _judge_file(reply, data["content_id"], data.get("codes"))
     if good and answer.get("lost") != data["lost"]:
         good, found = False, f"{answer.get('lost')} images lost"
+    elif good and "must_keep" in data:
+        made, before = file_of(reply), question.file
+        assert made is not None and before is not None
+        wrong = _wrong_chunks(data, made, before)
+        if wrong:
+            good, found = False, wrong
     wanted = f"{data['kept']} images, {data['lost']} lost"
     return _outcome(question, reply, good, wanted, found)
 
@@ -207,9 +212,20 @@ def chunk_types(data: bytes) -> set[str]:
     return {f"{kind:02X}" for kind, _ in _chunks(data)}
 
 
+def _wrong_chunks(data: dict[str, Any], made: bytes, before: bytes) -> str | None:
+    """Say what is wrong with the chunks of a file that was made of another, or return None."""
+    wrong = sorted(chunk_types(made) & set(data["must_drop"]))
+    wrong += [kind for kind in data["must_keep"] if not _keeps(kind, made, before)]
+    copied = [kind for kind in data["must_keep"] if int(kind, 16) != META]
+    order = [f"{kind:02X}" for kind, _ in _chunks(made)]
+    if not wrong and sorted(copied, key=order.index) != copied:
+        return "a file that copies chunks in another order"
+    return f"a file that keeps, lacks or alters the chunk {wrong[0]}" if wrong else None
+
+
 def _keeps(kind: str, made: bytes, before: bytes) -> bool:
-    """Return whether a rewritten file has a chunk as it was, or at least META's members."""
-    there, wanted = (dict(_chunks(data)).get(int(kind, 16)) for data in (made, before))
+    """Return whether a file has a chunk as another has it, or at least META's members."""
+    there, wanted = (_first_body(int(kind, 16), data) for data in (made, before))
     if there is None or wanted is None or int(kind, 16) != META:
         return there == wanted
     members = _members(there)
@@ -223,12 +239,17 @@ def _members(body: bytes) -> dict[str, Any]:
     return found
 
 
-def _critical(data: bytes) -> list[tuple[int, bytes]]:
+def critical_chunks(data: bytes) -> list[tuple[int, bytes]]:
+    """Return type and body of the critical chunks of a valid file."""
     return [(kind, body) for kind, body in _chunks(data) if not kind & 0x80]
 
 
+def _first_body(kind: int, data: bytes) -> bytes | None:
+    return next((body for found, body in _chunks(data) if found == kind), None)
+
+
 def _chunks(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield type and body of each chunk of a valid file."""
+    """Yield type and body of each chunk of a file that is whole as far as it is read."""
     at = 9
     while at < len(data):
         length, body = spec.read_varint(data, at + 1)

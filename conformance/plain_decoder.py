@@ -725,8 +725,9 @@ class _RangeDecoder:
         _refuse_if(len(self._data) > self._at or self._data.endswith(b"\0"), "dense-tail")
         last = int.from_bytes(self._data[self._at - 4 : self._at].ljust(4, b"\0"), "big")
         low = (last - self._code) % 2**32  # what the encoder had as low
-        # Of the values from low to low + range - 1, the encoder takes one with most zero bytes.
-        for unit in (2**32, 2**24, 2**16, 2**8, 1):
+        # Of the values from low to low + range - 1, the encoder takes one with most zero bytes. As
+        # the range is 2**24 or more, there is one with three.
+        for unit in (2**32, 2**24):
             tail = -(-low // unit) * unit
             if tail < low + self._range:
                 break

@@ -3,11 +3,15 @@
 A fault is caught if a run of its decoder, like that of any client but without fresh files, does not
 give the role its top grade, and a vector that fails names the requirement that the decoder breaks.
 A decoder without a fault, made in the same way, has to get the top grade.
+
+Of the mutants of the plain programs (`mutation/`), a sample is made too: a vector has to tell each,
+or it stands on the list of those that no file can tell.
 """
 
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -24,6 +28,9 @@ from .run import run
 SEED = 1
 """Of the runs, so that the same faults are caught by the same vectors every time."""
 
+
+MUTANTS = 40
+"""How many mutants of each plain program are drawn, if not told otherwise."""
 
 NOT_SCORED = "not scored"
 """What takes the place of a grade where the runner stops before the vectors."""
@@ -89,22 +96,43 @@ def _examine(name: str) -> Finding:
     return examine(BY_NAME[name])
 
 
+def examine_mutants(number: int, show: Callable[[str], None]) -> list[dict[str, Any]]:
+    """Have the vectors tell a sample of mutants of each plain program; return the scores.
+
+    Raises:
+        RuntimeError: if the process in which they run, as they may do anything, does not say.
+    """
+    command = [sys.executable, "-m", f"{__package__}.mutation", "--json"]
+    command += ["--sample", str(number), "--seed", str(SEED)]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    *lines, last = found.stdout.splitlines() or [""]
+    try:
+        scores: list[dict[str, Any]] = json.loads(last)
+    except ValueError as error:
+        raise RuntimeError(f"The mutants cannot be examined: {found.stderr[-500:]}") from error
+    for line in lines:
+        show(line)
+    return scores
+
+
 def selftest(
     faults: Sequence[Fault] = FAULTS,
     *,
     jobs: int = 2,
+    mutants: int = MUTANTS,
     show: Callable[[str], None] = print,
 ) -> dict[str, Any]:
-    """Examine the control and every fault, and return what was found.
+    """Examine the control and every fault, and a sample of mutants; return what was found.
 
     Args:
         faults: those to examine.
         jobs: how many runs go on at a time.
+        mutants: how many mutants of each plain program to draw.
         show: called with each line of the table.
 
     Returns:
-        The number of `faulty` decoders and of those `caught`, the names of those `missed`, and
-        the grade of the `control`.
+        The number of `faulty` decoders and of those `caught`, the names of those `missed`, the
+        grade of the `control`, and for each role the score of the sample of `mutants`.
     """
     grade = control()
     show(f"{'no fault':40s} {'the control':15s} grade {grade}")
@@ -119,12 +147,14 @@ def selftest(
         "caught": caught,
         "missed": [finding.name for finding in findings if not finding.caught],
         "control": grade,
+        "mutants": examine_mutants(mutants, show) if mutants else [],
     }
 
 
 def passed(report: dict[str, Any]) -> bool:
-    """Return whether every fault is caught and the control is not."""
-    return not report["missed"] and bool(report["control"] == GRADES[TOP])
+    """Return whether every fault and mutant is caught and the control is not."""
+    survivors = any(score["survivors"] for score in report["mutants"])
+    return not report["missed"] and not survivors and bool(report["control"] == GRADES[TOP])
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -21,15 +21,24 @@ def _ring(number: int, frame: FrameType | None) -> None:
 
 
 @contextmanager
-def alarm() -> Iterator[None]:
-    """Raise `Late` in what takes longer than `SECONDS`; only in a process's main thread."""
+def alarm(seconds: float = SECONDS, *, of_processor: bool = False) -> Iterator[None]:
+    """Raise `Late` in what takes longer; only in a process's main thread.
+
+    Args:
+        seconds: how long.
+        of_processor: whether they are seconds of processor time, which a busy machine does not
+            shorten.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGALRM, _ring)
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    kind, timer = signal.SIGALRM, signal.ITIMER_REAL
+    if of_processor:
+        kind, timer = signal.SIGPROF, signal.ITIMER_PROF
+    before = signal.signal(kind, _ring)
+    signal.setitimer(timer, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(timer, 0)
+        signal.signal(kind, before)

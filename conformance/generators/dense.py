@@ -197,6 +197,23 @@ def dense_stream_of_ones() -> Case:
     return _positions(b"\xff\xff\xff\xff\xf6", meaning)
 
 
+@valid("PLADA-DNS-001", "PLADA-DNS-002")
+def dense_stream_of_nearly_ones() -> Case:
+    """The dense stream of 16 neighbours starts with FF FF FF FE, which is just allowed."""
+    meaning = Meaning(
+        classes=1, names=None, pool_size=16, positions=tuple(range(16)), labels=(0,) * 16
+    )
+    made = draft(meaning, DENSE)
+    assert made.block.positions.stored.startswith(b"\xff\xff\xff\xfe")
+    return Case(made)
+
+
+@valid("PLADA-DNS-001", "PLADA-DNS-002")
+def dense_range_of_2_to_24() -> Case:
+    """The first distance has width 4: after its low bits the coder's range is 2^24 exactly."""
+    return Case(draft(changed(positions=(0, 21, 40), labels=(0, 1, 1)), DENSE))
+
+
 @invalid("dense-corrupt", "PLADA-DNS-001")
 def dense_labels_of_ones() -> Case:
     """A dense label stream of eight FF bytes, where integers of 64 bits would overflow in time."""
@@ -243,6 +260,33 @@ def dense_distances_fall_short() -> Case:
 def dense_distances_go_too_far() -> Case:
     """Dense distances that end beyond the range."""
     return _positions(spec.write_dense_positions([0, 1, 2, 297, 299]))
+
+
+@invalid("dense-tail", "PLADA-DNS-002", "PLADA-CHK-001")
+def dense_distances_go_too_far_with_a_longer_tail() -> Case:
+    """Dense distances that end beyond the range, and a byte too many: the tail comes first."""
+    return _positions(spec.write_dense_positions([0, 1, 2, 297, 299]) + b"\x01")
+
+
+@invalid("dense-tail", "PLADA-DNS-002", "PLADA-CHK-001")
+def dense_distances_leave_the_range_early_with_a_longer_tail() -> Case:
+    """The first dense distance leaves the range, three follow, and so does a byte too many."""
+    return _positions(spec.write_dense_positions([0, 299, 300, 301, 302]) + b"\x01")
+
+
+@invalid("dense-corrupt", "PLADA-DNS-001", "PLADA-CHK-001")
+def dense_distances_go_too_far_before_a_bad_one() -> Case:
+    """30 dense distances leave the range, and the last one cannot be decoded: that comes first."""
+    case = _wide(64)
+    assert isinstance(case.file, Draft)
+    case.file.block.span = 2**15
+    return case
+
+
+@invalid("dense-tail", "PLADA-DNS-002", "PLADA-CHK-001")
+def dense_distances_fall_short_with_a_longer_tail() -> Case:
+    """Dense distances that end before the range does, and a byte too many: the tail comes first."""
+    return _positions(spec.write_dense_positions([0, 1, 2, 296, 297]) + b"\x01")
 
 
 @invalid("distance-total", "PLADA-IDX-004", "PLADA-DNS-002")
@@ -297,6 +341,30 @@ def dense_labels_of_equal_weights() -> Case:
     labels = (0,) * 20 + (1, 0, 1, 1, 0, 1, 0, 0, 1, 2, 1, 0)
     meaning = Meaning(classes=3, names=None, positions=tuple(range(len(labels))), labels=labels)
     return Case(draft(meaning, shift=1))
+
+
+@valid("PLADA-DNS-001", "PLADA-DNS-002")
+def dense_labels_whose_first_distance_counts() -> Case:
+    """Labels that would be others if the first image were taken to be 2 behind another one."""
+    return Case(draft(_spread(128, 30, widest=7, run=5, classes=14), DELTA, shift=4))
+
+
+@valid("PLADA-DNS-001", "PLADA-DNS-002")
+def dense_labels_near_and_far_at_every_rank() -> Case:
+    """One label of the heaviest class of weights and one of the lightest, both near and far."""
+    at, positions, labels = 0, [0], [0]
+    for number in range(1, 620):
+        at += 2 if number % 30 == 0 else 5000
+        positions.append(at)
+        labels.append(1 if number % 120 in (60, 105) else 0)
+    meaning = Meaning(
+        classes=2,
+        names=None,
+        pool_size=at + 1,
+        positions=tuple(positions),
+        labels=tuple(labels),
+    )
+    return Case(draft(meaning, DELTA, shift=4))
 
 
 @valid("PLADA-DNS-001", "PLADA-DNS-002")

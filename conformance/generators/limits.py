@@ -136,6 +136,12 @@ def metadata_over_limit() -> Case:
     return Case(_with_metadata(), "META.length", limits={"metadata": 21})
 
 
+@limit("metadata-json", "PLADA-LIM-001", "PLADA-CHK-001")
+def empty_metadata_at_a_limit_of_0() -> Case:
+    """No byte of metadata where none is allowed: it is within the limit, and no JSON."""
+    return Case(_with_metadata(b""), "META.form", limits={"metadata": 0})
+
+
 @limit("limit-metadata", "PLADA-LIM-001", "PLADA-CHK-001")
 def metadata_over_limit_with_wrong_checksum() -> Case:
     """Metadata beyond the limit with a wrong checksum: the limit comes first."""

@@ -183,6 +183,18 @@ def wide_of_14() -> Case:
 
 
 @invalid("integer-width", "PLADA-SPL-001")
+def wide_of_14_behind_a_larger_one() -> Case:
+    """Two widths are wide ones, 20 and 14, of which the second is too small."""
+    return _delta(b"\xff" + b"\x14\x0e" + bytes(5), 2**20 + 2**14 + 1, 3)
+
+
+@invalid("padding-bits", "PLADA-SPL-003")
+def padding_behind_many_low_bits() -> Case:
+    """Three distances have 13 low bits, and the highest bit of the second byte is set."""
+    return _delta(b"\x44\x05" + b"\x00\x80", 65, 4)
+
+
+@invalid("integer-width", "PLADA-SPL-001")
 def wide_of_53() -> Case:
     """A width is 53: the integer would be 2^53 or more."""
     return _delta(b"\xff\x00" + b"\x35\x0f" + bytes(9), 2**52, 5)

@@ -6,7 +6,7 @@ other blocks. The sidecar says which chunk types the result must not have.
 
 from __future__ import annotations
 
-from ..build import META, SIGN, Chunk, changed, draft, metadata_chunk
+from ..build import DELTA, META, SIGN, Chunk, changed, draft, metadata_chunk
 from ..signing import signed
 from ..vector import Case, invalid, valid
 
@@ -65,6 +65,33 @@ def rewrite_names_that_are_not_in_form_c() -> Case:
     made = draft(meaning)
     made.chunks.append(Chunk(0xDE, {"body": b""}))
     return _rewritten(Case(made), keeps=(0xDE,), content_id=meaning.content_id)
+
+
+@valid("PLADA-RWR-002", "PLADA-RWR-004", "PLADA-RWR-005", role="rewriter")
+def rewrite_file_of_one_delta_block() -> Case:
+    """One block of distances, stored, beside chunks of both kinds: another encoding is due."""
+    made = draft(encoding=DELTA)
+    made.chunks.append(metadata_chunk(b'{"licence":"CC0-1.0"}'))
+    made.chunks.append(Chunk(0x9F, {"body": b"depends on the blocks"}))
+    return _rewritten(Case(made), 0x9F, keeps=(META,))
+
+
+@valid("PLADA-RWR-002", role="rewriter")
+def rewrite_weights() -> Case:
+    """A file with weights of 4 bits in two blocks."""
+    meaning = changed(scale=(4, -256, 32), codes=(1, 2, 4, 8, 15))
+    made = draft(meaning, parts=(slice(0, 3), slice(3, 5)))
+    return _rewritten(Case(made), content_id=meaning.content_id)
+
+
+@valid("PLADA-RWR-005", role="rewriter")
+def rewrite_chunks_of_many_sizes() -> Case:
+    """Chunks to copy of 0, 127, 128 and 20,000 bytes, the types of which do not ascend."""
+    made = draft()
+    sizes = {0xDE: 127, 0xDF: 20_000, 0xC2: 0, 0xDD: 128}
+    for kind, size in sizes.items():
+        made.chunks.append(Chunk(kind, {"body": bytes(at * 7 % 256 for at in range(size))}))
+    return _rewritten(Case(made), keeps=tuple(sizes))
 
 
 @invalid("content-check", "PLADA-RWR-001", role="rewriter", twin=False)

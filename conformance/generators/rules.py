@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import appendix_b as spec
+from .. import zstd_frames as frames
 from ..build import (
     DELTA,
     META,
@@ -17,8 +18,10 @@ from ..build import (
     Meaning,
     block_of,
     changed,
+    class_map,
     draft,
     metadata_chunk,
+    names_chunk,
     varint,
 )
 from ..vector import Case, invalid, limit, valid
@@ -682,6 +685,26 @@ def work_of_a_hostile_rule() -> Case:
 # Rewriting and salvage.
 
 
+@valid("PLADA-RULE-004", "PLADA-FEAT-002", "PLADA-FEAT-001")
+def rule_behind_a_compressed_class_map() -> Case:
+    """A rule, no block, and names in a frame: the feature of Zstd is used, in front of the rule."""
+    rule = PLAIN
+    names = tuple(b"class %d" % number for number in range(len(rule.weights)))
+    made = _file(rule)
+    made.meaning = changed(made.meaning, names=names)
+    made.chunks.insert(0, names_chunk(frames.stored(class_map(made.meaning)), 1))
+    return _case(made, rule)
+
+
+@invalid("unknown-critical-chunk", "PLADA-CON-005", "PLADA-FEAT-001", twin=False)
+def rule_that_only_zstd_is_required_for() -> Case:
+    """A chunk of type 05 in a file that requires Zstd and no rule is not known."""
+    made = draft()
+    made.chunks = [names_chunk(frames.stored(class_map(made.meaning)), 1)]
+    made.chunks.append(Chunk(RULE, {"body": b"?"}))
+    return Case(made, "RULE.type")
+
+
 @valid("PLADA-RWR-002", "PLADA-RULE-004", role="rewriter")
 def rewrite_a_rule() -> Case:
     """A rule and a block, to be written in another way with the same meaning."""
@@ -739,5 +762,33 @@ def salvage_a_damaged_rule() -> Case:
     built = made.build()
     at = built.ranges["RULE.stream"][0]
     data = built.data[:at] + bytes([built.data[at] ^ 64]) + built.data[at + 1 :]
+    lost = len(made.meaning.positions) - len(LISTED)
+    return _salvaged(data, _meaning(PLAIN, LISTED), lost, PLAIN.codes)
+
+
+@invalid("salvaged", "PLADA-SAL-005", "PLADA-SAL-002", role="salvager", twin=False)
+def salvage_a_rule_and_a_block() -> Case:
+    """Only END is missing: what the rule keeps and what the block names come back, all K images."""
+    made = _file(PLAIN, LISTED)
+    built = made.build()
+    return _salvaged(built.data[: built.ranges["END.type"][0]], made.meaning, 0, PLAIN.codes)
+
+
+@invalid("salvaged", "PLADA-SAL-001", "PLADA-SAL-005", role="salvager", twin=False)
+def salvage_a_rule_that_keeps_too_many() -> Case:
+    """HEAD promises as many images as the block has: the rule keeps more and stays out."""
+    made = _file(PLAIN, LISTED)
+    made.head = {"kept": varint(len(LISTED))}
+    return _salvaged(made.build().data, _meaning(PLAIN, LISTED), 0, PLAIN.codes)
+
+
+@invalid("salvaged", "PLADA-SAL-001", "PLADA-SAL-005", role="salvager", twin=False)
+def salvage_a_rule_behind_a_block() -> Case:
+    """The rule stands behind the block, where a reader refuses it: the block comes back."""
+    made = _file(PLAIN, LISTED)
+    built = made.build()
+    start, end = built.ranges["RULE.type"][0], built.ranges["RULE.crc"][1]
+    behind = built.ranges["BLOCK 0.crc"][1]
+    data = built.data[:start] + built.data[end:behind] + built.data[start:end] + built.data[behind:]
     lost = len(made.meaning.positions) - len(LISTED)
     return _salvaged(data, _meaning(PLAIN, LISTED), lost, PLAIN.codes)

@@ -289,6 +289,22 @@ def key_that_is_no_point() -> Case:
     return _case(made, "bad", keys=(public,))
 
 
+def _register_verified() -> None:
+    for word in ("one", "twelve"):
+
+        def make(word: str = word) -> Case:
+            made = draft()
+            made.chunks.append(metadata_chunk(b'{"note":"%s"}' % word.encode()))
+            return _case(signed(word, made), "verified", keys=(public_key(word),))
+
+        make.__name__ = f"verified_by_key_{word}"
+        make.__doc__ = f"Rightly signed, by the key of the word {word}."
+        valid("PLADA-SIG-003", "PLADA-SIG-004", role="verifier", area="signature")(make)
+
+
+_register_verified()
+
+
 # Signatures at the edges of RFC 8032, section 5.1.7, where implementations differ.
 
 
@@ -303,6 +319,9 @@ def _challenge(r: bytes, public: bytes, message: bytes) -> int:
     return int.from_bytes(hashlib.sha512(r + public + message).digest(), "little") % ORDER
 
 
+_NEUTRAL = (1).to_bytes(32, "little")
+
+
 def _of_order_8() -> Any:
     """Return a point of order 8: what the group's order leaves of some point."""
     for y in range(2, 100):
@@ -311,9 +330,6 @@ def _of_order_8() -> Any:
         if small and curve._encode(curve._multiply(4, small)) != _NEUTRAL:
             return small
     raise AssertionError
-
-
-_NEUTRAL = (1).to_bytes(32, "little")
 
 
 def _unsigned(note: int) -> Draft:
@@ -331,11 +347,8 @@ def _by_hand(made: Draft, public: bytes, r: bytes, s: int) -> Draft:
     return made
 
 
-@invalid("signature-bad", "PLADA-SIG-003", role="verifier", twin=False)
-def key_of_order_8() -> Case:
-    """The caller's key is a point of order 8, and the equation holds with an S of 0."""
-    point = _of_order_8()
-    public = curve._encode(point)
+def _everybody_signs(public: bytes, point: Any) -> Case:
+    """A file signed with an S of 0, so that the equation holds under a key of small order."""
     for note in range(1000):
         made = _unsigned(note)
         message = signed_message(made.build().data)
@@ -344,6 +357,49 @@ def key_of_order_8() -> Case:
             if _challenge(r, public, message) % 8 == multiple:
                 return _case(_by_hand(made, public, r, 0), "bad", keys=(public,))
     raise AssertionError
+
+
+@invalid("signature-bad", "PLADA-SIG-003", role="verifier", twin=False)
+def key_of_order_8() -> Case:
+    """The caller's key is a point of order 8, and the equation holds with an S of 0."""
+    point = _of_order_8()
+    return _everybody_signs(curve._encode(point), point)
+
+
+def _register_small_orders() -> None:
+    eight = _of_order_8()
+    neutral, four, two = (curve._multiply(times, eight) for times in (8, 2, 4))
+    sign = 2**255
+    keys = {
+        "key_of_order_4": (0, four, "The caller's key is a point of order 4."),
+        "key_of_order_2": (FIELD - 1, two, "The caller's key is the point of order 2."),
+        "key_of_order_4_not_canonical": (FIELD, four, "A point of order 4, spelled with y = p."),
+        "key_neutral_with_a_sign": (1 + sign, neutral, "The neutral point, whose x of 0 is odd."),
+        "key_of_order_2_with_a_sign": (
+            FIELD - 1 + sign,
+            two,
+            "The point of order 2, whose x of 0 is odd.",
+        ),
+        "key_not_canonical_with_a_sign": (
+            FIELD + 1 + sign,
+            neutral,
+            "The neutral point, whose x of 0 is odd, spelled with y = p + 1.",
+        ),
+    }
+    for name, (number, point, sentence) in keys.items():
+
+        def make(number: int = number, point: Any = point) -> Case:
+            # The sign of a point of order 4 is that of `_of_order_8`, of which it is the double.
+            odd = curve._encode(point)[31] >> 7 and number in (0, FIELD)
+            return _everybody_signs((number + odd * sign).to_bytes(32, "little"), point)
+
+        make.__name__, make.__doc__ = name, f"{sentence[:-1]}, and the equation holds."
+        refuse = invalid("signature-bad", "PLADA-SIG-003", role="verifier", twin=False)
+        make.__module__ = __name__
+        refuse(make)
+
+
+_register_small_orders()
 
 
 def _mixed(*, holds: bool) -> tuple[Draft, bytes]:

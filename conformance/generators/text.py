@@ -183,6 +183,31 @@ def name_cut_short() -> Case:
     return _names(b"\x03cat\x04dog")
 
 
+def _three_names(text: bytes) -> Case:
+    meaning = changed(classes=3, names=(b"cat", b"dog", b"eel"))
+    made = draft(meaning)
+    made.chunks = [names_chunk(text)]
+    return Case(made, "CLASSES.text")
+
+
+@invalid("class-map-size", "PLADA-TXT-002")
+def first_name_longer_than_the_text() -> Case:
+    """The first of three names is to be longer than all of the text."""
+    return _three_names(b"\xffcat\x03dog\x03eel")
+
+
+@invalid("class-map-size", "PLADA-TXT-002")
+def second_name_one_byte_too_long() -> Case:
+    """The second of three names ends a byte behind the text."""
+    return _three_names(b"\x03cat\x04dog")
+
+
+@invalid("class-map-size", "PLADA-TXT-002")
+def second_name_two_bytes_too_long() -> Case:
+    """The second of three names ends two bytes behind the text."""
+    return _three_names(b"\x03cat\x05dog")
+
+
 @invalid("class-map-size", "PLADA-TXT-002")
 def identifiers_missing() -> Case:
     """The form promises identifiers and there are none."""
@@ -341,6 +366,14 @@ def _register_metadata() -> None:
         "metadata_17_levels_deep": (
             b'{"a":' * 16 + b"{}" + b"}" * 16,
             "The metadata is nested 17 levels deep.",
+        ),
+        "metadata_17_levels_deep_behind_siblings": (
+            b'{"a":[' + b"[]," * 20 + b"[" * 15 + b"]" * 15 + b"]}",
+            "Behind twenty empty arrays the metadata is nested 17 levels deep.",
+        ),
+        "metadata_17_levels_deep_the_second_time": (
+            b'{"a":' + b"[" * 9 + b"[]," + b"[" * 7 + b"]" * 7 + b"]" * 9 + b"}",
+            "An array closes at the eleventh level, and the next one has the seventeenth.",
         ),
         "metadata_10000_levels_deep": (
             b'{"a":' + b"[" * 10_000 + b"]" * 10_000 + b"}",

@@ -76,6 +76,94 @@ def write_the_largest_position() -> Case:
     return _written(changed(pool_size=2**53 - 1, positions=(0, 1, 2, 3, 2**53 - 2)))
 
 
+def _register_valid() -> None:
+    many = tuple(2**width for width in range(52))
+    positions = tuple(sum(many[:count]) for count in range(len(many) + 1))
+    texts = "\ud7ff \ue000", "x" * 255, "\u00e9" * 127
+    names = tuple(text.encode() for text in texts)
+    meanings = {
+        "write_one_class": (
+            "One class, which needs no labels.",
+            changed(classes=1, names=(b"cat",), labels=(0,) * 5),
+        ),
+        "write_256_classes": (
+            "256 classes: one byte for a label.",
+            changed(classes=256, names=None, labels=(0, 255, 1, 254, 128)),
+        ),
+        "write_257_classes": (
+            "257 classes: two bytes for a label.",
+            changed(classes=257, names=None, labels=(0, 256, 255, 1, 2)),
+        ),
+        "write_distances_of_every_width": (
+            "Distances of every width from 0 to 51, an even number of them.",
+            changed(pool_size=2**53 - 1, positions=positions, labels=(0, 1) * 26 + (1,)),
+        ),
+        "write_far_distances": (
+            "Three distances of 2^15 - 1, 2^15 and 2^52.",
+            changed(
+                pool_size=2**53 - 1,
+                positions=(127, 2**15 + 126, 2**16 + 126, 2**52 + 2**16 + 126),
+                labels=(0, 1, 1, 0),
+            ),
+        ),
+        "write_numbers_at_the_ends_of_a_varint": (
+            "N is 16,384, the first image stands at 128, and 127 images are kept.",
+            changed(pool_size=16_384, positions=tuple(range(128, 255)), labels=(1,) * 127),
+        ),
+        "write_128_images": (
+            "128 images of a pool of 16,383, each the 128th.",
+            changed(pool_size=16_383, positions=tuple(range(0, 16_383, 128)), labels=(0, 1) * 64),
+        ),
+        "write_pool_of_2_to_32": (
+            "A pool of 2^32 images, whose positions are hashed as 32 bits.",
+            changed(pool_size=2**32, positions=(0, 1, 2, 3, 2**32 - 1)),
+        ),
+        "write_pool_of_2_to_32_and_1": (
+            "A pool of 2^32 + 1 images, whose positions are hashed as 64 bits.",
+            changed(pool_size=2**32 + 1, positions=(0, 1, 2, 3, 2**32)),
+        ),
+        "write_weights_of_4_bits": (
+            "Weights of 4 bits of five images, the last half byte of which is not used.",
+            changed(scale=(4, -32_768, 1), codes=(1, 2, 4, 8, 15)),
+        ),
+        "write_weights_of_4_bits_for_4_images": (
+            "Weights of 4 bits of four images, on the steepest scale.",
+            changed(
+                positions=(3, 4, 5, 6),
+                labels=(0, 1, 1, 0),
+                scale=(4, 6888, 17_000),
+                codes=(0, 9, 6, 15),
+            ),
+        ),
+        "write_steepest_weight_scale": (
+            "The heaviest weight is 2^1023 exactly.",
+            changed(scale=(8, 3, 1027), codes=(0, 1, 2, 254, 255)),
+        ),
+        "write_highest_low": (
+            "The lowest weight is as large as can be stated.",
+            changed(scale=(8, 32_767, 1), codes=(0, 1, 2, 254, 255)),
+        ),
+        "write_names_at_their_bounds": (
+            "Names of 254 and 255 bytes, and of the characters beside the surrogates.",
+            changed(classes=3, names=names),
+        ),
+        "write_same_empty_identifiers": (
+            "Identifiers of which two are empty.",
+            changed(classes=3, names=(b"a", b"b", b"c"), identifiers=(b"", b"n1", b"")),
+        ),
+    }
+    for name, (sentence, meaning) in meanings.items():
+
+        def make(meaning: Meaning = meaning) -> Case:
+            return _written(meaning)
+
+        make.__name__, make.__doc__ = name, sentence
+        valid("PLADA-WRT-001", role="writer", area="writer")(make)
+
+
+_register_valid()
+
+
 def _register() -> None:
     faults: dict[str, tuple[str, dict[str, Any]]] = {
         "write_equal_positions": ("A position occurs twice.", {"positions": [3, 4, 4, 300, 301]}),
@@ -115,6 +203,72 @@ def _register() -> None:
         "write_code_beyond_its_bits": (
             "A weight code of 4 bits is 16.",
             {"weight_scale": [4, 0, 1], "codes": [0, 1, 2, 3, 16]},
+        ),
+        "write_no_class_no_image": (
+            "There is no class, and no image either.",
+            {"classes": 0, "positions": [], "labels": []},
+        ),
+        "write_negative_label": ("A label is -1.", {"labels": [0, 0, 1, -1, 0]}),
+        "write_too_many_labels": ("A label is left over.", {"labels": [0, 0, 1, 1, 0, 1]}),
+        "write_name_of_128_letters": (
+            "A name of 128 letters has 256 bytes.",
+            {"classes": ["\u00e9" * 128, "dog"]},
+        ),
+        "write_high_lone_surrogate_at_the_end": (
+            "A name ends in the last surrogate.",
+            {"classes": ["cat \udfff", "dog"]},
+        ),
+        "write_forbidden_character_in_an_identifier": (
+            "The second identifier holds a line feed, behind an empty one.",
+            {"identifiers": ["", "n\n1"]},
+        ),
+        "write_same_identifier_twice": (
+            "Two classes have one identifier.",
+            {"identifiers": ["n1", "n1"]},
+        ),
+        "write_identifier_of_256_bytes": (
+            "An identifier has 256 bytes.",
+            {"identifiers": ["n" * 256, ""]},
+        ),
+        "write_weights_of_5_bits": (
+            "A weight scale has 5 bits.",
+            {"weight_scale": [5, 0, 1], "codes": [0, 1, 2, 3, 4]},
+        ),
+        "write_weights_of_3_bits": (
+            "A weight scale has 3 bits.",
+            {"weight_scale": [3, 0, 1], "codes": [0, 1, 2, 3, 4]},
+        ),
+        "write_weight_scale_without_a_step": (
+            "The weights of a scale are all alike.",
+            {"weight_scale": [8, 0, 0], "codes": [0, 1, 2, 3, 4]},
+        ),
+        "write_too_low_a_weight_scale": (
+            "A weight scale starts at -32,769.",
+            {"weight_scale": [8, -32_769, 1], "codes": [0, 1, 2, 3, 4]},
+        ),
+        "write_too_high_a_weight_scale": (
+            "A weight scale starts at 32,768.",
+            {"weight_scale": [8, 32_768, 1], "codes": [0, 1, 2, 3, 4]},
+        ),
+        "write_steep_weight_scale_of_4_bits": (
+            "A weight of 4 bits would lie beyond 2^1023.",
+            {"weight_scale": [4, 6889, 17_000], "codes": [0, 1, 2, 3, 4]},
+        ),
+        "write_negative_code": (
+            "A weight code is -1.",
+            {"weight_scale": [8, 0, 1], "codes": [0, 1, -1, 3, 4]},
+        ),
+        "write_code_beyond_8_bits": (
+            "A weight code of 8 bits is 256.",
+            {"weight_scale": [8, 0, 1], "codes": [0, 1, 2, 3, 256]},
+        ),
+        "write_too_few_codes": (
+            "There are fewer weights than images.",
+            {"weight_scale": [8, 0, 1], "codes": [0, 1, 2, 3]},
+        ),
+        "write_too_many_codes": (
+            "A weight is left over.",
+            {"weight_scale": [8, 0, 1], "codes": [0, 1, 2, 3, 4, 5]},
         ),
         "write_too_large_pool": ("The pool has 2^53 images.", {"pool_size": 2**53}),
     }

@@ -655,3 +655,30 @@ def checksum_of_metadata() -> Case:
     frame = frames.frame(frames.raw(b"{}"), 2, descriptor=0x24) + b"\x00" * 4
     made.chunks.append(metadata_chunk(frame, 1))
     return Case(made, "META.text")
+
+
+@invalid("zstd-window", "PLADA-ZST-005", "PLADA-CHK-001")
+def frame_header_alone_with_a_large_window() -> Case:
+    """The frame ends behind its header, and the window is too large: that comes first."""
+    frame = frames.frame(b"", 5, descriptor=0x80, fields=b"\x69" + (5).to_bytes(4, "little"))
+    return _labels(frame)
+
+
+@invalid("zstd-frame", "PLADA-ZST-001", "PLADA-CHK-001")
+def two_bytes_of_a_reserved_block() -> Case:
+    """The frame ends inside the header of a block, whose type would be the reserved one."""
+    return _labels(frames.frame(frames.block(frames.RESERVED, 0, b"")[:2], 5))
+
+
+@invalid("zstd-frame", "PLADA-ZST-001", "PLADA-CHK-001")
+def one_byte_of_a_reserved_block() -> Case:
+    """The frame ends behind the first byte of a block, whose type would be the reserved one."""
+    return _labels(frames.frame(frames.block(frames.RESERVED, 0, b"")[:1], 5))
+
+
+@invalid("stream-size", "PLADA-STR-003")
+def delta_of_neighbours_in_two_bytes() -> Case:
+    """The one distance of two neighbours has no low bits, and the stream two bytes."""
+    made = draft(changed(positions=(3, 4), labels=(0, 1)), DELTA)
+    made.block.positions = Stream(b"\x00\x00")
+    return Case(made, "BLOCK 0.positions")

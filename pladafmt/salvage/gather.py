@@ -117,8 +117,11 @@ class Gathering:
         search: Search,
         found: IntactHead,
         codes: Codes | None = None,
+        *,
+        own: bool = True,
     ) -> None:
         self._codes = codes
+        self._own = own
         self.contents = ChunkReader(found.head, limits)
         self.parts: list[tuple[int, bytes]] = []
         self.dropped: list[str] = []
@@ -216,7 +219,12 @@ class Gathering:
     def _take_rule(self, header: chunks.Header, body: bytes) -> None:
         self.contents.read_rule(header, body)
         try:
-            self.contents.payload(self._codes)
+            kept = self.contents.payload(self._codes)[0].kept
+            if kept > self.contents.head.kept:
+                raise Malformed(
+                    "kept-total",
+                    f"It keeps {kept} images and HEAD promises {self.contents.head.kept}.",
+                )
         except PladaError:
             self.contents.rule = None
             self.contents.used &= ~layout.FEATURE_RULE
@@ -224,8 +232,8 @@ class Gathering:
         self.parts.append((layout.RULE, body))
 
     def _take_head(self, header: chunks.Header) -> None:
-        self._foreign = self._data[header.offset : header.after] != self._head_chunk
-        if self._foreign:
+        if self._data[header.offset : header.after] != self._head_chunk:
+            self._foreign = True
             raise Malformed("head-foreign", "It is the HEAD of another payload.")
         if layout.HEAD in self._taken:
             raise Malformed("chunk-duplicate", "A second HEAD chunk.")
@@ -234,8 +242,12 @@ class Gathering:
 
     def _check_place(self, header: chunks.Header) -> None:
         """Refuse a chunk other than BLOCK in a place where a reader would refuse it."""
+        if self._own and layout.HEAD not in self._taken:
+            raise Malformed("head-missing", "It stands before HEAD.")
         if layout.END in self._taken:
             raise Malformed("trailing-bytes", "It follows the END chunk.")
+        if layout.SIGNATURE in self._taken and header.type != layout.END:
+            raise Malformed("signature-place", "It follows the SIGN chunk.")
         if header.type in self._taken:
             raise Malformed("chunk-duplicate", f"A second {header.name} chunk.")
         if chunks.Order.RANK.get(header.type, self._rank) < self._rank:

@@ -123,7 +123,7 @@ def _gather(
             "No HEAD is whole in the other file that was given for it; pass a copy whose first "
             "100 bytes or so are undamaged.",
         )
-    gathering = Gathering(data, limits, search, found, codes)
+    gathering = Gathering(data, limits, search, found, codes, own=False)
     gathering.gather()
     if any(gathering.broken_before[:1] or [gathering.broken_behind]):
         # Something is missing between HEAD and the first block: it may be text.

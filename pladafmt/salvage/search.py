@@ -24,6 +24,9 @@ from .range_crc import RESIDUE, RangeCrc
 _SLICE = 1 << 17
 """Bytes that are tried at a time."""
 
+_FIRST_CHUNK = int(layout.PREAMBLE.sizeof())
+"""Where the first chunk stands, whatever bytes the preamble has."""
+
 _CRC_BYTES = 4
 _LEAST_BLOCK = 5
 """Bytes of the smallest body of a block: its fields."""
@@ -60,7 +63,8 @@ class Search:
                 if offset < expected:
                     continue  # Inside the one before.
                 kind = self._data[offset]
-                if offset > expected and kind not in layout.CHUNK_NAMES:
+                place = offset in (expected, _FIRST_CHUNK)
+                if not place and kind not in layout.CHUNK_NAMES:
                     continue  # An unknown chunk is believed only where a chunk must be.
                 yield Header(kind, offset, body, end)
                 expected = end + _CRC_BYTES

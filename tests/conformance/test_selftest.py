@@ -16,6 +16,7 @@ from plada_conformance.clients import plain
 from plada_conformance.coverage import UNTESTABLE
 from plada_conformance.faulty import BY_NAME, CONTROLS, FAULTS, Fault
 from plada_conformance.grading import GRADES, TOP
+from plada_conformance.mutation.examine import PROGRAMS as ROLES_OF_PROGRAMS
 from plada_conformance.vectors_on_disk import ROOT, Sidecar, vectors
 from typer.testing import CliRunner
 
@@ -87,8 +88,10 @@ def test_a_patch_that_does_not_fit_once_is_loud(old: str) -> None:
 @pytest.mark.slow
 def test_the_runner_catches_faults_and_not_the_control() -> None:
     lines: list[str] = []
-    report = selftest.selftest([BY_NAME[name] for name in END_TO_END], show=lines.append)
-    assert report == {"faulty": 3, "caught": 3, "missed": [], "control": GRADES[TOP]}, lines
+    faults = [BY_NAME[name] for name in END_TO_END]
+    report = selftest.selftest(faults, mutants=0, show=lines.append)
+    found = {"faulty": 3, "caught": 3, "missed": [], "control": GRADES[TOP], "mutants": []}
+    assert report == found, lines
     assert selftest.passed(report)
     assert [line.split()[0] for line in lines[1:4]] == list(END_TO_END)
 
@@ -102,20 +105,46 @@ def test_what_the_suite_does_not_see_is_missed(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(selftest, "control", lambda: GRADES[TOP])
     monkeypatch.setattr(selftest, "examine_all", examine_all)
     lines: list[str] = []
-    report = selftest.selftest(FAULTS[:3], show=lines.append)
+    report = selftest.selftest(FAULTS[:3], mutants=0, show=lines.append)
     assert report["missed"] == [fault.name for fault in FAULTS[1:3]]
     assert sum("MISSED" in line for line in lines) == 2
     assert not selftest.passed(report)
 
 
+@pytest.mark.slow
+def test_a_sample_of_mutants_is_told() -> None:
+    lines: list[str] = []
+    scores = selftest.examine_mutants(6, lines.append)
+    assert [score["role"] for score in scores] == list(ROLES_OF_PROGRAMS)
+    for score in scores:
+        assert score["survivors"] == [], lines
+        assert score["made"] == 6 == score["killed"] + sum(score["equivalent"].values())
+    assert len(lines) == len(scores)
+
+
 @pytest.mark.parametrize(
-    ("missed", "control", "status"),
-    [([], GRADES[TOP], 0), (["x"], GRADES[TOP], 1), ([], "code", 1)],
+    ("missed", "control", "survivors", "status"),
+    [
+        ([], GRADES[TOP], [], 0),
+        (["x"], GRADES[TOP], [], 1),
+        ([], "code", [], 1),
+        ([], GRADES[TOP], ["x"], 1),
+    ],
 )
 def test_the_command(
-    monkeypatch: pytest.MonkeyPatch, missed: list[str], control: str, status: int
+    monkeypatch: pytest.MonkeyPatch,
+    missed: list[str],
+    control: str,
+    survivors: list[str],
+    status: int,
 ) -> None:
-    report = {"faulty": 1, "caught": 1 - len(missed), "missed": missed, "control": control}
+    report = {
+        "faulty": 1,
+        "caught": 1 - len(missed),
+        "missed": missed,
+        "control": control,
+        "mutants": [{"role": "reader", "survivors": survivors}],
+    }
     monkeypatch.setattr(selftest, "selftest", lambda **_: report)
     result = CliRunner().invoke(app, ["selftest", "--json"])
     assert result.exit_code == status

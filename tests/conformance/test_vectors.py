@@ -210,6 +210,9 @@ def test_our_salvager(vector: Sidecar) -> None:
     result = salvage(read(vector), other=other, codes=codes)
     assert content_id(loads(result.data, codes=codes)).hex() == data["content_id"]
     assert (result.payload.kept, result.lost_images) == (data["kept"], data["lost"])
+    kinds = set(chunk_types(result.data))
+    assert not kinds & set(data.get("must_drop", ()))
+    assert kinds >= set(data.get("must_keep", ()))
 
 
 def test_limits_in_sidecars_are_the_defaults() -> None:
