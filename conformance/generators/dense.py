@@ -262,6 +262,18 @@ def dense_distances_go_too_far() -> Case:
     return _positions(spec.write_dense_positions([0, 1, 2, 297, 299]))
 
 
+@invalid("distance-total", "PLADA-IDX-004")
+def dense_distances_right_modulo_2_to_64() -> Case:
+    """2,049 dense distances that add up to the range and 2^64."""
+    span, largest = 2**52 + 5, 2**53 - 1
+    relative = [number * largest for number in range(2049)]
+    stream = spec.write_dense_positions([*relative, 2**64 + span - 1])
+    made = draft(Meaning(names=None, pool_size=span, positions=(0,), labels=(0,)), DELTA)
+    made.blocks = [Block(0, span, 2050, DENSE, Stream(stream), Stream(bytes(2050)))]
+    made.head = {"check": bytes(4)}
+    return Case(made, "BLOCK 0.positions")
+
+
 @invalid("dense-tail", "PLADA-DNS-002", "PLADA-CHK-001")
 def dense_distances_go_too_far_with_a_longer_tail() -> Case:
     """Dense distances that end beyond the range, and a byte too many: the tail comes first."""

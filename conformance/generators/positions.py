@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .. import appendix_b as spec
 from ..build import BITMAP, DELTA, DENSE, RLE, Block, Draft, Meaning, Stream, draft, varint
 from ..vector import Case, invalid, valid
@@ -174,6 +176,16 @@ def distances_right_modulo_2_to_64() -> Case:
     """2,049 distances that add up to the range and 2^64."""
     span = 2**52 + 5
     return _delta(spec.write_split([LARGEST] * 2048 + [span + 2047]), span, 2050)
+
+
+@invalid("distance-total", "PLADA-IDX-004")
+def distances_of_2_to_64_from_position_1() -> Case:
+    """2,049 distances of 2^53 - 1 from position 1: the last position exceeds 64 bits."""
+    case = _delta(spec.write_split([LARGEST] * 2049), 2**52 + 5, 2050)
+    assert isinstance(case.file, Draft)
+    case.file.meaning = replace(case.file.meaning, pool_size=2**52 + 6)
+    case.file.block.first = 1
+    return case
 
 
 @invalid("integer-width", "PLADA-SPL-001")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import secrets
@@ -63,7 +64,8 @@ class Node:
         while processes := self.processes():
             for process in processes:
                 if process.pid != self.starter.pid:
-                    process.kill()
+                    with contextlib.suppress(psutil.NoSuchProcess):  # It may have ended meanwhile.
+                        process.kill()
             self.starter.kill()
             self.starter.wait()
             psutil.wait_procs(processes, timeout=10)

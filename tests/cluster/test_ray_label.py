@@ -213,6 +213,7 @@ def test_images_that_do_not_decode(cluster: Cluster, tiny_pool: TinyPool, tmp_pa
         tables.append(out.read_bytes())
         command = ["pool", "codes", str(manifest), str(shard), "--model", NET.model, "--columns=8"]
         command += ["-o", str(tmp_path / f"{name}.codes.npy"), "--device", "cpu", "--json"]
+        command += ["--random-backbone"]
         command += [] if engine is None else ["--engine", "ray", "--address", engine.address]
         ran = _plada(command)
         assert ran.exit_code == 0, ran.output
