@@ -127,8 +127,8 @@ def run_command(
         typer.Option(
             "--keep",
             metavar="DIR",
-            help="Where fresh files go on which the client fails; with --json, beside the report "
-            "if left out.",
+            help="Where vectors and fresh files go on which the client fails, with its answers; "
+            "with --json, beside the report if left out.",
         ),
     ] = None,
 ) -> None:
@@ -168,7 +168,7 @@ def run_command(
     if junit_file is not None:
         _write(junit_file, reports.junit(result))
     if keep_folder is None and json_file is not None and not is_stream(json_file):
-        keep_folder = json_file.with_name(f"{json_file.stem}-fresh")
+        keep_folder = json_file.with_name(f"{json_file.stem}-failed")
     if keep_folder is not None:
         _keep(result, keep_folder, say)
     if certificate_file is not None:
@@ -182,9 +182,9 @@ def _keep(result: Result, folder: Path, say: Callable[[str], None]) -> None:
     try:
         written = keep(result, folder)
     except OSError as error:
-        raise _stop(f"Cannot keep fresh files in {folder}: {error}.", 2) from error
+        raise _stop(f"Cannot keep the files that failed in {folder}: {error}.", 2) from error
     if written:
-        say(f"Fresh files to look at: {folder}")
+        say(f"Files to look at: {folder}")
 
 
 def _read_ids(path: Path, *, fresh: bool) -> frozenset[str]:

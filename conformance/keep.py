@@ -1,4 +1,4 @@
-"""Fresh files that are worth a look: a client failed on them, or the suite's decoders differ."""
+"""Files that are worth a look: a client failed on them, or the suite's decoders differ."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def keep(result: Result, folder: Path) -> list[Path]:
 
     Of each file there is ID.plada, ID.head.plada where a salvager's caller names another file for
     its HEAD, ID.answer.plada if the client wrote a file, and ID.json, a sidecar with what each
-    decoder says and what the client answered.
+    decoder says of a fresh file and what the client answered.
 
     Raises:
         OSError: if a file cannot be written.
     """
     written: list[Path] = []
-    for question, outcome, reply in result.failed_fresh:
+    for question, outcome, reply in result.failed:
         written += _keep(question, folder, result.seed, outcome, reply)
     for question in result.unused:
         written += _keep(question, folder, result.seed, None, None)
@@ -42,8 +42,8 @@ def _keep(
         answer = {name: value for name, value in (reply.answer or {}).items() if name != "data"}
         sidecar |= {"expected": outcome.expected, "found": outcome.found, "answer": answer}
         files[".answer"] = file_of(reply)
-    folder.mkdir(parents=True, exist_ok=True)
     written = []
+    folder.mkdir(parents=True, exist_ok=True)
     for suffix, data in files.items():
         if data:
             written.append(folder / f"{question.id}{suffix}.plada")

@@ -44,7 +44,7 @@ class Result:
         outcomes: one for each question that it was asked, role by role.
         left_out: how many vectors of its roles it was not asked, by reason.
         unused: fresh files that were not asked, as those who judge them do not agree.
-        failed_fresh: fresh files on which it failed, each with its answer.
+        failed: what it failed on, each with its answer.
         expected_failures: ids that were expected to fail.
         goodbye: what was wrong with the client's end, or None.
     """
@@ -56,7 +56,7 @@ class Result:
     outcomes: list[Outcome] = field(default_factory=list)
     left_out: dict[str, int] = field(default_factory=dict)
     unused: list[Question] = field(default_factory=list)
-    failed_fresh: list[tuple[Question, Outcome, Reply]] = field(default_factory=list)
+    failed: list[tuple[Question, Outcome, Reply]] = field(default_factory=list)
     expected_failures: frozenset[str] = frozenset()
     goodbye: str | None = None
 
@@ -234,8 +234,8 @@ def _ask_all(
         if question.id == EASY and not spare:
             spare = outcome.memory
         result.outcomes.append(outcome)
-        if question.fresh and not outcome.passed:
-            result.failed_fresh.append((question, outcome, reply))
+        if not outcome.passed:
+            result.failed.append((question, outcome, reply))
         if question.id in opening:
             accepted[question.id] = (reply.answer or {}).get("verdict") == "valid"
             if len(accepted) == len(opening):

@@ -118,8 +118,8 @@ def test_a_wrong_answer_is_kept_and_can_be_repeated(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     result = call("--json", report)
     assert result.exit_code == 1
-    folder = tmp_path / "report-fresh"
-    assert f"Fresh files to look at: {folder}" in result.output
+    folder = tmp_path / "report-failed"
+    assert f"Files to look at: {folder}" in result.output
     found = json.loads(report.read_text("utf-8"))
     failed = [each for each in found["outcomes"] if each["fresh"] and not each["passed"]]
     assert failed and not found["seed_chosen"]
@@ -131,7 +131,15 @@ def test_a_wrong_answer_is_kept_and_can_be_repeated(tmp_path: Path) -> None:
         assert sidecar["judged"]["plain_decoder"]["code"] == "crc-mismatch"
         assert sidecar["answer"]["code"] == "content-check"
         assert (sidecar["seed"], sidecar["found"]) == (found["seed"], each["found"])
-    assert len(list(folder.glob("*.plada"))) == len(failed)
+    # Vectors as well.
+    lost = [each for each in found["outcomes"] if not each["fresh"] and not each["passed"]]
+    files = {vector.id: vector.file for vector in vectors()}
+    for each in lost:
+        kept, file = folder / f"{each['id']}.plada", files[each["id"]]
+        assert file is not None and kept.read_bytes() == file.read_bytes()
+        sidecar = json.loads(kept.with_suffix(".json").read_text("utf-8"))
+        assert sidecar["answer"]["code"] == "content-check"
+    assert lost and len(list(folder.glob("*.plada"))) == len(failed) + len(lost)
 
     # The same files again, and with the seed known, their failures can be expected.
     again = tmp_path / "again"

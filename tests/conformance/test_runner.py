@@ -15,7 +15,7 @@ import psutil
 import pytest
 from plada_conformance import grading, reports, run
 from plada_conformance.cli import app
-from plada_conformance.conversation import NotScored
+from plada_conformance.conversation import ROLES, NotScored
 from plada_conformance.environment import OWN
 from plada_conformance.process import MIB, Bounds
 from plada_conformance.vectors_on_disk import ROOT, vectors
@@ -268,7 +268,7 @@ def test_reports(
     assert (piped.exit_code, piped.stdout) == (1, "") and VICTIM in piped.stderr
     said = json.loads(capfdbinary.readouterr().out)
     assert not said["ok"] and set(tmp_path.iterdir()) == before
-    assert not Path("/dev/stdout-fresh").exists()
+    assert not Path("/dev/stdout-failed").exists()
     both = call("--json", "-", "--junit", "-")
     assert both.exit_code == 2 and "Only one file" in both.stderr
 
@@ -280,7 +280,7 @@ def test_certificate(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) 
     result = run.run([sys.executable, str(script)], env=OWN)
     report = reports.as_json(result)
     found = reports.certificate(report, date="2026-11-22")
-    assert set(found["roles"]) == {"reader", "client", "verifier"}
+    assert set(found["roles"]) == set(ROLES)
     assert found["client_files_sha256"].keys() == {Path(sys.executable).name, "client.py"}
     (tmp_path / "report.json").write_bytes(reports.dump(report))
     command = ["certify", str(tmp_path / "report.json"), "--date", "2026-11-22", "-o", "-"]
