@@ -21,11 +21,11 @@ def _ring(number: int, frame: FrameType | None) -> None:
 
 
 @contextmanager
-def alarm(seconds: float = SECONDS, *, of_processor: bool = False) -> Iterator[None]:
+def alarm(seconds: float | None = None, *, of_processor: bool = False) -> Iterator[None]:
     """Raise `Late` in what takes longer; only in a process's main thread.
 
     Args:
-        seconds: how long.
+        seconds: how long; `SECONDS` when None.
         of_processor: whether they are seconds of processor time, which a busy machine does not
             shorten.
     """
@@ -36,7 +36,7 @@ def alarm(seconds: float = SECONDS, *, of_processor: bool = False) -> Iterator[N
     if of_processor:
         kind, timer = signal.SIGPROF, signal.ITIMER_PROF
     before = signal.signal(kind, _ring)
-    signal.setitimer(timer, seconds)
+    signal.setitimer(timer, SECONDS if seconds is None else seconds)
     try:
         yield
     finally:
