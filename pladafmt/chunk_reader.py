@@ -219,19 +219,21 @@ class ChunkReader:
                 data,
                 offset,
                 self.head,
+                fewest=FEWEST,
                 most=min(self._look_at, self.limits.blocks - len(self.ends)),
                 end=self.end,
                 kept=self.head.kept - self.kept,
             )
-            taken = self._decode(found) if len(found) >= FEWEST else 0
-            if taken:
-                offset = found.at(slice(taken)).after
-            if taken == len(found) > 0:
-                self._look_at = min(2 * self._look_at, MOST)
-            else:
-                # Not looked at again: that would take time for each of them.
-                self._alone_before, self._look_at = seen, 2 * FEWEST
-                break
+            if found is not None and len(found) >= FEWEST:
+                taken = self._decode(found)
+                if taken:
+                    offset = found.at(slice(taken)).after
+                if taken == len(found):
+                    self._look_at = min(2 * self._look_at, MOST)
+                    continue
+            # Not looked at again: that would take time for each of them.
+            self._alone_before, self._look_at = seen, 2 * FEWEST
+            break
         return offset
 
     def _decode(self, found: Columns) -> int:

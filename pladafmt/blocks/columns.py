@@ -99,18 +99,28 @@ _COLUMNS = [field.name for field in fields(Columns)][2:]
 
 
 def read(
-    data: bytes | StoredBytes, offset: int, head: Head, *, most: int, end: int, kept: int
-) -> tuple[Columns, int]:
+    data: bytes | StoredBytes,
+    offset: int,
+    head: Head,
+    *,
+    fewest: int,
+    most: int,
+    end: int,
+    kept: int,
+) -> tuple[Columns | None, int]:
     """Return the good small blocks from `offset` on, and the offset of the first not looked at.
 
     Args:
+        fewest: where fewer chunks of blocks follow, there are none.
         most: how many to look at.
         end: the first position that the first of them may have.
         kept: images that all of them may keep.
     """
     row, seen = chunk_row.read(
-        data, offset, layout.BLOCK, most=most, seed=head.crc, padding=PADDING
+        data, offset, layout.BLOCK, most=most, seed=head.crc, padding=PADDING, fewest=fewest
     )
+    if not len(row.starts):
+        return None, seen
     weighted = head.weight_scale is not None
     found = (_read_weighted if weighted else _read_plain)(row.octets, row.bodies)
     return _checked(row, offset, found, head, end, kept), seen
