@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate, chain
@@ -28,7 +29,26 @@ class Part(NamedTuple):
     note: str = ""
 
 
-class Parts(Sequence[Part]):
+class _MadeWhenLookedAt(Sequence[Part]):
+    """Parts that need not all exist; a slice of them is a tuple."""
+
+    @overload
+    def __getitem__(self, place: int, /) -> Part: ...
+    @overload
+    def __getitem__(self, place: slice, /) -> tuple[Part, ...]: ...
+
+    def __getitem__(self, place: int | slice, /) -> Part | tuple[Part, ...]:
+        places = range(len(self))[place]
+        if isinstance(places, range):
+            return tuple(map(self.__getitem__, places))
+        return self._at(places)
+
+    @abstractmethod
+    def _at(self, place: int) -> Part:
+        """Return the part at a place from 0."""
+
+
+class Parts(_MadeWhenLookedAt):
     """The parts of a file, in order and without gaps.
 
     There may be a million of them. Those of many small blocks are made when they are looked at.
@@ -51,17 +71,9 @@ class Parts(Sequence[Part]):
 
     __hash__ = None  # type: ignore[assignment]  # as lists
 
-    @overload
-    def __getitem__(self, place: int, /) -> Part: ...
-    @overload
-    def __getitem__(self, place: slice, /) -> tuple[Part, ...]: ...
-
-    def __getitem__(self, place: int | slice, /) -> Part | tuple[Part, ...]:
-        places = range(len(self))[place]
-        if isinstance(places, range):
-            return tuple(map(self.__getitem__, places))
-        group = bisect_right(self._ends, places)
-        return self._groups[group][places - self._ends[group]]
+    def _at(self, place: int) -> Part:
+        group = bisect_right(self._ends, place)
+        return self._groups[group][place - self._ends[group]]
 
     def sizes(self) -> Iterator[tuple[str, int]]:
         """Yield names and sizes that add up to the file's.
@@ -75,7 +87,7 @@ class Parts(Sequence[Part]):
                 yield from ((part.name, part.size) for part in group)
 
 
-class Alike(Sequence[Part]):
+class Alike(_MadeWhenLookedAt):
     """The parts of things in a row that all have the same parts, of which some may be empty.
 
     Args:
@@ -108,17 +120,9 @@ class Alike(Sequence[Part]):
     def __iter__(self) -> Iterator[Part]:
         return chain.from_iterable(map(self._of, range(len(self._ends))))
 
-    @overload
-    def __getitem__(self, place: int, /) -> Part: ...
-    @overload
-    def __getitem__(self, place: slice, /) -> tuple[Part, ...]: ...
-
-    def __getitem__(self, place: int | slice, /) -> Part | tuple[Part, ...]:
-        places = range(len(self))[place]
-        if isinstance(places, range):
-            return tuple(map(self.__getitem__, places))
-        thing = int(np.searchsorted(self._ends, places, side="right"))
-        return self._of(thing)[places - int(self._ends[thing])]
+    def _at(self, place: int) -> Part:
+        thing = int(np.searchsorted(self._ends, place, side="right"))
+        return self._of(thing)[place - int(self._ends[thing])]
 
     def _of(self, thing: int) -> list[Part]:
         """Return the parts of one thing."""
