@@ -248,3 +248,16 @@ def test_streams_that_lie(name: str, after: bool, zstd: bool) -> None:
     assert isinstance(found, tuple)
     # The payload that HEAD was made of is another one.
     assert (found[1] in ("content-check", "max-stream")) == (name == "good"), found
+
+
+@pytest.mark.parametrize("blocks", [1, 100])
+def test_parts_by_their_place(blocks: int) -> None:
+    """As a list of all of them would give them, those of many small blocks too."""
+    positions = np.arange(0, 10 * blocks, 5, dtype=np.uint64)
+    payload = Payload(PoolRef(bytes(32), 10 * blocks), 2, positions, positions % 2)
+    parts = validate(dumps(payload, block_span=10)).parts
+    every = list(parts)
+    assert [parts[place] for place in range(-len(parts), len(parts))] == every + every
+    assert parts[3:-2] == tuple(every[3:-2]) and parts[::-7] == tuple(every[::-7])
+    with pytest.raises(IndexError):
+        parts[len(parts)]
