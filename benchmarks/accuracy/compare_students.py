@@ -21,7 +21,13 @@ from .students_table import students_table
 RULE_BUDGETS = (350, 1_000)
 """Bytes of files with rules."""
 
-LISTS = (RULES[0], RULES[3], RULES[4], "random", "high-margin", "herding", "gradient-matching")
+BALANCED = "safety-net:alpha=0,share=1"
+"""Equally many images of each class."""
+
+LISTS = (
+    *(RULES[0], RULES[3], RULES[4], "random", "herding", "gradient-matching"),
+    *(f"{ranking}+{BALANCED}" for ranking in ("low-energy", "high-margin")),
+)
 """The paper's three, chance, and those that were best for one kind of student or another."""
 
 

@@ -19,6 +19,7 @@ from plada_ref.baselines import HeadStudents
 from plada_ref.compute.context import Compute
 from plada_ref.features.head import fit_head
 from plada_ref.features.target import Features
+from plada_ref.models.convnets import COLOUR
 from plada_ref.models.spec import ModelSpec
 from plada_ref.pool import Manifest, MemoryPool, open_source
 from plada_ref.pool.codes import PoolCodes
@@ -47,12 +48,14 @@ class Kind:
         model: a name that timm knows; the benchmark's backbone takes the benchmark's weights.
         img_size: input size; images come through `VIA_SIZE`.
         steps, batch_size: of the training.
+        lr: largest learning rate; the recipe's when None.
     """
 
     model: str
     img_size: int
     steps: int
     batch_size: int
+    lr: float | None = None
 
     def spec(self, task: str, weights: Path) -> ModelSpec:
         """The model of a student of `task`."""
@@ -66,18 +69,18 @@ class Kind:
 
     def recipe(self, seed: int) -> Recipe:
         """How it is trained: the product's recipe for all layers, with this many steps."""
-        return recipe("all", steps=self.steps, batch_size=self.batch_size, seed=seed)
+        return recipe("all", steps=self.steps, batch_size=self.batch_size, lr=self.lr, seed=seed)
 
 
 KINDS = {
     "finetune": Kind(MODEL, IMG_SIZE, 400, 128),
     "scratch": Kind("resnet18", 64, 1000, 256),
-    "finetune-short": Kind(MODEL, 64, 150, 64),
-    "scratch-small": Kind("resnet18", 32, 1000, 128),
+    "finetune-short": Kind(MODEL, 64, 100, 64),
+    "scratch-small": Kind(COLOUR, 32, 600, 128, lr=3e-3),
 }
 """The kinds that train whole: pre-trained, all layers; and from nothing. The third is `HEAD`. The
-last two stand in for the first where there is no GPU: on one core they take some 2 and 10 minutes
-where those take half an hour and an hour."""
+last two stand in for the first where there is no GPU: on one core each takes a minute, where those
+take half an hour and an hour."""
 
 
 @dataclass(frozen=True)

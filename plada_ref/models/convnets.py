@@ -1,8 +1,9 @@
-"""Two plain convolutional nets for small grey images, without timm: its import is slow."""
+"""Plain convolutional nets for small images, without timm: its import is slow."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -12,10 +13,12 @@ class ConvNet(nn.Module):
     """3x3 convolutions with batch norm; each stage but the last halves the image.
 
     Args:
-        widths: channels of each stage; two convolutions per stage.
+        widths: channels of each stage.
         num_classes: outputs.
         in_chans: input channels.
         drop_rate: dropout before the classifier.
+        convs: convolutions per stage.
+        strided: the first convolution halves the image, in place of its stage's pooling.
     """
 
     def __init__(
@@ -24,16 +27,19 @@ class ConvNet(nn.Module):
         num_classes: int = 10,
         in_chans: int = 1,
         drop_rate: float = 0.1,
+        convs: int = 2,
+        strided: bool = False,
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         before = in_chans
         for stage, width in enumerate(widths):
-            for _ in range(2):
-                layers += [nn.Conv2d(before, width, 3, padding=1, bias=False)]
+            for _ in range(convs):
+                stride = 2 if strided and not layers else 1
+                layers += [nn.Conv2d(before, width, 3, stride, padding=1, bias=False)]
                 layers += [nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
                 before = width
-            if stage < len(widths) - 1:
+            if stage < len(widths) - 1 and not (strided and stage == 0):
                 layers.append(nn.MaxPool2d(2))
         self.num_features = before
         self.num_classes = num_classes
@@ -63,18 +69,44 @@ class ConvNet(nn.Module):
 
 @dataclass(frozen=True)
 class Config:
-    """What timm's configuration of a model says, as far as we ask: of both nets alike."""
+    """What timm's configuration of a model says, as far as we ask."""
 
     input_size: tuple[int, int, int] = (1, 16, 16)
     mean: tuple[float, ...] = (0.5,)
     std: tuple[float, ...] = (0.5,)
 
 
-CONFIG = Config()
+@dataclass(frozen=True)
+class Net:
+    """One of the nets: the arguments of its `ConvNet`, and its configuration."""
 
-WIDTHS = {
-    "plada_convnet_s": (16, 32, 64),
-    "plada_convnet_m": (32, 64, 128),
+    widths: tuple[int, ...]
+    config: Config = Config()
+    convs: int = 2
+    strided: bool = False
+
+    def arguments(self) -> dict[str, Any]:
+        """What `ConvNet` is called with, but for the number of classes."""
+        return {
+            "widths": self.widths,
+            "in_chans": self.config.input_size[0],
+            "convs": self.convs,
+            "strided": self.strided,
+        }
+
+
+COLOUR = "plada_convnet_c"
+"""The net for small colour images."""
+
+NETS = {
+    "plada_convnet_s": Net((16, 32, 64)),
+    "plada_convnet_m": Net((32, 64, 128)),
+    COLOUR: Net(
+        (32, 64, 128, 256),
+        Config((3, 32, 32), mean=(0.5,) * 3, std=(0.25,) * 3),
+        convs=1,
+        strided=True,
+    ),
 }
-"""Widths of each net by its name: about 70,000 weights, a student for 16 px characters; and about
-290,000, a teacher for them."""
+"""By name: about 70,000 weights, a student for 16 px characters; about 290,000, a teacher for them;
+and about 390,000, a student that learns 32 px photographs from scratch in a minute on a CPU."""

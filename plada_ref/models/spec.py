@@ -15,7 +15,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from ..errors import Misuse, PipelineError
-from .convnets import CONFIG, WIDTHS, ConvNet
+from .convnets import NETS, ConvNet
 from .hub import fetched
 from .limits import check_img_size
 from .preparation import Preparation
@@ -227,13 +227,13 @@ def backbone_state(network: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
 
 
 def _config(model: str) -> Any:
-    if model in WIDTHS:
-        return CONFIG
+    if model in NETS:
+        return NETS[model].config
     from .registry import timm
 
     # A name such as "hf-hub:..." would make timm fetch and trust somebody's configuration.
     if not timm.is_model(model):
-        known = [*timm.list_models(), *WIDTHS]
+        known = [*timm.list_models(), *NETS]
         near = difflib.get_close_matches(model.partition(".")[0][:100], known, 3)
         hint = f"; similar names: {', '.join(near)}" if near else ""
         raise Misuse(f"timm {timm.__version__} knows no model {model!r}{hint}.")
@@ -264,8 +264,8 @@ def _create(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network: Any
-        if model in WIDTHS and not pretrained:
-            network = ConvNet(WIDTHS[model], classes)
+        if model in NETS and not pretrained:
+            network = ConvNet(num_classes=classes, **NETS[model].arguments())
         else:
             from .registry import timm
 

@@ -16,7 +16,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from plada_ref.compute.context import Compute
 from plada_ref.compute.torchrun import joined, ranks
-from plada_ref.models.convnets import WIDTHS, ConvNet
+from plada_ref.models.convnets import NETS, ConvNet
 from plada_ref.models.spec import ModelSpec
 from plada_ref.tasks.load import load_task
 from plada_ref.training.dataset import LabelledImages
@@ -39,7 +39,7 @@ def main(result: str) -> None:
         digits.images, rows, labels, weights, classes=digits.classes, transform=preparation
     )
     torch.manual_seed(0)
-    network = ConvNet(WIDTHS["plada_convnet_s"], num_classes=10, drop_rate=0.0)
+    network = ConvNet(NETS["plada_convnet_s"].widths, num_classes=10, drop_rate=0.0)
     # Small steps: AdamW divides by the gradient's size, which makes much of the rounding of a
     # gradient near zero, and two runs with usual steps soon go separate ways.
     how = recipe("all", epochs=3, batch_size=BATCH, lr=1e-6, augment="off", freeze_bn=True)
