@@ -61,6 +61,7 @@ def compare(
         if HEAD in kinds:
             jobs = jobs_for([name], seeds, [HEAD], offers)
             study_heads(place, send.seen, send.features, jobs, rows)
-    jobs = jobs_for([name for name, _ in place.tasks], seeds, whole, offers)
+    taken = [each for each in offers if each.name != HARD_RULE]  # A client takes the scores.
+    jobs = jobs_for([name for name, _ in place.tasks], seeds, whole, taken)
     study(place, jobs, rows, processes=processes)
     print(students_table(rows))

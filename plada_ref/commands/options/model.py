@@ -18,7 +18,8 @@ ModelOption = Annotated[
     typer.Option(
         "--model",
         metavar="NAME",
-        help="Any model of timm, or a small one of our own: plada_convnet_s and plada_convnet_m for grey images, plada_convnet_c for colour.",
+        help="Any model of timm, or a small one of ours: plada_convnet_s and plada_convnet_m for "
+        "grey images, plada_convnet_c for colour.",
         show_default=False,
     ),
 ]
