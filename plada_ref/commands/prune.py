@@ -98,8 +98,10 @@ def prune(
 
     With --by auto, small students are trained on candidate payloads and scored on a fifth of the
     task's training images that is held out; the report lists every candidate, and says so if the
-    pool cannot carry the task. Where codes and their projection lie beside the manifest, or are
-    named, a rule is one of the candidates.
+    pool cannot carry the task. --students says what the clients train; heads take seconds, whole
+    networks minutes for each candidate. The chosen payload is then made again with the images that
+    were held out. Where codes and their projection lie beside the manifest, or are named, a rule is
+    one of the candidates.
 
     With --by rule, images are kept by a rule over the codes that the pool's publisher ships (plada
     pool codes): a small matrix of integers, whose bytes do not grow with the images. With --task
@@ -144,7 +146,7 @@ def prune(
         comparison = compared.compare(f"--by {rule.by}", scores, table, output)
     if selection is None and comparison is not None:
         rules = _tried_by_auto(codes, compared, comparison, table)
-    producer = Producer(table, comparison, options, rule.seed, output, rules)
+    producer = Producer(table, comparison, options, rule.seed, output, rules, rule.kinds())
     pruned = producer.make(selection, size, within=rule.within)
     by = None
     if pruned.by_rule is not None and rules is not None:
@@ -261,10 +263,13 @@ def _facts(table: ScoreTable, pruned: Pruned, out: Path) -> dict[str, Any]:
 
 
 def _show_auto(output: Output, auto: AutoSelection) -> None:
-    """Show every payload that was tried, and the verdict."""
+    """Show every payload that was tried, the verdict, and where the time went."""
+    from ..selection.students import HEAD
+
     table = Table(title="Payloads that were tried", title_justify="left")
     table.add_column("selection")
-    for heading in ("kept", "payload bytes", "held-out accuracy"):
+    kinds = (HEAD, *(kind for kind in auto.kinds if kind != HEAD))
+    for heading in ("kept", "payload bytes", *(f"{kind}, held out" for kind in kinds)):
         table.add_column(heading, justify="right")
     for candidate in auto.candidates:
         if candidate.note:
@@ -274,10 +279,12 @@ def _show_auto(output: Output, auto: AutoSelection) -> None:
                 candidate.name,
                 f"{candidate.kept:,}",
                 f"{candidate.payload_bytes:,}",
-                f"{100 * candidate.held_out_accuracy:.1f} %",
+                *(f"{100 * candidate.accuracy(kind):.1f} %" for kind in kinds),
             )
     output.show(table)
     (output.say if auto.carried else output.warn)(auto.verdict)
+    stages = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in auto.stages.items())
+    output.say(f"time by what it was spent on: {stages}")
 
 
 def _show_kept(output: Output, payload: Payload, supply: Counts, kept: Counts) -> None:

@@ -115,6 +115,14 @@ class TrialOptions(OptionGroup):
             "random, and auto with a --budget.",
         ),
     ] = None
+    students: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KINDS",
+            help="Kinds of students by which auto chooses, as for plada prune; by default that of "
+            "this transfer's own.",
+        ),
+    ] = None
     leakage: Annotated[
         bool,
         typer.Option(
@@ -185,6 +193,7 @@ def transfer(
         need("imagehash", extra="ref", for_="plada transfer --leakage")
     from ..runs.plan import Plan
     from ..runs.transfer import transfer as carry_out
+    from ..selection.students import chosen_kinds
 
     output = Output(as_json=as_json)
     started = time.monotonic()
@@ -199,6 +208,7 @@ def transfer(
         dense=trials.dense,
         named=not trials.unnamed,
         leakage=trials.leakage,
+        students=chosen_kinds(trials.students),
     )
     compute = machine.compute(output)
     pool = local.open_whole()

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..runs.run import Run
-from ..selection.auto_record import AutoSelection, Candidate
+from ..selection.auto_record import AutoSelection, Candidate, regrets
+from ..selection.students import FINETUNE, HEAD, SCRATCH
 from .markup import Html, element
 from .table import table
 from .wording import duration, percent
+
+_KINDS = {HEAD: "held-out accuracy", FINETUNE: "fine-tuned", SCRATCH: "from scratch"}
+"""What the accuracies of each kind of student are called."""
 
 
 def auto_selections(run: Run) -> Html:
@@ -28,10 +34,13 @@ def auto_selections(run: Run) -> Html:
 
 def _article(auto: AutoSelection) -> Html:
     # The best first, and what there was no time for last.
+    tried = [one for one in auto.candidates if not one.note]
+    regret = dict(zip(map(id, tried), regrets(tried, auto.kinds), strict=True))
     candidates = sorted(
         auto.candidates,
-        key=lambda one: (one.payload_bytes == 0, -one.held_out_accuracy, one.payload_bytes),
+        key=lambda one: (bool(one.note), regret.get(id(one), 0.0), one.payload_bytes),
     )
+    kinds = (HEAD, *(kind for kind in auto.kinds if kind != HEAD))
     chosen = next((one for one in candidates if one.selection == auto.chosen), None)
     return element(
         "article",
@@ -41,21 +50,22 @@ def _article(auto: AutoSelection) -> Html:
             f"Candidates, on {auto.held_out_images:,} held-out images; a model taught by the "
             f"target's own images reaches {percent(auto.held_out_teacher)} of them, the "
             f"majority-class baseline {percent(auto.floor)}",
-            ("selection", "kept#", "bytes#", "held-out accuracy#", "time#"),
-            [_candidate(candidate, candidate is chosen) for candidate in candidates],
+            ("selection", "kept#", "bytes#", *(f"{_KINDS[kind]}#" for kind in kinds), "time#"),
+            [_candidate(candidate, candidate is chosen, kinds) for candidate in candidates],
         ),
     )
 
 
-def _candidate(candidate: Candidate, chosen: bool) -> list[str]:
+def _candidate(candidate: Candidate, chosen: bool, kinds: Sequence[str]) -> list[str]:
     name: str = candidate.name
     if chosen:
         name = element("span", name, " ", element("em", "chosen", class_="badge"))
-    tried = candidate.payload_bytes > 0
+    if candidate.note:
+        return [name, "", "", candidate.note, *("" for _ in kinds[1:]), duration(candidate.seconds)]
     return [
         name,
-        f"{candidate.kept:,}" if tried else "",
-        f"{candidate.payload_bytes:,}" if tried else "",
-        f"{percent(candidate.held_out_accuracy) if tried else ''} {candidate.note}".strip(),
+        f"{candidate.kept:,}",
+        f"{candidate.payload_bytes:,}",
+        *(percent(candidate.accuracy(kind)) for kind in kinds),
         duration(candidate.seconds),
     ]

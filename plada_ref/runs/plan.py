@@ -15,6 +15,7 @@ from ..models.spec import ModelSpec
 from ..pool import MemoryPool
 from ..selection import RANKINGS, Choice, Selection, Size, choose, spell
 from ..selection.rule import AUTO
+from ..selection.students import FINETUNE, HEAD, SCRATCH
 from ..tasks.content import task_digest
 from ..tasks.task import Task
 from ..training.recipe import Recipe, Tune, recipe
@@ -91,6 +92,8 @@ class Plan(Settings):
         keep_rates: each selection is tried at each of these.
         budgets: and with the bytes of each of these; the automatic selection only so.
         leakage: look for the test images in the pool.
+        students: kinds of students that decide about the automatic selection; when None, the kind
+            of this transfer's own.
 
     Raises:
         Misuse: if a selection is to be chosen automatically, and there is no budget; if a backbone
@@ -101,6 +104,7 @@ class Plan(Settings):
     keep_rates: tuple[float, ...] = ()
     budgets: tuple[int, ...] = ()
     leakage: bool = False
+    students: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if None in self.selections and not self.budgets:
@@ -112,6 +116,15 @@ class Plan(Settings):
     def seed(self) -> int:
         """Of random selections and held-out images: the recipe's."""
         return self.train_recipe.seed
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of the students that decide, see `plada_ref.selection.students`."""
+        if self.students is not None:
+            return self.students
+        if self.train_recipe.tune is Tune.HEAD:
+            return (HEAD,)
+        return (SCRATCH if self.student.is_random else FINETUNE,)
 
     @property
     def payloads(self) -> Iterator[tuple[Choice, Size]]:

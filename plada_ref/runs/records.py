@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ from ..selection import RuleSelection, Selection
 from ..selection.auto_record import AutoSelection, Candidate
 from ..selection.rule import AUTO, RULE
 from ..selection.rule_record import RuleShape
+from ..selection.students import HEAD, KINDS
 from .fields import Fields
 
 FULL_TARGET = "full-target"
@@ -234,6 +236,7 @@ def read_auto(fields: Fields) -> AutoSelection:
     Raises:
         PipelineError: if a field is missing or wrong.
     """
+    kinds = _read_kinds(fields)
     return AutoSelection(
         budget=fields.whole("budget"),
         chosen=fields.text("chosen"),
@@ -246,21 +249,44 @@ def read_auto(fields: Fields) -> AutoSelection:
         carried=fields.flag("carried"),
         verdict=fields.text("verdict"),
         seconds=fields.number("seconds"),
-        candidates=tuple(map(_read_candidate, fields.items("candidates"))),
+        candidates=tuple(_read_candidate(one, kinds) for one in fields.items("candidates")),
+        kinds=kinds,
+        stages=_numbers(fields, "stages"),
     )
 
 
-def _read_candidate(fields: Fields) -> Candidate:
+def _read_candidate(fields: Fields, kinds: tuple[str, ...]) -> Candidate:
+    students, note = _numbers(fields, "students", 1), fields.text("note")
+    if not note and not {HEAD, *students} >= set(kinds):
+        fields.refuse("students", f"an object with {', '.join(kinds)}")
     return Candidate(
         selection=fields.text("selection"),
         kept=fields.whole("kept"),
         payload_bytes=fields.whole("payload_bytes"),
         held_out_accuracy=fields.number("held_out_accuracy", 1),
         seconds=fields.number("seconds"),
-        note=fields.text("note"),
+        note=note,
         rule=_read_shape(fields.inner("rule")) if "rule" in fields else None,
+        budget=fields.whole("budget") if "budget" in fields else 0,
+        students=students,
     )
 
 
 def _read_shape(fields: Fields) -> RuleShape:
     return RuleShape(columns=fields.whole("columns", 1), levels=fields.whole("levels", 1))
+
+
+def _read_kinds(fields: Fields) -> tuple[str, ...]:
+    # Folders by an older version have none, nor the fields that follow from them.
+    found = fields.texts("kinds") if "kinds" in fields else (HEAD,)
+    if not found or not set(found) <= set(KINDS):
+        fields.refuse("kinds", f"some of {', '.join(KINDS)}")
+    return found
+
+
+def _numbers(fields: Fields, key: str, most: float = math.inf) -> dict[str, float]:
+    """An object of numbers from 0 to `most`; empty where there is none."""
+    if key not in fields:
+        return {}
+    inner = fields.inner(key)
+    return {name: inner.number(name, most) for name in fields.facts(key)}

@@ -143,8 +143,10 @@ def transfer(
     # What compares images by it was checked with the plan.
     backbone = Backbone.of(replace(plan.student, random_backbone=True), compute)
     options = PayloadOptions(dense=plan.dense, named=plan.named)
-    comparison = Comparison(backbone, pool, learn_from, cache, unreadable, max_unreadable)
-    producer = Producer(table, comparison, options, plan.seed, progress, rules)
+    comparison = Comparison(
+        backbone, plan.student, pool, learn_from, cache, unreadable, max_unreadable
+    )
+    producer = Producer(table, comparison, options, plan.seed, progress, rules, plan.kinds)
     codes = None if rules is None else rules.codes
     clients = _Clients(plan, pool, test, folder, cache, compute, codes)
     students = []

@@ -2,27 +2,33 @@
 
 The paper picks the best of its selections by test accuracy. A server has no test images of its
 clients, but it has the target task: a part of it is held out, small students are trained on
-candidate payloads, and the payload whose student does best on the held-out images is chosen.
+candidate payloads, and the payload whose student does best on the held-out images is chosen. What
+teaches one kind of student need not teach another; of clients of several kinds, or of an unknown
+one, the payload is chosen whose student is least behind the best of its kind, for any kind.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
-from pladafmt import Payload
+from pladafmt import Payload, Rule
 
 from ..compute.progress import Progress, Silence
 from ..features.target import Features, Target
-from .auto_record import AutoSelection, Candidate
+from .auto_record import AutoSelection, Candidate, best_of, regrets
 from .budget import NoRoom
 from .prune import Pruned, Pruner
 from .rule import RULE, parse
 from .size import Size
+from .students import HEAD, Students
 
 if TYPE_CHECKING:
     from ..features.head import Head
@@ -46,6 +52,9 @@ PARTS = (1, 4)
 """Each is tried with the whole budget, then with a quarter of it: wrong pseudo-labels can make the
 larger payload the worse one."""
 
+FINALISTS = 3
+"""How many are tried with a quarter where students train whole, which takes them long."""
+
 HELD_OUT = 0.2
 """The part of the target's images of each class that is held out, to choose by."""
 
@@ -61,6 +70,10 @@ class AutoSelector:
         candidates: spellings of the selections to try.
         by_rule: makes the payload of a rule within a number of bytes, of the target less the
             held-out images; raises `NoRoom` if none fits. None: rules are not tried.
+        kinds: of the students that decide, see `plada_ref.selection.students`.
+        whole: trains those of them that are not heads.
+        soft: gives the soft labels that whole students of a rule learn; None: its hard ones.
+        spent: seconds by what they were spent on before.
 
     Raises:
         ValueError: if the pruner has no features.
@@ -71,6 +84,10 @@ class AutoSelector:
     seed: int = 0
     candidates: Sequence[str] = CANDIDATES
     by_rule: Callable[[int], Pruned] | None = None
+    kinds: tuple[str, ...] = (HEAD,)
+    whole: Sequence[Students] = ()
+    soft: Callable[[Payload, Rule], npt.NDArray[np.float32]] | None = None
+    spent: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.pruner.features is None or self.pruner.target is None:
@@ -92,44 +109,53 @@ class AutoSelector:
         from ..features.head import fit_default_head  # torch: other selections do without.
 
         started = time.monotonic()
-        tried: list[Candidate] = []
-        best: tuple[Candidate, Pruned] | None = None
-        jobs = [(text, part) for part in PARTS for text in self.candidates]
-        if self.by_rule is not None:
-            # After the lists: the search takes as long as many of them. A rule finds its number
-            # of images by itself, so a part of the budget is not tried.
-            jobs.insert(len(self.candidates), (RULE, 1))
-        with (progress or Silence()).track("Trying selections", len(jobs)) as advance:
-            for text, part in jobs:
+        stages = defaultdict(float, self.spent)
+        tried: list[tuple[Candidate, Pruned]] = []
+        listed: list[Candidate] = []
+
+        def attempt(text: str, part: int) -> None:
+            if tried and within is not None and _since(started) >= within:
+                listed.append(_not_tried(text, "no time left"))
+                return
+            try:
+                found = self._try(text, budget // part, stages)
+            except NoRoom:
+                if text == RULE:
+                    listed.append(_not_tried(text, "no room for a rule"))
+                elif part == 1:
+                    raise
+                return  # A quarter of the budget has no room for the empty file.
+            tried.append(found)
+            listed.append(found[0])
+
+        first, second = PARTS
+        # The rule after the lists: its search takes as long as many of them. It finds its number of
+        # images by itself, so a part of the budget is not tried.
+        jobs = [*self.candidates, *([] if self.by_rule is None else [RULE])]
+        again = min(FINALISTS, len(self.candidates)) if self.whole else len(self.candidates)
+        with (progress or Silence()).track("Trying selections", len(jobs) + again) as advance:
+            for text in jobs:
                 advance(1)
-                if best is not None and within is not None and _since(started) >= within:
-                    tried.append(_not_tried(text, "no time left"))
-                    continue
-                try:
-                    found, pruned = self._try(text, budget // part)
-                except NoRoom:
-                    if text == RULE:
-                        tried.append(_not_tried(text, "no room for a rule"))
-                    elif part == 1:
-                        raise
-                    continue  # A quarter of the budget has no room for the empty file.
-                tried.append(found)
-                if best is None or found.order > best[0].order:
-                    best = found, pruned
-        assert best is not None
+                attempt(text, first)
+            for text in self._finalists(tried, again):
+                advance(1)
+                attempt(text, second)
+        best, pruned = tried[best_of([one for one, _ in tried], self.kinds)]
         _, target = self._features
         ceiling = fit_default_head(target.features, target.labels, self._classes)
         labels = self.held_out.labels
         auto = AutoSelection.of(
-            best[0],
-            tuple(tried),
+            best,
+            tuple(listed),
             budget=budget,
             held_out_images=len(labels),
             held_out_teacher=ceiling.accuracy(self.held_out),
             floor=float(np.bincount(labels).max() / len(labels)),
             seconds=_since(started),
+            kinds=self.kinds,
+            stages={name: round(seconds, 1) for name, seconds in stages.items()},
         )
-        return replace(best[1], auto=auto)
+        return replace(pruned, auto=auto)
 
     def student(self, payload: Payload) -> Head | None:
         """The proxy student of a payload, or None if it keeps no image."""
@@ -151,16 +177,44 @@ class AutoSelector:
     def _classes(self) -> int:
         return len(self.pruner.table.classes)
 
-    def _try(self, text: str, budget: int) -> tuple[Candidate, Pruned]:
+    def _finalists(self, tried: Sequence[tuple[Candidate, Pruned]], count: int) -> list[str]:
+        """The lists that are tried with a part of the budget, in the order of the candidates."""
+        if not self.whole:
+            return list(self.candidates)
+        found = [one for one, _ in tried]
+        order = sorted(
+            zip(regrets(found, self.kinds), [one.selection for one in found], strict=True)
+        )
+        best = [name for _, name in order if name != RULE][:count]
+        return [text for text in self.candidates if str(parse(text, seed=self.seed)) in best]
+
+    def _try(self, text: str, budget: int, stages: dict[str, float]) -> tuple[Candidate, Pruned]:
         started = time.monotonic()
-        pruned = self._made(text, budget)
-        student = self.student(pruned.payload)
-        reached = 0.0 if student is None else student.accuracy(self.held_out)
+        with _timed(stages, "rules" if text == RULE else "selections"):
+            pruned = self._made(text, budget)
+        payload, by_rule = pruned.payload, pruned.by_rule
+        with _timed(stages, HEAD):
+            head = self.student(payload)
+            reached = 0.0 if head is None else head.accuracy(self.held_out)
+        soft = None
+        if by_rule is not None and self.soft is not None and self.whole:
+            soft = self.soft(payload, by_rule.rule)
+        others = {}
+        for students in self.whole:
+            with _timed(stages, students.kind):
+                others[students.kind] = students.accuracy(payload, soft) if payload.kept else 0.0
         assert pruned.payload_bytes is not None
-        kept, size = pruned.payload.kept, pruned.payload_bytes
-        shape = None if pruned.by_rule is None else pruned.by_rule.record.shape
-        selection = str(pruned.selection)
-        return Candidate(selection, kept, size, reached, _since(started), rule=shape), pruned
+        found = Candidate(
+            str(pruned.selection),
+            payload.kept,
+            pruned.payload_bytes,
+            reached,
+            _since(started),
+            rule=None if by_rule is None else by_rule.record.shape,
+            budget=budget,
+            students=others,
+        )
+        return found, pruned
 
     def _made(self, text: str, budget: int) -> Pruned:
         if text == RULE:
@@ -176,3 +230,10 @@ def _not_tried(text: str, note: str) -> Candidate:
 
 def _since(started: float) -> float:
     return round(time.monotonic() - started, 1)
+
+
+@contextmanager
+def _timed(stages: dict[str, float], name: str) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    stages[name] += time.monotonic() - started

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..training.held_out import standard_error
 from .rule_record import RuleShape
+from .students import FINETUNE, HEAD, SCRATCH
 
 CARRIED = 0.5
 """The part of the way from guessing to a student of the target's own images that a payload's
@@ -25,6 +27,8 @@ class Candidate:
         seconds: for ranking, fitting the budget and training.
         note: why it was not tried, else empty.
         rule: what the rule is made of, if its selection is one.
+        budget: bytes that it was allowed.
+        students: what students of other kinds get that are trained on it, 0 to 1, by kind.
     """
 
     selection: str
@@ -34,16 +38,29 @@ class Candidate:
     seconds: float
     note: str = ""
     rule: RuleShape | None = None
+    budget: int = 0
+    students: Mapping[str, float] = field(default_factory=dict)
+
+    def accuracy(self, kind: str) -> float:
+        """Held-out accuracy of a student of a kind."""
+        return self.held_out_accuracy if kind == HEAD else self.students[kind]
 
     @property
     def name(self) -> str:
         """The selection, and what a rule is made of, for people."""
         return self.selection if self.rule is None else f"{self.selection} ({self.rule})"
 
-    @property
-    def order(self) -> tuple[float, int]:
-        """What candidates are compared by: accuracy, and among equals the smaller file."""
-        return self.held_out_accuracy, -self.payload_bytes
+
+def regrets(candidates: Sequence[Candidate], kinds: Sequence[str]) -> list[float]:
+    """How far each candidate is below the best one of a kind, 0 to 1: where it is the farthest."""
+    best = {kind: max(one.accuracy(kind) for one in candidates) for kind in kinds}
+    return [max(best[kind] - one.accuracy(kind) for kind in kinds) for one in candidates]
+
+
+def best_of(candidates: Sequence[Candidate], kinds: Sequence[str]) -> int:
+    """The number of the candidate of least regret; among equals, of the smaller file."""
+    found = regrets(candidates, kinds)
+    return min(range(len(found)), key=lambda i: (found[i], candidates[i].payload_bytes))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,13 +73,15 @@ class AutoSelection:
         kept: images that its payload keeps.
         payload_bytes: size of its payload.
         held_out_images: target images that decided.
-        held_out_accuracy: of the chosen payload's student on them, 0 to 1.
+        held_out_accuracy: of the chosen payload's student, a linear head, on them, 0 to 1.
         held_out_teacher: accuracy of a head trained on the target's other images, 0 to 1.
         floor: accuracy of always naming the most frequent class, 0 to 1.
         carried: whether the pool can carry the task, see `CARRIED`.
         verdict: the outcome as a sentence, for people to read before anything is sent.
         seconds: for all of it.
         candidates: all payloads, in the order in which they were tried.
+        kinds: of the students that decided, see `plada_ref.selection.students`.
+        stages: seconds by what they were spent on.
     """
 
     budget: int
@@ -77,6 +96,8 @@ class AutoSelection:
     verdict: str
     seconds: float
     candidates: tuple[Candidate, ...]
+    kinds: tuple[str, ...] = (HEAD,)
+    stages: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -89,6 +110,8 @@ class AutoSelection:
         held_out_teacher: float,
         floor: float,
         seconds: float,
+        kinds: tuple[str, ...] = (HEAD,),
+        stages: Mapping[str, float] | None = None,
     ) -> AutoSelection:
         """The outcome when `best` of `candidates` is chosen."""
         gained = best.held_out_accuracy - floor
@@ -96,11 +119,12 @@ class AutoSelection:
         number = sum(not candidate.note for candidate in candidates)
         tried = f"{number} payload{'' if number == 1 else 's'}"
         facts = (
-            f"of {held_out_images:,} held-out target images its student gets "
+            f"of {held_out_images:,} held-out target images its {_head(kinds)} gets "
             f"{_measured(best.held_out_accuracy, held_out_images)}, one trained on the target's "
             f"own images {_measured(held_out_teacher, held_out_images)}, the majority-class "
             f"baseline {100 * floor:.1f} %"
         )
+        facts += _by_kind(best, candidates, kinds, held_out_images)
         if best.held_out_accuracy > held_out_teacher:
             facts += (
                 "; the teacher may have learned from the held-out images, which favours the student"
@@ -126,6 +150,8 @@ class AutoSelection:
             verdict=verdict,
             seconds=seconds,
             candidates=candidates,
+            kinds=kinds,
+            stages=stages or {},
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -136,3 +162,25 @@ class AutoSelection:
 def _measured(accuracy: float, images: int) -> str:
     """Return an accuracy for people, with its standard error."""
     return f"{100 * accuracy:.1f} ± {100 * standard_error(accuracy, images):.1f} %"
+
+
+def _head(kinds: Sequence[str]) -> str:
+    """What a sentence calls the head of a payload, which is "the student" where it is the only."""
+    return "student" if kinds == (HEAD,) else "head"
+
+
+def _by_kind(
+    best: Candidate, candidates: Sequence[Candidate], kinds: Sequence[str], images: int
+) -> str:
+    """What the other kinds of students get of the chosen payload, and of the best for each."""
+    tried = [one for one in candidates if not one.note]
+    said = ""
+    for kind in kinds:
+        if kind == HEAD:
+            continue
+        most = max(one.accuracy(kind) for one in tried)
+        name = {FINETUNE: "fine-tuned", SCRATCH: "from scratch"}[kind]
+        said += f"; a student {name} gets {_measured(best.accuracy(kind), images)}"
+        if most > best.accuracy(kind):
+            said += f" (the best payload for such students: {100 * most:.1f} %)"
+    return said

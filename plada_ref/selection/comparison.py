@@ -26,6 +26,7 @@ class Comparison:
 
     Attributes:
         backbone: computes the features.
+        spec: its model, for students that train all of it.
         pool: the images that labels were made for.
         task: the server's labelled target images.
         cache: keeps the pool's features.
@@ -35,6 +36,7 @@ class Comparison:
     """
 
     backbone: Backbone
+    spec: ModelSpec
     pool: ImagePool
     task: Task
     cache: FeatureCache
@@ -65,7 +67,7 @@ class Comparison:
         from ..features.cache import FeatureCache
 
         backbone = Backbone.of(spec, compute or Compute())
-        return cls(backbone, pool, task, FeatureCache.of_pool(folder, pool))
+        return cls(backbone, spec, pool, task, FeatureCache.of_pool(folder, pool))
 
     @cached_property
     def features(self) -> Features:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from pladafmt import Payload, Rule
 
 from ..compute.progress import Progress, Silence
 from ..errors import Misuse
@@ -15,6 +22,7 @@ from .prune import PayloadOptions, Pruned, Pruner
 from .rankings.registry import RANKINGS
 from .rule import Choice, RuleSelection, choose
 from .size import Size
+from .students import FINETUNE, KINDS, Students, chosen_kinds, whole_students
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +43,7 @@ def prune(
     comparison: Comparison | None = None,
     options: PayloadOptions | None = None,
     rules: RuleSource | None = None,
+    students: Sequence[str] | None = None,
 ) -> Pruned:
     """Return the payload that a selection makes of a score table, and what it did to each class.
 
@@ -47,13 +56,16 @@ def prune(
         comparison: the images, for rankings that compare them, and for ``auto``.
         options: class names, metadata, and whether a budget counts on the dense encoding.
         rules: codes of the pool's images, for ``rule``; with a coder, ``auto`` tries a rule too.
+        students: the kinds of the clients' students, by which ``auto`` chooses, of
+            `plada_ref.selection.students.KINDS`; all that can be tried when None.
 
     Raises:
         Misuse: for an unknown selection or a size out of range; if images are needed and there is
             no `comparison`; if a budget has no room for the empty file.
         PipelineError: if an image cannot be read or is not the one that the pool lists.
     """
-    producer = Producer(table, comparison, options or PayloadOptions(), rules=rules)
+    kinds = None if students is None else chosen_kinds(",".join(students))
+    producer = Producer(table, comparison, options or PayloadOptions(), rules=rules, kinds=kinds)
     chosen = choose(selection) if isinstance(selection, str) else selection
     return producer.make(chosen, Size(keep_rate=keep_rate, count=count, budget=budget))
 
@@ -71,6 +83,8 @@ class Producer:
         progress: hears how far the work is.
         rules: codes of the pool's images, for rules; with a coder, the automatic selection tries a
             rule too.
+        kinds: of the students by which the automatic selection chooses, see
+            `plada_ref.selection.students`; all that can be tried when None.
     """
 
     table: ScoreTable
@@ -79,6 +93,7 @@ class Producer:
     seed: int = 0
     progress: Progress = field(default_factory=Silence)
     rules: RuleSource | None = None
+    kinds: tuple[str, ...] | None = None
 
     def make(self, selection: Choice, size: Size, *, within: float | None = None) -> Pruned:
         """Return the payload by `selection`, or by the automatic selection when None, of a size.
@@ -94,7 +109,8 @@ class Producer:
         if selection is None:
             if size.budget is None:
                 raise Misuse("The automatic selection needs a number of bytes; give --budget.")
-            return self._selector.select(size.budget, progress=self.progress, within=within)
+            found = self._selector.select(size.budget, progress=self.progress, within=within)
+            return self._of_all_images(found)
         if isinstance(selection, RuleSelection):
             return self._by_rule(size)
         pruner = self._comparing if RANKINGS[selection.ranking].compares else self._by_score
@@ -103,6 +119,22 @@ class Producer:
             return pruner.prune(selection, size)
         with self.progress.track("Trying sizes", None) as advance:
             return pruner.prune(selection, size, advance=advance)
+
+    def _of_all_images(self, found: Pruned) -> Pruned:
+        """Make the chosen payload again, with the images that were held out to choose it by."""
+        auto, selection = found.auto, found.selection
+        assert auto is not None
+        if not isinstance(selection, RuleSelection) and not RANKINGS[selection.ranking].compares:
+            return found  # It depends on the scores alone.
+        budget = next(
+            one.budget
+            for one in auto.candidates
+            if (one.selection, one.payload_bytes) == (auto.chosen, auto.payload_bytes)
+        )
+        made = self.make(selection, Size(budget=budget))
+        assert made.payload_bytes is not None
+        kept, size = made.payload.kept, made.payload_bytes
+        return replace(made, auto=replace(auto, kept=kept, payload_bytes=size))
 
     def _by_rule(self, size: Size) -> Pruned:
         rules = self.rules
@@ -148,12 +180,48 @@ class Producer:
         from ..tasks.task import hold_out  # PIL: other selections do without.
 
         rest, held_out = hold_out(self.comparison.task, HELD_OUT, seed=self.seed)
+        started = time.monotonic()
         backbone = self.comparison.backbone
         features, target = self.comparison.features, backbone.target(rest)
         unreadable = self.comparison.unreadable
         pruner = Pruner(self.table, self.options, features, target, unreadable)
-        by_rule = self._rules_for(rest, target)
-        return AutoSelector(pruner, backbone.target(held_out), self.seed, by_rule=by_rule)
+        seen = backbone.target(held_out)
+        spent = {"features": time.monotonic() - started}
+        kinds, whole = self._students(held_out)
+        return AutoSelector(
+            pruner,
+            seen,
+            self.seed,
+            by_rule=self._rules_for(rest, target),
+            kinds=kinds,
+            whole=whole,
+            soft=self._soft,
+            spent=spent,
+        )
+
+    def _students(self, held_out: Task) -> tuple[tuple[str, ...], Sequence[Students]]:
+        """The kinds that decide, and what trains those that are not heads."""
+        seen = self.comparison
+        assert seen is not None
+        asked = self.kinds
+        if asked is None:
+            asked = KINDS
+            if seen.spec.is_random:
+                asked = tuple(kind for kind in KINDS if kind != FINETUNE)
+                self.progress.warn(
+                    "No students that are fine-tuned are tried: there are no pre-trained weights "
+                    "to begin with."
+                )
+        whole = whole_students(
+            asked, seen.spec, seen.pool, held_out, seen.backbone.compute, seed=self.seed
+        )
+        return asked, whole
+
+    def _soft(self, payload: Payload, rule: Rule) -> npt.NDArray[np.float32]:
+        from ..training.soft_labels import soft_labels
+
+        assert self.rules is not None
+        return soft_labels(payload, rule, self.rules.codes)
 
     def _rules_for(self, task: Task, target: Target) -> Callable[[int], Pruned] | None:
         """What makes a rule for a part of the task within a number of bytes; None if nothing.

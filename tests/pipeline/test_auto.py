@@ -182,7 +182,8 @@ def test_the_command_chooses_on_real_files(
     # The teacher's own backbone is as good as any: its weights begin a net of the same kind.
     seen = ["--task", "sklearn:digits", *pool, "--model", "plada_convnet_s", "--workers", "0"]
     seen.append("--random-backbone")
-    command = ["prune", scores, "--by", "auto", "--budget", "400", "--unnamed", *seen, "-o", chosen]
+    auto = ["--by", "auto", "--students", "head"]
+    command = ["prune", scores, *auto, "--budget", "400", "--unnamed", *seen, "-o", chosen]
     result = last_json(plada(*command, "--json"))
     held = result["auto"]["held_out_images"]
     assert held == pytest.approx(len(load_task("sklearn:digits", "train")) / 5, abs=5)

@@ -97,4 +97,4 @@ class CompareOptions(ComputeOptions, BackboneOptions, OptionalPoolOptions, Optio
         folder = self.features or scores.with_name(f"{scores.name}.features")
         cache = FeatureCache.of_pool(folder, pool)
         known = len(table.unreadable)
-        return Comparison(backbone, pool, task, cache, known, self.max_unreadable)
+        return Comparison(backbone, spec, pool, task, cache, known, self.max_unreadable)

@@ -83,11 +83,30 @@ class SelectionOptions(OptionGroup):
     share: Annotated[
         float, typer.Option(help="Safety-Net: the share of the kept images that quotas govern.")
     ] = 0.5
+    students: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KINDS",
+            help="With auto: what the clients train, of head (on a frozen backbone), finetune (a "
+            "pre-trained network, all layers) and scratch, with commas between; by default all, "
+            "and the choice is the payload that is least behind the best for any of them.",
+        ),
+    ] = None
     within: Annotated[
         float | None,
         typer.Option(metavar="SECONDS", help="With auto: begin no further trial after this time."),
     ] = None
     seed: Seed = 0
+
+    def kinds(self) -> tuple[str, ...] | None:
+        """Return the kinds of ``--students``, None without it.
+
+        Raises:
+            Misuse: if there is no such kind.
+        """
+        from ...selection.students import chosen_kinds
+
+        return chosen_kinds(self.students)
 
     def selection(self, size: Size) -> Choice:
         """Return the selection, None for the automatic one.
@@ -102,6 +121,8 @@ class SelectionOptions(OptionGroup):
         from ...selection import RANKINGS, RuleSelection, SafetyNet, Selection
         from ...selection.rule import AUTO, RULE
 
+        if self.students is not None and self.by != AUTO:
+            raise Misuse("--students says by whom --by auto chooses; leave it out.")
         if self.by == AUTO:
             if size.budget is None:
                 raise Misuse("--by auto chooses within a number of bytes; give --budget.")

@@ -1,0 +1,184 @@
+"""Students of three kinds that judge payloads: what teaches one need not teach another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from pladafmt import Payload
+
+from ..errors import Misuse
+
+if TYPE_CHECKING:
+    from ..compute.context import Compute
+    from ..images import ImagePool
+    from ..models.spec import ModelSpec
+    from ..tasks.task import Task
+    from ..training.decoded_pool import DecodedPool
+    from ..training.recipe import Recipe
+
+HEAD, FINETUNE, SCRATCH = "head", "finetune", "scratch"
+
+KINDS = (HEAD, FINETUNE, SCRATCH)
+"""A linear head on a frozen backbone; a pre-trained network, all layers; one that begins with
+nothing."""
+
+FINETUNE_SIZE = 64
+"""Pixels of the image that a network is fine-tuned on, at most: a short training on small images
+shows the same order of payloads (docs/selection.md)."""
+
+SCRATCH_SIZE = 32
+
+STEPS = {FINETUNE: 100, SCRATCH: 300}
+"""Of the trainings, with 64 and 128 images each: half a minute to a minute on a CPU's core."""
+
+
+class Students(Protocol):
+    """Trains students of one kind."""
+
+    @property
+    def kind(self) -> str:
+        """One of `KINDS`."""
+        ...
+
+    def accuracy(self, payload: Payload, soft: npt.NDArray[np.float32] | None) -> float:
+        """What a student that learns from a payload reaches on the held-out images, 0 to 1.
+
+        Args:
+            payload: keeps an image at least.
+            soft: probabilities of the classes for each kept image, shape (K, C), in place of the
+                labels.
+
+        Raises:
+            PipelineError: if an image cannot be read.
+        """
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class WholeStudents:
+    """Students that train all their layers, for a short time.
+
+    Attributes:
+        kind: one of `KINDS`.
+        spec: the network.
+        recipe: how it is trained.
+        pool: the images.
+        held_out: the target's images that they are tested on.
+        compute: where they are trained; hears nothing.
+    """
+
+    kind: str
+    spec: ModelSpec
+    recipe: Recipe
+    pool: ImagePool
+    held_out: Task
+    compute: Compute
+
+    def accuracy(self, payload: Payload, soft: npt.NDArray[np.float32] | None) -> float:
+        """As `Students.accuracy`."""
+        from ..training.evaluate import evaluate
+        from ..training.learn import train
+
+        if payload.kept < 2:  # Batch norm has no statistics of one image.
+            return 0.0
+        student = train(payload, self.pool, self.spec, self.recipe, compute=self.compute, soft=soft)
+        return evaluate(student, self.held_out, compute=self.compute).accuracy
+
+
+def chosen_kinds(text: str | None) -> tuple[str, ...] | None:
+    """The kinds that a list with commas names, in the order of `KINDS`; None for None.
+
+    Raises:
+        Misuse: if it names none, or another.
+    """
+    if text is None:
+        return None
+    named = {part.strip() for part in text.split(",")}
+    unknown = sorted(named - set(KINDS))
+    if unknown:
+        raise Misuse(
+            f"--students lists kinds of students: {', '.join(KINDS)}; there is no {unknown[0]!r}."
+        )
+    return tuple(kind for kind in KINDS if kind in named)
+
+
+def whole_students(
+    kinds: Sequence[str],
+    spec: ModelSpec,
+    pool: ImagePool,
+    held_out: Task,
+    compute: Compute,
+    *,
+    seed: int,
+) -> list[Students]:
+    """What trains the students of those kinds that train whole.
+
+    `spec`'s network is fine-tuned, at `FINETUNE_SIZE` pixels or less; a small net for colour images
+    learns from scratch, at `SCRATCH_SIZE`. Both see the images through `spec`'s `via_size`, and in
+    grey where it does. Each image of the pool is decoded once for all that store it alike.
+
+    Args:
+        spec: the pre-trained model.
+        held_out: the target's images that students are tested on.
+        seed: of the trainings.
+
+    Raises:
+        Misuse: if `spec` names no pre-trained weights, and its fine-tuning is asked for.
+    """
+    from ..compute.context import Compute
+    from ..models.convnets import COLOUR
+    from ..models.spec import ModelSpec
+    from ..training.recipe import recipe
+
+    quiet = Compute(compute.device, compute.workers, compute.batch_size)
+    shared: dict[tuple[int, int, bool], DecodedPool] = {}
+
+    def students(kind: str, spec: ModelSpec, how: Recipe) -> Students:
+        return WholeStudents(kind, spec, how, _decoded(shared, pool, spec, quiet), held_out, quiet)
+
+    made: list[Students] = []
+    if FINETUNE in kinds:
+        if spec.is_random:
+            raise Misuse(
+                f"Students that are fine-tuned begin with pre-trained weights, and {spec.model!r} "
+                "has none: give --weights or --pretrained, or name other --students."
+            )
+        size = min(spec.preparation().img_size, FINETUNE_SIZE)
+        made.append(
+            students(
+                FINETUNE,
+                replace(spec, img_size=size),
+                recipe("all", steps=STEPS[FINETUNE], batch_size=64, seed=seed),
+            )
+        )
+    if SCRATCH in kinds:
+        via = spec.via_size
+        net = ModelSpec(
+            COLOUR,
+            img_size=SCRATCH_SIZE,
+            via_size=None if via == SCRATCH_SIZE else via,
+            grey=spec.grey,
+        )
+        how = recipe("all", steps=STEPS[SCRATCH], batch_size=128, lr=3e-3, seed=seed)
+        made.append(students(SCRATCH, net, how))
+    return made
+
+
+def _decoded(
+    shared: dict[tuple[int, int, bool], DecodedPool],
+    pool: ImagePool,
+    spec: ModelSpec,
+    compute: Compute,
+) -> DecodedPool:
+    from ..training.decoded_pool import DecodedPool
+
+    made = spec.preparation()
+    key = (made.channels, made.stored_size, made.grey)
+    if key not in shared:
+        shared[key] = DecodedPool(pool, made, compute.workers)
+    return shared[key]
