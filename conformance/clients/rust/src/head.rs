@@ -22,7 +22,7 @@ pub struct Head {
 
 impl Head {
     pub fn read(body: &[u8], limits: &Limits) -> Result<Self> {
-        let mut bytes = Bytes::new(body, "body-short");
+        let mut bytes = Bytes { rest: body, short: "body-short" };
         let mut head = Head {
             pool_id: bytes.array()?,
             pool_size: bytes.varint()?,

@@ -7,26 +7,20 @@
 
 mod block;
 mod bytes;
-mod checksum;
 mod content;
 mod dense;
+mod digest;
+mod entropy;
 mod file;
-mod fse;
 mod head;
-mod huffman;
 mod json;
 mod positions;
 mod protocol;
 mod refusal;
-mod reverse;
 mod rule;
-mod sha256;
-mod split;
 mod stream;
 mod text;
-mod tree;
 mod zstd;
-mod zstd_block;
 
 use std::collections::HashMap;
 use std::io::{stdin, stdout};

@@ -1,11 +1,11 @@
 //! The runner's requests and the client's answers (conformance/PROTOCOL.md).
 
-use std::io::{BufRead, Error, ErrorKind, Write};
+use std::error::Error;
+use std::io::{BufRead, Write};
 
-use crate::file::{self, Holdings};
+use crate::file;
 use crate::json::{self, Value};
-use crate::refusal::{class, Limits, Result};
-use crate::rule::Codes;
+use crate::refusal::{class, require, Limits, Result};
 
 const HELLO: &str = concat!(
     r#"{"protocol": 1, "name": "Rust client", "version": ""#,
@@ -15,21 +15,22 @@ const HELLO: &str = concat!(
 );
 
 /// Answers each line of `requests`, until `bye` or the end.
-pub fn serve(mut requests: impl BufRead, mut answers: impl Write) -> std::io::Result<()> {
-    let wrong = |what| Error::new(ErrorKind::InvalidData, what);
+pub fn serve(
+    mut requests: impl BufRead,
+    mut answers: impl Write,
+) -> std::result::Result<(), Box<dyn Error>> {
     let mut line = Vec::new();
     while requests.read_until(b'\n', &mut line)? > 0 {
-        let request = json::parse(&line).ok_or_else(|| wrong("a line is not JSON"))?;
-        let id = request.get("id").and_then(Value::number);
-        match (request.get("do").and_then(Value::text), id) {
-            (Some("hello"), _) => writeln!(answers, "{HELLO}")?,
-            (Some("bye"), _) => return Ok(()),
-            (what, Some(id)) => {
+        let request = json::parse(&line).ok_or("a line is not JSON")?;
+        match request.get("do").and_then(Value::text) {
+            Some("hello") => writeln!(answers, "{HELLO}")?,
+            Some("bye") => return Ok(()),
+            what => {
+                let id = request.get("id").and_then(Value::number).ok_or("a request has no id")?;
                 let known = what == Some("read");
                 let reading = if known { read(&request) } else { Err("x-unknown-request") };
                 writeln!(answers, "{{\"id\": {id}, {}}}", members(&reading))?;
             }
-            _ => return Err(wrong("a request has no id")),
         }
         answers.flush()?;
         line.clear();
@@ -50,15 +51,27 @@ pub fn members(reading: &Result<[u8; 32]>) -> String {
 
 /// What a request to read asks for.
 pub fn read(request: &Value) -> Result<[u8; 32]> {
-    let digests = |rows: Vec<_>| rows.into_iter().map(<[u8; 32]>::try_from).collect();
-    let pool = rows(request.get("pool"))?.map(digests).transpose().map_err(|_| "x-bad-pool")?;
-    let table = |rows: Vec<_>| Codes::new(&rows).ok_or("x-bad-codes");
-    let codes = rows(request.get("codes"))?.map(table).transpose()?;
+    let pool = rows(request.get("pool"))?;
+    require(pool.iter().flatten().all(|digest| digest.len() == 32), "x-bad-pool")?;
+    let codes = rows(request.get("codes"))?;
+    let even = |rows: &Vec<Vec<u8>>| {
+        let columns = rows.first().map_or(0, Vec::len);
+        columns > 0 && rows.iter().all(|row| row.len() == columns)
+    };
+    require(codes.as_ref().map_or(true, even), "x-bad-codes")?;
     let path = request.get("file").and_then(Value::text).ok_or("x-bad-request")?;
     let data = std::fs::read(path).map_err(|_| "x-unreadable")?;
     let limits = request.get("limits");
     let limit = |name: &str, default| limits.and_then(|l| l.get(name)?.number()).unwrap_or(default);
-    file::read(&data, &Limits::new(limit), &Holdings { pool, codes })
+    let limits = Limits {
+        kept: limit("kept", 1 << 24),
+        stream: limit("stream", 64 << 20),
+        blocks: limit("blocks", 65_536),
+        class_map: limit("class_map", 1 << 20),
+        metadata: limit("metadata", 64 << 10),
+        work: limit("work", 1 << 41),
+    };
+    file::read(&data, &limits, pool.as_deref(), codes.as_deref())
 }
 
 /// The bytes that the strings of a list say in hexadecimal.

@@ -32,17 +32,3 @@ pub struct Limits {
     pub metadata: u64,
     pub work: u64,
 }
-
-impl Limits {
-    /// Of each limit's name and default, `limit` makes its value.
-    pub fn new(limit: impl Fn(&str, u64) -> u64) -> Self {
-        Limits {
-            kept: limit("kept", 1 << 24),
-            stream: limit("stream", 64 << 20),
-            blocks: limit("blocks", 65_536),
-            class_map: limit("class_map", 1 << 20),
-            metadata: limit("metadata", 64 << 10),
-            work: limit("work", 1 << 41),
-        }
-    }
-}

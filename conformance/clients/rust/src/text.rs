@@ -3,17 +3,14 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use crate::bytes::Bytes;
 use crate::json;
-use crate::refusal::{require, Limits, Result};
+use crate::refusal::{require, Code, Limits, Result};
 use crate::stream::Stream;
 
 pub fn check_metadata(body: &[u8], limits: &Limits) -> Result<()> {
-    let (&form, stream) = body.split_first().ok_or("body-short")?;
-    require(form <= 1, "text-form")?;
-    let stream = Stream::new(stream, form == 1)?;
-    require(stream.size() <= limits.metadata, "limit-metadata")?;
-    let object = matches!(json::parse(&stream.decode()?), Some(json::Value::Object(_)));
-    require(object, "metadata-json")
+    let (_, text) = read(body, 1, true, limits.metadata, "limit-metadata")?;
+    require(matches!(json::parse(&text), Some(json::Value::Object(_))), "metadata-json")
 }
 
 pub struct ClassMap<'a> {
@@ -24,31 +21,41 @@ pub struct ClassMap<'a> {
 
 impl<'a> ClassMap<'a> {
     pub fn read(body: &'a [u8], classes: u64, zstd: bool, limits: &Limits) -> Result<Self> {
-        let (&form, stream) = body.split_first().ok_or("body-short")?;
-        require(form <= 3, "text-form")?;
-        let (compressed, identifiers) = (form & 1 == 1, form & 2 == 2);
-        require(zstd || !compressed, "feature-undeclared")?;
-        let stream = Stream::new(stream, compressed)?;
-        require(stream.size() <= limits.class_map, "limit-class-map")?;
-        let text = stream.decode()?;
+        let (form, text) = read(body, 3, zstd, limits.class_map, "limit-class-map")?;
+        let (compressed, identifiers) = (form & 1 != 0, form & 2 != 0);
         check_names(&text, classes as usize, identifiers)?;
         Ok(ClassMap { compressed, identifiers, text })
     }
 }
 
-fn check_names(mut text: &[u8], classes: usize, identifiers: bool) -> Result<()> {
+/// Form and text of CLASSES or META; the text may be compressed if `zstd` says so.
+fn read(
+    body: &[u8],
+    largest_form: u8,
+    zstd: bool,
+    limit: u64,
+    code: Code,
+) -> Result<(u8, Cow<'_, [u8]>)> {
+    let (&form, stream) = body.split_first().ok_or("body-short")?;
+    require(form <= largest_form, "text-form")?;
+    require(zstd || form & 1 == 0, "feature-undeclared")?;
+    let stream = Stream::new(stream, form & 1 != 0)?;
+    require(stream.size <= limit, code)?;
+    Ok((form, stream.decode()?))
+}
+
+fn check_names(text: &[u8], classes: usize, identifiers: bool) -> Result<()> {
+    let mut bytes = Bytes { rest: text, short: "class-map-size" };
     let mut strings = Vec::new();
-    while let Some((&size, rest)) = text.split_first() {
-        let split = rest.split_at_checked(size.into());
-        let (string, rest) = split.ok_or("class-map-size")?;
-        strings.push(string);
-        text = rest;
+    while !bytes.rest.is_empty() {
+        let size = bytes.integer(1)?;
+        strings.push(bytes.take(size)?);
     }
     require(strings.len() == if identifiers { 2 * classes } else { classes }, "class-map-size")?;
     let strings = strings.into_iter().map(|string| std::str::from_utf8(string).ok());
     let strings = strings.collect::<Option<Vec<_>>>().ok_or("name-not-utf8")?;
     let mut seen = HashSet::new();
-    for (index, string) in strings.iter().enumerate() {
+    for (index, string) in strings.into_iter().enumerate() {
         let name = index < classes;
         require(!name || !string.is_empty(), "name-empty")?;
         require(!string.contains(forbidden), "name-forbidden-character")?;
