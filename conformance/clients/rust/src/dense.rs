@@ -14,32 +14,31 @@ pub const FRESH: Model = Model { chance: 32768, uses: 0 };
 
 pub struct Decoder<'a> {
     data: &'a [u8],
+    /// How many bytes were read, of those that follow the data as well: zeros.
     at: usize,
     range: u32,
     code: u32,
-    /// The last four bytes that were read, first one highest.
-    last: u32,
 }
 
 impl<'a> Decoder<'a> {
     pub fn new(data: &'a [u8]) -> Result<Self> {
-        let mut decoder = Decoder { data, at: 0, range: u32::MAX, code: 0, last: 0 };
-        (0..4).for_each(|_| decoder.read());
+        let mut decoder = Decoder { data, at: 4, range: u32::MAX, code: 0 };
+        decoder.code = decoder.last();
         require(decoder.code < decoder.range, CORRUPT)?;
         Ok(decoder)
     }
 
-    fn read(&mut self) {
-        let byte = u32::from(self.data.get(self.at).copied().unwrap_or(0));
-        self.at += 1;
-        self.code = self.code << 8 | byte;
-        self.last = self.last << 8 | byte;
+    /// The last four bytes that were read, first one highest.
+    fn last(&self) -> u32 {
+        let byte = |at| self.data.get(at).copied().unwrap_or(0);
+        u32::from_be_bytes([4, 3, 2, 1].map(|back| byte(self.at - back)))
     }
 
     fn refill(&mut self) {
         while self.range < 1 << 24 {
             self.range <<= 8;
-            self.read();
+            self.at += 1;
+            self.code = self.code << 8 | self.last() & 255;
         }
     }
 
@@ -73,12 +72,13 @@ impl<'a> Decoder<'a> {
     /// Whether the stream is the one that the encoder writes: it ends with the roundest value that
     /// says what was decoded, without its last zeros.
     pub fn finish(&self) -> Result<()> {
-        let low = u64::from(self.last.wrapping_sub(self.code));
+        let last = self.last();
+        let low = u64::from(last.wrapping_sub(self.code));
         let round = |zeros: u32| (low + (1 << zeros) - 1) >> zeros << zeros;
         let fits = |value: &u64| *value < low + u64::from(self.range);
         let tail = [32, 24, 16, 8, 0].map(round).into_iter().find(fits);
         let read = self.data.len() <= self.at && self.data.last() != Some(&0);
-        require(read && tail.is_some_and(|tail| tail as u32 == self.last), "dense-tail")
+        require(read && tail.is_some_and(|tail| tail as u32 == last), "dense-tail")
     }
 }
 

@@ -23,7 +23,7 @@ impl<'a> Reverse<'a> {
 
     /// The next `size` bits, at most 31, which stay; zeros follow the last bit.
     fn peek(&self, size: u32) -> u64 {
-        match self.left.checked_sub(u64::from(size)) {
+        match self.left.checked_sub(size.into()) {
             Some(at) => bits_at(self.data, at, size),
             None => bits_at(self.data, 0, self.left as u32) << (u64::from(size) - self.left),
         }
@@ -31,32 +31,28 @@ impl<'a> Reverse<'a> {
 
     pub fn take(&mut self, size: u32) -> Result<u64> {
         let value = self.peek(size);
-        self.left = self.left.checked_sub(u64::from(size)).ok_or(CORRUPT)?;
+        self.left = self.left.checked_sub(size.into()).ok_or(CORRUPT)?;
         Ok(value)
     }
 }
 
+/// A state of a decoder: what it says, and how the next one is found.
 #[derive(Clone, Copy, Default)]
-struct Cell {
-    symbol: u8,
+pub struct State {
+    pub symbol: u8,
     bits: u32,
     base: u32,
 }
 
-pub struct Fse(Vec<Cell>);
+pub struct Fse(Vec<State>);
 
 impl Fse {
-    /// The table of one symbol, which takes no bits.
-    pub fn single(symbol: u8) -> Self {
-        Fse(vec![Cell { symbol, ..Cell::default() }])
-    }
-
-    /// The table of probabilities that add up to a power of two from 32 on; -1 is "less than 1".
+    /// The table of probabilities that add up to a power of two; -1 is "less than 1".
     pub fn new(probabilities: &[i32]) -> Self {
         let mut places: Vec<u32> = probabilities.iter().map(|p| p.unsigned_abs()).collect();
         let log = places.iter().sum::<u32>().ilog2();
         let size = 1 << log;
-        let mut cells = vec![Cell::default(); size];
+        let mut states = vec![State::default(); size];
         let symbols = || (0..=u8::MAX).zip(probabilities);
         let rare = symbols().filter(|(_, &p)| p < 0).map(|(symbol, _)| symbol);
         let usual = symbols().flat_map(|(symbol, &p)| repeat(symbol).take(p.max(0) as usize));
@@ -64,24 +60,24 @@ impl Fse {
         let spread = (0..size).map(|turn| turn * (size / 2 + size / 8 + 3) % size);
         let order = (end..size).rev().chain(spread.filter(|&at| at < end));
         for (at, symbol) in order.zip(rare.chain(usual)) {
-            cells[at].symbol = symbol;
+            states[at].symbol = symbol;
         }
-        for cell in &mut cells {
-            let place = &mut places[usize::from(cell.symbol)];
-            cell.bits = log - place.ilog2();
-            cell.base = (*place << cell.bits) - (1 << log);
+        for state in &mut states {
+            let place = &mut places[usize::from(state.symbol)];
+            state.bits = log - place.ilog2();
+            state.base = (*place << state.bits) - (1 << log);
             *place += 1;
         }
-        Fse(cells)
+        Fse(states)
     }
 
     /// The table that is described at the start of `bytes`.
-    pub fn read(bytes: &mut Bytes, largest_log: u64, largest_symbol: usize) -> Result<Self> {
+    pub fn read(bytes: &mut Bytes, largest_log: u64, largest_symbol: u8) -> Result<Self> {
         let log = bits_at(bytes.rest, 0, 4) + 5;
         require(log <= largest_log, CORRUPT)?;
         let (mut at, mut left, mut probabilities) = (4, 1u64 << log, Vec::new());
         while left > 0 {
-            require(probabilities.len() <= largest_symbol, CORRUPT)?;
+            require(probabilities.len() <= largest_symbol.into(), CORRUPT)?;
             let size = (left + 1).ilog2();
             let short = (2 << size) - 2 - left; // values that take no bit more
             let mut value = bits_at(bytes.rest, at, size);
@@ -104,18 +100,13 @@ impl Fse {
         Ok(Fse::new(&probabilities))
     }
 
-    pub fn start(&self, bits: &mut Reverse) -> Result<usize> {
-        Ok(bits.take(self.0.len().ilog2())? as usize)
-    }
-
-    pub fn symbol(&self, state: usize) -> u8 {
-        self.0[state].symbol
+    pub fn start(&self, bits: &mut Reverse) -> Result<State> {
+        self.next(State { bits: self.0.len().ilog2(), ..State::default() }, bits)
     }
 
     /// The state after `state`; an error if the bits end before.
-    pub fn next(&self, state: usize, bits: &mut Reverse) -> Result<usize> {
-        let cell = self.0[state];
-        Ok(cell.base as usize + bits.take(cell.bits)? as usize)
+    pub fn next(&self, state: State, bits: &mut Reverse) -> Result<State> {
+        Ok(self.0[state.base as usize + bits.take(state.bits)? as usize])
     }
 }
 
@@ -131,9 +122,8 @@ impl Huffman {
         let mut weights = if header < 128 {
             fse_weights(bytes.take(header)?)?
         } else {
-            let packed = bytes.take((header - 127).div_ceil(2))?.iter();
-            let weights = packed.flat_map(|byte| [byte >> 4, byte & 15]);
-            weights.take(header as usize - 127).collect()
+            let pairs = bytes.take((header - 127).div_ceil(2))?.iter();
+            pairs.flat_map(|pair| [pair >> 4, pair & 15]).take(header as usize - 127).collect()
         };
         require(weights.iter().all(|&weight| weight <= LONGEST), CORRUPT)?;
         let total = weights.iter().map(|&weight| 1u32 << weight >> 1).sum::<u32>();
@@ -166,15 +156,15 @@ impl Huffman {
 /// Weights that two states of one table say in turn, until the bits end.
 fn fse_weights(data: &[u8]) -> Result<Vec<u8>> {
     let mut bytes = Bytes { rest: data, short: CORRUPT };
-    let table = Fse::read(&mut bytes, 6, 255)?;
-    let mut bits = Reverse::new(bytes.rest)?;
-    let mut states = [table.start(&mut bits)?, table.start(&mut bits)?];
+    let table = Fse::read(&mut bytes, 6, u8::MAX)?;
+    let bits = &mut Reverse::new(bytes.rest)?;
+    let (mut state, mut other) = (table.start(bits)?, table.start(bits)?);
     let mut weights = Vec::new();
-    while let Ok(next) = table.next(states[0], &mut bits) {
-        weights.push(table.symbol(states[0]));
+    while let Ok(next) = table.next(state, bits) {
+        weights.push(state.symbol);
         require(weights.len() < 254, CORRUPT)?;
-        states = [states[1], next];
+        (state, other) = (other, next);
     }
-    weights.extend(states.map(|state| table.symbol(state)));
+    weights.extend([state.symbol, other.symbol]);
     Ok(weights)
 }

@@ -91,10 +91,7 @@ pub fn read(
     loop {
         let (kind, body) = chunks.next()?;
         match kind {
-            CLASSES => {
-                let zstd = head.needs(head::ZSTD);
-                classes = Some(ClassMap::read(body, head.classes, zstd, limits)?);
-            }
+            CLASSES => classes = Some(ClassMap::read(body, &head, limits)?),
             META => check_metadata(body, limits)?,
             RULE => {
                 let read = Rule::read(body, &head, limits)?;

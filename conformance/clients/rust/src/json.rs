@@ -4,13 +4,12 @@ use std::collections::HashMap;
 use std::str::Chars;
 
 const DEEPEST: usize = 16;
-const LARGEST: u64 = (1 << 53) - 1;
 
 pub enum Value {
     /// Null, true or false.
     Word,
-    /// An integer from 0 on, or None for other numbers.
-    Number(Option<u64>),
+    /// As it is spelt.
+    Number(String),
     Text(String),
     Array(Vec<Value>),
     Object(HashMap<String, Value>),
@@ -27,9 +26,10 @@ impl Value {
         Some(text)
     }
 
+    /// An integer from 0 on.
     pub fn number(&self) -> Option<u64> {
         let Value::Number(number) = self else { return None };
-        *number
+        number.parse().ok()
     }
 }
 
@@ -77,7 +77,7 @@ impl Parser<'_> {
         } else if ["null", "true", "false"].iter().any(|word| self.found(word)) {
             Some(Value::Word)
         } else {
-            self.number().map(Value::Number)
+            self.number()
         }
     }
 
@@ -103,22 +103,21 @@ impl Parser<'_> {
         String::from_utf16(&units).ok()
     }
 
-    fn number(&mut self) -> Option<Option<u64>> {
+    fn number(&mut self) -> Option<Value> {
         let part = |c| matches!(c, '0'..='9' | '+' | '-' | '.' | 'e' | 'E');
         let size = self.0.find(|c| !part(c)).unwrap_or(self.0.len());
         let (number, rest) = self.0.split_at(size);
         self.0 = rest;
         let absolute = number.strip_prefix('-').unwrap_or(number);
-        // What else JSON forbids, Rust forbids too.
         let digit = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
         let padded = absolute.strip_prefix('0').is_some_and(digit);
-        let spelled = absolute.split('.').all(digit) && !padded;
-        (spelled && number.parse::<f64>().ok()?.is_finite()).then_some(())?;
-        if number.contains(['.', 'e', 'E']) {
-            return Some(None);
-        }
-        let value = absolute.parse().ok().filter(|&value: &u64| value <= LARGEST)?;
-        Some((number == absolute).then_some(value))
+        // What else JSON forbids, Rust forbids too.
+        let spelt = absolute.split('.').all(digit) && !padded;
+        let small = match number.contains(['.', 'e', 'E']) {
+            true => number.parse::<f64>().is_ok_and(f64::is_finite),
+            false => absolute.parse::<u64>().is_ok_and(|value| value < 1 << 53),
+        };
+        (spelt && small).then(|| Value::Number(number.into()))
     }
 }
 

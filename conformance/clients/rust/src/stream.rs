@@ -1,6 +1,7 @@
 //! Streams: stored, or one Zstandard frame of the profile (section 7).
 
 use std::borrow::Cow;
+use std::iter::repeat;
 
 use crate::bytes::Bytes;
 use crate::entropy::CORRUPT;
@@ -38,7 +39,7 @@ impl<'a> Stream<'a> {
         let window = if single { size } else { base + base / 8 * (window & 7) };
         require(window <= 1 << 23 && window >= size.min(1 << 23), "zstd-window")?;
         let content = bytes.clone();
-        while !Block::read(&mut bytes, window)?.last {}
+        while !read_block(&mut bytes, window)?.0 {}
         require(bytes.rest.is_empty(), "zstd-trailing")?;
         require(size > 0, "empty-compressed")?;
         Ok(Stream { size, window: Some(window), content })
@@ -49,37 +50,27 @@ impl<'a> Stream<'a> {
         let Some(window) = self.window else { return Ok(Cow::Borrowed(blocks.rest)) };
         let mut decoder = Decoder::new(window);
         decoder.out.try_reserve_exact(self.size as usize).map_err(|_| "x-no-memory")?;
-        let mut last = false;
-        while !last {
-            let block = Block::read(&mut blocks, window)?;
-            let filled = decoder.out.len();
-            let room = self.size - filled as u64;
-            match block.kind {
-                2 => decoder.block(block.content, room.min(window).min(LARGEST_BLOCK) as usize)?,
-                _ if block.size > room => return Err(CORRUPT),
-                0 => decoder.out.extend_from_slice(block.content),
-                _ => decoder.out.resize(filled + block.size as usize, block.content[0]),
+        loop {
+            let (last, kind, size, content) = read_block(&mut blocks, window)?;
+            let room = self.size - decoder.out.len() as u64;
+            match kind {
+                2 => decoder.block(content, room.min(window).min(LARGEST_BLOCK))?,
+                _ if size > room => return Err(CORRUPT),
+                0 => decoder.out.extend_from_slice(content),
+                _ => decoder.out.extend(repeat(content[0]).take(size as usize)),
             }
-            last = block.last;
+            if last {
+                require(decoder.out.len() as u64 == self.size, CORRUPT)?;
+                return Ok(Cow::Owned(decoder.out));
+            }
         }
-        require(decoder.out.len() as u64 == self.size, CORRUPT)?;
-        Ok(Cow::Owned(decoder.out))
     }
 }
 
-struct Block<'a> {
-    last: bool,
-    kind: u64,
-    size: u64,
-    content: &'a [u8],
-}
-
-impl<'a> Block<'a> {
-    fn read(bytes: &mut Bytes<'a>, window: u64) -> Result<Self> {
-        let header = bytes.integer(3)?;
-        let (last, kind, size) = (header & 1 == 1, header >> 1 & 3, header >> 3);
-        require(kind != 3 && size <= window.min(LARGEST_BLOCK), "zstd-block")?;
-        let content = bytes.take(if kind == 1 { 1 } else { size })?;
-        Ok(Block { last, kind, size, content })
-    }
+/// Of a block: whether it is the last one, its type, the size in its header, and its content.
+fn read_block<'a>(bytes: &mut Bytes<'a>, window: u64) -> Result<(bool, u64, u64, &'a [u8])> {
+    let header = bytes.integer(3)?;
+    let (kind, size) = (header >> 1 & 3, header >> 3);
+    require(kind != 3 && size <= window.min(LARGEST_BLOCK), "zstd-block")?;
+    Ok((header & 1 == 1, kind, size, bytes.take(if kind == 1 { 1 } else { size })?))
 }

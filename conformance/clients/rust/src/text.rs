@@ -4,13 +4,16 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::bytes::Bytes;
+use crate::head::{Head, ZSTD};
 use crate::json;
-use crate::refusal::{require, Code, Limits, Result};
+use crate::refusal::{require, Limits, Result};
 use crate::stream::Stream;
 
 pub fn check_metadata(body: &[u8], limits: &Limits) -> Result<()> {
-    let (_, text) = read(body, 1, true, limits.metadata, "limit-metadata")?;
-    require(matches!(json::parse(&text), Some(json::Value::Object(_))), "metadata-json")
+    let (_, stream) = read(body, 1, true)?;
+    require(stream.size <= limits.metadata, "limit-metadata")?;
+    let object = matches!(json::parse(&stream.decode()?), Some(json::Value::Object(_)));
+    require(object, "metadata-json")
 }
 
 pub struct ClassMap<'a> {
@@ -20,28 +23,22 @@ pub struct ClassMap<'a> {
 }
 
 impl<'a> ClassMap<'a> {
-    pub fn read(body: &'a [u8], classes: u64, zstd: bool, limits: &Limits) -> Result<Self> {
-        let (form, text) = read(body, 3, zstd, limits.class_map, "limit-class-map")?;
+    pub fn read(body: &'a [u8], head: &Head, limits: &Limits) -> Result<Self> {
+        let (form, stream) = read(body, 3, head.needs(ZSTD))?;
+        require(stream.size <= limits.class_map, "limit-class-map")?;
         let (compressed, identifiers) = (form & 1 != 0, form & 2 != 0);
-        check_names(&text, classes as usize, identifiers)?;
+        let text = stream.decode()?;
+        check_names(&text, head.classes as usize, identifiers)?;
         Ok(ClassMap { compressed, identifiers, text })
     }
 }
 
-/// Form and text of CLASSES or META; the text may be compressed if `zstd` says so.
-fn read(
-    body: &[u8],
-    largest_form: u8,
-    zstd: bool,
-    limit: u64,
-    code: Code,
-) -> Result<(u8, Cow<'_, [u8]>)> {
+/// The form of CLASSES or META and the stream of its text, which may be compressed if `zstd`.
+fn read(body: &[u8], largest_form: u8, zstd: bool) -> Result<(u8, Stream<'_>)> {
     let (&form, stream) = body.split_first().ok_or("body-short")?;
     require(form <= largest_form, "text-form")?;
     require(zstd || form & 1 == 0, "feature-undeclared")?;
-    let stream = Stream::new(stream, form & 1 != 0)?;
-    require(stream.size <= limit, code)?;
-    Ok((form, stream.decode()?))
+    Ok((form, Stream::new(stream, form & 1 == 1)?))
 }
 
 fn check_names(text: &[u8], classes: usize, identifiers: bool) -> Result<()> {

@@ -5,46 +5,35 @@ use crate::entropy::{Fse, Huffman, Reverse, CORRUPT};
 use crate::refusal::{require, Result};
 
 /// What a frame's blocks decode to, and what each leaves to the next one.
+#[derive(Default)]
 pub struct Decoder {
     pub out: Vec<u8>,
     window: usize,
+    /// Where the block at hand has to end.
+    end: usize,
     literals: Option<Huffman>,
     tables: [Option<Fse>; 3], // of literals lengths, offsets, match lengths
-    recent: [u64; 3],         // offsets
+    recent: [usize; 3],       // distances
 }
 
 impl Decoder {
     pub fn new(window: u64) -> Self {
-        let tables = [None, None, None];
-        Decoder {
-            out: Vec::new(),
-            window: window as usize,
-            literals: None,
-            tables,
-            recent: [1, 4, 8],
-        }
+        Decoder { window: window as usize, recent: [1, 4, 8], ..Decoder::default() }
     }
 
     /// Adds what a compressed block stands for, at most `room` bytes.
-    pub fn block(&mut self, data: &[u8], room: usize) -> Result<()> {
-        let end = self.out.len() + room;
+    pub fn block(&mut self, data: &[u8], room: u64) -> Result<()> {
+        self.end = self.out.len() + room as usize;
         let mut bytes = Bytes { rest: data, short: CORRUPT };
         let literals = self.read_literals(&mut bytes, room)?;
-        let count = match bytes.integer(1)? {
-            first @ 0..=127 => first,
-            255 => bytes.integer(2)? + 0x7F00,
-            first => (first - 128) << 8 | bytes.integer(1)?,
-        };
-        let rest = match count {
-            0 => &literals[..],
-            _ => self.sequences(&mut bytes, count, &literals, end)?,
-        };
-        require(bytes.rest.is_empty() && self.out.len() + rest.len() <= end, CORRUPT)?;
-        self.out.extend_from_slice(rest);
+        let mut literals = Bytes { rest: &literals, short: CORRUPT };
+        self.sequences(bytes, &mut literals)?;
+        require(self.out.len() + literals.rest.len() <= self.end, CORRUPT)?;
+        self.out.extend_from_slice(literals.rest);
         Ok(())
     }
 
-    fn read_literals(&mut self, bytes: &mut Bytes, room: usize) -> Result<Vec<u8>> {
+    fn read_literals(&mut self, bytes: &mut Bytes, room: u64) -> Result<Vec<u8>> {
         let first = bytes.rest.first().ok_or(CORRUPT)?;
         let (kind, format) = (first & 3, usize::from(first >> 2 & 3));
         let coded = kind > 1;
@@ -52,7 +41,7 @@ impl Decoder {
         let header = bytes.integer(header_size)? >> if coded || format & 1 == 1 { 4 } else { 3 };
         let bits = 4 * header_size - 2; // of each of the two sizes that stand before Huffman codes
         let size = if coded { header & ((1 << bits) - 1) } else { header };
-        require(size <= room as u64, CORRUPT)?;
+        require(size <= room, CORRUPT)?;
         let count = size as usize;
         match kind {
             0 => return Ok(bytes.take(size)?.to_vec()),
@@ -67,14 +56,55 @@ impl Decoder {
         let mut literals = Vec::with_capacity(count);
         if format > 0 {
             require(count >= 6, CORRUPT)?; // four streams: erratum 7297
-            let sizes = [data.integer(2)?, data.integer(2)?, data.integer(2)?];
-            for size in sizes {
+            for size in [data.integer(2)?, data.integer(2)?, data.integer(2)?] {
                 codes.decode(data.take(size)?, count.div_ceil(4), &mut literals)?;
             }
         }
         let left = count.checked_sub(literals.len()).ok_or(CORRUPT)?;
         codes.decode(data.rest, left, &mut literals)?;
         Ok(literals)
+    }
+
+    /// Adds what the sequences in `bytes` stand for, and takes from the literals what they use.
+    fn sequences(&mut self, mut bytes: Bytes, literals: &mut Bytes) -> Result<()> {
+        let count = match bytes.integer(1)? {
+            first @ 0..=127 => first,
+            255 => bytes.integer(2)? + 0x7F00,
+            first => (first - 128) << 8 | bytes.integer(1)?,
+        };
+        if count == 0 {
+            return require(bytes.rest.is_empty(), CORRUPT);
+        }
+        self.read_tables(&mut bytes)?;
+        let [Some(lengths), Some(offsets), Some(matches)] = &self.tables else {
+            return Err(CORRUPT);
+        };
+        let bits = &mut Reverse::new(bytes.rest)?;
+        let mut taken = lengths.start(bits)?;
+        let mut offset = offsets.start(bits)?;
+        let mut copied = matches.start(bits)?;
+        for left in (0..count).rev() {
+            let value = (1 << offset.symbol) + bits.take(offset.symbol.into())?;
+            let copy = 3 + length(copied.symbol, 32, &MATCH_BITS, bits)? as usize;
+            let literals = literals.take(length(taken.symbol, 16, &LENGTH_BITS, bits)?)?;
+            if left > 0 {
+                taken = lengths.next(taken, bits)?;
+                copied = matches.next(copied, bits)?;
+                offset = offsets.next(offset, bits)?;
+            }
+            require(self.out.len() + literals.len() + copy <= self.end, CORRUPT)?;
+            self.out.extend_from_slice(literals);
+            let distance = used_offset(&mut self.recent, value as usize, literals.is_empty());
+            let reach = self.window.min(self.out.len());
+            require((1..=reach).contains(&distance), CORRUPT)?;
+            // What is copied may be part of the copy.
+            let (start, end) = (self.out.len() - distance, self.out.len() + copy);
+            while self.out.len() < end {
+                let step = (end - self.out.len()).min(self.out.len() - start);
+                self.out.extend_from_within(start..start + step);
+            }
+        }
+        require(bits.left == 0, CORRUPT)
     }
 
     fn read_tables(&mut self, bytes: &mut Bytes) -> Result<()> {
@@ -88,68 +118,23 @@ impl Decoder {
                 1 => {
                     let symbol = bytes.byte()?;
                     require(symbol <= largest, CORRUPT)?;
-                    Fse::single(symbol)
+                    Fse::new(&[vec![0; symbol.into()], vec![1]].concat())
                 }
-                2 => Fse::read(bytes, log, usize::from(largest))?,
+                2 => Fse::read(bytes, log, largest)?,
                 _ => self.tables[index].take().ok_or(CORRUPT)?,
             };
             self.tables[index] = Some(table);
         }
         Ok(())
     }
-
-    /// Adds what `count` sequences stand for; returns the literals that are left.
-    fn sequences<'l>(
-        &mut self,
-        bytes: &mut Bytes,
-        count: u64,
-        mut literals: &'l [u8],
-        end: usize,
-    ) -> Result<&'l [u8]> {
-        self.read_tables(bytes)?;
-        let [Some(lengths), Some(offsets), Some(matches)] = &self.tables else {
-            return Err(CORRUPT);
-        };
-        let bits = &mut Reverse::new(std::mem::take(&mut bytes.rest))?;
-        let mut states = [lengths.start(bits)?, offsets.start(bits)?, matches.start(bits)?];
-        for left in (0..count).rev() {
-            let code = u32::from(offsets.symbol(states[1]));
-            let offset = (1 << code) + bits.take(code)?;
-            let copied = 3 + length(matches.symbol(states[2]), 32, &MATCH_BITS, bits)?;
-            let taken = length(lengths.symbol(states[0]), 16, &LENGTH_BITS, bits)?;
-            if left > 0 {
-                states[0] = lengths.next(states[0], bits)?;
-                states[2] = matches.next(states[2], bits)?;
-                states[1] = offsets.next(states[1], bits)?;
-            }
-            require(self.out.len() + taken + copied <= end, CORRUPT)?;
-            let (now, later) = literals.split_at_checked(taken).ok_or(CORRUPT)?;
-            literals = later;
-            self.out.extend_from_slice(now);
-            let distance = used_offset(&mut self.recent, offset, taken == 0) as usize;
-            let reach = self.window.min(self.out.len());
-            require((1..=reach).contains(&distance), CORRUPT)?;
-            let start = self.out.len() - distance;
-            let mut left = copied;
-            while left > 0 {
-                let step = left.min(self.out.len() - start);
-                self.out.extend_from_within(start..start + step);
-                left -= step;
-            }
-        }
-        require(bits.left == 0, CORRUPT)?;
-        Ok(literals)
-    }
 }
 
 /// The distance that an offset value stands for; it becomes the most recent one.
-fn used_offset(recent: &mut [u64; 3], value: u64, no_literals: bool) -> u64 {
-    let place = value - 1 + u64::from(no_literals);
+fn used_offset(recent: &mut [usize; 3], value: usize, no_literals: bool) -> usize {
+    let place = value - 1 + usize::from(no_literals);
     match place {
         _ if value > 3 => *recent = [value - 3, recent[0], recent[1]],
-        0 => {}
-        1 => recent.swap(0, 1),
-        2 => recent.rotate_right(1),
+        0..=2 => recent[..=place].rotate_right(1),
         _ => *recent = [recent[0].saturating_sub(1), recent[0], recent[1]],
     }
     recent[0]
@@ -157,11 +142,10 @@ fn used_offset(recent: &mut [u64; 3], value: u64, no_literals: bool) -> u64 {
 
 /// A length: codes below `plain` stand for themselves; each of the others starts where the one
 /// before ends, and takes the bits that `extra` says.
-fn length(code: u8, plain: usize, extra: &[u32], bits: &mut Reverse) -> Result<usize> {
-    let code = usize::from(code);
-    let Some(place) = code.checked_sub(plain) else { return Ok(code) };
-    let base = extra[..place].iter().fold(plain, |base, bits| base + (1 << bits));
-    Ok(base + bits.take(extra[place])? as usize)
+fn length(code: u8, plain: u8, extra: &[u32], bits: &mut Reverse) -> Result<u64> {
+    let Some(place) = code.checked_sub(plain) else { return Ok(code.into()) };
+    let before = extra[..place.into()].iter().map(|bits| 1 << bits).sum::<u64>();
+    Ok(u64::from(plain) + before + bits.take(extra[usize::from(place)])?)
 }
 
 const LENGTH_BITS: [u32; 20] = [1, 1, 1, 1, 2, 2, 3, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16];
