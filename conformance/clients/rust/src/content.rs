@@ -14,10 +14,6 @@ pub struct Column {
 }
 
 impl Column {
-    fn new(size: usize) -> Self {
-        Column { hash: Sha256::new(), size, held: None }
-    }
-
     pub fn push(&mut self, number: u64) {
         match &mut self.held {
             Some(held) => held.push(number),
@@ -34,14 +30,11 @@ pub struct Content {
 }
 
 impl Content {
-    pub fn new(pool_size: u64) -> Self {
-        let positions = Column::new(if pool_size > 1 << 32 { 8 } else { 4 });
-        Content { positions, labels: Column::new(2), weights: Sha256::new(), count: 0 }
-    }
-
-    /// Images that follow are held, for `apply`.
-    pub fn hold(&mut self) {
-        (self.positions.held, self.labels.held) = (Some(Vec::new()), Some(Vec::new()));
+    /// Of no image so far; those that follow are held for `apply`, if `hold`.
+    pub fn new(pool_size: u64, hold: bool) -> Self {
+        let column = |size| Column { hash: Sha256::new(), size, held: hold.then(Vec::new) };
+        let (positions, labels) = (column(if pool_size > 1 << 32 { 8 } else { 4 }), column(2));
+        Content { positions, labels, weights: Sha256::new(), count: 0 }
     }
 
     /// Adds what the rule keeps by the codes in `rows`, up to one image more than `kept`, to the

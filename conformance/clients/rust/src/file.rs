@@ -9,7 +9,7 @@ use crate::digest::{crc32, tree};
 use crate::head::{self, Head};
 use crate::refusal::{require, Limits, Result};
 use crate::rule::Rule;
-use crate::text::{check_metadata, ClassMap};
+use crate::text::{check_metadata, read_class_map};
 
 const MAGIC: &[u8; 8] = b"\x89PLADA\r\n";
 
@@ -85,32 +85,26 @@ pub fn read(
     let head = Head::read(chunks.next()?.1, limits)?;
     chunks.rules = head.needs(head::RULE);
     let mut blocks = Blocks::new(&head);
-    let mut content = Content::new(head.pool_size);
+    let mut content = Content::new(head.pool_size, false);
     let mut classes = None;
     let mut rule = None;
     loop {
         let (kind, body) = chunks.next()?;
         match kind {
-            CLASSES => classes = Some(ClassMap::read(body, &head, limits)?),
+            CLASSES => classes = Some(read_class_map(body, &head, limits)?),
             META => check_metadata(body, limits)?,
             RULE => {
                 let read = Rule::read(body, &head, limits)?;
                 let rows = read.rows(codes, head.pool_size);
-                if rows.is_some() {
-                    content.hold();
-                }
+                content = Content::new(head.pool_size, rows.is_some());
                 rule = Some((read, rows));
             }
             BLOCK => blocks.read(body, &mut content)?,
-            SIGN => {
-                require(body.len() >= 72, "body-short")?;
-                require(body.len() == 72, "body-long")?;
-            }
-            END => {
-                require(body.is_empty(), "body-long")?;
-                break;
-            }
-            _ => {} // an ancillary chunk that is not known
+            SIGN if body.len() < 72 => return Err("body-short"),
+            SIGN if body.len() > 72 => return Err("body-long"),
+            END if !body.is_empty() => return Err("body-long"),
+            END => break,
+            _ => {} // a signature, or an ancillary chunk that is not known
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::str::Chars;
 
 const DEEPEST: usize = 16;
+const SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
 
 pub enum Value {
     /// Null, true or false.
@@ -25,33 +26,22 @@ impl Value {
         let Value::Text(text) = self else { return None };
         Some(text)
     }
-
-    /// An integer from 0 on.
-    pub fn number(&self) -> Option<u64> {
-        let Value::Number(number) = self else { return None };
-        number.parse().ok()
-    }
 }
 
 /// The value of one JSON text, or None where section 6.2 does not allow it.
 pub fn parse(data: &[u8]) -> Option<Value> {
     let mut parser = Parser(std::str::from_utf8(data).ok()?);
     let value = parser.value(0)?;
-    parser.space();
-    parser.0.is_empty().then_some(value)
+    parser.0.trim_start_matches(SPACE).is_empty().then_some(value)
 }
 
 /// The text that is still to be read.
 struct Parser<'a>(&'a str);
 
 impl Parser<'_> {
-    fn space(&mut self) {
-        self.0 = self.0.trim_start_matches([' ', '\t', '\n', '\r']);
-    }
-
     /// Whether `token` comes next, after space; it is then passed over.
     fn found(&mut self, token: &str) -> bool {
-        self.space();
+        self.0 = self.0.trim_start_matches(SPACE);
         let rest = self.0.strip_prefix(token);
         self.0 = rest.unwrap_or(self.0);
         rest.is_some()
@@ -77,7 +67,7 @@ impl Parser<'_> {
         } else if ["null", "true", "false"].iter().any(|word| self.found(word)) {
             Some(Value::Word)
         } else {
-            self.number()
+            self.number().map(Value::Number)
         }
     }
 
@@ -103,36 +93,26 @@ impl Parser<'_> {
         String::from_utf16(&units).ok()
     }
 
-    fn number(&mut self) -> Option<Value> {
-        let part = |c| matches!(c, '0'..='9' | '+' | '-' | '.' | 'e' | 'E');
-        let size = self.0.find(|c| !part(c)).unwrap_or(self.0.len());
-        let (number, rest) = self.0.split_at(size);
+    fn number(&mut self) -> Option<String> {
+        let rest = self.0.trim_start_matches(|c: char| c.is_ascii_digit() || "+-.eE".contains(c));
+        let number = self.0.strip_suffix(rest)?;
         self.0 = rest;
         let absolute = number.strip_prefix('-').unwrap_or(number);
         let digit = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
         let padded = absolute.strip_prefix('0').is_some_and(digit);
-        // What else JSON forbids, Rust forbids too.
-        let spelt = absolute.split('.').all(digit) && !padded;
-        let small = match number.contains(['.', 'e', 'E']) {
+        let in_range = match number.contains(['.', 'e', 'E']) {
             true => number.parse::<f64>().is_ok_and(f64::is_finite),
             false => absolute.parse::<u64>().is_ok_and(|value| value < 1 << 53),
         };
-        (spelt && small).then(|| Value::Number(number.into()))
+        // What else JSON forbids, Rust forbids too.
+        (in_range && absolute.split('.').all(digit) && !padded).then(|| number.into())
     }
 }
 
 /// The unit of UTF-16 that the characters behind a backslash say.
 fn escape(chars: &mut Chars) -> Option<u16> {
-    Some(match chars.next()? {
-        char @ ('"' | '\\' | '/') => char as u16,
-        'b' => 0x08,
-        't' => 0x09,
-        'n' => 0x0A,
-        'f' => 0x0C,
-        'r' => 0x0D,
-        'u' => {
-            (0..4).try_fold(0, |unit, _| Some(unit << 4 | chars.next()?.to_digit(16)? as u16))?
-        }
-        _ => return None,
-    })
+    match chars.next()? {
+        'u' => (0..4).try_fold(0, |unit, _| Some(unit << 4 | chars.next()?.to_digit(16)? as u16)),
+        char => "\"\\/bfnrt".find(char).map(|place| b"\"\\/\x08\x0C\n\r\t"[place].into()),
+    }
 }

@@ -5,7 +5,7 @@ use std::io::{BufRead, Write};
 
 use crate::file;
 use crate::json::{self, Value};
-use crate::refusal::{class, require, Limits, Result};
+use crate::refusal::{class, Limits, Result};
 
 const HELLO: &str = concat!(
     r#"{"protocol": 1, "name": "Rust client", "version": ""#,
@@ -15,22 +15,20 @@ const HELLO: &str = concat!(
 );
 
 /// Answers each line of `requests`, until `bye` or the end.
-pub fn serve(
-    mut requests: impl BufRead,
-    mut answers: impl Write,
-) -> std::result::Result<(), Box<dyn Error>> {
+pub fn serve(mut requests: impl BufRead, mut answers: impl Write) -> Result<(), Box<dyn Error>> {
     let mut line = Vec::new();
     while requests.read_until(b'\n', &mut line)? > 0 {
         let request = json::parse(&line).ok_or("a line is not JSON")?;
-        match request.get("do").and_then(Value::text) {
-            Some("hello") => writeln!(answers, "{HELLO}")?,
-            Some("bye") => return Ok(()),
-            what => {
-                let id = request.get("id").and_then(Value::number).ok_or("a request has no id")?;
+        let what = request.get("do").and_then(Value::text);
+        match (what, request.get("id")) {
+            (Some("hello"), _) => writeln!(answers, "{HELLO}")?,
+            (Some("bye"), _) => break,
+            (what, Some(Value::Number(id))) => {
                 let known = what == Some("read");
                 let reading = if known { read(&request) } else { Err("x-unknown-request") };
                 writeln!(answers, "{{\"id\": {id}, {}}}", members(&reading))?;
             }
+            _ => return Err("a request has no id".into()),
         }
         answers.flush()?;
         line.clear();
@@ -51,18 +49,15 @@ pub fn members(reading: &Result<[u8; 32]>) -> String {
 
 /// What a request to read asks for.
 pub fn read(request: &Value) -> Result<[u8; 32]> {
-    let pool = rows(request.get("pool"))?;
-    require(pool.iter().flatten().all(|digest| digest.len() == 32), "x-bad-pool")?;
-    let codes = rows(request.get("codes"))?;
-    let even = |rows: &Vec<Vec<u8>>| {
-        let columns = rows.first().map_or(0, Vec::len);
-        columns > 0 && rows.iter().all(|row| row.len() == columns)
-    };
-    require(codes.as_ref().map_or(true, even), "x-bad-codes")?;
+    let pool = rows(request.get("pool"), Some(32)).ok_or("x-bad-pool")?;
+    let codes = rows(request.get("codes"), None).ok_or("x-bad-codes")?;
     let path = request.get("file").and_then(Value::text).ok_or("x-bad-request")?;
     let data = std::fs::read(path).map_err(|_| "x-unreadable")?;
     let limits = request.get("limits");
-    let limit = |name: &str, default| limits.and_then(|l| l.get(name)?.number()).unwrap_or(default);
+    let limit = |name, default| match limits.and_then(|limits| limits.get(name)) {
+        Some(Value::Number(number)) => number.parse().unwrap_or(default),
+        _ => default,
+    };
     let limits = Limits {
         kept: limit("kept", 1 << 24),
         stream: limit("stream", 64 << 20),
@@ -74,23 +69,21 @@ pub fn read(request: &Value) -> Result<[u8; 32]> {
     file::read(&data, &limits, pool.as_deref(), codes.as_deref())
 }
 
-/// The bytes that the strings of a list say in hexadecimal.
-fn rows(list: Option<&Value>) -> Result<Option<Vec<Vec<u8>>>> {
-    match list {
-        None | Some(Value::Word) => Ok(None),
-        Some(Value::Array(items)) => {
-            let rows = items.iter().map(|item| hexadecimal(item.text()?));
-            rows.collect::<Option<_>>().ok_or("x-bad-hexadecimal").map(Some)
-        }
-        _ => Err("x-bad-request"),
-    }
+/// The bytes that the strings of a list say in hexadecimal, if each says as many: `size`, or any
+/// number but 0. No rows if there is no list.
+fn rows(list: Option<&Value>, size: Option<usize>) -> Option<Option<Vec<Vec<u8>>>> {
+    let items = match list {
+        None | Some(Value::Word) => return Some(None),
+        Some(Value::Array(items)) => items,
+        _ => return None,
+    };
+    let rows: Vec<_> = items.iter().map(|item| hexadecimal(item.text()?)).collect::<Option<_>>()?;
+    let size = size.or(rows.first().map(Vec::len)).filter(|&size| size > 0)?;
+    rows.iter().all(|row| row.len() == size).then_some(Some(rows))
 }
 
 fn hexadecimal(text: &str) -> Option<Vec<u8>> {
-    let digit = |char: u8| char::from(char).to_digit(16);
-    let byte = |pair: &[u8]| {
-        let &[high, low] = pair else { return None };
-        Some((digit(high)? << 4 | digit(low)?) as u8)
-    };
-    text.as_bytes().chunks(2).map(byte).collect()
+    let digits: Vec<_> = text.chars().map(|char| char.to_digit(16)).collect::<Option<_>>()?;
+    let bytes = digits.chunks(2).map(|pair| (pair[0] << 4 | pair[pair.len() - 1]) as u8);
+    (digits.len() % 2 == 0).then(|| bytes.collect())
 }

@@ -3,7 +3,7 @@
 /// An error code of Appendix G, or one of this client's own, which starts with `x-`.
 pub type Code = &'static str;
 
-pub type Result<T> = std::result::Result<T, Code>;
+pub type Result<T, E = Code> = std::result::Result<T, E>;
 
 /// Ends with `code` unless `holds`.
 pub fn require(holds: bool, code: Code) -> Result<()> {

@@ -22,15 +22,13 @@ pub struct ClassMap<'a> {
     pub text: Cow<'a, [u8]>,
 }
 
-impl<'a> ClassMap<'a> {
-    pub fn read(body: &'a [u8], head: &Head, limits: &Limits) -> Result<Self> {
-        let (form, stream) = read(body, 3, head.needs(ZSTD))?;
-        require(stream.size <= limits.class_map, "limit-class-map")?;
-        let (compressed, identifiers) = (form & 1 != 0, form & 2 != 0);
-        let text = stream.decode()?;
-        check_names(&text, head.classes as usize, identifiers)?;
-        Ok(ClassMap { compressed, identifiers, text })
-    }
+pub fn read_class_map<'a>(body: &'a [u8], head: &Head, limits: &Limits) -> Result<ClassMap<'a>> {
+    let (form, stream) = read(body, 3, head.needs(ZSTD))?;
+    require(stream.size <= limits.class_map, "limit-class-map")?;
+    let (compressed, identifiers) = (form & 1 != 0, form & 2 != 0);
+    let text = stream.decode()?;
+    check_names(&text, head.classes as usize, identifiers)?;
+    Ok(ClassMap { compressed, identifiers, text })
 }
 
 /// The form of CLASSES or META and the stream of its text, which may be compressed if `zstd`.
@@ -49,10 +47,9 @@ fn check_names(text: &[u8], classes: usize, identifiers: bool) -> Result<()> {
         strings.push(bytes.take(size)?);
     }
     require(strings.len() == if identifiers { 2 * classes } else { classes }, "class-map-size")?;
-    let strings = strings.into_iter().map(|string| std::str::from_utf8(string).ok());
-    let strings = strings.collect::<Option<Vec<_>>>().ok_or("name-not-utf8")?;
+    let strings: Result<Vec<_>, _> = strings.into_iter().map(std::str::from_utf8).collect();
     let mut seen = HashSet::new();
-    for (index, string) in strings.into_iter().enumerate() {
+    for (index, string) in strings.map_err(|_| "name-not-utf8")?.into_iter().enumerate() {
         let name = index < classes;
         require(!name || !string.is_empty(), "name-empty")?;
         require(!string.contains(forbidden), "name-forbidden-character")?;
@@ -62,7 +59,6 @@ fn check_names(text: &[u8], classes: usize, identifiers: bool) -> Result<()> {
 }
 
 fn forbidden(char: char) -> bool {
-    matches!(char,
-        '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{61c}' | '\u{200e}' | '\u{200f}'
-        | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    let unseen = ['\u{61c}', '\u{200e}', '\u{200f}', '\u{feff}'].contains(&char);
+    unseen || char.is_control() || matches!(char, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
