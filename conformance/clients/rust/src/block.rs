@@ -1,12 +1,10 @@
 //! BLOCK (section 8).
 
-use std::ops::RangeInclusive;
-
 use crate::bytes::{halves, width, Bytes};
 use crate::content::Content;
-use crate::dense::{Decoder, Distances, Labels};
+use crate::dense::{Decoder, Labels};
 use crate::head::{Head, DENSE, WEIGHTS, ZSTD};
-use crate::positions::{self, add_up};
+use crate::positions::{self, Sizes};
 use crate::refusal::{require, Result};
 use crate::stream::Stream;
 
@@ -62,11 +60,7 @@ impl<'h> Blocks<'h> {
         let sizes = if shift > 0 { 0..=u64::MAX } else { size..=size };
         let labels = bytes.take(labels_size.unwrap_or(streams - positions_size))?;
         let labels = self.stream(labels, uses[1], sizes)?;
-        let size = match head.weight_scale[0] {
-            0 => 0,
-            4 => count.div_ceil(2),
-            _ => count,
-        };
+        let size = (count * u64::from(head.weight_scale[0])).div_ceil(8);
         let weights = self.stream(bytes.rest, uses[2], size..=size)?;
 
         let mut kinds = Vec::new(); // of the distances that lead to each image, for dense labels
@@ -80,20 +74,7 @@ impl<'h> Blocks<'h> {
                 before = relative;
             }
         };
-        let data = positions.decode()?;
-        match encoding {
-            0 => positions::bitmap(&data, span, count, keep)?,
-            1 => positions::delta(&data, span, count, keep)?,
-            2 => positions::runs(&data, span, count, keep)?,
-            _ => {
-                let (mut decoder, mut distances) = (Decoder::new(&data)?, Distances::new());
-                let distances = (1..count).map(|_| distances.read(&mut decoder));
-                let whole = add_up(distances, span, keep)?;
-                decoder.finish()?;
-                require(whole, "distance-total")?;
-            }
-        }
-        drop(data);
+        positions::read(form, &positions.decode()?, span, count, keep)?;
 
         let data = labels.decode()?;
         if shift > 0 {
@@ -125,12 +106,7 @@ impl<'h> Blocks<'h> {
     }
 
     /// A stream that has passed the checks that come before any is decoded.
-    fn stream<'a>(
-        &mut self,
-        data: &'a [u8],
-        features: u64,
-        sizes: RangeInclusive<u64>,
-    ) -> Result<Stream<'a>> {
+    fn stream<'a>(&mut self, data: &'a [u8], features: u64, sizes: Sizes) -> Result<Stream<'a>> {
         require(features & !self.head.features == 0, "feature-undeclared")?;
         self.used_features |= features;
         let stream = Stream::new(data, features & ZSTD != 0)?;

@@ -61,6 +61,9 @@ impl<'a> Decoder<'a> {
     }
 
     fn direct(&mut self, size: u32) -> Result<u64> {
+        if size > 16 {
+            return Ok(self.direct(16)? << (size - 16) | self.direct(size - 16)?);
+        }
         self.range >>= size;
         let value = self.code / self.range;
         require(value < 1 << size, CORRUPT)?;
@@ -100,25 +103,16 @@ impl Distances {
 
     pub fn read(&mut self, decoder: &mut Decoder) -> Result<u64> {
         let models = &mut self.widths[(self.average >> 3) as usize];
-        let mut node = 1;
-        while node < 16 {
-            node = 2 * node + usize::from(decoder.bit(&mut models[node]));
-        }
+        let node = (0..4).fold(1, |node, _| 2 * node + usize::from(decoder.bit(&mut models[node])));
         let kind = node - 16;
+        average(&mut self.average, kind);
         let width = if kind < 15 { kind as u32 } else { 15 + decoder.direct(6)? as u32 };
         require(width <= 52, CORRUPT)?;
-        let mut value = 1;
-        if width > 0 {
-            value = 2 + u64::from(decoder.bit(&mut self.second[kind]));
-            let mut left = width - 1;
-            while left > 0 {
-                let size = left.min(16);
-                value = (value << size) + decoder.direct(size)?;
-                left -= size;
-            }
+        if width == 0 {
+            return Ok(1);
         }
-        average(&mut self.average, kind);
-        Ok(value)
+        let start = 2 + u64::from(decoder.bit(&mut self.second[kind]));
+        Ok(start << (width - 1) | decoder.direct(width - 1)?)
     }
 }
 

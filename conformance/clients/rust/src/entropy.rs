@@ -48,7 +48,8 @@ pub struct Fse(Vec<State>);
 
 impl Fse {
     /// The table of probabilities that add up to a power of two; -1 is "less than 1".
-    pub fn new(probabilities: &[i32]) -> Self {
+    pub fn new(probabilities: &[i32], largest_symbol: u8) -> Result<Self> {
+        require(probabilities.len() <= usize::from(largest_symbol) + 1, CORRUPT)?;
         let mut places: Vec<u32> = probabilities.iter().map(|p| p.unsigned_abs()).collect();
         let log = places.iter().sum::<u32>().ilog2();
         let size = 1 << log;
@@ -68,36 +69,7 @@ impl Fse {
             state.base = (*place << state.bits) - (1 << log);
             *place += 1;
         }
-        Fse(states)
-    }
-
-    /// The table that is described at the start of `bytes`.
-    pub fn read(bytes: &mut Bytes, largest_log: u64, largest_symbol: u8) -> Result<Self> {
-        let log = bits_at(bytes.rest, 0, 4) + 5;
-        require(log <= largest_log, CORRUPT)?;
-        let (mut at, mut left, mut probabilities) = (4, 1u64 << log, Vec::new());
-        while left > 0 {
-            require(probabilities.len() <= largest_symbol.into(), CORRUPT)?;
-            let size = (left + 1).ilog2();
-            let short = (2 << size) - 2 - left; // values that take no bit more
-            let mut value = bits_at(bytes.rest, at, size);
-            at += u64::from(size);
-            if value >= short {
-                value += bits_at(bytes.rest, at, 1) * ((1 << size) - short);
-                at += 1;
-            }
-            probabilities.push(value as i32 - 1);
-            left -= value.abs_diff(1);
-            let mut zeros = if value == 1 { 3 } else { 0 };
-            while zeros == 3 {
-                zeros = bits_at(bytes.rest, at, 2) as usize;
-                at += 2;
-                probabilities.resize(probabilities.len() + zeros, 0);
-            }
-        }
-        bytes.take(at.div_ceil(8))?;
-        require(probabilities.iter().filter(|&&p| p != 0).count() > 1, CORRUPT)?;
-        Ok(Fse::new(&probabilities))
+        Ok(Fse(states))
     }
 
     pub fn start(&self, bits: &mut Reverse) -> Result<State> {
@@ -108,6 +80,34 @@ impl Fse {
     pub fn next(&self, state: State, bits: &mut Reverse) -> Result<State> {
         Ok(self.0[state.base as usize + bits.take(state.bits)? as usize])
     }
+}
+
+/// The probabilities that are described at the start of `bytes`.
+pub fn read_probabilities(bytes: &mut Bytes, largest_log: u64) -> Result<Vec<i32>> {
+    let log = bits_at(bytes.rest, 0, 4) + 5;
+    require(log <= largest_log, CORRUPT)?;
+    let (mut at, mut left, mut probabilities) = (4, 1u64 << log, Vec::new());
+    while left > 0 {
+        let size = (left + 1).ilog2();
+        let short = (2 << size) - 2 - left; // values that take no bit more
+        let mut value = bits_at(bytes.rest, at, size);
+        at += u64::from(size);
+        if value >= short {
+            value += bits_at(bytes.rest, at, 1) * ((1 << size) - short);
+            at += 1;
+        }
+        probabilities.push(value as i32 - 1);
+        left -= value.abs_diff(1);
+        let mut zeros = if value == 1 { 3 } else { 0 };
+        while zeros == 3 {
+            zeros = bits_at(bytes.rest, at, 2) as usize;
+            at += 2;
+            probabilities.resize(probabilities.len() + zeros, 0);
+        }
+    }
+    bytes.take(at.div_ceil(8))?;
+    require(probabilities.iter().filter(|&&p| p != 0).count() > 1, CORRUPT)?;
+    Ok(probabilities)
 }
 
 const LONGEST: u8 = 11;
@@ -156,7 +156,7 @@ impl Huffman {
 /// Weights that two states of one table say in turn, until the bits end.
 fn fse_weights(data: &[u8]) -> Result<Vec<u8>> {
     let mut bytes = Bytes { rest: data, short: CORRUPT };
-    let table = Fse::read(&mut bytes, 6, u8::MAX)?;
+    let table = Fse::new(&read_probabilities(&mut bytes, 6)?, u8::MAX)?;
     let bits = &mut Reverse::new(bytes.rest)?;
     let (mut state, mut other) = (table.start(bits)?, table.start(bits)?);
     let mut weights = Vec::new();

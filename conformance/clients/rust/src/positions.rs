@@ -3,10 +3,13 @@
 use std::ops::RangeInclusive;
 
 use crate::bytes::{bits_at, halves, little_endian, width, Bytes};
+use crate::dense::{Decoder, Distances};
 use crate::refusal::{require, Result};
 
+pub type Sizes = RangeInclusive<u64>;
+
 /// The sizes that a position stream may have (section 8.4).
-pub fn sizes(encoding: u8, span: u64, count: u64) -> RangeInclusive<u64> {
+pub fn sizes(encoding: u8, span: u64, count: u64) -> Sizes {
     // The least and the most bytes of `n` split integers.
     let split = |n: u64, largest: u64| {
         let bits = width(largest);
@@ -23,7 +26,22 @@ pub fn sizes(encoding: u8, span: u64, count: u64) -> RangeInclusive<u64> {
 }
 
 /// Calls `keep` with each relative position.
-pub fn bitmap(data: &[u8], span: u64, count: u64, mut keep: impl FnMut(u64)) -> Result<()> {
+pub fn read(form: u8, data: &[u8], span: u64, count: u64, keep: impl FnMut(u64)) -> Result<()> {
+    let whole = match form & 3 {
+        0 => return bitmap(data, span, count, keep),
+        1 => add_up(split_integers(data, count - 1)?.map(Ok), span, keep)?,
+        2 => return runs(data, span, count, keep),
+        _ => {
+            let (mut decoder, mut distances) = (Decoder::new(data)?, Distances::new());
+            let whole = add_up((1..count).map(|_| distances.read(&mut decoder)), span, keep)?;
+            decoder.finish()?;
+            whole
+        }
+    };
+    require(whole, "distance-total")
+}
+
+fn bitmap(data: &[u8], span: u64, count: u64, mut keep: impl FnMut(u64)) -> Result<()> {
     let last = (span - 1) % 8;
     let end = data[data.len() - 1];
     require(u32::from(end) >> (last + 1) == 0, "padding-bits")?;
@@ -40,18 +58,12 @@ pub fn bitmap(data: &[u8], span: u64, count: u64, mut keep: impl FnMut(u64)) -> 
     Ok(())
 }
 
-pub fn delta(data: &[u8], span: u64, count: u64, keep: impl FnMut(u64)) -> Result<()> {
-    let whole = add_up(split_integers(data, count - 1)?.map(Ok), span, keep)?;
-    require(whole, "distance-total")
-}
-
 /// Keeps the first relative position, and those within the span that distances lead to; returns
 /// whether they lead to its end. All distances are read, and their sum may exceed 64 bits.
-pub fn add_up(
-    distances: impl Iterator<Item = Result<u64>>,
-    span: u64,
-    mut keep: impl FnMut(u64),
-) -> Result<bool> {
+fn add_up<D>(distances: D, span: u64, mut keep: impl FnMut(u64)) -> Result<bool>
+where
+    D: Iterator<Item = Result<u64>>,
+{
     let mut at = 0u64;
     keep(at);
     for distance in distances {
@@ -63,7 +75,7 @@ pub fn add_up(
     Ok(at == span - 1)
 }
 
-pub fn runs(data: &[u8], span: u64, count: u64, mut keep: impl FnMut(u64)) -> Result<()> {
+fn runs(data: &[u8], span: u64, count: u64, mut keep: impl FnMut(u64)) -> Result<()> {
     let mut bytes = Bytes { rest: data, short: "integer-size" };
     let runs = bytes.varint()?;
     require((1..=count.min(span - count + 1)).contains(&runs), "run-count")?;

@@ -1,7 +1,7 @@
 //! Compressed blocks of a Zstandard frame (RFC 8878, sections 3.1.1.3 to 3.1.1.5).
 
 use crate::bytes::Bytes;
-use crate::entropy::{Fse, Huffman, Reverse, CORRUPT};
+use crate::entropy::{read_probabilities, Fse, Huffman, Reverse, CORRUPT};
 use crate::refusal::{require, Result};
 
 /// What a frame's blocks decode to, and what each leaves to the next one.
@@ -113,17 +113,14 @@ impl Decoder {
         let kinds: [(&[i32], u64, u8); 3] =
             [(&LENGTHS, 9, 35), (&OFFSETS, 8, 31), (&MATCHES, 9, 52)];
         for (index, (predefined, log, largest)) in kinds.into_iter().enumerate() {
-            let table = match modes >> (6 - 2 * index) & 3 {
-                0 => Fse::new(predefined),
-                1 => {
-                    let symbol = bytes.byte()?;
-                    require(symbol <= largest, CORRUPT)?;
-                    Fse::new(&[vec![0; symbol.into()], vec![1]].concat())
-                }
-                2 => Fse::read(bytes, log, largest)?,
-                _ => self.tables[index].take().ok_or(CORRUPT)?,
+            let probabilities = match modes >> (6 - 2 * index) & 3 {
+                0 => predefined.to_vec(),
+                1 => [vec![0; bytes.byte()?.into()], vec![1]].concat(), // of one symbol
+                2 => read_probabilities(bytes, log)?,
+                _ if self.tables[index].is_some() => continue,
+                _ => return Err(CORRUPT),
             };
-            self.tables[index] = Some(table);
+            self.tables[index] = Some(Fse::new(&probabilities, largest)?);
         }
         Ok(())
     }
