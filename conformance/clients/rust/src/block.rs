@@ -10,16 +10,15 @@ use crate::stream::Stream;
 
 /// What the blocks of a file share.
 pub struct Blocks<'h> {
-    head: &'h Head,
+    head: &'h Head<'h>,
     labels: Labels,
-    /// Where the range of the block before ends.
-    end: u64,
+    end: u64, // of the range of the block before
     pub largest_stream: u64,
     pub used_features: u64,
 }
 
 impl<'h> Blocks<'h> {
-    pub fn new(head: &'h Head) -> Self {
+    pub fn new(head: &'h Head<'h>) -> Self {
         let labels = Labels::new(head.classes);
         Blocks { head, labels, end: 0, largest_stream: 0, used_features: 0 }
     }
@@ -33,9 +32,7 @@ impl<'h> Blocks<'h> {
         let labels_size = if weighted { Some(bytes.varint()?) } else { None };
         let (encoding, shift) = (form & 3, form >> 5);
         // The features that each stream uses.
-        let uses = |dense, bit: u8| {
-            (if dense { DENSE } else { 0 }) | if form >> bit & 1 == 1 { ZSTD } else { 0 }
-        };
+        let uses = |dense, bit: u8| DENSE * u64::from(dense) | ZSTD * u64::from(form >> bit & 1);
         let uses = [uses(encoding == 3, 2), uses(shift > 0, 3), uses(false, 4)];
 
         require(span > 0, "block-empty")?;

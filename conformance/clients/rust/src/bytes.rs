@@ -5,8 +5,7 @@ use crate::refusal::{require, Code, Result};
 #[derive(Clone)]
 pub struct Bytes<'a> {
     pub rest: &'a [u8],
-    /// The code of a field that the bytes end in.
-    pub short: Code,
+    pub short: Code, // of a field that the bytes end in
 }
 
 impl<'a> Bytes<'a> {
@@ -16,14 +15,8 @@ impl<'a> Bytes<'a> {
         Ok(taken)
     }
 
-    pub fn array<const SIZE: usize>(&mut self) -> Result<[u8; SIZE]> {
-        let (taken, rest) = self.rest.split_first_chunk().ok_or(self.short)?;
-        self.rest = rest;
-        Ok(*taken)
-    }
-
     pub fn byte(&mut self) -> Result<u8> {
-        Ok(self.array::<1>()?[0])
+        Ok(self.take(1)?[0])
     }
 
     /// An integer of `size` bytes, at most 8.

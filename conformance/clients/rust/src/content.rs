@@ -8,8 +8,7 @@ use crate::text::ClassMap;
 /// A number of each kept image. Without a rule they are hashed as they come, and not held.
 pub struct Column {
     hash: Sha256,
-    /// Bytes of each number in the hash.
-    size: usize,
+    size: usize, // of each number in the hash, in bytes
     held: Option<Vec<u64>>,
 }
 
@@ -61,13 +60,13 @@ impl Content {
         let identified = classes.is_some_and(|classes| classes.identifiers);
         sha256(&[
             b"plada-1-content\0",
-            &head.pool_id,
+            head.pool_id,
             &head.pool_size.to_le_bytes(),
             &head.kept.to_le_bytes(),
             &(head.classes as u32).to_le_bytes(),
             &[u8::from(classes.is_some()), u8::from(identified)],
             classes.map_or(&[], |classes| &classes.text),
-            &head.weight_scale,
+            head.weight_scale,
             &self.positions.hash.finish(),
             &self.labels.hash.finish(),
             &self.weights.finish(),

@@ -14,8 +14,7 @@ pub const FRESH: Model = Model { chance: 32768, uses: 0 };
 
 pub struct Decoder<'a> {
     data: &'a [u8],
-    /// How many bytes were read, of those that follow the data as well: zeros.
-    at: usize,
+    at: usize, // beyond the data lie zeros
     range: u32,
     code: u32,
 }

@@ -10,8 +10,7 @@ pub const CORRUPT: &str = "zstd-corrupt";
 /// Bits that are read from the end of a run of bytes to its start.
 pub struct Reverse<'a> {
     data: &'a [u8],
-    /// Bits that are left.
-    pub left: u64,
+    pub left: u64, // in bits
 }
 
 impl<'a> Reverse<'a> {

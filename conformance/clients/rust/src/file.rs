@@ -77,7 +77,7 @@ pub fn read(
 ) -> Result<[u8; 32]> {
     require(MAGIC.starts_with(&data[..data.len().min(MAGIC.len())]), "bad-magic")?;
     let mut bytes = Bytes { rest: data, short: "truncated" };
-    bytes.array::<8>()?;
+    bytes.take(8)?;
     require(bytes.byte()? == 1, "unknown-version")?;
 
     let seen = HashSet::new();
@@ -116,12 +116,13 @@ pub fn read(
     require(blocks.largest_stream == head.max_stream, "max-stream")?;
     if let Some((rule, rows)) = rule {
         let rows = rows.ok_or("codes-mismatch")?;
-        rule.check_id(rows)?;
+        let id = tree(b"plada-codes-1\0", rows);
+        require(id.starts_with(rule.codes_id), "codes-mismatch")?;
         content.apply(&rule, rows, head.kept);
         require(content.count == head.kept, "kept-total")?;
     }
     let id = content.id(&head, classes.as_ref());
-    require(id.starts_with(&head.check), "content-check")?;
+    require(id.starts_with(head.check), "content-check")?;
     require(chunks.bytes.rest.is_empty(), "trailing-bytes")?;
     if let Some(pool) = pool {
         let first = pool.get(..head.pool_size as usize).ok_or("pool-mismatch")?;

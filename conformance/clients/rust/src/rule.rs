@@ -2,22 +2,21 @@
 
 use crate::bytes::Bytes;
 use crate::dense::{Decoder, Distances, FRESH};
-use crate::digest;
 use crate::head::Head;
 use crate::refusal::{require, Limits, Result};
 
-pub struct Rule {
-    codes_id: [u8; 8],
+pub struct Rule<'a> {
+    pub codes_id: &'a [u8],
     columns: usize,
     weights: Vec<i8>, // column by column, a weight for each class
     biases: Vec<i32>,
     thresholds: Vec<i32>,
 }
 
-impl Rule {
-    pub fn read(body: &[u8], head: &Head, limits: &Limits) -> Result<Self> {
+impl<'a> Rule<'a> {
+    pub fn read(body: &'a [u8], head: &Head, limits: &Limits) -> Result<Self> {
         let mut bytes = Bytes { rest: body, short: "body-short" };
-        let (codes_id, columns, scale) = (bytes.array()?, bytes.varint()?, bytes.byte()?);
+        let (codes_id, columns, scale) = (bytes.take(8)?, bytes.varint()?, bytes.byte()?);
         let (top, shift) = (scale as i8 & 15, scale >> 4);
         let shaped = (1..=1024).contains(&columns) && top > 0 && head.classes > 1;
         require(shaped, "rule-shape")?;
@@ -62,13 +61,8 @@ impl Rule {
 
     /// The codes of `images` images, if there are as many and each has all columns; their id may be
     /// another all the same.
-    pub fn rows<'a>(&self, codes: Option<&'a [Vec<u8>]>, images: u64) -> Option<&'a [Vec<u8>]> {
+    pub fn rows<'c>(&self, codes: Option<&'c [Vec<u8>]>, images: u64) -> Option<&'c [Vec<u8>]> {
         codes.filter(|codes| codes[0].len() >= self.columns)?.get(..images as usize)
-    }
-
-    pub fn check_id(&self, rows: &[Vec<u8>]) -> Result<()> {
-        let id = digest::tree(b"plada-codes-1\0", rows);
-        require(id.starts_with(&self.codes_id), "codes-mismatch")
     }
 
     /// The label of the image with these codes, if the rule keeps it.

@@ -12,12 +12,9 @@ const LARGEST_BLOCK: u64 = 1 << 17;
 
 /// A stream that has passed the checks that need no decoding.
 pub struct Stream<'a> {
-    /// Decoded, in bytes.
-    pub size: u64,
-    /// Of a frame.
-    window: Option<u64>,
-    /// What is stored, or the blocks of a frame.
-    content: Bytes<'a>,
+    pub size: u64,       // decoded, in bytes
+    window: Option<u64>, // of a frame
+    content: Bytes<'a>,  // what is stored, or the blocks of a frame
 }
 
 impl<'a> Stream<'a> {

@@ -1,5 +1,7 @@
 //! Compressed blocks of a Zstandard frame (RFC 8878, sections 3.1.1.3 to 3.1.1.5).
 
+use std::iter::repeat;
+
 use crate::bytes::Bytes;
 use crate::entropy::{read_probabilities, Fse, Huffman, Reverse, CORRUPT};
 use crate::refusal::{require, Result};
@@ -9,10 +11,9 @@ use crate::refusal::{require, Result};
 pub struct Decoder {
     pub out: Vec<u8>,
     window: usize,
-    /// Where the block at hand has to end.
-    end: usize,
+    end: usize, // of the block at hand, at most
     literals: Option<Huffman>,
-    tables: [Option<Fse>; 3], // of literals lengths, offsets, match lengths
+    tables: [Option<Fse>; 3], // of KINDS
     recent: [usize; 3],       // distances
 }
 
@@ -110,11 +111,9 @@ impl Decoder {
     fn read_tables(&mut self, bytes: &mut Bytes) -> Result<()> {
         let modes = bytes.byte()?;
         require(modes & 3 == 0, CORRUPT)?;
-        let kinds: [(&[i32], u64, u8); 3] =
-            [(&LENGTHS, 9, 35), (&OFFSETS, 8, 31), (&MATCHES, 9, 52)];
-        for (index, (predefined, log, largest)) in kinds.into_iter().enumerate() {
+        for (index, (predefined, log, largest)) in KINDS.into_iter().enumerate() {
             let probabilities = match modes >> (6 - 2 * index) & 3 {
-                0 => predefined.to_vec(),
+                0 => predefined.iter().flat_map(|&(p, symbols)| repeat(p).take(symbols)).collect(),
                 1 => [vec![0; bytes.byte()?.into()], vec![1]].concat(), // of one symbol
                 2 => read_probabilities(bytes, log)?,
                 _ if self.tables[index].is_some() => continue,
@@ -145,17 +144,13 @@ fn length(code: u8, plain: u8, extra: &[u32], bits: &mut Reverse) -> Result<u64>
     Ok(u64::from(plain) + before + bits.take(extra[usize::from(place)])?)
 }
 
+/// Of literals lengths, offsets and match lengths: predefined probabilities, each with the number of
+/// symbols that have it in turn; the largest log2 of a table's size; the largest symbol.
+const KINDS: [(&[(i32, usize)], u64, u8); 3] = [
+    (&[(4, 1), (3, 1), (2, 11), (1, 3), (2, 9), (3, 1), (2, 1), (1, 5), (-1, 4)], 9, 35),
+    (&[(1, 6), (2, 3), (1, 15), (-1, 5)], 8, 31),
+    (&[(1, 1), (4, 1), (3, 1), (2, 6), (1, 37), (-1, 7)], 9, 52),
+];
 const LENGTH_BITS: [u32; 20] = [1, 1, 1, 1, 2, 2, 3, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16];
 const MATCH_BITS: [u32; 21] =
     [1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16];
-
-const LENGTHS: [i32; 36] = [
-    4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 2, 1, 1, 1, 1, 1,
-    -1, -1, -1, -1,
-];
-const OFFSETS: [i32; 29] =
-    [1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1];
-const MATCHES: [i32; 53] = [
-    1, 4, 3, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1,
-];
