@@ -90,6 +90,9 @@ pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     sha.finish()
 }
 
+/// Bytes of each image of its pool that a client has, if it has them.
+pub type Rows<'a> = Option<&'a [Vec<u8>]>;
+
 /// The tree hash over one leaf for each item: `prefix` and the item.
 pub fn tree(prefix: &[u8], items: &[Vec<u8>]) -> [u8; 32] {
     let mut whole: Vec<[u8; 32]> = Vec::new(); // full subtrees, one for each 1 bit of the count

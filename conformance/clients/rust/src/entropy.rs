@@ -7,31 +7,24 @@ use crate::refusal::{require, Result};
 
 pub const CORRUPT: &str = "zstd-corrupt";
 
-/// Bits that are read from the end of a run of bytes to its start.
+/// Bits that are read from the end of a run of bytes to its start; zeros follow.
 pub struct Reverse<'a> {
     data: &'a [u8],
-    pub left: u64, // in bits
+    pub left: i64, // in bits; below 0 if more were read than there are
 }
 
 impl<'a> Reverse<'a> {
     /// The bits below the highest 1 of the last byte.
     pub fn new(data: &'a [u8]) -> Result<Self> {
         let last = data.last().and_then(|last| last.checked_ilog2()).ok_or(CORRUPT)?;
-        Ok(Reverse { data, left: data.len() as u64 * 8 - 8 + u64::from(last) })
+        Ok(Reverse { data, left: data.len() as i64 * 8 - 8 + i64::from(last) })
     }
 
-    /// The next `size` bits, at most 31, which stay; zeros follow the last bit.
-    fn peek(&self, size: u32) -> u64 {
-        match self.left.checked_sub(size.into()) {
-            Some(at) => bits_at(self.data, at, size),
-            None => bits_at(self.data, 0, self.left as u32) << (u64::from(size) - self.left),
-        }
-    }
-
-    pub fn take(&mut self, size: u32) -> Result<u64> {
-        let value = self.peek(size);
-        self.left = self.left.checked_sub(size.into()).ok_or(CORRUPT)?;
-        Ok(value)
+    /// The next `size` bits, at most 31.
+    pub fn take(&mut self, size: u32) -> u64 {
+        self.left -= i64::from(size);
+        let missing = (-self.left).clamp(0, size.into()) as u32;
+        bits_at(self.data, self.left.max(0) as u64, size - missing) << missing
     }
 }
 
@@ -40,18 +33,18 @@ impl<'a> Reverse<'a> {
 pub struct State {
     pub symbol: u8,
     bits: u32,
-    base: u32,
+    base: usize,
 }
 
-pub struct Fse(Vec<State>);
+/// As many states as a power of two says.
+pub struct Table(Vec<State>);
 
-impl Fse {
-    /// The table of probabilities that add up to a power of two; -1 is "less than 1".
-    pub fn new(probabilities: &[i32], largest_symbol: u8) -> Result<Self> {
+impl Table {
+    /// Of probabilities that add up to a power of two; -1 is "less than 1".
+    pub fn of_probabilities(probabilities: &[i32], largest_symbol: u8) -> Result<Self> {
         require(probabilities.len() <= usize::from(largest_symbol) + 1, CORRUPT)?;
-        let mut places: Vec<u32> = probabilities.iter().map(|p| p.unsigned_abs()).collect();
-        let log = places.iter().sum::<u32>().ilog2();
-        let size = 1 << log;
+        let mut places: Vec<_> = probabilities.iter().map(|p| p.unsigned_abs() as usize).collect();
+        let size = places.iter().sum::<usize>();
         let mut states = vec![State::default(); size];
         let symbols = || (0..=u8::MAX).zip(probabilities);
         let rare = symbols().filter(|(_, &p)| p < 0).map(|(symbol, _)| symbol);
@@ -64,20 +57,55 @@ impl Fse {
         }
         for state in &mut states {
             let place = &mut places[usize::from(state.symbol)];
-            state.bits = log - place.ilog2();
-            state.base = (*place << state.bits) - (1 << log);
+            state.bits = size.ilog2() - place.ilog2();
+            state.base = (*place << state.bits) - size;
             *place += 1;
         }
-        Ok(Fse(states))
+        Ok(Table(states))
     }
 
-    pub fn start(&self, bits: &mut Reverse) -> Result<State> {
-        self.next(State { bits: self.0.len().ilog2(), ..State::default() }, bits)
+    /// Of the Huffman codes that are described at the start of `bytes`. Such a state is the bits
+    /// that come next, as many as the longest code has.
+    pub fn of_huffman(bytes: &mut Bytes) -> Result<Self> {
+        let mut weights = read_weights(bytes)?;
+        require(weights.iter().all(|&weight| weight <= LONGEST), CORRUPT)?;
+        let total = weights.iter().map(|&weight| 1 << weight >> 1).sum::<usize>();
+        let size = (total + 1).next_power_of_two();
+        let missing = size - total;
+        require(total > 0 && size <= 1 << LONGEST && missing.is_power_of_two(), CORRUPT)?;
+        weights.push(missing.ilog2() as u8 + 1);
+        require(weights.contains(&1), CORRUPT)?;
+        let mut states = Vec::with_capacity(size);
+        for weight in 1..=LONGEST {
+            for (symbol, _) in weights.iter().enumerate().filter(|(_, &other)| other == weight) {
+                for _ in 0..1 << (weight - 1) {
+                    let bits = size.ilog2() + 1 - u32::from(weight);
+                    let base = (states.len() << bits) % size;
+                    states.push(State { symbol: symbol as u8, bits, base });
+                }
+            }
+        }
+        Ok(Table(states))
     }
 
-    /// The state after `state`; an error if the bits end before.
-    pub fn next(&self, state: State, bits: &mut Reverse) -> Result<State> {
-        Ok(self.0[state.base as usize + bits.take(state.bits)? as usize])
+    pub fn start(&self, bits: &mut Reverse) -> State {
+        self.0[bits.take(self.0.len().ilog2()) as usize]
+    }
+
+    pub fn next(&self, state: State, bits: &mut Reverse) -> State {
+        self.0[state.base + bits.take(state.bits) as usize]
+    }
+
+    /// Adds the `count` symbols of a stream of Huffman codes to `out`.
+    pub fn decode(&self, stream: &[u8], count: usize, out: &mut Vec<u8>) -> Result<()> {
+        let bits = &mut Reverse::new(stream)?;
+        let mut state = self.start(bits);
+        for _ in 0..count {
+            out.push(state.symbol);
+            state = self.next(state, bits);
+        }
+        // The last state is all zeros that follow.
+        require(bits.left == -i64::from(self.0.len().ilog2()), CORRUPT)
     }
 }
 
@@ -111,59 +139,26 @@ pub fn read_probabilities(bytes: &mut Bytes, largest_log: u64) -> Result<Vec<i32
 
 const LONGEST: u8 = 11;
 
-/// Symbol and size of the code that each number of as many bits as the longest code starts with.
-pub struct Huffman(Vec<(u8, u8)>);
-
-impl Huffman {
-    /// The codes that are described at the start of `bytes`.
-    pub fn read(bytes: &mut Bytes) -> Result<Self> {
-        let header = bytes.integer(1)?;
-        let mut weights = if header < 128 {
-            fse_weights(bytes.take(header)?)?
-        } else {
-            let pairs = bytes.take((header - 127).div_ceil(2))?.iter();
-            pairs.flat_map(|pair| [pair >> 4, pair & 15]).take(header as usize - 127).collect()
-        };
-        require(weights.iter().all(|&weight| weight <= LONGEST), CORRUPT)?;
-        let total = weights.iter().map(|&weight| 1u32 << weight >> 1).sum::<u32>();
-        let depth = total.checked_ilog2().ok_or(CORRUPT)? as u8 + 1;
-        let missing = (1 << depth) - total;
-        require(depth <= LONGEST && missing.is_power_of_two(), CORRUPT)?;
-        weights.push(missing.ilog2() as u8 + 1);
-        require(weights.contains(&1), CORRUPT)?;
-        let mut codes = Vec::with_capacity(1 << depth);
-        for weight in 1..=depth {
-            for (symbol, _) in weights.iter().enumerate().filter(|(_, &other)| other == weight) {
-                codes.extend(repeat((symbol as u8, depth + 1 - weight)).take(1 << (weight - 1)));
-            }
-        }
-        Ok(Huffman(codes))
+/// The weights of symbols, but for the last one, that are described at the start of `bytes`.
+fn read_weights(bytes: &mut Bytes) -> Result<Vec<u8>> {
+    let header = bytes.integer(1)?;
+    if header > 127 {
+        let pairs = bytes.take((header - 127).div_ceil(2))?.iter();
+        let weights = pairs.flat_map(|pair| [pair >> 4, pair & 15]);
+        return Ok(weights.take(header as usize - 127).collect());
     }
-
-    /// Adds `count` symbols of one stream to `out`.
-    pub fn decode(&self, stream: &[u8], count: usize, out: &mut Vec<u8>) -> Result<()> {
-        let mut bits = Reverse::new(stream)?;
-        for _ in 0..count {
-            let (symbol, size) = self.0[bits.peek(self.0.len().ilog2()) as usize];
-            bits.take(size.into())?;
-            out.push(symbol);
-        }
-        require(bits.left == 0, CORRUPT)
-    }
-}
-
-/// Weights that two states of one table say in turn, until the bits end.
-fn fse_weights(data: &[u8]) -> Result<Vec<u8>> {
-    let mut bytes = Bytes { rest: data, short: CORRUPT };
-    let table = Fse::new(&read_probabilities(&mut bytes, 6)?, u8::MAX)?;
+    let mut bytes = Bytes { rest: bytes.take(header)?, short: CORRUPT };
+    let table = Table::of_probabilities(&read_probabilities(&mut bytes, 6)?, u8::MAX)?;
     let bits = &mut Reverse::new(bytes.rest)?;
-    let (mut state, mut other) = (table.start(bits)?, table.start(bits)?);
+    // Two states take turns until the bits end.
+    let (mut state, mut other) = (table.start(bits), table.start(bits));
+    require(bits.left >= 0, CORRUPT)?;
     let mut weights = Vec::new();
-    while let Ok(next) = table.next(state, bits) {
-        weights.push(state.symbol);
+    while bits.left >= 0 {
         require(weights.len() < 254, CORRUPT)?;
-        (state, other) = (other, next);
+        weights.push(state.symbol);
+        (state, other) = (other, table.next(state, bits));
     }
-    weights.extend([state.symbol, other.symbol]);
+    weights.push(state.symbol);
     Ok(weights)
 }

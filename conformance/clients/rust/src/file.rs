@@ -1,11 +1,9 @@
 //! A file from its first to its last byte (section 4 and Appendix G).
 
-use std::collections::HashSet;
-
 use crate::block::Blocks;
 use crate::bytes::Bytes;
 use crate::content::Content;
-use crate::digest::{crc32, tree};
+use crate::digest::{crc32, tree, Rows};
 use crate::head::{self, Head};
 use crate::refusal::{require, Limits, Result};
 use crate::rule::Rule;
@@ -27,9 +25,8 @@ struct Chunks<'a> {
     bytes: Bytes<'a>,
     limits: &'a Limits,
     head_crc: u32,
-    rules: bool, // whether RULE is known
-    seen: HashSet<u8>,
-    blocks: u64,
+    rules: bool,      // whether RULE is known
+    seen: [u64; 256], // chunks of each type
 }
 
 impl<'a> Chunks<'a> {
@@ -41,21 +38,20 @@ impl<'a> Chunks<'a> {
         require(kind & 0x20 == 0 && copied && kind & 0x1F != 0, "chunk-type")?;
         let length = self.bytes.varint()?;
 
-        let seen = |kind| self.seen.contains(&kind);
+        let seen = |kind| self.seen[usize::from(kind)] > 0;
         require(kind == HEAD || seen(HEAD), "head-missing")?;
         let known = ORDER.contains(&kind) && (kind != RULE || self.rules);
         require(known || kind & ANCILLARY != 0, "unknown-critical-chunk")?;
         require(kind == BLOCK || !seen(kind), "chunk-duplicate")?;
         require(kind == END || !seen(SIGN), "signature-place")?;
-        let later = ORDER.into_iter().skip_while(|&known| known != kind).skip(1);
-        require(!later.into_iter().any(seen), "chunk-order")?;
-        self.seen.insert(kind);
+        let later = ORDER.into_iter().skip_while(|&known| known != kind).skip(1).any(seen);
+        require(!later, "chunk-order")?;
+        self.seen[usize::from(kind)] += 1;
 
         let body = self.bytes.take(length)?;
         let whole = &start[..start.len() - self.bytes.rest.len()];
         let crc = self.bytes.integer(4)? as u32;
-        self.blocks += u64::from(kind == BLOCK);
-        require(self.blocks <= self.limits.blocks, "limit-blocks")?;
+        require(self.seen[usize::from(BLOCK)] <= self.limits.blocks, "limit-blocks")?;
         require(kind != CLASSES || length <= self.limits.class_map + 1, "limit-class-map")?;
         require(kind != META || length <= self.limits.metadata + 1, "limit-metadata")?;
         let seed = if kind & ANCILLARY == 0 { self.head_crc } else { 0 };
@@ -69,19 +65,13 @@ impl<'a> Chunks<'a> {
 
 /// The `content_id` of a file that is valid, and made for the pool of these digests and codes, if
 /// the client has them.
-pub fn read(
-    data: &[u8],
-    limits: &Limits,
-    pool: Option<&[Vec<u8>]>,
-    codes: Option<&[Vec<u8>]>,
-) -> Result<[u8; 32]> {
+pub fn read(data: &[u8], limits: &Limits, pool: Rows, codes: Rows) -> Result<[u8; 32]> {
     require(MAGIC.starts_with(&data[..data.len().min(MAGIC.len())]), "bad-magic")?;
     let mut bytes = Bytes { rest: data, short: "truncated" };
     bytes.take(8)?;
     require(bytes.byte()? == 1, "unknown-version")?;
 
-    let seen = HashSet::new();
-    let mut chunks = Chunks { bytes, limits, head_crc: 0, rules: false, seen, blocks: 0 };
+    let mut chunks = Chunks { bytes, limits, head_crc: 0, rules: false, seen: [0; 256] };
     let head = Head::read(chunks.next()?.1, limits)?;
     chunks.rules = head.needs(head::RULE);
     let mut blocks = Blocks::new(&head);

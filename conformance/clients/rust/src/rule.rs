@@ -2,6 +2,7 @@
 
 use crate::bytes::Bytes;
 use crate::dense::{Decoder, Distances, FRESH};
+use crate::digest::Rows;
 use crate::head::Head;
 use crate::refusal::{require, Limits, Result};
 
@@ -61,7 +62,7 @@ impl<'a> Rule<'a> {
 
     /// The codes of `images` images, if there are as many and each has all columns; their id may be
     /// another all the same.
-    pub fn rows<'c>(&self, codes: Option<&'c [Vec<u8>]>, images: u64) -> Option<&'c [Vec<u8>]> {
+    pub fn rows<'c>(&self, codes: Rows<'c>, images: u64) -> Rows<'c> {
         codes.filter(|codes| codes[0].len() >= self.columns)?.get(..images as usize)
     }
 

@@ -3,7 +3,7 @@
 use std::iter::repeat;
 
 use crate::bytes::Bytes;
-use crate::entropy::{read_probabilities, Fse, Huffman, Reverse, CORRUPT};
+use crate::entropy::{read_probabilities, Reverse, Table, CORRUPT};
 use crate::refusal::{require, Result};
 
 /// What a frame's blocks decode to, and what each leaves to the next one.
@@ -12,9 +12,9 @@ pub struct Decoder {
     pub out: Vec<u8>,
     window: usize,
     end: usize, // of the block at hand, at most
-    literals: Option<Huffman>,
-    tables: [Option<Fse>; 3], // of KINDS
-    recent: [usize; 3],       // distances
+    literals: Option<Table>,
+    tables: [Option<Table>; 3], // of KINDS
+    recent: [usize; 3],         // distances
 }
 
 impl Decoder {
@@ -51,7 +51,7 @@ impl Decoder {
         }
         let mut data = Bytes { rest: bytes.take(header >> bits)?, short: CORRUPT };
         if kind == 2 {
-            self.literals = Some(Huffman::read(&mut data)?);
+            self.literals = Some(Table::of_huffman(&mut data)?);
         }
         let codes = self.literals.as_ref().ok_or(CORRUPT)?;
         let mut literals = Vec::with_capacity(count);
@@ -81,21 +81,21 @@ impl Decoder {
             return Err(CORRUPT);
         };
         let bits = &mut Reverse::new(bytes.rest)?;
-        let mut taken = lengths.start(bits)?;
-        let mut offset = offsets.start(bits)?;
-        let mut copied = matches.start(bits)?;
+        let mut taken = lengths.start(bits);
+        let mut offset = offsets.start(bits);
+        let mut copied = matches.start(bits);
         for left in (0..count).rev() {
-            let value = (1 << offset.symbol) + bits.take(offset.symbol.into())?;
-            let copy = 3 + length(copied.symbol, 32, &MATCH_BITS, bits)? as usize;
-            let literals = literals.take(length(taken.symbol, 16, &LENGTH_BITS, bits)?)?;
+            let value = (1 << offset.symbol) + bits.take(offset.symbol.into()) as usize;
+            let copy = 3 + length(copied.symbol, 32, &MATCH_BITS, bits) as usize;
+            let literals = literals.take(length(taken.symbol, 16, &LENGTH_BITS, bits))?;
             if left > 0 {
-                taken = lengths.next(taken, bits)?;
-                copied = matches.next(copied, bits)?;
-                offset = offsets.next(offset, bits)?;
+                taken = lengths.next(taken, bits);
+                copied = matches.next(copied, bits);
+                offset = offsets.next(offset, bits);
             }
             require(self.out.len() + literals.len() + copy <= self.end, CORRUPT)?;
             self.out.extend_from_slice(literals);
-            let distance = used_offset(&mut self.recent, value as usize, literals.is_empty());
+            let distance = used_offset(&mut self.recent, value, literals.is_empty());
             let reach = self.window.min(self.out.len());
             require((1..=reach).contains(&distance), CORRUPT)?;
             // What is copied may be part of the copy.
@@ -119,7 +119,7 @@ impl Decoder {
                 _ if self.tables[index].is_some() => continue,
                 _ => return Err(CORRUPT),
             };
-            self.tables[index] = Some(Fse::new(&probabilities, largest)?);
+            self.tables[index] = Some(Table::of_probabilities(&probabilities, largest)?);
         }
         Ok(())
     }
@@ -138,14 +138,14 @@ fn used_offset(recent: &mut [usize; 3], value: usize, no_literals: bool) -> usiz
 
 /// A length: codes below `plain` stand for themselves; each of the others starts where the one
 /// before ends, and takes the bits that `extra` says.
-fn length(code: u8, plain: u8, extra: &[u32], bits: &mut Reverse) -> Result<u64> {
-    let Some(place) = code.checked_sub(plain) else { return Ok(code.into()) };
-    let before = extra[..place.into()].iter().map(|bits| 1 << bits).sum::<u64>();
-    Ok(u64::from(plain) + before + bits.take(extra[usize::from(place)])?)
+fn length(code: u8, plain: u8, extra: &[u32], bits: &mut Reverse) -> u64 {
+    let Some(place) = code.checked_sub(plain).map(usize::from) else { return code.into() };
+    let before = extra[..place].iter().map(|bits| 1 << bits).sum::<u64>();
+    u64::from(plain) + before + bits.take(extra[place])
 }
 
-/// Of literals lengths, offsets and match lengths: predefined probabilities, each with the number of
-/// symbols that have it in turn; the largest log2 of a table's size; the largest symbol.
+/// Of literals lengths, offsets and match lengths: predefined probabilities, each with the number
+/// of symbols that have it in turn; the largest log2 of a table's size; the largest symbol.
 const KINDS: [(&[(i32, usize)], u64, u8); 3] = [
     (&[(4, 1), (3, 1), (2, 11), (1, 3), (2, 9), (3, 1), (2, 1), (1, 5), (-1, 4)], 9, 35),
     (&[(1, 6), (2, 3), (1, 15), (-1, 5)], 8, 31),
