@@ -10,7 +10,8 @@ pub struct Bytes<'a> {
 
 impl<'a> Bytes<'a> {
     pub fn take(&mut self, size: u64) -> Result<&'a [u8]> {
-        let (taken, rest) = self.rest.split_at_checked(size as usize).ok_or(self.short)?;
+        require(size <= self.rest.len() as u64, self.short)?;
+        let (taken, rest) = self.rest.split_at(size as usize);
         self.rest = rest;
         Ok(taken)
     }
@@ -25,17 +26,13 @@ impl<'a> Bytes<'a> {
     }
 
     pub fn varint(&mut self) -> Result<u64> {
-        let mut value = 0;
-        for shift in (0..56).step_by(7) {
-            let byte = self.byte()?;
-            value |= u64::from(byte & 127) << shift;
-            if byte < 128 {
-                require(byte > 0 || shift == 0, "varint-overlong")?;
-                require(value < 1 << 53, "varint-overflow")?;
-                return Ok(value);
-            }
-        }
-        Err("varint-overflow")
+        let more = self.rest.iter().take(8).take_while(|&&byte| byte > 127).count();
+        require(more < 8, "varint-overflow")?;
+        let groups = self.take(more as u64 + 1)?;
+        require(more == 0 || groups[more] > 0, "varint-overlong")?;
+        let value = groups.iter().rev().fold(0, |value, &byte| value << 7 | u64::from(byte & 127));
+        require(value < 1 << 53, "varint-overflow")?;
+        Ok(value)
     }
 }
 

@@ -42,17 +42,15 @@ impl Content {
         let positions = self.positions.held.take().unwrap_or_default();
         let labels = self.labels.held.take().unwrap_or_default();
         let mut listed = positions.into_iter().zip(labels).peekable();
+        let images = (0..).zip(rows).filter_map(|(position, row)| {
+            let listed = listed.next_if(|&(at, _)| at == position);
+            listed.or_else(|| Some((position, rule.label(row)?)))
+        });
         self.count = 0;
-        for (position, row) in (0..).zip(rows) {
-            let listed = listed.next_if(|&(listed, _)| listed == position);
-            let label = listed.map(|(_, label)| label).or_else(|| rule.label(row));
-            let Some(label) = label else { continue };
+        for (position, label) in images.take(kept as usize + 1) {
             self.positions.push(position);
             self.labels.push(label);
             self.count += 1;
-            if self.count > kept {
-                break;
-            }
         }
     }
 

@@ -26,7 +26,7 @@ pub fn serve(mut requests: impl BufRead, mut answers: impl Write) -> Result<(), 
             (what, Some(Value::Number(id))) => {
                 let known = what == Some("read");
                 let reading = if known { read(&request) } else { Err("x-unknown-request") };
-                writeln!(answers, "{{\"id\": {id}, {}}}", members(&reading))?;
+                writeln!(answers, r#"{{"id": {id}, {}}}"#, members(&reading))?;
             }
             _ => return Err("a request has no id".into()),
         }
@@ -40,10 +40,10 @@ pub fn serve(mut requests: impl BufRead, mut answers: impl Write) -> Result<(), 
 pub fn members(reading: &Result<[u8; 32]>) -> String {
     match reading {
         Ok(id) => {
-            let digits: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("\"verdict\": \"valid\", \"content_id\": \"{digits}\"")
+            let digits = id.map(|byte| format!("{byte:02x}")).concat();
+            format!(r#""verdict": "valid", "content_id": "{digits}""#)
         }
-        Err(code) => format!("\"verdict\": \"{}\", \"code\": \"{code}\"", class(code)),
+        Err(code) => format!(r#""verdict": "{}", "code": "{code}""#, class(code)),
     }
 }
 

@@ -18,7 +18,7 @@ impl<'a> Rule<'a> {
     pub fn read(body: &'a [u8], head: &Head, limits: &Limits) -> Result<Self> {
         let mut bytes = Bytes { rest: body, short: "body-short" };
         let (codes_id, columns, scale) = (bytes.take(8)?, bytes.varint()?, bytes.byte()?);
-        let (top, shift) = (scale as i8 & 15, scale >> 4);
+        let (top, shift) = (usize::from(scale & 15), scale >> 4);
         let shaped = (1..=1024).contains(&columns) && top > 0 && head.classes > 1;
         require(shaped, "rule-shape")?;
         let work = (u128::from(head.pool_size) + (1 << 18)) * u128::from(head.classes * columns);
@@ -30,19 +30,15 @@ impl<'a> Rule<'a> {
         weights.try_reserve_exact(classes * columns).map_err(|_| "x-no-memory")?;
         let mut sums = vec![0; classes]; // of the absolute values of a class's weights
         for _ in 0..columns {
-            let mut total = 0i32;
+            let mut total = 0i64;
             for sum in &mut sums {
-                let mut weight = 0;
-                while weight < top && decoder.bit(&mut sizes[weight as usize]) {
-                    weight += 1;
-                }
-                *sum += i64::from(weight);
+                let bits = (0..top).take_while(|&size| decoder.bit(&mut sizes[size]));
+                let size = bits.count() as i64;
                 let sign = &mut signs[total.signum().rem_euclid(3) as usize];
-                if weight > 0 && decoder.bit(sign) {
-                    weight = -weight;
-                }
-                total += i32::from(weight);
-                weights.push(weight);
+                let weight = if size > 0 && decoder.bit(sign) { -size } else { size };
+                weights.push(weight as i8);
+                total += weight;
+                *sum += size;
             }
         }
         let folded = numbers(&mut decoder, classes)?;
