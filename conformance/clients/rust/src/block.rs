@@ -32,7 +32,7 @@ impl<'h> Blocks<'h> {
         let labels_size = if weighted { Some(bytes.varint()?) } else { None };
         let (encoding, shift) = (form & 3, form >> 5);
         // The features that each stream uses.
-        let uses = |dense, bit: u8| DENSE * u64::from(dense) | ZSTD * u64::from(form >> bit & 1);
+        let uses = |dense, at: u8| (DENSE * u64::from(dense)) | (ZSTD * u64::from(form >> at & 1));
         let uses = [uses(encoding == 3, 2), uses(shift > 0, 3), uses(false, 4)];
 
         require(span > 0, "block-empty")?;

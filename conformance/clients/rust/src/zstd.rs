@@ -144,9 +144,11 @@ fn length(code: u8, plain: u8, extra: &[u32], bits: &mut Reverse) -> u64 {
     u64::from(plain) + before + bits.take(extra[place])
 }
 
+type Kind = (&'static [(i32, usize)], u64, u8);
+
 /// Of literals lengths, offsets and match lengths: predefined probabilities, each with the number
 /// of symbols that have it in turn; the largest log2 of a table's size; the largest symbol.
-const KINDS: [(&[(i32, usize)], u64, u8); 3] = [
+const KINDS: [Kind; 3] = [
     (&[(4, 1), (3, 1), (2, 11), (1, 3), (2, 9), (3, 1), (2, 1), (1, 5), (-1, 4)], 9, 35),
     (&[(1, 6), (2, 3), (1, 15), (-1, 5)], 8, 31),
     (&[(1, 1), (4, 1), (3, 1), (2, 6), (1, 37), (-1, 7)], 9, 52),
