@@ -4,7 +4,7 @@ use crate::bytes::{halves, width, Bytes};
 use crate::content::Content;
 use crate::dense::{Decoder, Labels};
 use crate::head::{Head, DENSE, WEIGHTS, ZSTD};
-use crate::positions::{self, Sizes};
+use crate::positions;
 use crate::refusal::{require, Result};
 use crate::stream::Stream;
 
@@ -51,14 +51,14 @@ impl<'h> Blocks<'h> {
         content.count += count;
         require(content.count <= head.kept, "kept-total")?;
 
-        let sizes = positions::sizes(encoding, span, count);
+        let sizes = positions::sizes(form, span, count);
         let positions = self.stream(bytes.take(positions_size)?, uses[0], sizes)?;
         let size = count * (u64::from(head.classes > 1) + u64::from(head.classes > 256));
-        let sizes = if shift > 0 { 0..=u64::MAX } else { size..=size };
+        let sizes = if shift > 0 { (0, u64::MAX) } else { (size, size) };
         let labels = bytes.take(labels_size.unwrap_or(streams - positions_size))?;
         let labels = self.stream(labels, uses[1], sizes)?;
         let size = (count * u64::from(head.weight_scale[0])).div_ceil(8);
-        let weights = self.stream(bytes.rest, uses[2], size..=size)?;
+        let weights = self.stream(bytes.rest, uses[2], (size, size))?;
 
         let mut kinds = Vec::new(); // of the distances that lead to each image, for dense labels
         let kinds_size = if shift > 0 { count as usize } else { 0 };
@@ -103,12 +103,12 @@ impl<'h> Blocks<'h> {
     }
 
     /// A stream that has passed the checks that come before any is decoded.
-    fn stream<'a>(&mut self, data: &'a [u8], features: u64, sizes: Sizes) -> Result<Stream<'a>> {
-        require(features & !self.head.features == 0, "feature-undeclared")?;
-        self.used_features |= features;
-        let stream = Stream::new(data, features & ZSTD != 0)?;
+    fn stream<'a>(&mut self, data: &'a [u8], uses: u64, sizes: (u64, u64)) -> Result<Stream<'a>> {
+        require(uses & !self.head.features == 0, "feature-undeclared")?;
+        self.used_features |= uses;
+        let stream = Stream::new(data, uses & ZSTD != 0)?;
         require(stream.size <= self.head.max_stream, "stream-over-declared")?;
-        require(sizes.contains(&stream.size), "stream-size")?;
+        require((sizes.0..=sizes.1).contains(&stream.size), "stream-size")?;
         self.largest_stream = self.largest_stream.max(stream.size);
         Ok(stream)
     }

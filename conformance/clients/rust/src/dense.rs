@@ -84,15 +84,10 @@ impl<'a> Decoder<'a> {
     }
 }
 
-/// Adds a kind, a width of at most 15, to a running average of kinds.
-fn average(average: &mut i32, kind: usize) {
-    *average += (16 * kind as i32 - *average) >> 2;
-}
-
 pub struct Distances {
     widths: [[Model; 16]; 31],
     second: [Model; 16],
-    average: i32,
+    average: i32, // of 16 times the width, at most 15
 }
 
 impl Distances {
@@ -104,7 +99,7 @@ impl Distances {
         let models = &mut self.widths[(self.average >> 3) as usize];
         let node = (0..4).fold(1, |node, _| 2 * node + usize::from(decoder.bit(&mut models[node])));
         let kind = node - 16;
-        average(&mut self.average, kind);
+        self.average += (16 * kind as i32 - self.average) >> 2;
         let width = if kind < 15 { kind as u32 } else { 15 + decoder.direct(6)? as u32 };
         require(width <= 52, CORRUPT)?;
         if width == 0 {
@@ -148,7 +143,7 @@ impl Labels {
             *weight -= *weight >> self.shift;
             *weight -= if far { *weight >> 1 } else { 0 };
         }
-        average(&mut self.average, kind);
+        self.average += (16 * kind as i32 - self.average) >> 2;
         let place = self.queue.iter().enumerate().position(|(place, (_, weight))| {
             let weight = (weight >> (9 + self.shift)) as usize;
             decoder.bit(&mut self.ranks[place * 32 + weight * 4 + (kind >> 2)])

@@ -1,17 +1,11 @@
 //! CRC-32, SHA-256 (FIPS 180-4), and the Merkle tree hash of RFC 9162, section 2.1.1.
 
 use std::array::from_fn;
-use std::sync::LazyLock;
-
-static CRC_OF_BYTE: LazyLock<[u32; 256]> = LazyLock::new(|| {
-    let divide = |rest: u32, _| if rest & 1 == 1 { rest >> 1 ^ 0xEDB8_8320 } else { rest >> 1 };
-    from_fn(|byte| (0..8).fold(byte as u32, divide))
-});
 
 /// The CRC of what `before` is the CRC of, followed by `data`; `before` is 0 at the start.
 pub fn crc32(data: &[u8], before: u32) -> u32 {
-    let table = &*CRC_OF_BYTE;
-    !data.iter().fold(!before, |crc, &byte| table[usize::from(crc as u8 ^ byte)] ^ crc >> 8)
+    let step = |crc: u32, _| if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 };
+    !data.iter().fold(!before, |crc, &byte| (0..8).fold(crc ^ u32::from(byte), step))
 }
 
 const K: [u32; 64] = [
@@ -95,14 +89,12 @@ pub type Rows<'a> = Option<&'a [Vec<u8>]>;
 
 /// The tree hash over one leaf for each item: `prefix` and the item.
 pub fn tree(prefix: &[u8], items: &[Vec<u8>]) -> [u8; 32] {
-    let mut whole: Vec<[u8; 32]> = Vec::new(); // full subtrees, one for each 1 bit of the count
-    for (index, item) in items.iter().enumerate() {
-        let mut node = sha256(&[&[0], prefix, item]);
-        for _ in 0..index.trailing_ones() {
-            node = sha256(&[&[1], &whole.pop().unwrap_or_default(), &node]);
+    match items {
+        [] => sha256(&[]),
+        [item] => sha256(&[&[0], prefix, item]),
+        _ => {
+            let (left, right) = items.split_at(items.len().next_power_of_two() / 2);
+            sha256(&[&[1], &tree(prefix, left), &tree(prefix, right)])
         }
-        whole.push(node);
     }
-    let joined = whole.into_iter().rev().reduce(|right, left| sha256(&[&[1], &left, &right]));
-    joined.unwrap_or_else(|| sha256(&[]))
 }

@@ -1,28 +1,23 @@
 //! Position streams (section 8 and Appendix B.3), and the split integers in them (section 7.3).
 
-use std::ops::RangeInclusive;
-
 use crate::bytes::{bits_at, halves, little_endian, width, Bytes};
 use crate::dense::{Decoder, Distances};
 use crate::refusal::{require, Result};
 
-pub type Sizes = RangeInclusive<u64>;
-
-/// The sizes that a position stream may have (section 8.4).
-pub fn sizes(encoding: u8, span: u64, count: u64) -> Sizes {
-    // The least and the most bytes of `n` split integers.
+/// The least and the largest size that a position stream may have (section 8.4).
+pub fn sizes(form: u8, span: u64, count: u64) -> (u64, u64) {
+    // Of `n` split integers.
     let split = |n: u64, largest: u64| {
         let bits = width(largest);
         let wide = if bits >= 15 { n } else { 0 };
         (n.div_ceil(2), n.div_ceil(2) + wide + (n * u64::from(bits)).div_ceil(8))
     };
-    let (least, most) = match encoding {
+    match form & 3 {
         0 => (span.div_ceil(8), span.div_ceil(8)),
         1 => split(count - 1, span - 1),
         2 => (2, split(2 * count.min(span - count + 1) - 1, span).1 + 8),
         _ => (0, u64::MAX),
-    };
-    least..=most
+    }
 }
 
 /// Calls `keep` with each relative position.

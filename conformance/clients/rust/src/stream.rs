@@ -1,14 +1,10 @@
 //! Streams: stored, or one Zstandard frame of the profile (section 7).
 
 use std::borrow::Cow;
-use std::iter::repeat;
 
 use crate::bytes::Bytes;
-use crate::entropy::CORRUPT;
 use crate::refusal::{require, Result};
-use crate::zstd::Decoder;
-
-const LARGEST_BLOCK: u64 = 1 << 17;
+use crate::zstd::{decode, read_block};
 
 /// A stream that has passed the checks that need no decoding.
 pub struct Stream<'a> {
@@ -43,31 +39,9 @@ impl<'a> Stream<'a> {
     }
 
     pub fn decode(&self) -> Result<Cow<'a, [u8]>> {
-        let mut blocks = self.content.clone();
-        let Some(window) = self.window else { return Ok(Cow::Borrowed(blocks.rest)) };
-        let mut decoder = Decoder::new(window);
-        decoder.out.try_reserve_exact(self.size as usize).map_err(|_| "x-no-memory")?;
-        loop {
-            let (last, kind, size, content) = read_block(&mut blocks, window)?;
-            let room = self.size - decoder.out.len() as u64;
-            match kind {
-                2 => decoder.block(content, room.min(window).min(LARGEST_BLOCK))?,
-                _ if size > room => return Err(CORRUPT),
-                0 => decoder.out.extend_from_slice(content),
-                _ => decoder.out.extend(repeat(content[0]).take(size as usize)),
-            }
-            if last {
-                require(decoder.out.len() as u64 == self.size, CORRUPT)?;
-                return Ok(Cow::Owned(decoder.out));
-            }
+        match self.window {
+            Some(window) => decode(self.content.clone(), window, self.size).map(Cow::Owned),
+            None => Ok(Cow::Borrowed(self.content.rest)),
         }
     }
-}
-
-/// Of a block: whether it is the last one, its type, the size in its header, and its content.
-fn read_block<'a>(bytes: &mut Bytes<'a>, window: u64) -> Result<(bool, u64, u64, &'a [u8])> {
-    let header = bytes.integer(3)?;
-    let (kind, size) = (header >> 1 & 3, header >> 3);
-    require(kind != 3 && size <= window.min(LARGEST_BLOCK), "zstd-block")?;
-    Ok((header & 1 == 1, kind, size, bytes.take(if kind == 1 { 1 } else { size })?))
 }

@@ -1,4 +1,4 @@
-//! Compressed blocks of a Zstandard frame (RFC 8878, sections 3.1.1.3 to 3.1.1.5).
+//! Blocks of a Zstandard frame (RFC 8878, sections 3.1.1.2 to 3.1.1.5).
 
 use std::iter::repeat;
 
@@ -6,11 +6,42 @@ use crate::bytes::Bytes;
 use crate::entropy::{read_probabilities, Reverse, Table, CORRUPT};
 use crate::refusal::{require, Result};
 
-/// What a frame's blocks decode to, and what each leaves to the next one.
+const LARGEST_BLOCK: u64 = 1 << 17;
+
+/// The next block of a frame: whether it is the last one, its type, its size by its header, and
+/// what follows that.
+pub fn read_block<'a>(bytes: &mut Bytes<'a>, window: u64) -> Result<(bool, u64, u64, &'a [u8])> {
+    let header = bytes.integer(3)?;
+    let (kind, size) = (header >> 1 & 3, header >> 3);
+    require(kind != 3 && size <= window.min(LARGEST_BLOCK), "zstd-block")?;
+    Ok((header & 1 == 1, kind, size, bytes.take(if kind == 1 { 1 } else { size })?))
+}
+
+/// The `size` bytes that the blocks of a frame decode to.
+pub fn decode(mut blocks: Bytes, window: u64, size: u64) -> Result<Vec<u8>> {
+    let mut decoder = Decoder { recent: [1, 4, 8], window, ..Decoder::default() };
+    decoder.out.try_reserve_exact(size as usize).map_err(|_| "x-no-memory")?;
+    let mut last = false;
+    while !last {
+        let (is_last, kind, block_size, content) = read_block(&mut blocks, window)?;
+        let room = size - decoder.out.len() as u64;
+        match kind {
+            2 => decoder.block(content, room.min(window).min(LARGEST_BLOCK))?,
+            _ if block_size > room => return Err(CORRUPT),
+            0 => decoder.out.extend_from_slice(content),
+            _ => decoder.out.extend(repeat(content[0]).take(block_size as usize)),
+        }
+        last = is_last;
+    }
+    require(decoder.out.len() as u64 == size, CORRUPT)?;
+    Ok(decoder.out)
+}
+
+/// What the blocks so far decode to, and what each leaves to the next one.
 #[derive(Default)]
-pub struct Decoder {
-    pub out: Vec<u8>,
-    window: usize,
+struct Decoder {
+    out: Vec<u8>,
+    window: u64,
     end: usize, // of the block at hand, at most
     literals: Option<Table>,
     tables: [Option<Table>; 3], // of KINDS
@@ -18,12 +49,8 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    pub fn new(window: u64) -> Self {
-        Decoder { window: window as usize, recent: [1, 4, 8], ..Decoder::default() }
-    }
-
     /// Adds what a compressed block stands for, at most `room` bytes.
-    pub fn block(&mut self, data: &[u8], room: u64) -> Result<()> {
+    fn block(&mut self, data: &[u8], room: u64) -> Result<()> {
         self.end = self.out.len() + room as usize;
         let mut bytes = Bytes { rest: data, short: CORRUPT };
         let literals = self.read_literals(&mut bytes, room)?;
@@ -96,7 +123,7 @@ impl Decoder {
             require(self.out.len() + literals.len() + copy <= self.end, CORRUPT)?;
             self.out.extend_from_slice(literals);
             let distance = used_offset(&mut self.recent, value, literals.is_empty());
-            let reach = self.window.min(self.out.len());
+            let reach = self.out.len().min(self.window as usize);
             require((1..=reach).contains(&distance), CORRUPT)?;
             // What is copied may be part of the copy.
             let (start, end) = (self.out.len() - distance, self.out.len() + copy);
