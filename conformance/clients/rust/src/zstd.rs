@@ -21,9 +21,8 @@ pub fn read_block<'a>(bytes: &mut Bytes<'a>, window: u64) -> Result<(bool, u64, 
 pub fn decode(mut blocks: Bytes, window: u64, size: u64) -> Result<Vec<u8>> {
     let mut decoder = Decoder { recent: [1, 4, 8], window, ..Decoder::default() };
     decoder.out.try_reserve_exact(size as usize).map_err(|_| "x-no-memory")?;
-    let mut last = false;
-    while !last {
-        let (is_last, kind, block_size, content) = read_block(&mut blocks, window)?;
+    loop {
+        let (last, kind, block_size, content) = read_block(&mut blocks, window)?;
         let room = size - decoder.out.len() as u64;
         match kind {
             2 => decoder.block(content, room.min(window).min(LARGEST_BLOCK))?,
@@ -31,7 +30,9 @@ pub fn decode(mut blocks: Bytes, window: u64, size: u64) -> Result<Vec<u8>> {
             0 => decoder.out.extend_from_slice(content),
             _ => decoder.out.extend(repeat(content[0]).take(block_size as usize)),
         }
-        last = is_last;
+        if last {
+            break;
+        }
     }
     require(decoder.out.len() as u64 == size, CORRUPT)?;
     Ok(decoder.out)
