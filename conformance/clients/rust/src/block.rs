@@ -1,76 +1,68 @@
 //! BLOCK (section 8).
 
-use crate::bytes::{width, Bytes};
+use crate::bytes::{halves, width, Bytes};
 use crate::content::Content;
-use crate::dense::{Decoder, Distances, Labels};
+use crate::dense::{Decoder, Labels};
 use crate::head::{Head, DENSE, WEIGHTS, ZSTD};
-use crate::positions::{self, add_up};
+use crate::positions;
 use crate::refusal::{require, Result};
 use crate::stream::Stream;
 
 /// What the blocks of a file share.
-pub struct Blocks {
+pub struct Blocks<'h> {
+    head: &'h Head<'h>,
     labels: Labels,
-    /// Where the range of the block before ends.
-    end: u64,
+    end: u64, // of the range of the block before
     pub largest_stream: u64,
     pub used_features: u64,
 }
 
-impl Blocks {
-    pub fn new(head: &Head) -> Self {
-        Blocks { labels: Labels::new(head.classes), end: 0, largest_stream: 0, used_features: 0 }
+impl<'h> Blocks<'h> {
+    pub fn new(head: &'h Head<'h>) -> Self {
+        let labels = Labels::new(head.classes);
+        Blocks { head, labels, end: 0, largest_stream: 0, used_features: 0 }
     }
 
-    pub fn read(&mut self, body: &[u8], head: &Head, content: &mut Content) -> Result<()> {
-        let mut bytes = Bytes::new(body, "body-short");
+    pub fn read(&mut self, body: &[u8], content: &mut Content) -> Result<()> {
+        let head = self.head;
+        let mut bytes = Bytes { rest: body, short: "body-short" };
         let (first, span, count) = (bytes.varint()?, bytes.varint()?, bytes.varint()?);
         let (form, positions_size) = (bytes.byte()?, bytes.varint()?);
         let weighted = head.needs(WEIGHTS);
-        let labels_size = if weighted { bytes.varint()? } else { 0 };
+        let labels_size = if weighted { Some(bytes.varint()?) } else { None };
         let (encoding, shift) = (form & 3, form >> 5);
-        let compressed = [form & 4 != 0, form & 8 != 0, form & 16 != 0];
+        // The features that each stream uses.
+        let uses = |dense, at: u8| (DENSE * u64::from(dense)) | (ZSTD * u64::from(form >> at & 1));
+        let uses = [uses(encoding == 3, 2), uses(shift > 0, 3), uses(false, 4)];
 
         require(span > 0, "block-empty")?;
         require(first + span <= head.pool_size, "block-outside-pool")?;
         require(count > 0, "block-empty")?;
         require(count <= span && (count > 1 || span == 1), "block-count")?;
-        let dense_compressed = encoding == 3 && compressed[0] || shift > 0 && compressed[1];
-        let bare = head.classes > 1 || shift == 0 && !compressed[1];
-        require(!dense_compressed && bare && (weighted || !compressed[2]), "block-form")?;
+        require(!uses.contains(&(DENSE | ZSTD)), "block-form")?;
+        require(head.classes > 1 || uses[1] == 0, "block-form")?;
+        require(weighted || uses[2] == 0, "block-form")?;
         let narrow = span <= 1 << 28 && span.div_ceil(4096) <= count;
         require(encoding != 0 || narrow, "bitmap-span")?;
         let streams = bytes.rest.len() as u64;
-        require(positions_size + labels_size <= streams, "block-streams")?;
+        require(positions_size + labels_size.unwrap_or(0) <= streams, "block-streams")?;
         require(first >= self.end, "block-order")?;
         self.end = first + span;
         content.count += count;
         require(content.count <= head.kept, "kept-total")?;
 
-        let positions = bytes.take(positions_size)?;
-        let sizes = positions::sizes(encoding, span, count);
-        let positions = self.stream(head, positions, compressed[0], encoding == 3, sizes)?;
-        let labels = if weighted { bytes.take(labels_size)? } else { bytes.rest };
-        let size = count
-            * match head.classes {
-                1 => 0,
-                2..=256 => 1,
-                _ => 2,
-            };
-        let sizes = if shift > 0 { 0..=u64::MAX } else { size..=size };
-        let labels = self.stream(head, labels, compressed[1], shift > 0, sizes)?;
-        let half = head.weight_scale[0] == 4;
-        let weights = if weighted {
-            let size = if half { count.div_ceil(2) } else { count };
-            Some(self.stream(head, bytes.rest, compressed[2], false, size..=size)?)
-        } else {
-            None
-        };
+        let sizes = positions::sizes(form, span, count);
+        let positions = self.stream(bytes.take(positions_size)?, uses[0], sizes)?;
+        let size = count * (u64::from(head.classes > 1) + u64::from(head.classes > 256));
+        let sizes = if shift > 0 { (0, u64::MAX) } else { (size, size) };
+        let labels = bytes.take(labels_size.unwrap_or(streams - positions_size))?;
+        let labels = self.stream(labels, uses[1], sizes)?;
+        let size = (count * u64::from(head.weight_scale[0])).div_ceil(8);
+        let weights = self.stream(bytes.rest, uses[2], (size, size))?;
 
         let mut kinds = Vec::new(); // of the distances that lead to each image, for dense labels
-        if shift > 0 {
-            kinds.try_reserve_exact(count as usize).map_err(|_| "x-no-memory")?;
-        }
+        let kinds_size = if shift > 0 { count as usize } else { 0 };
+        kinds.try_reserve_exact(kinds_size).map_err(|_| "x-no-memory")?;
         let mut before = 0;
         let keep = |relative| {
             content.positions.push(first + relative);
@@ -79,73 +71,45 @@ impl Blocks {
                 before = relative;
             }
         };
-        let data = positions.decode()?;
-        match encoding {
-            0 => positions::bitmap(&data, span, count, keep)?,
-            1 => positions::delta(&data, span, count, keep)?,
-            2 => positions::runs(&data, span, count, keep)?,
-            _ => {
-                let (mut decoder, mut distances) = (Decoder::new(&data)?, Distances::new());
-                let distances = (1..count).map(|_| distances.read(&mut decoder));
-                let whole = add_up(distances, span, keep)?;
-                decoder.finish()?;
-                require(whole, "distance-total")?;
-            }
-        }
-        drop(data);
+        positions::read(form, &positions.decode()?, span, count, keep)?;
 
         let data = labels.decode()?;
         if shift > 0 {
             let mut decoder = Decoder::new(&data)?;
             self.labels.start(shift);
             for kind in kinds {
-                content.labels.push(self.labels.read(&mut decoder, usize::from(kind))?.into());
+                content.labels.push(self.labels.read(&mut decoder, kind.into())?.into());
             }
             decoder.finish()?;
-        } else if head.classes == 1 {
-            (0..count).for_each(|_| content.labels.push(0));
         } else {
-            let (low, high) = data.split_at(count as usize);
-            for (index, &low) in low.iter().enumerate() {
-                let high = high.get(index).copied().unwrap_or(0);
-                let label = u64::from(u16::from_le_bytes([low, high]));
+            for index in 0..count as usize {
+                let byte = |at| u64::from(data.get(at).copied().unwrap_or(0));
+                let label = byte(index) | byte(index + count as usize) << 8;
                 require(label < head.classes, "label-range")?;
                 content.labels.push(label);
             }
         }
         drop(data);
 
-        let Some(weights) = weights else { return Ok(()) };
         let data = weights.decode()?;
-        if half {
-            let last = data[data.len() - 1] >> 4;
-            require(count % 2 == 0 || last == 0, "padding-bits")?;
-            let (pairs, odd) = data.split_at((count / 2) as usize);
-            pairs.iter().for_each(|pair| content.weights(&[pair & 15, pair >> 4]));
-            content.weights(odd);
+        if head.weight_scale[0] == 4 {
+            let mut codes = halves(&data);
+            codes.by_ref().take(count as usize).for_each(|code| content.weights.update(&[code]));
+            require(codes.all(|unused| unused == 0), "padding-bits")?;
         } else {
-            content.weights(&data);
+            content.weights.update(&data);
         }
         Ok(())
     }
 
     /// A stream that has passed the checks that come before any is decoded.
-    fn stream<'a>(
-        &mut self,
-        head: &Head,
-        data: &'a [u8],
-        compressed: bool,
-        dense: bool,
-        sizes: std::ops::RangeInclusive<u64>,
-    ) -> Result<Stream<'a>> {
-        require(!dense || head.needs(DENSE), "feature-undeclared")?;
-        require(!compressed || head.needs(ZSTD), "feature-undeclared")?;
-        self.used_features |= if dense { DENSE } else { 0 } | if compressed { ZSTD } else { 0 };
-        let stream = Stream::new(data, compressed)?;
-        let size = stream.size();
-        require(size <= head.max_stream, "stream-over-declared")?;
-        require(sizes.contains(&size), "stream-size")?;
-        self.largest_stream = self.largest_stream.max(size);
+    fn stream<'a>(&mut self, data: &'a [u8], uses: u64, sizes: (u64, u64)) -> Result<Stream<'a>> {
+        require(uses & !self.head.features == 0, "feature-undeclared")?;
+        self.used_features |= uses;
+        let stream = Stream::new(data, uses & ZSTD != 0)?;
+        require(stream.size <= self.head.max_stream, "stream-over-declared")?;
+        require((sizes.0..=sizes.1).contains(&stream.size), "stream-size")?;
+        self.largest_stream = self.largest_stream.max(stream.size);
         Ok(stream)
     }
 }

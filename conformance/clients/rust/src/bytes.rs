@@ -5,15 +5,10 @@ use crate::refusal::{require, Code, Result};
 #[derive(Clone)]
 pub struct Bytes<'a> {
     pub rest: &'a [u8],
-    /// The code of a field that the bytes end in.
-    short: Code,
+    pub short: Code, // of a field that the bytes end in
 }
 
 impl<'a> Bytes<'a> {
-    pub fn new(rest: &'a [u8], short: Code) -> Self {
-        Bytes { rest, short }
-    }
-
     pub fn take(&mut self, size: u64) -> Result<&'a [u8]> {
         require(size <= self.rest.len() as u64, self.short)?;
         let (taken, rest) = self.rest.split_at(size as usize);
@@ -21,45 +16,47 @@ impl<'a> Bytes<'a> {
         Ok(taken)
     }
 
-    pub fn array<const SIZE: usize>(&mut self) -> Result<[u8; SIZE]> {
-        let (taken, rest) = self.rest.split_first_chunk().ok_or(self.short)?;
-        self.rest = rest;
-        Ok(*taken)
+    pub fn byte(&mut self) -> Result<u8> {
+        Ok(self.take(1)?[0])
     }
 
-    pub fn byte(&mut self) -> Result<u8> {
-        Ok(self.array::<1>()?[0])
+    /// An integer of `size` bytes, at most 8.
+    pub fn integer(&mut self, size: u64) -> Result<u64> {
+        self.take(size).map(little_endian)
     }
 
     pub fn varint(&mut self) -> Result<u64> {
-        let mut value = 0;
-        for index in 0..8 {
-            let byte = self.byte()?;
-            value |= u64::from(byte & 127) << (7 * index);
-            if byte < 128 {
-                require(byte != 0 || index == 0, "varint-overlong")?;
-                require(value < 1 << 53, "varint-overflow")?;
-                return Ok(value);
-            }
-        }
-        Err("varint-overflow")
+        let more = self.rest.iter().take(8).take_while(|&&byte| byte > 127).count();
+        require(more < 8, "varint-overflow")?;
+        let groups = self.take(more as u64 + 1)?;
+        require(more == 0 || groups[more] > 0, "varint-overlong")?;
+        let value = groups.iter().rev().fold(0, |value, &byte| value << 7 | u64::from(byte & 127));
+        require(value < 1 << 53, "varint-overflow")?;
+        Ok(value)
     }
+}
+
+/// The unsigned integer that at most 8 bytes say.
+pub fn little_endian(bytes: &[u8]) -> u64 {
+    match bytes.try_into() {
+        Ok(word) => u64::from_le_bytes(word),
+        Err(_) => bytes.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte)),
+    }
+}
+
+/// `size` bits (at most 56) from bit `at` of `data`, bit 0 of byte 0 first; zeros after its end.
+pub fn bits_at(data: &[u8], at: u64, size: u32) -> u64 {
+    let rest = data.get((at / 8) as usize..).unwrap_or(&[]);
+    let window = little_endian(&rest[..rest.len().min(8)]);
+    window >> (at % 8) & ((1 << size) - 1)
+}
+
+/// The halves of bytes, the lower one first.
+pub fn halves(data: &[u8]) -> impl Iterator<Item = u8> + Clone + '_ {
+    data.iter().flat_map(|byte| [byte & 15, byte >> 4])
 }
 
 /// `floor(log2 value)`, and 0 of 0.
 pub fn width(value: u64) -> u32 {
     (value | 1).ilog2()
-}
-
-/// `size` bits (at most 56) from bit `at` of `data`, bit 0 of byte 0 first; zeros after its end.
-pub fn bits_at(data: &[u8], at: u64, size: u32) -> u64 {
-    let start = (at / 8) as usize;
-    let window = match data.get(start..start.saturating_add(8)).and_then(|s| s.try_into().ok()) {
-        Some(bytes) => u64::from_le_bytes(bytes),
-        None => {
-            let tail = data.get(start..).unwrap_or(&[]).iter().rev();
-            tail.fold(0, |value, &byte| value << 8 | u64::from(byte))
-        }
-    };
-    window >> (at % 8) & ((1 << size) - 1)
 }

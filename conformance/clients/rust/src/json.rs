@@ -1,17 +1,16 @@
 //! JSON as section 6.2 allows it, for metadata and for the protocol.
 
 use std::collections::HashMap;
-use std::iter::Peekable;
 use std::str::Chars;
 
 const DEEPEST: usize = 16;
-const LARGEST: u64 = (1 << 53) - 1;
+const SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
 
 pub enum Value {
     /// Null, true or false.
     Word,
-    /// An integer from 0 on, or None for other numbers.
-    Number(Option<u64>),
+    /// As it is spelt.
+    Number(String),
     Text(String),
     Array(Vec<Value>),
     Object(HashMap<String, Value>),
@@ -27,138 +26,93 @@ impl Value {
         let Value::Text(text) = self else { return None };
         Some(text)
     }
-
-    pub fn number(&self) -> Option<u64> {
-        let Value::Number(number) = self else { return None };
-        *number
-    }
 }
 
 /// The value of one JSON text, or None where section 6.2 does not allow it.
 pub fn parse(data: &[u8]) -> Option<Value> {
-    let mut parser = Parser { chars: std::str::from_utf8(data).ok()?.chars().peekable() };
+    let mut parser = Parser(std::str::from_utf8(data).ok()?);
     let value = parser.value(0)?;
-    parser.space();
-    parser.chars.next().is_none().then_some(value)
+    parser.0.trim_start_matches(SPACE).is_empty().then_some(value)
 }
 
-struct Parser<'a> {
-    chars: Peekable<Chars<'a>>,
-}
+/// The text that is still to be read.
+struct Parser<'a>(&'a str);
 
 impl Parser<'_> {
-    fn space(&mut self) {
-        while self.chars.next_if(|c| matches!(c, ' ' | '\t' | '\n' | '\r')).is_some() {}
-    }
-
-    /// Whether `char` comes next, after space; it is then passed over.
-    fn found(&mut self, char: char) -> bool {
-        self.space();
-        self.chars.next_if_eq(&char).is_some()
+    /// Whether `token` comes next, after space; it is then passed over.
+    fn found(&mut self, token: &str) -> bool {
+        self.0 = self.0.trim_start_matches(SPACE);
+        let rest = self.0.strip_prefix(token);
+        self.0 = rest.unwrap_or(self.0);
+        rest.is_some()
     }
 
     fn value(&mut self, depth: usize) -> Option<Value> {
-        self.space();
-        match self.chars.peek()? {
-            '{' if depth < DEEPEST => {
-                let mut members = HashMap::new();
-                self.items('}', |parser| {
-                    parser.space();
-                    let key = parser.text()?;
-                    parser.found(':').then_some(())?;
-                    members.insert(key, parser.value(depth + 1)?).is_none().then_some(())
-                })?;
-                Some(Value::Object(members))
+        if self.found("\"") {
+            self.text().map(Value::Text)
+        } else if depth < DEEPEST && self.found("{") {
+            let mut members = HashMap::new();
+            while self.goes_on("}", members.is_empty())? {
+                let key = self.found("\"").then(|| self.text())??;
+                let value = self.found(":").then(|| self.value(depth + 1))??;
+                members.insert(key, value).is_none().then_some(())?;
             }
-            '[' if depth < DEEPEST => {
-                let mut items = Vec::new();
-                self.items(']', |parser| {
-                    items.push(parser.value(depth + 1)?);
-                    Some(())
-                })?;
-                Some(Value::Array(items))
+            Some(Value::Object(members))
+        } else if depth < DEEPEST && self.found("[") {
+            let mut items = Vec::new();
+            while self.goes_on("]", items.is_empty())? {
+                items.push(self.value(depth + 1)?);
             }
-            '"' => self.text().map(Value::Text),
-            '-' | '0'..='9' => self.number().map(Value::Number),
-            't' => self.word("true"),
-            'f' => self.word("false"),
-            _ => self.word("null"),
+            Some(Value::Array(items))
+        } else if ["null", "true", "false"].iter().any(|word| self.found(word)) {
+            Some(Value::Word)
+        } else {
+            self.number().map(Value::Number)
         }
     }
 
-    fn word(&mut self, word: &str) -> Option<Value> {
-        word.chars().all(|c| self.chars.next_if_eq(&c).is_some()).then_some(Value::Word)
+    /// Whether another item follows in brackets, which a comma parts from the one before.
+    fn goes_on(&mut self, end: &str, first: bool) -> Option<bool> {
+        let ends = self.found(end);
+        (ends || first || self.found(",")).then_some(!ends)
     }
 
-    /// What stands between brackets, separated by commas.
-    fn items(&mut self, end: char, mut item: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
-        self.chars.next();
-        if self.found(end) {
-            return Some(());
-        }
-        loop {
-            item(self)?;
-            if !self.found(',') {
-                return self.found(end).then_some(());
-            }
-        }
-    }
-
+    /// What stands between quotes, the first of which has been read.
     fn text(&mut self) -> Option<String> {
-        self.chars.next_if_eq(&'"')?;
-        let mut text = String::new();
+        let mut units = Vec::new(); // of UTF-16: two escapes may say one character
+        let mut chars = self.0.chars();
         loop {
-            match self.chars.next()? {
-                '"' => return Some(text),
-                '\\' => text.push(self.escape()?),
+            match chars.next()? {
+                '"' => break,
+                '\\' => units.push(escape(&mut chars)?),
                 '\0'..='\x1f' => return None,
-                char => text.push(char),
+                char => units.extend_from_slice(char.encode_utf16(&mut [0; 2])),
             }
         }
+        self.0 = chars.as_str();
+        String::from_utf16(&units).ok()
     }
 
-    fn escape(&mut self) -> Option<char> {
-        Some(match self.chars.next()? {
-            char @ ('"' | '\\' | '/') => char,
-            'b' => '\x08',
-            'f' => '\x0c',
-            'n' => '\n',
-            'r' => '\r',
-            't' => '\t',
-            'u' => {
-                let mut units = vec![self.unit()?];
-                if matches!(units[0], 0xD800..=0xDBFF) {
-                    self.word("\\u")?;
-                    units.push(self.unit()?);
-                }
-                char::decode_utf16(units).next()?.ok()?
-            }
-            _ => return None,
-        })
+    fn number(&mut self) -> Option<String> {
+        let rest = self.0.trim_start_matches(|c: char| c.is_ascii_digit() || "+-.eE".contains(c));
+        let number = self.0.strip_suffix(rest)?;
+        self.0 = rest;
+        let absolute = number.strip_prefix('-').unwrap_or(number);
+        let digit = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
+        let padded = absolute.strip_prefix('0').is_some_and(digit);
+        let in_range = match number.contains(['.', 'e', 'E']) {
+            true => number.parse::<f64>().is_ok_and(f64::is_finite),
+            false => absolute.parse::<u64>().is_ok_and(|value| value < 1 << 53),
+        };
+        // What else JSON forbids, Rust forbids too.
+        (in_range && absolute.split('.').all(digit) && !padded).then(|| number.into())
     }
+}
 
-    /// Four hexadecimal digits.
-    fn unit(&mut self) -> Option<u16> {
-        (0..4).try_fold(0, |unit, _| Some((unit << 4) | self.chars.next()?.to_digit(16)? as u16))
-    }
-
-    fn number(&mut self) -> Option<Option<u64>> {
-        let mut number = String::new();
-        let part = |c: &char| matches!(c, '0'..='9' | '+' | '-' | '.' | 'e' | 'E');
-        while let Some(char) = self.chars.next_if(part) {
-            number.push(char);
-        }
-        let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((&number, "0"));
-        let absolute = mantissa.strip_prefix('-').unwrap_or(mantissa);
-        let (whole, fraction) = absolute.split_once('.').unwrap_or((absolute, "0"));
-        let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-        let parts = [whole, fraction, exponent].into_iter().all(digits);
-        (parts && (whole == "0" || !whole.starts_with('0'))).then_some(())?;
-        if whole.len() < absolute.len() || mantissa.len() < number.len() {
-            return number.parse::<f64>().ok()?.is_finite().then_some(None);
-        }
-        let value = whole.parse().ok().filter(|&value: &u64| value <= LARGEST)?;
-        Some((mantissa == whole).then_some(value))
+/// The unit of UTF-16 that the characters behind a backslash say.
+fn escape(chars: &mut Chars) -> Option<u16> {
+    match chars.next()? {
+        'u' => (0..4).try_fold(0, |unit, _| Some(unit << 4 | chars.next()?.to_digit(16)? as u16)),
+        char => "\"\\/bfnrt".find(char).map(|place| b"\"\\/\x08\x0C\n\r\t"[place].into()),
     }
 }

@@ -7,28 +7,23 @@
 
 mod block;
 mod bytes;
-mod checksum;
 mod content;
 mod dense;
+mod digest;
+mod entropy;
 mod file;
-mod fse;
 mod head;
-mod huffman;
 mod json;
 mod positions;
 mod protocol;
 mod refusal;
-mod reverse;
 mod rule;
-mod sha256;
-mod split;
 mod stream;
 mod text;
-mod tree;
 mod zstd;
-mod zstd_block;
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::io::{stdin, stdout};
 use std::process::ExitCode;
 
@@ -39,34 +34,30 @@ const USAGE: &str = "usage: plada-client [--pool FILE] [--codes FILE] FILE";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let problem = if let Some((path, options)) = arguments.split_last() {
-        let reading = request(path, options).and_then(|request| protocol::read(&request));
-        match reading {
-            Err(code) if class(code) == "refused" => format!("{code} ({USAGE})"),
-            _ => {
-                println!("{{{}}}", protocol::members(&reading));
-                return ExitCode::from(u8::from(reading.is_err()));
-            }
-        }
-    } else {
-        match protocol::serve(stdin().lock(), stdout().lock()) {
-            Ok(()) => return ExitCode::SUCCESS,
-            Err(error) => error.to_string(),
-        }
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match arguments.split_last() {
+        Some((path, options)) => read_one(path, options),
+        None => protocol::serve(stdin().lock(), stdout().lock()).map(|()| ExitCode::SUCCESS),
     };
-    eprintln!("plada-client: {problem}");
-    ExitCode::from(2)
+    done.unwrap_or_else(|problem| {
+        eprintln!("plada-client: {problem}");
+        ExitCode::from(2)
+    })
 }
 
-/// A command line as a request of the protocol.
-fn request(path: &str, options: &[String]) -> Result<Value> {
+/// Reads one file, by the same request as the runner would make.
+fn read_one(path: &str, options: &[&str]) -> Result<ExitCode, Box<dyn Error>> {
     let mut request = HashMap::from([("file".into(), Value::Text(path.into()))]);
     for option in options.chunks(2) {
-        let [name, path] = option else { return Err("x-usage") };
-        let member = name.strip_prefix("--").filter(|name| matches!(*name, "pool" | "codes"));
-        let text = std::fs::read_to_string(path).map_err(|_| "x-unreadable")?;
+        let [name @ ("--pool" | "--codes"), path] = option else { return Err(USAGE.into()) };
+        let text = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
         let lines = text.lines().map(|line| Value::Text(line.into())).collect();
-        request.insert(member.ok_or("x-usage")?.into(), Value::Array(lines));
+        request.insert(name[2..].into(), Value::Array(lines));
     }
-    Ok(Value::Object(request))
+    let reading = protocol::read(&Value::Object(request));
+    match reading {
+        Err(code) if class(code) == "refused" => return Err(format!("{code} ({USAGE})").into()),
+        _ => println!("{{{}}}", protocol::members(&reading)),
+    }
+    Ok(ExitCode::from(u8::from(reading.is_err())))
 }

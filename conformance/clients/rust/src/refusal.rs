@@ -3,7 +3,7 @@
 /// An error code of Appendix G, or one of this client's own, which starts with `x-`.
 pub type Code = &'static str;
 
-pub type Result<T> = std::result::Result<T, Code>;
+pub type Result<T, E = Code> = std::result::Result<T, E>;
 
 /// Ends with `code` unless `holds`.
 pub fn require(holds: bool, code: Code) -> Result<()> {
@@ -31,18 +31,4 @@ pub struct Limits {
     pub class_map: u64,
     pub metadata: u64,
     pub work: u64,
-}
-
-impl Limits {
-    /// Of each limit's name and default, `limit` makes its value.
-    pub fn new(limit: impl Fn(&str, u64) -> u64) -> Self {
-        Limits {
-            kept: limit("kept", 1 << 24),
-            stream: limit("stream", 64 << 20),
-            blocks: limit("blocks", 65_536),
-            class_map: limit("class_map", 1 << 20),
-            metadata: limit("metadata", 64 << 10),
-            work: limit("work", 1 << 41),
-        }
-    }
 }
