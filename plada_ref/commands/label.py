@@ -12,6 +12,7 @@ from rich.text import Text
 
 from pladafmt.text import for_terminal
 
+from ..errors import Misuse
 from ..output import Output
 from .exit_codes import command, resumes
 from .options.common import AsJson, Seed
@@ -22,6 +23,7 @@ from .options.pool import PoolOptions
 
 if TYPE_CHECKING:
     from ..labelling.scores import ScoreTable
+    from ..models.checkpoint import Checkpoint
 
 _SHOWN_CLASSES = 30
 
@@ -45,6 +47,15 @@ def label(
             min=0.01, max=1000, help="T of the energy -T log sum exp (z / T); 1 in the paper."
         ),
     ] = 1.0,
+    keep_features: Annotated[
+        bool,
+        typer.Option(
+            "--keep-features",
+            help="Leave what the teacher's frozen backbone sees in SCORES.features, where plada "
+            "prune --by auto and rankings that compare images find it: it takes a few kB an image, "
+            "and they look at no image of the pool again.",
+        ),
+    ] = False,
     machine: ActorOptions,
     seed: Seed = 0,
     as_json: AsJson = False,
@@ -69,6 +80,7 @@ def label(
     prepare("plada label")
     import torch
 
+    from ..features.cache import FeatureCache, features_beside
     from ..labelling.collapse import find_collapse
     from ..labelling.label import forget_parts, parts_folder
     from ..labelling.label import label as label_pool
@@ -79,6 +91,8 @@ def label(
     if machine.threads is not None:
         torch.set_num_threads(machine.threads)
     model = Checkpoint.read(teacher)
+    if keep_features:
+        _check_features(model, machine)
     # A cluster's nodes need not see the manifest.
     pool = local.open_whole() if machine.engine == "ray" else local.open()
     with standing(out) as file, machine.labelling(output) as (compute, engine):
@@ -88,6 +102,7 @@ def label(
             model,
             compute=compute,
             parts=parts,
+            cache=FeatureCache.of_pool(features_beside(out), pool) if keep_features else None,
             engine=engine,
             temperature=temperature,
             max_unreadable=local.max_unreadable,
@@ -117,6 +132,25 @@ def label(
             "seconds": round(time.monotonic() - started, 3),
         }
     )
+
+
+def _check_features(teacher: Checkpoint, machine: ActorOptions) -> None:
+    """Check that this teacher's features are of use, and are made here.
+
+    Raises:
+        Misuse: if not.
+    """
+    from ..labelling.label import leaves_features
+
+    if machine.engine == "ray":
+        raise Misuse(
+            "--keep-features goes with --engine local: a cluster's nodes have no folder in common."
+        )
+    if not leaves_features(teacher):
+        raise Misuse(
+            "--keep-features is for a teacher with a frozen backbone (plada teach --tune head); no "
+            "student begins with the backbone of this one. Leave it out."
+        )
 
 
 def show_histogram(output: Output, table: ScoreTable) -> None:

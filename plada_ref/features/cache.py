@@ -25,6 +25,11 @@ from ..models.spec import backbone_digest
 from .target import Features
 
 
+def features_beside(scores: Path) -> Path:
+    """Where the features of a pool are looked for, and kept, that belong to a score table."""
+    return scores.with_name(f"{scores.name}.features")
+
+
 class FeatureCache:
     """Features of one image set on disk, so that six students need one pass of the backbone.
 

@@ -180,11 +180,15 @@ def forget_parts(parts: Path) -> None:
     shutil.rmtree(parts, ignore_errors=True)
 
 
-def _view_for(teacher: Checkpoint, cache: FeatureCache | None) -> CachedView | None:
+def leaves_features(teacher: Checkpoint) -> bool:
+    """Whether what a teacher's backbone sees is of use: no student begins with a tuned one."""
     recipe = teacher.facts.get("recipe")
     frozen = isinstance(recipe, dict) and recipe.get("tune") == Tune.HEAD
-    # No student begins with a backbone that the teacher has tuned.
-    if cache is None or not frozen or classifier(teacher.network) is None:
+    return frozen and classifier(teacher.network) is not None
+
+
+def _view_for(teacher: Checkpoint, cache: FeatureCache | None) -> CachedView | None:
+    if cache is None or not leaves_features(teacher):
         return None
     return cache.view(teacher.network, teacher.preparation, flip=False)
 

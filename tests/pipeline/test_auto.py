@@ -189,8 +189,8 @@ def test_the_command_chooses_on_real_files(
     assert held == pytest.approx(len(load_task("sklearn:digits", "train")) / 5, abs=5)
     assert last_json(plada("encode", chosen, "-o", file, "--json"))["payload_bytes"] <= 400
     assert load(file).kept == result["kept"] == result["auto"]["kept"]
-    features = list((tmp_path / "s.parquet.features").iterdir())
-    assert features, "kept for the next call"
+    features = tmp_path / "s.parquet.features"
+    assert list(features.iterdir()), "kept for the next call"
     # One ranking by name; another pool's manifest; what is missing.
     herded = ["prune", scores, "--by", "herding", "--count", "50", *seen, "-o", chosen]
     assert last_json(plada(*herded, "--json"))["kept_per_class"] == [5] * 10
@@ -199,6 +199,29 @@ def test_the_command_chooses_on_real_files(
     for wrong in (["--by", "auto", "--count", "5"], ["--within", "3", "--count", "5"]):
         assert plada("prune", scores, *wrong, "-o", tmp_path / "no").exit_code == 2
     assert not (tmp_path / "no").exists()
+
+
+@pytest.mark.slow
+def test_what_a_teacher_saw_is_not_looked_at_again(
+    digit_pool: DigitPool, teacher_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teacher, scores, chosen = (tmp_path / name for name in ("t.safetensors", "s.parquet", "c"))
+    net = ["--model", "plada_convnet_s", "--weights", teacher_file, "--workers", "0"]
+    taught = plada("teach", "--task", "sklearn:digits", *net, "--tune", "head", "-o", teacher)
+    assert taught.exit_code == 0
+    pool = ["-m", digit_pool.manifest, "--pool", digit_pool.shard]
+    labelled = ["label", "--keep-features", *pool, "--workers", "0", "-o", scores]
+    assert plada(*labelled, teacher).exit_code == 0
+    opened: list[int] = []
+    monkeypatch.setattr("plada_ref.pool.verified.VerifiedImages.open_image", opened.append)
+    quick = ["--by", "auto", "--students", "head", "--budget", "400", "--within", "0"]
+    run = plada("prune", scores, *quick, *pool, "--task", "sklearn:digits", *net, "-o", chosen)
+    assert run.exit_code == 0 and not opened
+    assert "time by what it was spent on: features" in " ".join(run.output.split())
+    # Others leave nothing, and say so.
+    for arguments, reason in (([teacher, "--engine", "ray"], "local"), ([teacher_file], "frozen")):
+        refused = plada(*labelled, *arguments)
+        assert refused.exit_code == 2 and reason in refused.output
 
 
 @pytest.mark.parametrize(("student", "seen"), [(0.912, True), (0.875, False), (0.5, False)])

@@ -81,7 +81,7 @@ class CompareOptions(ComputeOptions, BackboneOptions, OptionalPoolOptions, Optio
         for module in ("torch", "timm", "safetensors", "fsspec"):
             need(module, extra="ref", for_=purpose)
         from ...features.backbone import Backbone
-        from ...features.cache import FeatureCache
+        from ...features.cache import FeatureCache, features_beside
         from ...selection.comparison import Comparison
 
         spec = self.spec_of(self.model, self.weights)
@@ -94,7 +94,7 @@ class CompareOptions(ComputeOptions, BackboneOptions, OptionalPoolOptions, Optio
                 f"{table.pool.id.hex()[:16]}...; give the pool that was labelled."
             )
         task = load_shown(self.task, "train", download=self.download, progress=progress)
-        folder = self.features or scores.with_name(f"{scores.name}.features")
+        folder = self.features or features_beside(scores)
         cache = FeatureCache.of_pool(folder, pool)
         known = len(table.unreadable)
         return Comparison(backbone, spec, pool, task, cache, known, self.max_unreadable)
