@@ -46,7 +46,7 @@ def _commands(run: Run) -> list[Html]:
         ),
         *(
             element("p", element("code", *_words(options)), class_="command")
-            for options in run.plan.commands(records)
+            for options in run.plan.commands(records, run.autos[0].kinds if run.autos else ())
         ),
     ]
     if unknown:

@@ -55,6 +55,13 @@ class Settings:
             "named": self.named,
         }
 
+    @property
+    def kind(self) -> str:
+        """The kind of its students, see `plada_ref.selection.students`."""
+        if self.train_recipe.tune is Tune.HEAD:
+            return HEAD
+        return SCRATCH if self.student.is_random else FINETUNE
+
     def frozen(self, selections: Iterable[Choice]) -> Iterator[tuple[ModelSpec, str]]:
         """Yield each model whose backbone is used as it is, and by what."""
         for model, how in ((self.teacher, self.teach_recipe), (self.student, self.train_recipe)):
@@ -120,11 +127,7 @@ class Plan(Settings):
     @property
     def kinds(self) -> tuple[str, ...]:
         """Kinds of the students that decide, see `plada_ref.selection.students`."""
-        if self.students is not None:
-            return self.students
-        if self.train_recipe.tune is Tune.HEAD:
-            return (HEAD,)
-        return (SCRATCH if self.student.is_random else FINETUNE,)
+        return (self.kind,) if self.students is None else self.students
 
     @property
     def payloads(self) -> Iterator[tuple[Choice, Size]]:
@@ -233,11 +236,16 @@ class PlanRecord:
         """Everything in it that is set, as (path of the field, value)."""
         return list(_flat(self.to_json()))
 
-    def commands(self, students: Sequence[StudentRecord]) -> list[list[str]]:
+    def commands(
+        self, students: Sequence[StudentRecord], kinds: Sequence[str] = ()
+    ) -> list[list[str]]:
         """Return the ``plada transfer`` that made these students, each a list of options.
 
         There are several if not every selection was tried at every size. Words in capitals are to
         be filled in; settings that are the defaults are left out.
+
+        Args:
+            kinds: of the students that decided about an automatic selection.
         """
         tried: dict[str, list[str]] = {}
         for student in students:
@@ -254,6 +262,8 @@ class PlanRecord:
         if any(model.is_random for model, _ in self.settings.frozen(chosen)):
             settings += ["--random-backbone"]
         settings += self._recipes()
+        if kinds and tuple(kinds) != (self.settings.kind,):
+            settings.append(f"--students {','.join(kinds)}")
         return [
             ["plada transfer", *settings, *sizes, *selections, "-o RUN"]
             for selections, sizes in together.items()

@@ -295,6 +295,22 @@ def test_what_other_commands_found_is_shown(folder: Path) -> None:
     ]
     assert "81.25 %" in dom.text and "10.75 %" in dom.text
     assert CHOICE["verdict"] in dom.text
+    # Older folders say nothing of kinds: heads decided, and this transfer trains from scratch.
+    assert "--students head" in dom.text
+    students = ({"scratch": 0.61}, {"scratch": 0.52}, {})
+    kinds = ["head", "scratch"]
+    candidates = [
+        one | {"students": of} for one, of in zip(CHOICE["candidates"], students, strict=True)
+    ]
+    put(folder, "auto-2000.json", CHOICE | {"kinds": kinds, "candidates": candidates})
+    dom = dom_of(folder)
+    assert dom.rows("Candidates, on 1,600 held-out images") == [
+        # The one that is least behind for either comes first.
+        ["random", "2,600", "1,999", "70.19 %", "61.00 %", "2.0 s"],
+        ["herding chosen", "3,000", "1,998", "77.31 %", "52.00 %", "2.0 s"],
+        ["prototype", "", "", "no time left", "", "2.0 s"],
+    ]
+    assert "--students head,scratch" in dom.text
 
 
 @pytest.mark.parametrize(
