@@ -27,11 +27,12 @@ from plada_ref.features.backbone import Backbone
 from plada_ref.features.cache import FeatureCache
 from plada_ref.output import Output
 from plada_ref.pool import Manifest, MemoryPool, open_source
+from plada_ref.selection.students import HEAD
 
 from .accuracy.compare_students import RULE_BUDGETS, compare
 from .accuracy.grid import measure
 from .accuracy.rows import Rows
-from .accuracy.students import HEAD, KINDS, Place
+from .accuracy.students import KINDS, Place
 from .accuracy.summary import summary, table
 from .accuracy.tasks import see, spec_for
 
@@ -82,6 +83,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         default=(),
         help="compare lists and rules over codes with students of these kinds instead",
     )
+    parser.add_argument(
+        "--auto",
+        action="store_true",
+        help="with --students: measure what the automatic selection would choose, too",
+    )
     parser.add_argument("--device", default="cpu", help="with --students: where they are trained")
     parser.add_argument(
         "--processes", type=int, default=1, help="with --students: how many are trained at a time"
@@ -112,6 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             options.rule_budgets,
             rows,
             processes=options.processes,
+            auto=options.auto,
         )
     else:
         _grid(options, rows)

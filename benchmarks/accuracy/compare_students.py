@@ -9,26 +9,23 @@ import torch
 
 from plada_ref.compute.context import Compute
 from plada_ref.output import Output
+from plada_ref.selection.auto import WHOLE_CANDIDATES
 from plada_ref.selection.rule import RULE
+from plada_ref.selection.students import HEAD
 
-from .grid import RULES
+from .grid import PAPER
+from .judges import choices_table, judge
 from .payloads import HARD_RULE, WHOLE_POOL, Offer, prepare
 from .rows import Rows
 from .sending import Sending
-from .students import HEAD, Place, jobs_for, study, study_heads
+from .students import Place, jobs_for, study, study_heads
 from .students_table import students_table
 
 RULE_BUDGETS = (350, 1_000)
 """Bytes of files with rules."""
 
-BALANCED = "safety-net:alpha=0,share=1"
-"""Equally many images of each class."""
-
-LISTS = (
-    *(RULES[0], RULES[3], RULES[4], "random", "herding", "gradient-matching"),
-    *(f"{ranking}+{BALANCED}" for ranking in ("low-energy", "high-margin")),
-)
-"""The paper's three, chance, and those that were best for one kind of student or another."""
+LISTS = (*WHOLE_CANDIDATES, PAPER[1])
+"""What `auto` tries where students train whole, and the paper's third."""
 
 
 def compare(
@@ -40,6 +37,7 @@ def compare(
     rows: Rows,
     *,
     processes: int,
+    auto: bool = False,
 ) -> None:
     """Make the payloads that are not there, train the students that have no row, show the table.
 
@@ -48,14 +46,16 @@ def compare(
         budgets: bytes of files with lists.
         rule_budgets: bytes of files with rules.
         processes: students that are trained at a time.
+        auto: measure as well what the automatic selection would choose.
     """
     offers = [Offer(name, budget) for budget in rule_budgets for name in (RULE, HARD_RULE)]
     offers += [Offer(name, budget) for name in LISTS for budget in budgets]
     offers.append(Offer(WHOLE_POOL, 0))
     compute = Compute(torch.device(place.device), progress=Output(as_json=True))
     whole = [kind for kind in kinds if kind != HEAD]
-    for name, source in place.tasks:
-        send = Sending(place, name, source, compute)
+    sending = [Sending(place, name, source, compute) for name, source in place.tasks]
+    for send in sending:
+        name = send.name
         for seed in seeds:
             prepare(offers, place.payloads, name, seed, partial(send.by, seed))
         if HEAD in kinds:
@@ -65,3 +65,9 @@ def compare(
     jobs = jobs_for([name for name, _ in place.tasks], seeds, whole, taken)
     study(place, jobs, rows, processes=processes)
     print(students_table(rows))
+    if auto:
+        lists = [Offer(name, budget) for name in WHOLE_CANDIDATES for budget in budgets]
+        for send in sending:
+            for seed in seeds:
+                judge(send, seed, kinds, lists, rows)
+        print(choices_table(rows, budgets))

@@ -23,6 +23,7 @@ from plada_ref.models.convnets import COLOUR
 from plada_ref.models.spec import ModelSpec
 from plada_ref.pool import Manifest, MemoryPool, open_source
 from plada_ref.pool.codes import PoolCodes
+from plada_ref.selection.students import FINETUNE, SCRATCH
 from plada_ref.tasks.load import load_task
 from plada_ref.tasks.task import Task
 from plada_ref.training.evaluate import evaluate
@@ -35,7 +36,6 @@ from .payloads import HARD_RULE, Offer, codes_file
 from .rows import Row, Rows
 from .tasks import GREY, IMG_SIZE, MODEL, TEST, TRAIN, VIA_SIZE, Seen, at_most
 
-HEAD = "head"
 FULL_TARGET = "full-target"
 """The name of the task's own training images, in place of a payload."""
 
@@ -48,6 +48,7 @@ class Kind:
         model: a name that timm knows; the benchmark's backbone takes the benchmark's weights.
         img_size: input size; images come through `VIA_SIZE`.
         steps, batch_size: of the training.
+        like: the kind of student by which `auto` is told of it.
         lr: largest learning rate; the recipe's when None.
     """
 
@@ -55,6 +56,7 @@ class Kind:
     img_size: int
     steps: int
     batch_size: int
+    like: str
     lr: float | None = None
 
     def spec(self, task: str, weights: Path) -> ModelSpec:
@@ -73,10 +75,10 @@ class Kind:
 
 
 KINDS = {
-    "finetune": Kind(MODEL, IMG_SIZE, 400, 128),
-    "scratch": Kind("resnet18", 64, 1000, 256),
-    "finetune-short": Kind(MODEL, 64, 100, 64),
-    "scratch-small": Kind(COLOUR, 32, 600, 128, lr=3e-3),
+    "finetune": Kind(MODEL, IMG_SIZE, 400, 128, FINETUNE),
+    "scratch": Kind("resnet18", 64, 1000, 256, SCRATCH),
+    "finetune-short": Kind(MODEL, 64, 300, 64, FINETUNE),
+    "scratch-small": Kind(COLOUR, 32, 600, 128, SCRATCH, lr=3e-3),
 }
 """The kinds that train whole: pre-trained, all layers; and from nothing. The third is `HEAD`. The
 last two stand in for the first where there is no GPU: on one core each takes a minute, where those

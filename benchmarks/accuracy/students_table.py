@@ -6,8 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from statistics import fmean, stdev
 
+from plada_ref.selection.students import HEAD
+
 from .rows import Row
-from .students import FULL_TARGET, HEAD, KINDS
+from .students import FULL_TARGET, KINDS
 
 
 def students_table(rows: Iterable[Row]) -> str:

@@ -48,6 +48,20 @@ High energy is not among them. It can be the best for heads and ruin a student t
 which a head cannot show (docs/selection.md).
 """
 
+BALANCED = "safety-net:alpha=0,share=1"
+"""Equally many images of each class."""
+
+WHOLE_CANDIDATES = (
+    "herding",
+    "low-energy",
+    f"low-energy+{BALANCED}",
+    f"high-margin+{BALANCED}",
+    "low-energy+safety-net:alpha=-0.2,share=0.5",
+    "random",
+    "gradient-matching",
+)
+"""Those that are tried where students train whole, each of which takes long."""
+
 PARTS = (1, 4)
 """Each is tried with the whole budget, then with a quarter of it: wrong pseudo-labels can make the
 larger payload the worse one."""

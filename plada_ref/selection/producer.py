@@ -16,7 +16,7 @@ from pladafmt import Payload, Rule
 from ..compute.progress import Progress, Silence
 from ..errors import Misuse
 from ..labelling.scores import ScoreTable
-from .auto import HELD_OUT, AutoSelector
+from .auto import CANDIDATES, HELD_OUT, WHOLE_CANDIDATES, AutoSelector
 from .comparison import Comparison
 from .prune import PayloadOptions, Pruned, Pruner
 from .rankings.registry import RANKINGS
@@ -192,6 +192,7 @@ class Producer:
             pruner,
             seen,
             self.seed,
+            WHOLE_CANDIDATES if whole else CANDIDATES,
             by_rule=self._rules_for(rest, target),
             kinds=kinds,
             whole=whole,
