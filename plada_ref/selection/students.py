@@ -33,8 +33,8 @@ shows the same order of payloads (docs/selection.md)."""
 
 SCRATCH_SIZE = 32
 
-STEPS = {FINETUNE: 100, SCRATCH: 300}
-"""Of the trainings, with 64 and 128 images each: half a minute to a minute on a CPU's core."""
+STEPS = {FINETUNE: 300, SCRATCH: 300}
+"""Of the trainings, with 64 and 128 images each. Fewer have not seen the images of large payloads."""
 
 
 class Students(Protocol):
