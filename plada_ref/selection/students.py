@@ -34,7 +34,7 @@ shows the same order of payloads (docs/selection.md)."""
 SCRATCH_SIZE = 32
 
 STEPS = {FINETUNE: 300, SCRATCH: 300}
-"""Of the trainings, with 64 and 128 images each. Fewer have not seen the images of large payloads."""
+"""Of the trainings, with 64 and 128 images each. In fewer, large payloads are not seen through."""
 
 
 class Students(Protocol):
