@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .selection.comparison import Comparison
     from .selection.producer import prune
     from .selection.prune import PayloadOptions, Pruned
+    from .selection.rules.source import RuleSource
     from .tasks.load import load_task
     from .tasks.task import Task, hold_out
     from .training.evaluate import Evaluation, evaluate
@@ -61,6 +62,7 @@ _HOMES = {
     "Pruned": "plada_ref.selection.prune",
     "PseudoLabels": "plada_ref.training.pseudo_labels",
     "Recipe": "plada_ref.training.recipe",
+    "RuleSource": "plada_ref.selection.rules.source",
     "ScoreTable": "plada_ref.labelling.scores",
     "Selection": "plada_ref.selection",
     "Task": "plada_ref.tasks.task",
@@ -98,6 +100,7 @@ __all__ = [
     "Pruned",
     "PseudoLabels",
     "Recipe",
+    "RuleSource",
     "ScoreTable",
     "Selection",
     "Task",

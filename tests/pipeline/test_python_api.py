@@ -53,10 +53,11 @@ def test_the_page_runs(
     for program in re.findall(r"```python\n(.*?)```", (DOCS / "baselines.md").read_text(), re.S):
         exec(compile(program, "baselines.md", "exec"), names)
     assert "INT4" in capsys.readouterr().out
-    assert len(said) == 8
+    assert len(said) == 9
     assert float(said["Client"].out.rstrip("%\n")) > 70
     assert said["A client with its own training"].out.startswith("(64, 1, 16, 16) [")
     assert float(said["A network of your own"].out.rstrip("%\n")) > 70
+    assert Path("rule.plada").stat().st_size <= 300
     assert said["Producer"] == ("", ""), "without a Progress, functions are silent"
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from pladafmt import PoolRef
 
@@ -17,7 +19,7 @@ from ...features.target import Target
 from ...labelling.histogram import count_labels
 from ...labelling.scores import ScoreTable
 from ...models.spec import ModelSpec
-from ...pool.codes import PoolCodes
+from ...pool.codes import PoolCodes, projection_beside
 from ...tasks.task import Task
 from ..prune import FoundRule, PayloadOptions, Pruned
 from ..rule import RuleSelection
@@ -89,6 +91,39 @@ class RuleSource:
     coder: Coder | None = None
     task: Task | None = None
     fit_to: FitTo | None = None
+
+    @classmethod
+    def of(
+        cls,
+        codes: PoolCodes | str | os.PathLike[str],
+        ref: PoolRef,
+        spec: ModelSpec | None = None,
+        *,
+        task: Task | None = None,
+        fit_to: FitTo | None = None,
+        projection: str | os.PathLike[str] | None = None,
+        compute: Compute | None = None,
+    ) -> RuleSource:
+        """What rules over a pool's codes are made from.
+
+        Args:
+            codes: of the pool's images, or their file.
+            ref: the pool.
+            spec: where the weights of the model are that the codes were made with; None: nothing
+                gives a task's images codes, and rules are fitted to the teacher's labels.
+            task: see `RuleSource`.
+            fit_to: see `RuleSource`.
+            projection: its file; that beside the codes when None.
+
+        Raises:
+            Misuse, PipelineError: as `Coder.of` does.
+        """
+        table = codes if isinstance(codes, PoolCodes) else PoolCodes(Path(codes))
+        if spec is None:
+            return cls(table, task=task, fit_to=fit_to)
+        stored = projection_beside(table.path) if projection is None else Path(projection)
+        coder = Coder.of(table, ref, Projection.read(stored), spec, compute or Compute())
+        return cls(table, coder, task, fit_to)
 
     def coded(
         self,
