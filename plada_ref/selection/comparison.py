@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..features.target import Features, Target
 from .evidence import Positions
 
@@ -96,5 +98,20 @@ class Comparison:
 
     @cached_property
     def target(self) -> Target:
-        """Features and labels of all images of the task."""
-        return self.backbone.target(self.task)
+        """Features and labels of all images of the task; kept beside those of the pool."""
+        from ..features.cache import FeatureCache
+        from ..tasks.content import task_digest
+
+        digest = task_digest(self.task)
+        cache = FeatureCache(self.cache.folder, name=digest, size=len(self.task))
+        return self.backbone.target(self.task, cache)
+
+    def part_of_target(self, part: Task) -> Target:
+        """The same of a part of the task's images, such as `plada_ref.tasks.task.hold_out` gives.
+
+        Raises:
+            PipelineError: if an image cannot be read.
+        """
+        row_of = {key: row for row, key in enumerate(self.task.keys)}
+        rows = np.array([row_of[key] for key in part.keys], np.int64)
+        return Target(self.target.features[rows], part.labels)

@@ -181,11 +181,10 @@ class Producer:
 
         rest, held_out = hold_out(self.comparison.task, HELD_OUT, seed=self.seed)
         started = time.monotonic()
-        backbone = self.comparison.backbone
-        features, target = self.comparison.features, backbone.target(rest)
+        features, target = self.comparison.features, self.comparison.part_of_target(rest)
         unreadable = self.comparison.unreadable
         pruner = Pruner(self.table, self.options, features, target, unreadable)
-        seen = backbone.target(held_out)
+        seen = self.comparison.part_of_target(held_out)
         spent = {"features": time.monotonic() - started}
         kinds, whole = self._students(held_out)
         return AutoSelector(

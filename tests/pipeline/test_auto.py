@@ -215,9 +215,15 @@ def test_what_a_teacher_saw_is_not_looked_at_again(
     opened: list[int] = []
     monkeypatch.setattr("plada_ref.pool.verified.VerifiedImages.open_image", opened.append)
     quick = ["--by", "auto", "--students", "head", "--budget", "400", "--within", "0"]
-    run = plada("prune", scores, *quick, *pool, "--task", "sklearn:digits", *net, "-o", chosen)
+    chosen_by = ["prune", scores, *quick, *pool, "--task", "sklearn:digits", *net, "-o", chosen]
+    run = plada(*chosen_by)
     assert run.exit_code == 0 and not opened
     assert "time by what it was spent on: features" in " ".join(run.output.split())
+    # And the task's images are seen once: a second call runs no backbone at all.
+    first = chosen.read_bytes()
+    monkeypatch.setattr("plada_ref.features.backbone.features", opened.append)
+    assert plada(*chosen_by).exit_code == 0
+    assert chosen.read_bytes() == first and not opened
     # Others leave nothing, and say so.
     for arguments, reason in (([teacher, "--engine", "ray"], "local"), ([teacher_file], "frozen")):
         refused = plada(*labelled, *arguments)
