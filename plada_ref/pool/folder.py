@@ -20,8 +20,8 @@ import pyarrow as pa
 
 from ..errors import PipelineError
 from ..limits import check_image
+from ..storage.location import filesystem, fingerprint, is_local, state_of
 from .keys import clean_key, reason_to_skip
-from .location import filesystem, fingerprint, is_local, state_of
 from .shard import Entry, Remarks, Shard
 
 SHARD_FILES = 10_000

@@ -21,11 +21,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .cache import cache_folder
+from ..storage.cache import cache_folder
+from ..storage.location import filesystem, fingerprint, state_of
 from .columns import whole
 from .duplicates import refuse_duplicates
 from .keys import KEY_RULES
-from .location import filesystem, fingerprint, state_of
 from .sealed import SUFFIX, read_sealed, write_sealed
 
 _SCHEMA = pa.schema([("key", pa.large_string()), ("offset", pa.uint64()), ("size", pa.uint64())])

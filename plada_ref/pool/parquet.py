@@ -27,9 +27,9 @@ from ..errors import PipelineError, one_line
 from ..limits import check_image, limits, raised, refuse
 from ..parquet.footer import Group, read_groups
 from ..parquet.pages import PageGuard, counted, rows_at_a_time
+from ..storage.location import filesystem, fingerprint, state_of
+from ..storage.ranges import opened
 from .keys import KEY_RULES, shard_key
-from .location import filesystem, fingerprint, state_of
-from .ranges import opened
 from .reasons import BASE_NAMES, ONLY_BASE_NAMES, UNUSABLE_PATHS
 from .shard import Entry, Remarks, Shard
 

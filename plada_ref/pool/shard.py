@@ -9,7 +9,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from .location import reachable
+from ..storage.location import reachable
 
 Entry = tuple[str, bytes]
 """A key and the stored image bytes."""

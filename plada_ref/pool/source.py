@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 
 from ..errors import Misuse
+from ..storage.location import expand, filesystem, reachable
 from .folder import Folder
-from .location import expand, filesystem, reachable
 from .parquet import ParquetShards, without_choice
 from .shard import Container, Entry, OnProgress, Shard
 from .tar import TarShards

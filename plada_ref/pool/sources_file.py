@@ -17,7 +17,7 @@ from pladafmt import json_text
 from pladafmt.files import is_stream, read_at_most, write_whole
 
 from ..errors import Misuse, PipelineError
-from .location import is_local
+from ..storage.location import is_local
 
 _MANIFEST, _SOURCES = ".parquet", ".sources.json"
 _LAYOUT = 1

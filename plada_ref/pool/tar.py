@@ -17,10 +17,10 @@ import pyarrow as pa
 
 from ..errors import PipelineError
 from ..limits import check_image, limits
+from ..storage.location import filesystem, fingerprint, state_of
+from ..storage.ranges import opened, read_range
 from .keys import KEY_RULES, is_synset_tar, reason_to_skip, shard_key
-from .location import filesystem, fingerprint, state_of
 from .offsets import Member, OffsetIndex, ShardIndexes
-from .ranges import opened, read_range
 from .shard import Entry, Remarks, Shard
 from .tar_headers import BadTar, tar_members
 
