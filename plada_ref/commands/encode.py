@@ -17,6 +17,7 @@ from ..optional import need
 from ..output import Output
 from .exit_codes import command
 from .file_sizes import MANY, describe, file_sizes
+from .options.address import readable
 from .options.codes import CodesOption, find_codes, open_codes
 from .options.common import AsJson
 from .options.encoding import ContentOptions, EncodingOptions
@@ -77,7 +78,11 @@ class CodesOptions(OptionGroup):
     manifest: Annotated[
         Path | None,
         typer.Option(
-            "--manifest", "-m", metavar="MANIFEST", help="The pool's manifest, to find its codes."
+            "--manifest",
+            "-m",
+            metavar="MANIFEST",
+            help="The pool's manifest, to find its codes.",
+            parser=readable(),
         ),
     ] = None
     codes: CodesOption = None

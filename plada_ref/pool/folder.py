@@ -49,6 +49,15 @@ class Folder:
     def __init__(self, url: str) -> None:
         self.url = url
 
+    @property
+    def urls(self) -> tuple[str]:
+        """The folder."""
+        return (self.url,)
+
+    def place(self, key: str) -> tuple[int, int]:
+        """Return the same for all: files are read in any order."""
+        return 0, 0
+
     def shards(self) -> Iterator[Shard]:
         """Yield stretches of `SHARD_FILES` image files, in the order of the walk."""
         skipped: Counter[str] = Counter()

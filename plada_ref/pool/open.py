@@ -6,12 +6,15 @@ import os
 from typing import Literal, overload
 
 from ..errors import Misuse
+from ..storage.location import is_address
 from .disk_pool import DiskPool
 from .manifest import Manifest
 from .manifest_file import ManifestFile
 from .memory_pool import MemoryPool
+from .offsets_file import PublishedOffsets
 from .source import Source, open_source
 from .sources_file import remembered, sources_beside
+from .tar import TarShards
 
 StrPath = str | os.PathLike[str]
 
@@ -78,7 +81,13 @@ def open_remembered(manifest: StrPath) -> Source:
         PipelineError: if it cannot be understood.
     """
     try:
-        return open_source(remembered(manifest))
+        places = remembered(manifest)
+        # Otherwise all headers of remote shards would be fetched to find a few images in them.
+        if places and all(is_address(place) and place.endswith(".tar") for place in places):
+            known = PublishedOffsets.beside(ManifestFile(manifest), places)
+            if known is not None:
+                return Source([TarShards(places, known)])
+        return open_source(places)
     except Misuse as exc:
         beside = sources_beside(manifest)
         if not beside.exists():

@@ -105,6 +105,12 @@ class ParquetShards:
                 rows[key] = number, row
         self._rows = rows
 
+    def place(self, key: str) -> tuple[int, int]:
+        """Return a shard and a row in it: what a row group holds is decoded together."""
+        self.prepare()
+        assert self._rows is not None
+        return self._rows.get(key, (0, 0))
+
     def read(self, key: str) -> bytes:
         """Read the stored bytes of one image."""
         self.prepare()

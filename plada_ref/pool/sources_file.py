@@ -17,6 +17,7 @@ from pladafmt import json_text
 from pladafmt.files import is_stream, read_at_most, write_whole
 
 from ..errors import Misuse, PipelineError
+from ..storage.fetched import below, origin, sibling
 from ..storage.location import is_local
 
 _MANIFEST, _SOURCES = ".parquet", ".sources.json"
@@ -65,7 +66,7 @@ def remembered(manifest: str | os.PathLike[str]) -> list[str]:
         Misuse: if there is no such file.
         PipelineError: if it cannot be understood.
     """
-    path = sources_beside(manifest)
+    path = sibling(Path(manifest), sources_beside(manifest).name, most=_MOST)
     if not path.exists():
         raise Misuse(
             f"Nothing says where the images of {str(manifest)!r} are: there is no {str(path)!r}, "
@@ -81,7 +82,15 @@ def remembered(manifest: str | os.PathLike[str]) -> list[str]:
         raise PipelineError(wrong)
     if not all(isinstance(place, str) and _can_be_remembered(place) for place in places):
         raise PipelineError(wrong)
-    return [str(path.parent / place) if is_local(place) else place for place in places]
+    address = origin(path)
+    if address is None:
+        return [str(path.parent / place) if is_local(place) else place for place in places]
+    try:
+        return [below(address, place) if is_local(place) else place for place in places]
+    except ValueError as exc:
+        raise PipelineError(
+            f"{address!r} names the place {exc}, which is not on that server; give --pool."
+        ) from exc
 
 
 def _can_be_remembered(source: str) -> bool:

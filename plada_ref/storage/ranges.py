@@ -17,7 +17,8 @@ from typing import IO, Any
 from fsspec.asyn import sync
 
 from ..errors import PipelineError
-from .location import filesystem, reachable
+from .download import piece
+from .location import filesystem, protocol, reachable
 
 _COPIES = 2
 _BUFFER = 1 << 17
@@ -32,7 +33,7 @@ def opened(url: str) -> Iterator[tuple[IO[bytes], int]]:
     """
     fs, path = filesystem(url)
     with reachable(url):
-        if _protocol(fs) == "file":
+        if protocol(fs) == "file":
             with open(path, "rb", buffering=_BUFFER) as file:
                 yield file, os.fstat(file.fileno()).st_size
         elif not _serves_ranges(url, os.getpid()):
@@ -53,14 +54,14 @@ def read_range(url: str, offset: int, size: int) -> bytes:
         return b""
     fs, path = filesystem(url)
     with reachable(url):
-        if _protocol(fs) == "file":
+        if protocol(fs) == "file":
             with open(path, "rb") as file:
                 file.seek(offset)
                 data = file.read(size)
         elif not _serves_ranges(url, os.getpid()):
             data = os.pread(_copy(url, os.getpid()).fileno(), size, offset)
         else:
-            data = fs.cat_file(path, start=offset, end=offset + size)
+            data = piece(fs, path, offset, offset + size)
     if len(data) != size:
         raise PipelineError(
             f"{url!r} gives {len(data):,} of the {size:,} bytes from byte {offset:,}; it was cut "
@@ -69,15 +70,11 @@ def read_range(url: str, offset: int, size: int) -> bytes:
     return data
 
 
-def _protocol(fs: Any) -> str:
-    return str(fs.protocol if isinstance(fs.protocol, str) else fs.protocol[0])
-
-
 @functools.lru_cache(maxsize=4096)
 def _serves_ranges(url: str, _pid: int) -> bool:
     """Whether a server sends a part of a file when asked for it; other file systems do."""
     fs, path = filesystem(url)
-    if not _protocol(fs).startswith("http"):
+    if not protocol(fs).startswith("http"):
         return True
 
     async def ask() -> bool:

@@ -116,6 +116,7 @@ def train(
     usable = UsablePart(LabelledImages.of_payload(payload, pool, soft), pool, learner.compute)
     if skip_missing:
         usable.leave_out_missing()
+    usable.fetch_ahead()
     if ranks().size > 1:
         usable.leave_out_unreadable(max_unreadable)  # Each process sees a part of the images.
     try:
