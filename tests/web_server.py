@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import http.server
-import os
 import re
 import threading
 import time
 import urllib.parse
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -35,11 +34,12 @@ class WebServer:
         self.sent: Counter[str] = Counter()
         self.asked: Counter[str] = Counter()
         self.ranges = self.dated = True
+        self.closed = False
         self.cut_after: int | None = None
         self.pause = 0.0
         self.answers: dict[str, tuple[int, dict[str, str], bytes]] = {}
         handler = partial(_Handler, self)
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server = _Server(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
@@ -51,6 +51,7 @@ class WebServer:
 
     def stop(self) -> None:
         """Close it."""
+        self.closed = True  # Connections that are open stay so otherwise.
         self._server.shutdown()
         self._server.server_close()
 
@@ -63,6 +64,11 @@ def serving(folder: Path) -> Iterator[WebServer]:
         yield server
     finally:
         server.stop()
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        pass  # Clients break connections when they have what they need.
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -87,6 +93,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _answer(self, *, body: bool) -> None:
         web, path = self.web, self._path()
+        if web.closed:
+            self.close_connection = True
+            return
         if path in web.answers:
             status, headers, data = web.answers[path]
             self._send(status, headers, data, body)
@@ -114,7 +123,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _send(self, status: int, headers: dict[str, str], data: bytes, body: bool) -> None:
         web = self.web
         self.send_response(status)
-        for name, value in ({"Content-Length": str(len(data))} | headers).items():
+        length = {} if "Transfer-Encoding" in headers else {"Content-Length": str(len(data))}
+        for name, value in (length | headers).items():
             self.send_header(name, value)
         self.end_headers()
         if not body:
@@ -130,11 +140,3 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
         if cut < len(data):
             self.close_connection = True
-
-
-Serve = Callable[[Path], WebServer]
-
-
-def no_proxy() -> None:
-    """Have clients talk to this computer themselves, whatever the environment says."""
-    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"

@@ -9,6 +9,7 @@ It is a hint: every image is compared with the manifest when it is read.
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,8 +18,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-
-from pladafmt.files import replacing
 
 from ..errors import PipelineError
 from ..limits import limits
@@ -37,8 +36,8 @@ def offsets_beside(manifest: str | os.PathLike[str]) -> Path:
     return path.with_name(path.name.removesuffix(_MANIFEST) + _OFFSETS)
 
 
-def write_offsets(path: Path, manifest: ManifestFile, index: OffsetIndex) -> None:
-    """Write where all images of a manifest lie.
+def offsets_bytes(manifest: ManifestFile, index: OffsetIndex) -> bytes:
+    """Return the file that says where all images of a manifest lie.
 
     Args:
         index: of all shards, in the order of the sources.
@@ -56,8 +55,9 @@ def write_offsets(path: Path, manifest: ManifestFile, index: OffsetIndex) -> Non
         piece = np.empty(len(shards), _PLACE)
         piece["shard"], piece["block"] = shards, offsets // _BLOCK
         pieces.append(piece)
-    with replacing(path) as temporary, open(temporary, "wb") as file:
-        np.save(file, np.concatenate(pieces), allow_pickle=False)
+    file = io.BytesIO()
+    np.save(file, np.concatenate(pieces), allow_pickle=False)
+    return file.getvalue()
 
 
 class PublishedOffsets:

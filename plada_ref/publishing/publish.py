@@ -18,7 +18,7 @@ from pladafmt import Mismatch, Payload, content_id
 from ..errors import Misuse, PipelineError
 from ..pool import ManifestFile, Source
 from ..pool.codes import codes_beside, projection_beside
-from ..pool.offsets_file import write_offsets
+from ..pool.offsets_file import offsets_bytes
 from ..pool.sources_file import sources_bytes
 from ..pool.tar import TarShards
 from .card import pool_card, task_card
@@ -93,9 +93,8 @@ def publish_pool(
         files["sources"] = put(root, path("sources"), sources_bytes(places))
         found = None if source is None else _one_of_tars(source)
         if found is not None:
-            place = root / path("offsets")
-            write_offsets(place, manifest, found.index)
-            files["offsets"] = put_copy(root, path("offsets"), place)
+            data = offsets_bytes(manifest, found.index)
+            files["offsets"] = put(root, path("offsets"), data)
     if with_codes and codes_beside(manifest.path).exists():
         codes = codes_beside(manifest.path)
         files["codes"] = put_copy(root, path("codes"), codes)
