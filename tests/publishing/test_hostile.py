@@ -255,10 +255,10 @@ def test_an_index_with_one_member_exchanged(data: st.DataObject) -> None:
         return
     for task in found.tasks:
         assert check_name(task.name) and Version.of(task.version.text)
-    for each in (*found.tasks, *found.pools):
-        for file in each.files.values():
-            parts = file.path.split("/")
-            assert not {"", ".", ".."} & set(parts) and ":" not in file.path
+    every = [each.files for each in found.tasks] + [each.files for each in found.pools]
+    for file in (file for files in every for file in files.values()):
+        parts = file.path.split("/")
+        assert not {"", ".", ".."} & set(parts) and ":" not in file.path
 
 
 def _sample() -> dict[str, Any]:
