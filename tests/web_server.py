@@ -133,8 +133,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         try:
             for start in range(0, cut, 1024 if web.pause else max(cut, 1)):
                 piece = data[start : min(start + (1024 if web.pause else cut), cut)]
+                web.sent[self._path()] += len(piece)  # Before the client can look.
                 self.wfile.write(piece)
-                web.sent[self._path()] += len(piece)
                 time.sleep(web.pause)
         except OSError:
             self.close_connection = True

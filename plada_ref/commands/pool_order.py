@@ -183,9 +183,10 @@ def _apply(manifest: Path, file: Path, out: Path, output: Output) -> dict[str, A
 
 def _remember(manifest: Path, sources: list[str] | None, out: Path) -> None:
     """Write beside the new manifest where the images are, if that is known."""
-    from ..pool import remember, remembered, sources_beside
+    from ..pool import remember, remembered
+    from ..pool.sources_file import stored_sources
 
-    if not sources and sources_beside(manifest).exists():
+    if not sources and stored_sources(manifest).exists():
         sources = remembered(manifest)
     if sources:
         remember(out, sources)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
@@ -32,14 +34,16 @@ def fetch_ahead(
     """
     if not images.source.remote or not can_keep():
         return None
-    wanted = [int(position) for position in _in_stored_order(images, positions)]
+    shards = _by_shard(images, positions)
     came = size = 0
-    with progress.track("Fetching images", len(wanted)) as advance:
+    with progress.track("Fetching images", sum(map(len, shards))) as advance:
         pool = ThreadPoolExecutor(_AT_ONCE)
         try:
-            for found in pool.map(lambda position: _fetch(images, position), wanted):
-                came, size = came + (found > 0), size + found
-                advance(1)
+            # One after the other: a server without ranges sends each shard whole, and once.
+            for wanted in shards:
+                for found in pool.map(lambda position: _fetch(images, position), wanted):
+                    came, size = came + (found > 0), size + found
+                    advance(1)
         finally:
             pool.shutdown(cancel_futures=True)
     return came, size
@@ -53,11 +57,17 @@ def _fetch(images: VerifiedImages, position: int) -> int:
         data = images.read(position)
     except BadImage:
         return 0
-    keep_image(images.digest(position), data)
+    with suppress(OSError):  # A full disk costs time, not correctness.
+        keep_image(images.digest(position), data)
     return len(data)
 
 
-def _in_stored_order(images: VerifiedImages, positions: npt.ArrayLike) -> list[int]:
-    """Order positions as the images are stored: a server without ranges sends a shard once."""
-    listed = np.asarray(positions).tolist()
-    return sorted(listed, key=lambda position: images.source.place(images.key(position)))
+def _by_shard(images: VerifiedImages, positions: npt.ArrayLike) -> list[list[int]]:
+    """Return the positions of each shard, in the order in which the images are stored there."""
+    found = [
+        (images.source.place(images.key(each)), each) for each in np.asarray(positions).tolist()
+    ]
+    return [
+        [position for _, position in shard]
+        for _, shard in groupby(sorted(found), key=lambda each: each[0][:2])
+    ]

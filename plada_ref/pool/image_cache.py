@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def keep_image(digest: bytes, data: bytes) -> None:
     path = _path(digest)
     path.parent.mkdir(parents=True, exist_ok=True)
     # Not flushed, as results are: what a crash damages is fetched again.
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
     try:
         part.write_bytes(data)
         os.replace(part, path)

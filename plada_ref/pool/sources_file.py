@@ -36,6 +36,11 @@ def sources_beside(manifest: str | os.PathLike[str]) -> Path:
     return path.with_name(path.name.removesuffix(_MANIFEST) + _SOURCES)
 
 
+def stored_sources(manifest: str | os.PathLike[str]) -> Path:
+    """Where the file is, which need not be there; that of a manifest that was fetched is, too."""
+    return sibling(Path(manifest), sources_beside(manifest).name, most=_MOST)
+
+
 def remember(manifest: str | os.PathLike[str], sources: Sequence[str]) -> Path | None:
     """Write beside a manifest where its images are; return the file.
 
@@ -75,7 +80,7 @@ def remembered(manifest: str | os.PathLike[str]) -> list[str]:
         Misuse: if there is no such file.
         PipelineError: if it cannot be understood.
     """
-    path = sibling(Path(manifest), sources_beside(manifest).name, most=_MOST)
+    path = stored_sources(manifest)
     if not path.exists():
         raise Misuse(
             f"Nothing says where the images of {str(manifest)!r} are: there is no {str(path)!r}, "

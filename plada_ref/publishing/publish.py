@@ -1,7 +1,7 @@
 """Lay out what a publisher puts online: pools once, tasks often.
 
-Files come first and the index last, so whoever fetches meanwhile sees the old index or the new one.
-What is there with the same bytes is not written again, and nothing is removed.
+Files come first and the index last: what is new is offered when all of it is there. What is there
+with the same bytes is not written again, and nothing is removed.
 """
 
 from __future__ import annotations

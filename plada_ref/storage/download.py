@@ -127,14 +127,13 @@ class _Again(Exception):
 
 
 def _over_http(fs: Any, path: str, sink: _Sink) -> None:
-    failures, reached = 0, False
+    failures = 0
     for _ in range(_MOST_ATTEMPTS):
         before = sink.size
         try:
             sync(fs.loop, _one_request, fs, path, sink)
             return
         except _Again as exc:
-            reached = reached or sink.size > 0
             failures = 0 if sink.size - before >= _ENOUGH else failures + 1
             if failures > len(WAITS):
                 raise PipelineError(

@@ -181,7 +181,7 @@ def _place(address: str) -> Path:
 
 
 def _home() -> Path:
-    folder = cache_folder("files")
+    folder = cache_folder("files").absolute()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
@@ -203,6 +203,9 @@ def _record(path: Path) -> Path:
 
 def _about(path: Path) -> dict[str, Any] | None:
     """What is recorded of a file in the cache; None if it is none, or the record is damaged."""
+    # A folder from a stranger may hold something that looks like a record.
+    if Path(path).absolute().parent.parent != _home():
+        return None
     with suppress(OSError, ValueError):
         about: Any = json_text.parse(read_at_most(_record(Path(path)), _MOST_ABOUT), depth=2)
         told = isinstance(about, dict) and about.get("layout") == _LAYOUT
