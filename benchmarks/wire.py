@@ -61,9 +61,8 @@ def measure(manifest: Path, shards: list[str], payload: Path) -> dict[str, dict[
             found["nothing"] = _client(server, here, None)
             found["another student"] = _client(server, here, None)
             os.environ["PLADA_CACHE"] = str(Path(folder, "other-cache"))
-            found["nothing, of a pool without pool.offsets.npy"] = _client(
-                server, here, None, False
-            )
+            walks = _client(server, here, None, offsets=False)
+            found["nothing, of a pool without pool.offsets.npy"] = walks
             found["images and manifest"] = _client(server, Path(folder, "other"), manifest)
     return found
 

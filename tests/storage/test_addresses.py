@@ -239,3 +239,17 @@ def test_paths_from_an_address_stay_on_its_server(place: str, address: str | Non
     else:
         assert below(start, place) == address
     assert beside("s3://bucket/a/b", "c") == "s3://bucket/a/c"
+
+
+def test_no_way_leads_from_an_encrypted_connection_to_an_open_one() -> None:
+    from types import SimpleNamespace
+
+    def reply(*schemes: str) -> Any:
+        *way, last = (SimpleNamespace(url=SimpleNamespace(scheme=each)) for each in schemes)
+        return SimpleNamespace(history=way, url=last.url)
+
+    for good in (("https",), ("http",), ("http", "https"), ("https", "https")):
+        downloads._check_way("https://a", reply(*good))
+    for bad in (("https", "http"), ("https", "http", "https")):
+        with pytest.raises(PipelineError, match="not encrypted"):
+            downloads._check_way("https://a", reply(*bad))
