@@ -23,6 +23,7 @@ class WebServer:
         sent: bytes of bodies, by path.
         asked: GET requests, by path.
         ranges: whether it sends parts of files.
+        conditions: whether it sends the whole file if the part asked for is of another version.
         dated: whether it says when a file was changed.
         cut_after: bytes after which it breaks a connection, None for never.
         pause: seconds before each further kilobyte.
@@ -33,7 +34,7 @@ class WebServer:
         self.folder = folder
         self.sent: Counter[str] = Counter()
         self.asked: Counter[str] = Counter()
-        self.ranges = self.dated = True
+        self.ranges = self.dated = self.conditions = True
         self.closed = False
         self.cut_after: int | None = None
         self.pause = 0.0
@@ -110,7 +111,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if not web.dated:
             headers = {}
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
-        same = self.headers.get("If-Range") in (None, *headers.values())
+        same = self.headers.get("If-Range") in (None, *headers.values()) or not web.conditions
         if web.ranges and asked and same:
             start = int(asked[1])
             part = data[start : int(asked[2]) + 1 if asked[2] else None]

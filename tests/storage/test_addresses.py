@@ -60,8 +60,12 @@ def test_without_ranges_or_versions_it_starts_again_and_gives_up(web: WebServer)
         assert _get(f"{web.url}/file.bin") == DATA
 
 
-def test_a_file_that_is_replaced_meanwhile_is_one_of_the_two(web: WebServer) -> None:
-    """Never the beginning of one and the end of another."""
+@pytest.mark.parametrize(("conditions", "requests"), [(True, 2), (False, 3)])
+def test_a_file_that_is_replaced_meanwhile_is_one_of_the_two(
+    web: WebServer, conditions: bool, requests: int
+) -> None:
+    """Never the beginning of one and the end of another, whatever the server makes of If-Range."""
+    web.conditions = conditions
     other = DATA[::-1]
 
     class Replacing(io.BytesIO):
@@ -75,7 +79,7 @@ def test_a_file_that_is_replaced_meanwhile_is_one_of_the_two(web: WebServer) -> 
     web.cut_after = 200_000
     file = Replacing()
     download(f"{web.url}/file.bin", file, most=1 << 20)
-    assert file.getvalue() == other
+    assert file.getvalue() == other and web.asked["/file.bin"] == requests
 
 
 @pytest.mark.parametrize("announced", [True, False])
