@@ -13,7 +13,7 @@ from pladafmt.text import for_terminal
 from .index import PublishedPool, PublishedTask
 
 _MOST_CLASSES = 200
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|<>&~$-])")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#!|<>&~$])")
 _SIMPLE = re.compile(r"[a-z0-9][a-z0-9.+-]*", re.ASCII)
 
 

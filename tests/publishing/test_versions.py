@@ -169,3 +169,30 @@ def test_diff_of_other_pools_compares_no_images(tmp_path: Path) -> None:
     found = result("diff", *files)
     assert not found["images_compared"] and not found["same"]
     assert result("diff", files[0], files[0])["same"]
+
+
+def test_a_pool_with_its_images_elsewhere_and_its_order(
+    publisher: Publisher, tmp_path: Path
+) -> None:
+    from plada_ref.order.permutation import Permutation
+    from plada_ref.pool import Manifest
+
+    base = Manifest.read(publisher.manifest)
+    bins = (np.arange(len(base)) % 3).astype(np.uint16)
+    permutation = Permutation.of_bins(base, bins, order="thirds", made_by={})
+    permutation.write(tmp_path / "order.plada")
+    permutation.apply(base).write(tmp_path / "pool.parquet")
+    words = ("--pool", publisher.site / "shards" / "*.tar", "--images", "https://h.org/a b/")
+    pool = ("publish", "pool", tmp_path / "site", "-m")
+    order = ("--order", tmp_path / "order.plada")
+    said = error(*pool, publisher.manifest, *words, *order, status=2)
+    assert "leads to another pool" in said
+    files = result(*pool, tmp_path / "pool.parquet", *words, *order)["files"]
+    assert files.keys() == {"manifest", "sources", "offsets", "order", "card"}
+    sources = json.loads((tmp_path / "site" / files["sources"]["path"]).read_bytes())["sources"]
+    assert sources == ["https://h.org/a b/pool-0.tar", "https://h.org/a b/pool-1.tar"]
+    # Only what a payload needs is known here: who has no images gives no place of them.
+    only = result(*pool, tmp_path / "pool.parquet", "--obtain", "Ask at the desk.")["files"]
+    assert only.keys() == {"manifest", "card"}
+    card = (tmp_path / "site" / only["card"]["path"]).read_text("utf-8")
+    assert "Ask at the desk." in card and "pool.sources.json" not in card
