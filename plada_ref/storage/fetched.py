@@ -59,7 +59,7 @@ def fetched(
             `sha256` says.
         Misuse: if the protocol is unknown or its package is missing, or it names a folder.
     """
-    path = _place(address)
+    path = place_of(address)
     about = _about(path)
     if about is not None and about["address"] != address:
         about = None
@@ -126,7 +126,7 @@ def sibling(path: Path, name: str, *, most: int | None = None) -> Path:
         return fetched(beside(address, plain), most=most)
     except (FileNotFoundError, PermissionError):
         # Stores say of what is not there that it may not be read, where lists may not be.
-        place = _place(beside(address, plain))
+        place = place_of(beside(address, plain))
         place.unlink(missing_ok=True)
         _record(place).unlink(missing_ok=True)
         return place
@@ -173,7 +173,12 @@ def _split(address: str) -> tuple[str, str, str]:
     return folder, unquote(name) if query or "%" in name else name, query
 
 
-def _place(address: str) -> Path:
+def place_of(address: str) -> Path:
+    """Return where the file of an address is kept, which need not be there.
+
+    Raises:
+        Misuse: if it is the address of a folder.
+    """
     folder, name, query = _split(address)
     if "://" not in f"{folder}/" or name in ("", ".", ".."):
         raise Misuse(f"{address!r} names no file; give the address of a file.")

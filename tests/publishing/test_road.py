@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from PIL import Image
 from plada_ref.storage import download
 
 from ..web_server import WebServer
-from .conftest import Publisher, error, result
+from .conftest import Publisher, call, error, result
 
 pytestmark = pytest.mark.slow
 
@@ -143,3 +144,17 @@ def test_pool_is_published_once(publisher: Publisher) -> None:
 def _state(folder: Path) -> dict[str, Any]:
     files = (path for path in folder.rglob("*") if path.is_file())
     return {str(path): (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
+
+
+def test_errors_name_the_address(web: WebServer, publisher: Publisher, client: Path) -> None:
+    (publisher.site / "pool.parquet").write_bytes(b"<html>")
+    (publisher.site / "key.pub").write_bytes(b"<html>")
+    task = publisher.payload("1", 2, slice(0, 9), signed=False)
+    for words, name in (
+        (("decode", task, "-m", f"{web.url}/pool.parquet"), "pool.parquet"),
+        (("verify", task, "--key", f"{web.url}/key.pub"), "key.pub"),
+        (("predict", f"{web.url}/key.pub", client), "key.pub"),
+    ):
+        run = call(*words)
+        said = json.loads(run.stdout.splitlines()[-1])["error"]
+        assert run.exit_code and f"{web.url}/{name}" in said and str(client) not in said

@@ -98,6 +98,19 @@ def said(path: Path) -> str:
     return origin(path) or str(path)
 
 
+def in_words_of(given: dict[str, Any], sentence: str) -> str:
+    """Return a sentence with the addresses that were given, in place of where their files are."""
+    values = (each if isinstance(each, list) else [each] for each in given.values())
+    for address in (each for some in values for each in some if isinstance(each, Address)):
+        try:
+            from ...storage.fetched import place_of
+
+            sentence = sentence.replace(str(place_of(address.text)), address.text)
+        except (ImportError, PipelineError):
+            continue  # Nothing of it was fetched.
+    return sentence
+
+
 def refuse_fetched(path: Path, why: str) -> None:
     """Refuse a file that was fetched, where one of this computer is meant.
 
