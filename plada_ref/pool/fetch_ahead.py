@@ -1,4 +1,4 @@
-"""Fetch the images that a student learns from, before it learns: many at a time, each once."""
+"""Fetch images that are about to be read, many at a time, and keep them: each comes once."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..compute.progress import Progress
+from ..images import ImageSet
 from .image_cache import can_keep, keep_image, kept_image
 from .image_errors import BadImage
 from .verified import VerifiedImages
@@ -18,41 +19,40 @@ _AT_ONCE = 16
 """Requests under way: each waits for the server most of its time."""
 
 
-def fetch_ahead(
-    images: VerifiedImages, positions: npt.ArrayLike, progress: Progress
-) -> tuple[int, int] | None:
-    """Fetch the images at some pool positions that are not kept here, if the pool is remote.
+def fetch_ahead(images: ImageSet, positions: npt.ArrayLike, progress: Progress) -> None:
+    """Fetch the images at some pool positions that are not kept here, if the pool is elsewhere.
 
-    What is wrong with an image is not said here, but when it is read.
-
-    Returns:
-        How many images came, and how many bytes of them; None if the pool's images are on this
-        computer, or nothing can be kept.
+    How many came, and how many bytes of them, is said. What is wrong with an image is not said
+    here, but when it is read.
 
     Raises:
         PipelineError: if the pool cannot be reached.
     """
-    if not images.source.remote or not can_keep():
-        return None
-    shards = _by_shard(images, positions)
-    came = size = 0
-    with progress.track("Fetching images", sum(map(len, shards))) as advance:
+    if not isinstance(images, VerifiedImages) or not images.source.remote or not can_keep():
+        return
+    listed = np.asarray(positions).tolist()
+    wanted = [each for each in listed if kept_image(images.digest(each)) is None]
+    if not wanted:
+        return
+    came: list[int] = []
+    with progress.track("Fetching images", len(wanted)) as advance:
         pool = ThreadPoolExecutor(_AT_ONCE)
         try:
             # One after the other: a server without ranges sends each shard whole, and once.
-            for wanted in shards:
-                for found in pool.map(lambda position: _fetch(images, position), wanted):
-                    came, size = came + (found > 0), size + found
+            for shard in _by_shard(images, wanted):
+                for size in pool.map(lambda position: _fetch(images, position), shard):
+                    came += [size] if size else []
                     advance(1)
         finally:
             pool.shutdown(cancel_futures=True)
-    return came, size
+    progress.say(
+        f"images: {len(came):,} of {len(listed):,} fetched, {sum(came):,} bytes; they are kept for "
+        "other students"
+    )
 
 
 def _fetch(images: VerifiedImages, position: int) -> int:
-    """Have an image kept; returns its size if it had to be fetched, else 0."""
-    if kept_image(images.digest(position)) is not None:
-        return 0
+    """Have an image kept; returns its size, 0 if something is wrong with it."""
     try:
         data = images.read(position)
     except BadImage:
@@ -62,11 +62,9 @@ def _fetch(images: VerifiedImages, position: int) -> int:
     return len(data)
 
 
-def _by_shard(images: VerifiedImages, positions: npt.ArrayLike) -> list[list[int]]:
+def _by_shard(images: VerifiedImages, positions: list[int]) -> list[list[int]]:
     """Return the positions of each shard, in the order in which the images are stored there."""
-    found = [
-        (images.source.place(images.key(each)), each) for each in np.asarray(positions).tolist()
-    ]
+    found = [(images.source.place(images.key(position)), position) for position in positions]
     return [
         [position for _, position in shard]
         for _, shard in groupby(sorted(found), key=lambda each: each[0][:2])

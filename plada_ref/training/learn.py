@@ -26,6 +26,7 @@ from ..models.checkpoint import Checkpoint
 from ..models.preparation import Preparation
 from ..models.spec import ModelSpec, backbone_digest, build, check_input, classifier
 from ..pool import MissingImage, UnreadableImage
+from ..pool.fetch_ahead import fetch_ahead
 from ..tasks.content import task_digest
 from ..tasks.task import Task
 from .augment import augmentation
@@ -121,7 +122,6 @@ def train(
     usable = UsablePart(LabelledImages.of_payload(payload, pool, soft), pool, learner.compute)
     if skip_missing:
         usable.leave_out_missing()
-    usable.fetch_ahead()
     if ranks().size > 1:
         usable.leave_out_unreadable(max_unreadable)  # Each process sees a part of the images.
     try:
@@ -163,6 +163,7 @@ class _Learner:
         # Each image is verified against the pool when it is read, so the pool's id says what it is.
         student = self.learn(data, facts, pool.id.hex)
         if held is not None and self.measure is not None and ranks().first:
+            fetch_ahead(held.images, held.rows, self.compute.progress)
             found = agreement(student, held, compute=self.compute) if len(held) else None
             self.measure(found)
         return student

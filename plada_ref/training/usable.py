@@ -16,8 +16,7 @@ from ..compute.batches import in_order, loaded
 from ..compute.context import Compute
 from ..errors import PipelineError
 from ..images import ImagePool, ImageSet, PoolImages, called
-from ..pool import MissingImage, UnreadableImage, UnreadableImages, VerifiedImages
-from ..pool.fetch_ahead import fetch_ahead
+from ..pool import MissingImage, UnreadableImage, UnreadableImages
 from .dataset import LabelledImages
 
 MUCH = 0.1
@@ -81,23 +80,6 @@ class UsablePart:
         self._tell_missing(missing)
         self.data = self.data.part(here)
         self.left_out = LeftOut(missing, self.left_out.unreadable)
-
-    def fetch_ahead(self) -> None:
-        """Fetch the images that are left, if the pool is elsewhere, and say how many came.
-
-        Raises:
-            PipelineError: if the pool cannot be reached.
-        """
-        images = self.data.images
-        if not isinstance(images, VerifiedImages):
-            return
-        came = fetch_ahead(images, self.data.rows, self.compute.progress)
-        if came is not None:
-            number, size = came
-            self.compute.progress.say(
-                f"images: {number:,} of {len(self.data):,} fetched, {size:,} bytes; the others "
-                "were kept here"
-            )
 
     def leave_out_unreadable(self, share: float | None) -> None:
         """Leave out the images that do not decode, each of which is decoded once for that.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -84,9 +85,13 @@ def test_the_road(
     made = result("train", new["payload"], "-m", new["manifest"], *TRAIN, *ALL, *again)
     assert made["started_from"] == result("predict", first, photo)["sha256"]
     assert made["classes"][3] == "digit 3"
-    # A second student of the same images fetches none of them.
+    # Other students of the same images fetch none of them.
     web.forget()
     result("train", new["payload"], "-m", new["manifest"], *TRAIN, *ALL, "-o", student)
+    frozen = ("--random-backbone", "--cache", client / "features", "-o", student)
+    result("train", new["payload"], "-m", new["manifest"], *TRAIN, *frozen)
+    shutil.rmtree(client / "cache" / "images")
+    result("train", new["payload"], "-m", new["manifest"], *TRAIN, *frozen)  # Nor read any.
     assert not web.sent
     assert not result("fetch", web.url, "-o", client, *signed)["tasks"][0]["new"]
 
