@@ -6,6 +6,7 @@ with the same bytes is not written again, and nothing is removed.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -159,8 +160,8 @@ def publish_task(
         pool_elsewhere: publish it without its pool.
 
     Raises:
-        PipelineError: if it has no name or version, that version is published with another content,
-            or no pool in the folder serves it.
+        PipelineError: if it has no name or version, that version is published in another file, or
+            no pool in the folder serves it.
     """
     name, version = named(payload)
     index = read_index(root)
@@ -171,12 +172,12 @@ def publish_task(
             f"{payload.pool.id.hex()}; publish that first (plada publish pool), or say "
             "--pool-elsewhere."
         )
-    content = content_id(payload).hex()
+    digest = hashlib.sha256(data).hexdigest()
     for each in index.versions(name):
-        if each.version == version and each.content_id != content:
+        if each.version == version and each.files["payload"].sha256 != digest:
             raise PipelineError(
-                f"Version {version} of {name!r} is published already, with another content; who "
-                "has it would never get this one. Give the new one a new version."
+                f"Version {version} of {name!r} is published already, in a file of other bytes; "
+                "who has that would never get this one. Give the new one a new version."
             )
     said = payload.metadata or {}
     below = task_folder(root, name, version).relative_to(root).as_posix()
@@ -193,7 +194,7 @@ def publish_task(
             pool=payload.pool.id.hex() if pool is None else pool.id,
             classes=payload.class_count,
             kept=payload.kept,
-            content_id=content,
+            content_id=content_id(payload).hex(),
             signed_by=signed_by,
             files=files,
         )
