@@ -145,7 +145,7 @@ def task(
     """Put a version of a task into FOLDER: payload, class names, a card, and a line in the index.
 
     Name and version are those in the payload's metadata, which a signature covers: plada encode
-    --name --version. A version that is published stays as it is: changed content needs a new one.
+    --name --version. A version that is published keeps its bytes: whatever changes is a new one.
 
     Example: `plada publish task site/ digits.plada --accuracy 'lite0 head=0.861'`
     """
