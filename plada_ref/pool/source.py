@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 import pyarrow as pa
 
@@ -26,7 +27,7 @@ class Source:
     def __init__(self, containers: Sequence[Container]) -> None:
         self.containers = tuple(containers)
 
-    @property
+    @cached_property
     def remote(self) -> bool:
         """Whether images are elsewhere, so that reading one means to fetch it."""
         return any(is_address(url) for container in self.containers for url in container.urls)
