@@ -49,6 +49,7 @@ class RuleOptions(OptionGroup):
         typer.Option(
             metavar="FILE",
             help="Weights of the projection's model, where they are not among the others given.",
+            parser=readable(),
         ),
     ] = None
 
