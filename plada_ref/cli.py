@@ -19,9 +19,11 @@ from .commands import (
     baselines,
     decode,
     demo,
+    diff,
     encode,
     evaluate,
     export,
+    fetch,
     inspect,
     keygen,
     label,
@@ -29,10 +31,12 @@ from .commands import (
     pool,
     predict,
     prune,
+    publish,
     report,
     rewrite,
     salvage,
     sign,
+    tasks,
     teach,
     train,
     transfer,
@@ -43,8 +47,8 @@ from .commands import (
 app = typer.Typer(
     name="plada",
     help="Send an image-classification task in kilobytes: which images of a shared pool, and which "
-    "class.\n\nProducer: pool index, teach, label, prune, encode, sign. Client: verify, decode, "
-    "train, evaluate, predict, export. Both at once: transfer, demo.",
+    "class.\n\nProducer: pool index, teach, label, prune, encode, sign, publish. Client: fetch, "
+    "verify, decode, train, evaluate, predict, export. Both at once: transfer, demo.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
@@ -76,6 +80,9 @@ app.command()(teach.teach)
 app.command()(label.label)
 app.command()(prune.prune)
 app.command()(encode.encode)
+app.add_typer(publish.app)
+app.command()(tasks.tasks)
+app.command()(fetch.fetch)
 app.command()(decode.decode)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
@@ -87,6 +94,7 @@ app.command()(leakage.leakage)
 app.command()(report.report)
 app.command()(inspect.inspect)
 app.command()(validate.validate)
+app.command()(diff.diff)
 app.command()(rewrite.rewrite)
 app.command()(salvage.salvage)
 app.command()(keygen.keygen)

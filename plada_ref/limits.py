@@ -37,6 +37,7 @@ class Limits:
             decoded.
         scans: of a JPEG: each goes over all pixels, and may be a few bytes long.
         img_size: height and width of a model's input, in pixels.
+        download: bytes of a file that is fetched from an address. Of small kinds less is fetched.
     """
 
     image: int = 256 * _MIB
@@ -48,6 +49,7 @@ class Limits:
     pixels: int = 80_000_000
     scans: int = 100
     img_size: int = 1024
+    download: int = 4 * _GIB
 
 
 def limits() -> Limits:

@@ -29,6 +29,7 @@ def test_the_page_states_every_limit() -> None:
     from plada_ref.images import decoding
     from plada_ref.limits import Limits
     from plada_ref.models import limits as models
+    from plada_ref.publishing import index
     from plada_ref.runs import fields
     from plada_ref.tasks import idx, readers
 
@@ -43,7 +44,7 @@ def test_the_page_states_every_limit() -> None:
         "metadata depth": (MAX_METADATA_DEPTH, ""),
         "payload from a pipe": (sources.MOST_STREAMED, "a file in its place"),
         "payload held whole": (common.MOST_WHOLE, "`pladafmt` in Python"),
-        "key file": (signature._MOST_KEY, ""),
+        "key file": (signature.MOST_KEY, ""),
         "file of `--metadata": (encoding._MOST_METADATA, ""),
         "image of a library": (decoding.MOST_BYTES, ""),
         "idx file": (idx._MOST, ""),
@@ -51,6 +52,7 @@ def test_the_page_states_every_limit() -> None:
         "header of a model": (models.MAX_HEADER, ""),
         "classes": (models.MAX_CLASSES, ""),
         "pixels of a batch": (models.BATCH_PIXELS, ""),
+        "index of a publisher": (index.MOST_INDEX, ""),
         "JSON depth": (json_text.MAX_DEPTH, ""),
         "record of a run": (fields.MAX_FILE, ""),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 from ..images import ImageRows, ImageSet
-from ..pool.location import filesystem
+from ..storage.location import filesystem
 from ..tasks.files import StoredImages
 from ..tasks.task import Task
 from .baseline import Baseline, LearnImages

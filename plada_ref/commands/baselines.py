@@ -14,6 +14,7 @@ from rich.text import Text
 from ..errors import Misuse
 from ..output import Output
 from .exit_codes import command, resumes
+from .options.address import readable
 from .options.common import AsJson
 from .options.compute import ComputeOptions, prepare
 from .options.group import OptionGroup
@@ -99,6 +100,7 @@ class RequestOptions(OptionGroup):
             metavar="FILE",
             help="The trained model that int8-student sends; by default one is trained on all "
             "training images.",
+            parser=readable(),
         ),
     ] = None
 

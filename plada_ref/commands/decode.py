@@ -19,6 +19,7 @@ from pladafmt.text import for_terminal
 from ..optional import need
 from ..output import Output, batches
 from .exit_codes import command
+from .options.address import readable
 from .options.common import AsJson
 from .options.out import named, out_option
 from .options.payload import ReceivedOptions
@@ -35,6 +36,7 @@ def decode(
             "-m",
             metavar="MANIFEST",
             help="The pool's manifest; turns positions into the keys of images.",
+            parser=readable(),
         ),
     ] = None,
     out: Annotated[Path | None, out_option("Write a CSV file instead of printing")] = None,

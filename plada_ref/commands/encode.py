@@ -17,6 +17,8 @@ from ..optional import need
 from ..output import Output
 from .exit_codes import command
 from .file_sizes import MANY, describe, file_sizes
+from .options.about import AboutOptions
+from .options.address import readable
 from .options.codes import CodesOption, find_codes, open_codes
 from .options.common import AsJson
 from .options.encoding import ContentOptions, EncodingOptions
@@ -77,7 +79,11 @@ class CodesOptions(OptionGroup):
     manifest: Annotated[
         Path | None,
         typer.Option(
-            "--manifest", "-m", metavar="MANIFEST", help="The pool's manifest, to find its codes."
+            "--manifest",
+            "-m",
+            metavar="MANIFEST",
+            help="The pool's manifest, to find its codes.",
+            parser=readable(),
         ),
     ] = None
     codes: CodesOption = None
@@ -109,6 +115,7 @@ def encode(
     out: Annotated[Path, out_option("Where to write the .plada file")],
     encoding: BlockOptions,
     content: CountedContentOptions,
+    about: AboutOptions,
     pool: CodesOptions,
     as_json: AsJson = False,
 ) -> None:
@@ -124,6 +131,8 @@ def encode(
 
     output = Output(as_json=as_json)
     payload = content.apply(selection_file.read(selection))
+    if named_so := about.metadata():
+        payload = replace(payload, metadata={**(payload.metadata or {}), **named_so})
     by = selection_file.read_rule(selection)
     codes = None if by is None else pool.open(by.codes)
     with standing(out) as file:

@@ -14,6 +14,7 @@ from pladafmt.text import for_terminal
 
 from ..output import Output
 from .exit_codes import command
+from .options.address import readable
 from .options.common import AsJson, Seed
 from .options.compute import BatchedComputeOptions, prepare
 from .options.task import TaskOptions
@@ -30,7 +31,10 @@ def evaluate(
     model: Annotated[
         Path,
         typer.Argument(
-            metavar="MODEL", help="A model by plada teach or plada train.", show_default=False
+            metavar="MODEL",
+            help="A model by plada teach or plada train.",
+            show_default=False,
+            parser=readable(),
         ),
     ],
     task: TaskOptions,

@@ -26,6 +26,7 @@ from pladafmt.files import STANDARD_OUTPUT
 from pladafmt.text import printable
 
 from ..errors import Misuse, PipelineError
+from .options.address import fetch_addresses, in_words_of
 from .options.group import with_options_of_groups
 from .options.out import check_out, writes_a_file
 
@@ -74,11 +75,12 @@ def command(function: Callable[..., R]) -> Callable[..., R]:
             if checked and out is not None:
                 check_out(out, kwargs, updated=function.__dict__.get("updates", ()))
             with redirect_stdout(sys.stderr) if aside else nullcontext():
-                return flat(**kwargs)
+                return flat(**fetch_addresses(kwargs))
         except (PipelineError, PladaError, OSError, KeyboardInterrupt) as exc:
             if isinstance(exc, OSError) and exc.errno == errno.EPIPE:
                 raise  # The reader of our output went away; click ends quietly then.
-            sentence = printable(_sentence(exc, function.__dict__.get("resumes", False)))
+            said = _sentence(exc, function.__dict__.get("resumes", False))
+            sentence = printable(in_words_of(kwargs, said))
             print(f"error: {sentence}", file=sys.stderr, flush=True)
             if kwargs.get("as_json"):
                 stream = sys.stderr if aside else sys.stdout

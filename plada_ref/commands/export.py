@@ -14,6 +14,7 @@ from pladafmt.text import printable
 from ..errors import PipelineError
 from ..output import Output
 from .exit_codes import command
+from .options.address import readable
 from .options.common import AsJson
 from .options.compute import WorkersOption, prepare
 from .options.out import named, out_option
@@ -25,7 +26,10 @@ def export(
     model: Annotated[
         Path,
         typer.Argument(
-            metavar="MODEL", help="A model by plada teach or plada train.", show_default=False
+            metavar="MODEL",
+            help="A model by plada teach or plada train.",
+            show_default=False,
+            parser=readable(),
         ),
     ],
     out: Annotated[

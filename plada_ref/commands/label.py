@@ -15,6 +15,7 @@ from pladafmt.text import for_terminal
 from ..errors import Misuse
 from ..output import Output
 from .exit_codes import command, resumes
+from .options.address import readable
 from .options.common import AsJson, Seed
 from .options.compute import prepare
 from .options.engine import ActorOptions
@@ -34,7 +35,12 @@ def label(
     *,
     teacher: Annotated[
         Path,
-        typer.Argument(metavar="TEACHER", help="A model by plada teach.", show_default=False),
+        typer.Argument(
+            metavar="TEACHER",
+            help="A model by plada teach.",
+            show_default=False,
+            parser=readable(),
+        ),
     ],
     local: PoolOptions,
     out: Annotated[

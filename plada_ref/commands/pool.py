@@ -18,6 +18,7 @@ from ..optional import need
 from ..output import Output
 from . import pool_codes, pool_order
 from .exit_codes import command, resumes, updates
+from .options.address import readable
 from .options.engine import IndexEngineOptions
 from .options.order import OrderOptions, forget_features, prepare
 from .options.out import named, out_option, standing
@@ -78,6 +79,7 @@ def index(
             metavar="OLD_MANIFEST",
             help="Keep the order of this manifest and append the images that it lacks; the grown "
             "pool serves every payload made for the old one. SOURCES hold old and new images.",
+            parser=readable(),
         ),
     ] = None,
     order: Annotated[
@@ -218,7 +220,10 @@ def index(
 @command
 def verify(
     manifest: Annotated[
-        Path, typer.Argument(metavar="MANIFEST", help="The manifest to check against.")
+        Path,
+        typer.Argument(
+            metavar="MANIFEST", help="The manifest to check against.", parser=readable()
+        ),
     ],
     sources: KnownSources = None,
     sample: Annotated[

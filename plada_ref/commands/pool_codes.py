@@ -17,6 +17,7 @@ from ..errors import Misuse, PipelineError
 from ..optional import need
 from ..output import Output
 from .exit_codes import command, resumes, updates
+from .options.address import readable, refuse_fetched
 from .options.common import AsJson, Seed
 from .options.compute import prepare
 from .options.engine import EngineOptions
@@ -98,7 +99,13 @@ class CodesOptions(OptionGroup):
 def codes(
     *,
     manifest: Annotated[
-        Path, typer.Argument(metavar="MANIFEST", help="The pool's manifest.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="MANIFEST",
+            help="The pool's manifest.",
+            show_default=False,
+            parser=readable(),
+        ),
     ],
     sources: Annotated[
         list[str] | None,
@@ -147,6 +154,8 @@ def codes(
         )
     from ..pool.codes import PoolCodes, codes_beside, projection_beside
 
+    if made.out is None:
+        refuse_fetched(manifest, "is elsewhere; name the file of the codes with --out.")
     out = made.out or codes_beside(manifest)
     projection = made.projection or projection_beside(out)
     for path in (out, projection):
@@ -223,9 +232,9 @@ def check_codes(manifest: Path, ref: PoolRef, output: Output) -> dict[str, Any] 
     Args:
         ref: the manifest's pool.
     """
-    from ..pool.codes import PoolCodes, codes_beside
+    from ..pool.codes import PoolCodes, stored_codes
 
-    path = codes_beside(manifest)
+    path = stored_codes(manifest)
     if not path.exists():
         return None
     found: dict[str, Any] = {"file": str(path), "rows": None, "columns": None, "codes_id": None}
@@ -253,9 +262,9 @@ def _problem(path: Path, table: PoolCodes, ref: PoolRef) -> str | None:
             f"they are of {len(table):,} images, and the manifest lists {ref.size:,}; get this "
             "pool's, or make those of a grown pool with: plada pool codes --extend"
         )
-    from ..pool.codes import projection_beside
+    from ..pool.codes import stored_projection
 
-    beside = projection_beside(path)
+    beside = stored_projection(path)
     if not beside.exists():
         return None  # Clients need none, and have nothing to compare the id with.
     for module in ("safetensors", "threadpoolctl"):

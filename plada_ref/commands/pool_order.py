@@ -13,7 +13,8 @@ from ..errors import Misuse
 from ..optional import need
 from ..output import Output
 from .exit_codes import command, resumes
-from .options.common import AsJson
+from .options.address import readable
+from .options.common import MOST_WHOLE, AsJson
 from .options.compute import BatchedComputeOptions
 from .options.group import OptionGroup
 from .options.order import OrderOptions, forget_features, prepare
@@ -36,6 +37,7 @@ class NewOrderOptions(OrderOptions):
             metavar="FILE",
             help="Make the manifest with a permutation that the pool's publisher ships; needs no "
             "model and no images.",
+            parser=readable(MOST_WHOLE),
         ),
     ] = None
 
@@ -66,7 +68,10 @@ def order(
     manifest: Annotated[
         Path,
         typer.Argument(
-            metavar="MANIFEST", help="The pool's manifest, in any order.", show_default=False
+            metavar="MANIFEST",
+            help="The pool's manifest, in any order.",
+            show_default=False,
+            parser=readable(),
         ),
     ],
     out: Annotated[
@@ -178,9 +183,10 @@ def _apply(manifest: Path, file: Path, out: Path, output: Output) -> dict[str, A
 
 def _remember(manifest: Path, sources: list[str] | None, out: Path) -> None:
     """Write beside the new manifest where the images are, if that is known."""
-    from ..pool import remember, remembered, sources_beside
+    from ..pool import remember, remembered
+    from ..pool.sources_file import stored_sources
 
-    if not sources and sources_beside(manifest).exists():
+    if not sources and stored_sources(manifest).exists():
         sources = remembered(manifest)
     if sources:
         remember(out, sources)

@@ -15,6 +15,7 @@ from pladafmt.text import for_terminal, printable
 from ..errors import Misuse
 from ..output import Output
 from .exit_codes import command
+from .options.address import readable
 from .options.common import AsJson
 from .options.compute import BatchedComputeOptions, prepare
 from .spreadsheet import SafeCells
@@ -29,7 +30,10 @@ def predict(
     model: Annotated[
         Path,
         typer.Argument(
-            metavar="MODEL", help="A model by plada teach or plada train.", show_default=False
+            metavar="MODEL",
+            help="A model by plada teach or plada train.",
+            show_default=False,
+            parser=readable(),
         ),
     ],
     images: Annotated[

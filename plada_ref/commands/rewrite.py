@@ -16,8 +16,9 @@ from pladafmt.text import for_terminal
 from ..errors import Misuse
 from ..output import Output
 from .exit_codes import command, updates
+from .options.address import readable
 from .options.codes import CodesOption, with_codes
-from .options.common import AsJson, LimitOptions, limits_from, read_whole
+from .options.common import MOST_WHOLE, AsJson, LimitOptions, limits_from, read_whole
 from .options.encoding import EncodingOptions, read_metadata
 from .options.out import named, out_option
 
@@ -27,7 +28,13 @@ from .options.out import named, out_option
 def rewrite(
     *,
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A valid .plada file.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="A valid .plada file.",
+            show_default=False,
+            parser=readable(MOST_WHOLE),
+        ),
     ],
     out: Annotated[Path, out_option("Where to write the new file", show_default=False)],
     encoding: EncodingOptions,

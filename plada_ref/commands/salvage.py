@@ -17,8 +17,9 @@ from pladafmt.text import for_terminal, printable
 
 from ..output import Output
 from .exit_codes import command
+from .options.address import readable
 from .options.codes import NO_CODES, CodesOption, open_codes
-from .options.common import AsJson, LimitOptions, limits_from, read_whole
+from .options.common import MOST_WHOLE, AsJson, LimitOptions, limits_from, read_whole
 from .options.out import named, out_option
 
 _SHOWN_CLASSES = 20
@@ -35,7 +36,13 @@ _NAMES = {
 @command
 def salvage(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A damaged .plada file.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="A damaged .plada file.",
+            show_default=False,
+            parser=readable(MOST_WHOLE),
+        ),
     ],
     out: Annotated[
         Path,

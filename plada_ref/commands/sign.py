@@ -12,6 +12,7 @@ from pladafmt.files import write_whole
 
 from ..output import Output
 from .exit_codes import command, updates
+from .options.address import refuse_fetched
 from .options.codes import CodesOption, with_codes
 from .options.common import AsJson, LimitOptions, PayloadFile, limits_from, read_whole
 from .options.out import named, out_option
@@ -50,6 +51,8 @@ def sign(
     from pladafmt.signature import sign as sign_bytes
 
     output = Output(as_json=as_json)
+    if out is None:
+        refuse_fetched(payload, "cannot be signed in place; name the signed file with --out.")
     limits = limits_from(limit)
     data = read_whole(payload)
 

@@ -12,6 +12,7 @@ import typer
 
 from ..output import Output
 from .exit_codes import command, resumes
+from .options.address import readable
 from .options.common import AsJson
 from .options.compute import ComputeOptions, prepare
 from .options.group import OptionGroup
@@ -99,6 +100,17 @@ def train(
             "the rule's scores of all classes are learned, as soft labels.",
         ),
     ] = False,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="STUDENT",
+            rich_help_panel="Model",
+            help="Start from this student, such as that of the task's version before: from its "
+            "backbone, and with --tune all from its classifier for classes of the same name.",
+            parser=readable(),
+        ),
+    ] = None,
     val_fraction: ValFractionOption = None,
     machine: ComputeOptions,
     as_json: AsJson = False,
@@ -127,6 +139,7 @@ def train(
     from ..training.learn import train as train_model
     from ..training.recipe import Tune
     from ..training.soft_labels import soft_labels
+    from ..training.start import Start
 
     output = Output(as_json=as_json, quiet=not first())
     started = time.monotonic()
@@ -136,6 +149,12 @@ def train(
     alone = recipe.tune is Tune.HEAD
     if alone and not first():
         return
+    spec, begun = training.spec(), None
+    if start is not None:
+        from ..models.checkpoint import Checkpoint
+
+        begun = Start(Checkpoint.read(start))
+        spec = begun.spec(spec)
     found = received.receive(for_="plada train", manifest=local.listed)
     payload = found.payload
     pool = local.open()
@@ -157,7 +176,7 @@ def train(
         student = train_model(
             payload,
             pool,
-            training.spec(),
+            spec,
             recipe,
             compute=replace(compute, device=device, workers=decoders(machine.workers)),
             resume=file.with_name(f"{file.name}.training"),
@@ -167,6 +186,7 @@ def train(
             measure=None if val_fraction == 0 else heard,
             skip_missing=local.skip_missing,
             max_unreadable=local.max_unreadable,
+            start=begun,
         )
         if not first():
             return
@@ -191,6 +211,7 @@ def train(
             "student": named(out),
             "sha256": student.sha256,
             "model": training.model,
+            "started_from": None if begun is None else begun.student.sha256,
             "classes": list(student.class_names),
             "images": learned,
             "kept": kept,

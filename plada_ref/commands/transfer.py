@@ -17,6 +17,7 @@ from ..errors import Misuse
 from ..optional import need
 from ..output import Output
 from .exit_codes import command, resumes
+from .options.address import readable
 from .options.common import AsJson
 from .options.compute import ComputeOptions, prepare
 from .options.encoding import UnnamedOption
@@ -52,7 +53,11 @@ class PairTrainingOptions(ShortTrainingOptions):
     ] = None
     student_weights: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="The student's weights; with another model only."),
+        typer.Option(
+            metavar="FILE",
+            help="The student's weights; with another model only.",
+            parser=readable(),
+        ),
     ] = None
     student_tune: Annotated[
         str | None, typer.Option(help="The student's --tune; the teacher's by default.")

@@ -13,15 +13,22 @@ from pladafmt.text import for_terminal
 
 from ..output import Output
 from .exit_codes import command
+from .options.address import readable, said
 from .options.codes import CodesOption, report_with_codes
-from .options.common import AsJson, LimitOptions, limits_from
+from .options.common import MOST_WHOLE, AsJson, LimitOptions, limits_from
 from .options.signature import describe_signature
 
 
 @command
 def validate(
     payloads: Annotated[
-        list[Path], typer.Argument(metavar="PAYLOADS...", help=".plada files.", show_default=False)
+        list[Path],
+        typer.Argument(
+            metavar="PAYLOADS...",
+            help=".plada files.",
+            show_default=False,
+            parser=readable(MOST_WHOLE),
+        ),
     ],
     codes: CodesOption = None,
     limit: LimitOptions = None,
@@ -40,8 +47,8 @@ def validate(
     reports = []
     for path in payloads:
         report, place = _report(path, limits, codes)
-        reports.append({"file": str(path), **report.as_json()})
-        shown = for_terminal(str(path))
+        reports.append({"file": said(path), **report.as_json()})
+        shown = for_terminal(said(path))
         if report.ok:
             facts = report.facts
             signed = f"; signed by {describe_signature(facts)}" if facts["signed_by"] else ""

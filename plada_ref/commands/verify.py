@@ -12,9 +12,10 @@ from pladafmt.text import for_terminal
 
 from ..output import Output
 from .exit_codes import command
+from .options.address import readable, said
 from .options.codes import CodesOption, with_codes
-from .options.common import AsJson, LimitOptions, limits_from, read_whole
-from .options.signature import public_keys
+from .options.common import MOST_WHOLE, AsJson, LimitOptions, limits_from, read_whole
+from .options.signature import MOST_KEY, public_keys
 
 if TYPE_CHECKING:
     from pladafmt.keys import PublicKey
@@ -23,7 +24,13 @@ if TYPE_CHECKING:
 @command
 def verify(
     payloads: Annotated[
-        list[Path], typer.Argument(metavar="PAYLOADS...", help=".plada files.", show_default=False)
+        list[Path],
+        typer.Argument(
+            metavar="PAYLOADS...",
+            help=".plada files.",
+            show_default=False,
+            parser=readable(MOST_WHOLE),
+        ),
     ],
     key: Annotated[
         list[Path] | None,
@@ -31,6 +38,7 @@ def verify(
             "--key",
             metavar="KEY",
             help="A public key that you trust, NAME.pub by plada keygen. May be repeated.",
+            parser=readable(MOST_KEY),
         ),
     ] = None,
     codes: CodesOption = None,
@@ -51,8 +59,8 @@ def verify(
     files = []
     for path in payloads:
         found = _verify(path, keys, limits, codes)
-        files.append({"file": str(path), **found})
-        shown = for_terminal(str(path))
+        files.append({"file": said(path), **found})
+        shown = for_terminal(said(path))
         if found["status"] == "verified":
             named = for_terminal(found["key"])
             output.say(f"{shown}: verified; signed by key {found['key_id']} ({named}).")

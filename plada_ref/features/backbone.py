@@ -20,6 +20,7 @@ from ..images import ImagePool, ImageRows, ImageSet
 from ..models.preparation import Preparation
 from ..models.spec import ModelSpec, build, features
 from ..pool import UnreadableImage, UnreadableImages
+from ..pool.fetch_ahead import fetch_ahead
 from ..tasks.task import Task
 from .cache import CachedView, FeatureCache
 from .target import Features, Target
@@ -109,6 +110,7 @@ class Backbone:
             view = cache.view(self.network, self.preparation, flip=flip)
             self._fill(view, images, chosen, flip)
             return view.get(chosen)
+        fetch_ahead(images, chosen, self.compute.progress)
         return np.concatenate(list(self._seen(ImageRows(images, chosen), flip, len(chosen))))
 
     def views(
@@ -229,6 +231,7 @@ class Backbone:
         done = 0
         if not len(missing):
             return
+        fetch_ahead(images, missing, self.compute.progress)
         for found in self._seen(ImageRows(images, missing), flip, STORED):
             view.put(missing[done : done + len(found)], found)
             done += len(found)

@@ -7,6 +7,7 @@ import os
 import torch
 from torch import nn
 
+from ..storage.fetched import local
 from .checkpoint import Checkpoint
 from .preparation import Preparation
 
@@ -45,9 +46,10 @@ class Classifier(nn.Module):
 def load_model(path: str | os.PathLike[str]) -> Classifier:
     """Read a teacher or student, as ``plada teach``, ``plada train`` or `Checkpoint.write` left it.
 
-    Nothing that is stored in the file is run.
+    An address, such as ``https://example.org/student.safetensors``, is fetched. Nothing that is
+    stored in the file is run.
 
     Raises:
         PipelineError: if the file is not there, is damaged or is not such a model.
     """
-    return Classifier(Checkpoint.read(path))
+    return Classifier(Checkpoint.read(local(os.fspath(path))))

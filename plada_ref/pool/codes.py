@@ -8,6 +8,7 @@ from pathlib import Path
 from pladafmt import BadCodes, Codes
 
 from ..errors import PipelineError
+from ..storage.fetched import sibling
 from .known_ids import codes_id
 
 _MANIFEST, _CODES, _PROJECTION = ".parquet", ".codes.npy", ".projection.safetensors"
@@ -24,6 +25,19 @@ def projection_beside(codes: str | os.PathLike[str]) -> Path:
     path = Path(codes)
     name = path.name.removesuffix(".npy").removesuffix(".codes")
     return path.with_name(name + _PROJECTION)
+
+
+def stored_codes(manifest: str | os.PathLike[str]) -> Path:
+    """Where the codes beside a manifest are, which need not be there.
+
+    Those of a manifest that was fetched are fetched now, so this is for who needs them.
+    """
+    return sibling(Path(manifest), codes_beside(manifest).name)
+
+
+def stored_projection(codes: str | os.PathLike[str]) -> Path:
+    """The same for the projection beside codes."""
+    return sibling(Path(codes), projection_beside(codes).name)
 
 
 class PoolCodes(Codes):
@@ -65,5 +79,5 @@ def codes_of(manifest: str | os.PathLike[str]) -> PoolCodes | None:
     Raises:
         PipelineError: if something else is there.
     """
-    path = codes_beside(manifest)
+    path = stored_codes(manifest)
     return PoolCodes(path) if path.exists() else None

@@ -20,8 +20,8 @@ import pyarrow as pa
 
 from ..errors import PipelineError
 from ..limits import check_image
+from ..storage.location import filesystem, fingerprint, is_local, state_of
 from .keys import clean_key, reason_to_skip
-from .location import filesystem, fingerprint, is_local, state_of
 from .shard import Entry, Remarks, Shard
 
 SHARD_FILES = 10_000
@@ -48,6 +48,15 @@ class Folder:
 
     def __init__(self, url: str) -> None:
         self.url = url
+
+    @property
+    def urls(self) -> tuple[str]:
+        """The folder."""
+        return (self.url,)
+
+    def place(self, key: str) -> tuple[int, int]:
+        """Return the same for all: files are read in any order."""
+        return 0, 0
 
     def shards(self) -> Iterator[Shard]:
         """Yield stretches of `SHARD_FILES` image files, in the order of the walk."""

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from pladafmt.files import write_whole
 from pladafmt.merkle import CODES_LEAF, POOL_LEAF, TreeHasher
 
-from .cache import cache_folder
+from ..storage.cache import cache_folder
 
 FEW = 100_000
 """Ids of fewer images are not kept: their tree hash takes a fraction of a second."""

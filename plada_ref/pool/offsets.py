@@ -14,18 +14,19 @@ from __future__ import annotations
 import bisect
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .cache import cache_folder
+from ..errors import PipelineError
+from ..storage.cache import cache_folder
+from ..storage.location import filesystem, fingerprint, state_of
 from .columns import whole
 from .duplicates import refuse_duplicates
 from .keys import KEY_RULES
-from .location import filesystem, fingerprint, state_of
 from .sealed import SUFFIX, read_sealed, write_sealed
 
 _SCHEMA = pa.schema([("key", pa.large_string()), ("offset", pa.uint64()), ("size", pa.uint64())])
@@ -70,6 +71,31 @@ class OffsetIndex:
         if row == len(keys) or keys[row].as_py() != key:
             return None
         return int(self._shards[row]), int(self._offsets[row]), int(self._sizes[row])
+
+    def places(
+        self, keys: pa.LargeStringArray
+    ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint64]]:
+        """Return shard number and byte offset of each of these images, shape (n,) each.
+
+        Raises:
+            PipelineError: if one is not there.
+        """
+        rows = pc.index_in(keys, value_set=self._keys).fill_null(-1).to_numpy()
+        if (rows < 0).any():
+            key = keys[int(np.flatnonzero(rows < 0)[0])].as_py()
+            raise PipelineError(
+                f"The image {key!r} is in none of the shards; list what is missing with: plada "
+                "pool verify"
+            )
+        return self._shards[rows], self._offsets[rows]
+
+
+class Indexes(Protocol):
+    """What makes an index of shards: by walking them, or from what is known of them."""
+
+    def index(self, keys: pa.LargeStringArray | None = None) -> OffsetIndex:
+        """Make the index of all images, or of those with these keys."""
+        ...
 
 
 class ShardIndexes:

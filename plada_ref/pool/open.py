@@ -6,12 +6,16 @@ import os
 from typing import Literal, overload
 
 from ..errors import Misuse
+from ..storage.fetched import local
+from ..storage.location import is_address
 from .disk_pool import DiskPool
 from .manifest import Manifest
 from .manifest_file import ManifestFile
 from .memory_pool import MemoryPool
+from .offsets_file import PublishedOffsets
 from .source import Source, open_source
 from .sources_file import remembered, sources_beside
+from .tar import TarShards
 
 StrPath = str | os.PathLike[str]
 
@@ -41,7 +45,8 @@ def open_pool(
     the manifest (``pool.codes.npy`` for ``pool.parquet``) are the pool's ``codes``.
 
     Args:
-        manifest: the Parquet file that `plada pool index` or `index_pool` wrote.
+        manifest: the Parquet file that `plada pool index` or `index_pool` wrote; an address, such
+            as ``https://example.org/pool.parquet``, is fetched.
         sources: where the images are: image folders, ``.tar`` and ``.parquet`` files, as paths,
             globs, or URLs that fsspec knows, such as ``s3://bucket/pool-*.tar``. When none is
             given, what ``pool.sources.json`` beside the manifest says, by `plada pool index`.
@@ -62,6 +67,7 @@ def open_pool(
         >>> pool.only([3, 14]).open_image(14)  # doctest: +SKIP
     """
     specs = [os.fspath(source) for source in sources]
+    manifest = local(os.fspath(manifest))
     # The manifest first: a wrong file is found before a large source is listed.
     listed = Manifest.read(manifest) if in_memory else ManifestFile(manifest)
     source = open_source(specs) if specs else open_remembered(manifest)
@@ -78,7 +84,13 @@ def open_remembered(manifest: StrPath) -> Source:
         PipelineError: if it cannot be understood.
     """
     try:
-        return open_source(remembered(manifest))
+        places = remembered(manifest)
+        # Otherwise all headers of remote shards would be fetched to find a few images in them.
+        if places and all(is_address(place) and place.endswith(".tar") for place in places):
+            known = PublishedOffsets.beside(ManifestFile(manifest), places)
+            if known is not None:
+                return Source([TarShards(places, known)])
+        return open_source(places)
     except Misuse as exc:
         beside = sources_beside(manifest)
         if not beside.exists():

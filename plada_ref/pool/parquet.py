@@ -27,9 +27,9 @@ from ..errors import PipelineError, one_line
 from ..limits import check_image, limits, raised, refuse
 from ..parquet.footer import Group, read_groups
 from ..parquet.pages import PageGuard, counted, rows_at_a_time
+from ..storage.location import filesystem, fingerprint, state_of
+from ..storage.ranges import opened
 from .keys import KEY_RULES, shard_key
-from .location import filesystem, fingerprint, state_of
-from .ranges import opened
 from .reasons import BASE_NAMES, ONLY_BASE_NAMES, UNUSABLE_PATHS
 from .shard import Entry, Remarks, Shard
 
@@ -104,6 +104,12 @@ class ParquetShards:
                     raise _stored_twice(key, self.urls[rows[key][0]], url)
                 rows[key] = number, row
         self._rows = rows
+
+    def place(self, key: str) -> tuple[int, int]:
+        """Return a shard and a row in it: what a row group holds is decoded together."""
+        self.prepare()
+        assert self._rows is not None
+        return self._rows.get(key, (0, 0))
 
     def read(self, key: str) -> bytes:
         """Read the stored bytes of one image."""

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from ..errors import PipelineError
 from ..images import PIXELS
 from ..limits import limits
-from .location import fingerprint
+from ..storage.location import fingerprint
 from .sealed import SUFFIX, read_sealed, write_sealed
 from .shard import Remarks, Shard
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import pyarrow as pa
 
-from .location import reachable
+from ..storage.location import reachable
 
 Entry = tuple[str, bytes]
 """A key and the stored image bytes."""
@@ -81,6 +81,11 @@ class Shard:
 class Container(Protocol):
     """Stored images of one kind: a folder, tar files or Parquet files."""
 
+    @property
+    def urls(self) -> Sequence[str]:
+        """Where they lie."""
+        ...
+
     def shards(self) -> Iterator[Shard]:
         """Yield the pieces to read, in a fixed order."""
         ...
@@ -103,6 +108,10 @@ class Container(Protocol):
 
     def where(self, key: str) -> str:
         """Return the file or folder that holds an image of it, for people."""
+        ...
+
+    def place(self, key: str) -> tuple[int, int]:
+        """Return where among the others an image is stored; images are read fast in this order."""
         ...
 
     def __contains__(self, key: object) -> bool: ...

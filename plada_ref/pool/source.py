@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 import pyarrow as pa
 
 from ..errors import Misuse
+from ..storage.location import expand, filesystem, is_address, reachable
 from .folder import Folder
-from .location import expand, filesystem, reachable
 from .parquet import ParquetShards, without_choice
 from .shard import Container, Entry, OnProgress, Shard
 from .tar import TarShards
@@ -25,6 +26,11 @@ class Source:
 
     def __init__(self, containers: Sequence[Container]) -> None:
         self.containers = tuple(containers)
+
+    @cached_property
+    def remote(self) -> bool:
+        """Whether images are elsewhere, so that reading one means to fetch it."""
+        return any(is_address(url) for container in self.containers for url in container.urls)
 
     def shards(self) -> Iterator[Shard]:
         """Yield the pieces to read, in a fixed order."""
@@ -86,6 +92,13 @@ class Source:
     def where(self, key: str) -> str:
         """Return the folder or shard that holds an image, for people; "" if none does."""
         return next((each.where(key) for each in self.containers if key in each), "")
+
+    def place(self, key: str) -> tuple[int, ...]:
+        """Return something by which images are sorted as they are stored."""
+        for number, container in enumerate(self.containers):
+            if key in container:
+                return number, *container.place(key)
+        return ()
 
     def __contains__(self, key: object) -> bool:
         return any(key in container for container in self.containers)

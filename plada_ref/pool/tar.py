@@ -17,10 +17,10 @@ import pyarrow as pa
 
 from ..errors import PipelineError
 from ..limits import check_image, limits
+from ..storage.location import filesystem, fingerprint, state_of
+from ..storage.ranges import opened, read_range
 from .keys import KEY_RULES, is_synset_tar, reason_to_skip, shard_key
-from .location import filesystem, fingerprint, state_of
-from .offsets import Member, OffsetIndex, ShardIndexes
-from .ranges import opened, read_range
+from .offsets import Indexes, Member, OffsetIndex, ShardIndexes
 from .shard import Entry, Remarks, Shard
 from .tar_headers import BadTar, tar_members
 
@@ -28,9 +28,9 @@ from .tar_headers import BadTar, tar_members
 class TarShards:
     """Images in the members of uncompressed tar files."""
 
-    def __init__(self, urls: list[str], indexes: ShardIndexes | None = None) -> None:
+    def __init__(self, urls: list[str], indexes: Indexes | None = None) -> None:
         self.urls = urls
-        self._indexes = indexes or ShardIndexes(urls, locate)
+        self._indexes: Indexes = indexes or ShardIndexes(urls, locate)
         self._index: OffsetIndex | None = None
 
     def shards(self) -> Iterator[Shard]:
@@ -42,6 +42,13 @@ class TarShards:
         """Build the offset index of all shards, or load it from the cache."""
         if self._index is None:
             self._index = self._indexes.index()
+
+    @property
+    def index(self) -> OffsetIndex:
+        """The offset index of all shards."""
+        self.prepare()
+        assert self._index is not None
+        return self._index
 
     def only(self, keys: pa.LargeStringArray) -> TarShards:
         """Return the same shards with the offsets of these keys only."""
@@ -62,13 +69,16 @@ class TarShards:
         found = self._find(key)
         return "" if found is None else self.urls[found[0]]
 
+    def place(self, key: str) -> tuple[int, int]:
+        """Return a shard and an offset in it, for an order in which reading is fast."""
+        found = self._find(key)
+        return (0, 0) if found is None else found[:2]
+
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and self._find(key) is not None
 
     def _find(self, key: str) -> tuple[int, int, int] | None:
-        self.prepare()
-        assert self._index is not None
-        return self._index.find(key)
+        return self.index.find(key)
 
 
 def _shard(url: str) -> Shard:

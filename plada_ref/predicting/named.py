@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from ..errors import PipelineError
 from ..images import TASK_SUFFIXES
 from ..pool.keys import reason_to_skip
-from ..pool.location import filesystem, is_local, matches, reachable
+from ..storage.location import filesystem, is_local, matches, reachable
 from ..tasks.files import StoredImages
 from ..tasks.listing import Location, counted, list_folder
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from ..compute.progress import Progress, Silence
 from ..errors import PipelineError
 from ..images import ImageArrays, ImageRows, ImageSet
-from ..pool.location import filesystem
+from ..storage.location import filesystem
 from .files import StoredImages
 from .task import Task
 

@@ -12,7 +12,7 @@ from PIL import Image
 from ..errors import Misuse, PipelineError
 from ..images import TASK_SUFFIXES, Undecodable, decode
 from ..limits import check_image
-from ..pool.location import filesystem, reachable
+from ..storage.location import filesystem, reachable
 from .listing import (
     Listing,
     Location,

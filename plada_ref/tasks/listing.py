@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from ..errors import PipelineError
 from ..images import TASK_SUFFIXES
 from ..pool.keys import reason_to_skip
-from ..pool.location import filesystem
 from ..pool.tar import locate
+from ..storage.location import filesystem
 
 
 class Location(NamedTuple):

@@ -26,6 +26,7 @@ from ..models.checkpoint import Checkpoint
 from ..models.preparation import Preparation
 from ..models.spec import ModelSpec, backbone_digest, build, check_input, classifier
 from ..pool import MissingImage, UnreadableImage
+from ..pool.fetch_ahead import fetch_ahead
 from ..tasks.content import task_digest
 from ..tasks.task import Task
 from .augment import augmentation
@@ -35,6 +36,7 @@ from .held_out import HeldOut, measure_head, rows_to_hold_out
 from .loop import optimise
 from .recipe import Recipe, Tune
 from .recipe import recipe as default_recipe
+from .start import Start
 from .usable import UsablePart
 
 
@@ -85,6 +87,7 @@ def train(
     measure: Callable[[HeldOut | None], None] | None = None,
     skip_missing: bool = False,
     max_unreadable: float | None = None,
+    start: Start | None = None,
 ) -> Checkpoint:
     """Train a student on what a payload says about the client's pool.
 
@@ -101,6 +104,7 @@ def train(
             others. The checkpoint's facts state as ``left_out`` how many of each class these are.
         max_unreadable: the part of the kept images that may be skipped since they do not decode;
             see `plada_ref.pool.most_unreadable`. They are stated likewise.
+        start: a student whose weights are the first ones; `spec` is its `Start.spec`.
 
     Raises:
         pladafmt.errors.Mismatch: if the payload was made for another pool.
@@ -109,8 +113,10 @@ def train(
         Misuse: if the model or the recipe cannot be used.
     """
     how = recipe or default_recipe(Tune.HEAD)
-    learner = _Learner(spec, how, compute or Compute(), cache, resume, measure, hold_out)
+    learner = _Learner(spec, how, compute or Compute(), cache, resume, measure, hold_out, start)
     facts: dict[str, Any] = {"role": "student", "pool": payload.pool.id.hex()}
+    if start is not None:
+        facts["started_from"] = start.student.sha256
     if soft is not None:
         facts["soft_labels"] = True
     usable = UsablePart(LabelledImages.of_payload(payload, pool, soft), pool, learner.compute)
@@ -137,6 +143,7 @@ class _Learner:
     resume: Path | None
     measure: Callable[[HeldOut | None], None] | None
     hold_out: float = 0.0
+    start: Start | None = None
 
     def __post_init__(self) -> None:
         if self.recipe.tune is not Tune.ALL:
@@ -156,6 +163,7 @@ class _Learner:
         # Each image is verified against the pool when it is read, so the pool's id says what it is.
         student = self.learn(data, facts, pool.id.hex)
         if held is not None and self.measure is not None and ranks().first:
+            fetch_ahead(held.images, held.rows, self.compute.progress)
             found = agreement(student, held, compute=self.compute) if len(held) else None
             self.measure(found)
         return student
@@ -176,6 +184,10 @@ class _Learner:
             raise PipelineError(
                 f"The weights file {str(spec.weights)!r} was changed while it was read; try again."
             )
+        if self.start is not None:
+            fitted = recipe.tune is not Tune.ALL
+            say = self.compute.progress.say
+            self.start.give(network, data.classes, say, fitted=fitted)
         check_input(network, spec.model, preparation, self.compute.device)
         # The other processes get what the first one has fitted when `optimise` begins.
         if recipe.tune is not Tune.ALL and ranks().first:

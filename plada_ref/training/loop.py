@@ -19,6 +19,7 @@ from ..compute.torchrun import ranks
 from ..errors import Misuse, PipelineError
 from ..models.preparation import Preparation
 from ..models.spec import classifier
+from ..pool.fetch_ahead import fetch_ahead
 from .augment import augmentation
 from .dataset import LabelledImages
 from .recipe import Recipe, Tune
@@ -82,6 +83,7 @@ def optimise(
     total = recipe.steps or max(recipe.epochs * per_epoch, recipe.min_steps)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _cosine(total))
     change = augmentation(recipe.augment)
+    fetch_ahead(data.images, data.rows, compute.progress)
     source = _Source(data, preparation, compute)
     binding = ""
     if resume is not None and group.first:

@@ -18,7 +18,7 @@ from plada_ref.cli import app
 from plada_ref.compute.context import Compute
 from plada_ref.errors import Misuse, PipelineError
 from plada_ref.models.spec import ModelSpec
-from plada_ref.pool import location
+from plada_ref.storage import location
 from plada_ref.tasks.load import load_task
 from plada_ref.training.learn import teach
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from plada_ref.pool import known_ids
-from plada_ref.pool.cache import cache_folder
 from plada_ref.pool.offsets import Member, _shard_table
+from plada_ref.storage.cache import cache_folder
 
 
 def test_without_a_home_folder_nothing_is_kept(

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 
 from plada_ref.pool import index_pool, offsets, open_source
-from plada_ref.pool.cache import cache_folder
-from plada_ref.pool.location import fingerprint, state_of
 from plada_ref.pool.sealed import read_sealed, write_sealed
+from plada_ref.storage.cache import cache_folder
+from plada_ref.storage.location import fingerprint, state_of
 
 
 def test_every_byte_counts(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import typer
 from pladafmt import BadCodes, Codes, Mismatch, Report
 
 from ...errors import PipelineError
+from .address import readable
 
 T = TypeVar("T")
 
@@ -23,6 +24,7 @@ CodesOption = Annotated[
         metavar="FILE",
         help="The codes of the pool's images, for a payload that keeps images by a rule. Default: "
         "those beside the manifest, pool.codes.npy for pool.parquet, where one is given.",
+        parser=readable(),
     ),
 ]
 

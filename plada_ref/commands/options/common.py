@@ -12,6 +12,10 @@ from pladafmt import Limits
 from pladafmt.files import read_at_most
 
 from ...errors import Misuse
+from .address import readable
+
+MOST_WHOLE = 1 << 30
+"""Bytes of a payload that a command must hold whole, to copy, sign or search it."""
 
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print the result as one JSON object on the last line.")
@@ -20,7 +24,13 @@ AsJson = Annotated[
 Seed = Annotated[int, typer.Option(help="Seed of everything random in this step.")]
 
 PayloadFile = Annotated[
-    Path, typer.Argument(metavar="PAYLOAD", help="A .plada file.", show_default=False)
+    Path,
+    typer.Argument(
+        metavar="PAYLOAD",
+        help="A .plada file.",
+        show_default=False,
+        parser=readable(MOST_WHOLE),
+    ),
 ]
 
 LimitOptions = Annotated[
@@ -32,10 +42,6 @@ LimitOptions = Annotated[
         "class_map, metadata (bytes), blocks, work. May be repeated.",
     ),
 ]
-
-
-MOST_WHOLE = 1 << 30
-"""Bytes of a payload that a command must hold whole, to copy, sign or search it."""
 
 
 def read_whole(path: Path) -> bytes:

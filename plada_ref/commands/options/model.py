@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .address import readable
 from .group import OptionGroup
 
 if TYPE_CHECKING:
@@ -26,7 +27,10 @@ ModelOption = Annotated[
 WeightsOption = Annotated[
     Path | None,
     typer.Option(
-        "--weights", metavar="FILE", help="Pre-trained weights of this model to start from."
+        "--weights",
+        metavar="FILE",
+        help="Pre-trained weights of this model to start from.",
+        parser=readable(),
     ),
 ]
 PretrainedOption = Annotated[

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...errors import Misuse
+from .address import fetch, readable
 from .group import OptionGroup
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ ManifestOption = Annotated[
         "-m",
         metavar="MANIFEST",
         help="The pool's manifest, by plada pool index.",
+        parser=readable(),
         show_default=False,
     ),
 ]
@@ -74,9 +76,8 @@ class OptionalPoolOptions(OptionGroup):
         """
         if self.manifest is not None:
             return self.manifest
-        named = [] if self.pool is None else [Path(each) for each in self.pool]
-        if len(named) == 1 and named[0].suffix == ".parquet":
-            return named[0]
+        if self.pool is not None and len(self.pool) == 1 and self.pool[0].endswith(".parquet"):
+            return fetch(self.pool[0])
         raise Misuse(
             "Name the pool's manifest with --manifest (-m); plada pool index makes it. --pool "
             "alone says where the images are, and not which of them the pool has."

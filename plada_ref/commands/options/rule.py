@@ -13,6 +13,7 @@ from pladafmt import PoolRef
 
 from ...errors import Misuse, PipelineError
 from ...optional import need
+from .address import readable
 from .codes import CodesOption
 from .compare import CompareOptions
 from .group import OptionGroup
@@ -40,6 +41,7 @@ class RuleOptions(OptionGroup):
             metavar="FILE",
             help="For a rule that is fitted to the task: the projection that the codes were made "
             "with; beside the codes by default.",
+            parser=readable(),
         ),
     ] = None
     codes_weights: Annotated[
@@ -47,6 +49,7 @@ class RuleOptions(OptionGroup):
         typer.Option(
             metavar="FILE",
             help="Weights of the projection's model, where they are not among the others given.",
+            parser=readable(),
         ),
     ] = None
 
@@ -66,7 +69,7 @@ class RuleOptions(OptionGroup):
             PipelineError: if they are not there, or are of fewer images.
         """
         from ...pool import ManifestFile
-        from ...pool.codes import PoolCodes, codes_beside
+        from ...pool.codes import PoolCodes, stored_codes
 
         if manifest is None and self.codes is None:
             raise Misuse(
@@ -80,7 +83,7 @@ class RuleOptions(OptionGroup):
                     f"The manifest is of pool {pool.id.hex()[:16]}..., the scores are of "
                     f"{ref.id.hex()[:16]}...; give the pool that was labelled."
                 )
-            return PoolCodes(self.codes or codes_beside(manifest))
+            return PoolCodes(self.codes or stored_codes(manifest))
         assert self.codes is not None
         return PoolCodes(self.codes)
 
@@ -101,10 +104,10 @@ class RuleOptions(OptionGroup):
             PipelineError: if the projection or the weights cannot be read, or do not fit.
         """
         from ...codes.projection import Projection
-        from ...pool.codes import projection_beside
+        from ...pool.codes import stored_projection
         from ...selection.rules.source import Coder
 
-        projection = Projection.read(self.projection or projection_beside(codes.path))
+        projection = Projection.read(self.projection or stored_projection(codes.path))
         spec = weights(projection.origin.model)
         if self.codes_weights is not None:
             spec = replace(spec, weights=self.codes_weights)
@@ -146,12 +149,12 @@ class RuleOptions(OptionGroup):
         What lies beside the manifest and cannot be used is said, and None is returned. What an
         option names has to be usable.
         """
-        from ...pool.codes import codes_beside, projection_beside
+        from ...pool.codes import stored_codes, stored_projection
 
-        path = self.codes or codes_beside(manifest)
+        path = self.codes or stored_codes(manifest)
         if not self.given() and not path.exists():
             return None
-        beside = projection_beside(path)
+        beside = stored_projection(path)
         if self.projection is None and path.exists() and not beside.exists():
             compute.progress.warn(
                 f"No rule over the codes in {path} is tried: their projection is not at "

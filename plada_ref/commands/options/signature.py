@@ -11,11 +11,12 @@ from pladafmt.files import read_at_most
 
 from ...errors import Misuse
 from ...optional import need
+from .address import readable
 
 if TYPE_CHECKING:
     from pladafmt.keys import PrivateKey, PublicKey
 
-_MOST_KEY = 1 << 16
+MOST_KEY = 1 << 16
 """Bytes of a key's file, which has a hundred."""
 
 SignedByOption = Annotated[
@@ -25,6 +26,7 @@ SignedByOption = Annotated[
         metavar="KEY",
         help="Refuse the payload unless it is signed by this public key (NAME.pub), or by another "
         "one given so. May be repeated.",
+        parser=readable(MOST_KEY),
     ),
 ]
 
@@ -50,7 +52,7 @@ def public_keys(paths: list[Path] | None, *, for_: str) -> dict[PublicKey, Path]
     found: dict[PublicKey, Path] = {}
     for path in paths:
         try:
-            found[PublicKey.from_pem(read_at_most(path, _MOST_KEY))] = path
+            found[PublicKey.from_pem(read_at_most(path, MOST_KEY))] = path
         except BadKey as error:
             raise Misuse(f"{path}: {error}") from error
     return found
@@ -67,6 +69,6 @@ def private_key(path: Path, *, for_: str) -> PrivateKey:
     from pladafmt.keys import BadKey, PrivateKey
 
     try:
-        return PrivateKey.from_pem(read_at_most(path, _MOST_KEY))
+        return PrivateKey.from_pem(read_at_most(path, MOST_KEY))
     except BadKey as error:
         raise Misuse(f"{path}: {error}") from error

@@ -16,10 +16,14 @@ import fsspec.core
 from fsspec.implementations.local import LocalFileSystem
 
 from ..errors import Misuse, PipelineError, one_line
+from ..optional import DISTRIBUTION
 
 _MAGIC = frozenset("*?[")
 
-_CLIENTS = frozenset({"aiohttp", "botocore", "aiobotocore", "gcsfs", "s3fs", "adlfs", "requests"})
+_CLIENTS = frozenset(
+    {"aiohttp", "botocore", "aiobotocore", "s3fs", "gcsfs", "google", "adlfs", "azure", "requests"}
+    | {"urllib3", "huggingface_hub", "httpx", "httpx2", "httpcore", "httpcore2"}
+)
 """Packages that fsspec reads remote files with, and whose errors are no OSError."""
 
 _VERSIONS = (
@@ -55,6 +59,17 @@ def is_local(url: str) -> bool:
     return os.path.lexists(first + link + rest.partition("/")[0])
 
 
+def is_address(text: str) -> bool:
+    """Whether a text is the address of something elsewhere: ``https://``, ``s3://`` and so on."""
+    scheme, separator, _ = text.partition("://")
+    return bool(separator) and scheme.partition("::")[0] not in ("file", "local")
+
+
+def protocol(fs: Any) -> str:
+    """Return the first name of a file system's protocol, such as ``"file"`` or ``"https"``."""
+    return str(fs.protocol if isinstance(fs.protocol, str) else fs.protocol[0])
+
+
 def filesystem(url: str) -> tuple[Any, str]:
     """Return the fsspec file system of `url` and the path in it.
 
@@ -77,8 +92,14 @@ def _filesystem(url: str, _pid: int) -> tuple[Any, str]:
         return fsspec.filesystem("file"), url
     try:
         fs, path = fsspec.core.url_to_fs(url)
-    except (ValueError, ImportError) as exc:
-        raise Misuse(f"{url!r} cannot be opened: {exc}.") from exc
+    except ImportError as exc:
+        said = one_line(exc).rstrip(".")
+        raise Misuse(
+            f"{url!r} cannot be opened, since a package for such addresses is missing ({said}); "
+            f'run: pip install "{DISTRIBUTION}[remote]"'
+        ) from exc
+    except ValueError as exc:
+        raise Misuse(f"{url!r} cannot be opened: {one_line(exc).rstrip('.')}.") from exc
     return fs, path
 
 
@@ -160,12 +181,17 @@ def reachable(url: str) -> Iterator[None]:
     try:
         yield
     except Exception as exc:
-        if type(exc).__module__.partition(".")[0] not in _CLIENTS:
+        if not of_client(exc):
             raise
         raise PipelineError(
             f"{url!r} cannot be read ({exc or type(exc).__name__}); check the address and the "
             "connection, and run the same command again."
         ) from exc
+
+
+def of_client(exc: BaseException) -> bool:
+    """Whether an error comes from a package that reads remote files."""
+    return type(exc).__module__.partition(".")[0] in _CLIENTS
 
 
 def fingerprint(*infos: object) -> str:

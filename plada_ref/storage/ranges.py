@@ -10,6 +10,7 @@ import functools
 import io
 import os
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
@@ -17,7 +18,8 @@ from typing import IO, Any
 from fsspec.asyn import sync
 
 from ..errors import PipelineError
-from .location import filesystem, reachable
+from .download import download, piece
+from .location import filesystem, protocol, reachable
 
 _COPIES = 2
 _BUFFER = 1 << 17
@@ -32,11 +34,11 @@ def opened(url: str) -> Iterator[tuple[IO[bytes], int]]:
     """
     fs, path = filesystem(url)
     with reachable(url):
-        if _protocol(fs) == "file":
+        if protocol(fs) == "file":
             with open(path, "rb", buffering=_BUFFER) as file:
                 yield file, os.fstat(file.fileno()).st_size
-        elif not _serves_ranges(url, os.getpid()):
-            copy = _CopyReader(_copy(url, os.getpid()))
+        elif not _ranges_of(url):
+            copy = _CopyReader(_copy_of(url))
             yield io.BufferedReader(copy, _BUFFER), copy.length
         else:
             with fs.open(path, "rb") as file:
@@ -53,14 +55,15 @@ def read_range(url: str, offset: int, size: int) -> bytes:
         return b""
     fs, path = filesystem(url)
     with reachable(url):
-        if _protocol(fs) == "file":
+        if protocol(fs) == "file":
             with open(path, "rb") as file:
                 file.seek(offset)
                 data = file.read(size)
-        elif not _serves_ranges(url, os.getpid()):
-            data = os.pread(_copy(url, os.getpid()).fileno(), size, offset)
+        elif not _ranges_of(url):
+            copy = _copy_of(url)  # Held: another thread's may take its place in the cache.
+            data = os.pread(copy.fileno(), size, offset)
         else:
-            data = fs.cat_file(path, start=offset, end=offset + size)
+            data = piece(fs, path, offset, offset + size)
     if len(data) != size:
         raise PipelineError(
             f"{url!r} gives {len(data):,} of the {size:,} bytes from byte {offset:,}; it was cut "
@@ -69,15 +72,25 @@ def read_range(url: str, offset: int, size: int) -> bytes:
     return data
 
 
-def _protocol(fs: Any) -> str:
-    return str(fs.protocol if isinstance(fs.protocol, str) else fs.protocol[0])
+_ONE_AT_A_TIME = threading.Lock()
+"""Threads that read the same file ask its server once, and fetch it once."""
+
+
+def _ranges_of(url: str) -> bool:
+    with _ONE_AT_A_TIME:
+        return _serves_ranges(url, os.getpid())
+
+
+def _copy_of(url: str) -> IO[bytes]:
+    with _ONE_AT_A_TIME:
+        return _copy(url, os.getpid())
 
 
 @functools.lru_cache(maxsize=4096)
 def _serves_ranges(url: str, _pid: int) -> bool:
     """Whether a server sends a part of a file when asked for it; other file systems do."""
     fs, path = filesystem(url)
-    if not _protocol(fs).startswith("http"):
+    if not protocol(fs).startswith("http"):
         return True
 
     async def ask() -> bool:
@@ -94,9 +107,8 @@ def _serves_ranges(url: str, _pid: int) -> bool:
 @functools.lru_cache(maxsize=_COPIES)
 def _copy(url: str, _pid: int) -> IO[bytes]:
     """Fetch a file whole; the copy has no name and goes with the process."""
-    fs, path = filesystem(url)
     copy = tempfile.TemporaryFile(prefix="plada-")  # noqa: SIM115
-    fs.get_file(path, copy)
+    download(url, copy, most=1 << 62)  # A shard may be of any size.
     copy.flush()
     return copy
 
