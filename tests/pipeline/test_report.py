@@ -297,7 +297,7 @@ def test_what_other_commands_found_is_shown(folder: Path) -> None:
     assert CHOICE["verdict"] in dom.text
     # Older folders say nothing of kinds: heads decided, and this transfer trains from scratch.
     assert "--students head" in dom.text
-    students = ({"scratch": 0.61}, {"scratch": 0.52}, {})
+    students: tuple[dict[str, float], ...] = ({"scratch": 0.61}, {"scratch": 0.52}, {})
     kinds = ["head", "scratch"]
     candidates = [
         one | {"students": of} for one, of in zip(CHOICE["candidates"], students, strict=True)
