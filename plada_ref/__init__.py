@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .exporting import export
     from .labelling.label import label
     from .labelling.scores import ScoreTable
+    from .metadata import Advice
     from .models.checkpoint import Checkpoint
     from .models.classifier import Classifier, load_model
     from .models.preparation import Preparation
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from .selection.rules.source import RuleSource
     from .tasks.load import load_task
     from .tasks.task import Task, hold_out
+    from .training.advised import Advised, advised
     from .training.evaluate import Evaluation, evaluate
     from .training.learn import teach, train
     from .training.predict import predict
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
     from .training.recipe import Recipe, recipe
 
 _HOMES = {
+    "Advice": "plada_ref.metadata",
+    "Advised": "plada_ref.training.advised",
     "Checkpoint": "plada_ref.models.checkpoint",
     "Classifier": "plada_ref.models.classifier",
     "Comparison": "plada_ref.selection.comparison",
@@ -66,6 +70,7 @@ _HOMES = {
     "ScoreTable": "plada_ref.labelling.scores",
     "Selection": "plada_ref.selection",
     "Task": "plada_ref.tasks.task",
+    "advised": "plada_ref.training.advised",
     "decode": "pladafmt:load",
     "encode": "pladafmt:dump",
     "evaluate": "plada_ref.training.evaluate",
@@ -86,6 +91,8 @@ _HOMES = {
 """Where each name lives: a module, and after a colon its name there if it has another."""
 
 __all__ = [
+    "Advice",
+    "Advised",
     "Checkpoint",
     "Classifier",
     "Comparison",
@@ -105,6 +112,7 @@ __all__ = [
     "Selection",
     "Task",
     "__version__",
+    "advised",
     "decode",
     "encode",
     "evaluate",

@@ -13,6 +13,7 @@ from pladafmt import Codes, Payload, content_id, dump, validate
 from pladafmt.salvage import CLASS_COUNTS
 
 from ..errors import PipelineError
+from ..metadata import with_own
 from ..optional import need
 from ..output import Output
 from .exit_codes import command
@@ -44,6 +45,16 @@ class BlockOptions(EncodingOptions):
 class CountedContentOptions(ContentOptions):
     """The same with the class counts that `plada salvage` looks for."""
 
+    no_metadata: Annotated[
+        bool,
+        typer.Option(
+            "--no-metadata",
+            help="Leave out the selection's metadata: which program, teacher and selection made "
+            "it, how to train on it, and what else plada prune was given. Those of --metadata "
+            "stay.",
+        ),
+    ] = False
+
     class_counts: Annotated[
         bool,
         typer.Option(
@@ -61,9 +72,8 @@ class CountedContentOptions(ContentOptions):
         """
         if self.unnamed:
             payload = replace(payload, classes=payload.class_count)
-        metadata = self.read_metadata()
-        if metadata is not None:
-            payload = replace(payload, metadata=metadata)
+        had = None if self.no_metadata else payload.metadata
+        payload = replace(payload, metadata=with_own(had, self.read_metadata()))
         if self.class_counts:
             counts = np.bincount(payload.labels, minlength=payload.class_count).tolist()
             payload = replace(payload, metadata={**(payload.metadata or {}), CLASS_COUNTS: counts})

@@ -16,6 +16,7 @@ from pladafmt.sources import opened
 from pladafmt.stored import StoredBytes
 from pladafmt.text import for_terminal
 
+from ..metadata import in_words
 from ..output import Output
 from .exit_codes import command
 from .file_sizes import MANY, describe, file_sizes
@@ -125,7 +126,7 @@ def _show_classes(output: Output, payload: Payload, everything: bool) -> None:
     if shown < payload.class_count:
         output.say(f"... and {payload.class_count - shown:,} more classes (--all shows them)")
     for name, value in (payload.metadata or {}).items():
-        output.say(f"metadata    {for_terminal(name)}: {for_terminal(str(value))}")
+        output.say(f"metadata    {for_terminal(name)}: {for_terminal(in_words(value))}")
 
 
 def _show_owners(output: Output, parts: Sequence[Part]) -> None:

@@ -64,7 +64,10 @@ class BudgetedContentOptions(ContentOptions):
         from ..selection.prune import PayloadOptions
 
         return PayloadOptions(
-            dense=self.dense, named=not self.unnamed, metadata=self.read_metadata()
+            dense=self.dense,
+            named=not self.unnamed,
+            metadata=self.read_metadata(),
+            described=not self.no_metadata,
         )
 
 

@@ -13,6 +13,7 @@ import typer
 from ..output import Output
 from .exit_codes import command, resumes
 from .options.address import readable
+from .options.advised import AdvisedOptions, StudentModelOptions
 from .options.common import AsJson
 from .options.compute import ComputeOptions, prepare
 from .options.group import OptionGroup
@@ -21,7 +22,6 @@ from .options.out import named, out_option, standing
 from .options.payload import ReceivedOptions
 from .options.pool import PoolOptions
 from .options.task import DownloadOption, load_shown
-from .options.training import TrainingOptions
 
 if TYPE_CHECKING:
     from ..features.cache import FeatureCache
@@ -87,7 +87,8 @@ class EvaluationOptions(OptionGroup):
 def train(
     *,
     local: CachedPoolOptions,
-    training: TrainingOptions,
+    model: StudentModelOptions,
+    training: AdvisedOptions,
     out: Annotated[Path, out_option("Where to write the student")],
     test: EvaluationOptions,
     received: ReceivedOptions,
@@ -117,6 +118,9 @@ def train(
 ) -> None:
     """Train a student on the pool images that a payload names.
 
+    How images are prepared, and how the student is trained, the payload may advise (plada inspect
+    shows it): that is followed where no option says otherwise, within bounds, and said.
+
     Reports how often it says what the payload says about a tenth of the images, which is held out.
     With --tune head, what is written is then fitted to all of them. How often it is right about
     images of the task, --task shows; with that, a model that is trained whole learns from all.
@@ -130,8 +134,7 @@ def train(
     docs/cluster.md.
 
     Example: `plada train cifar10.plada -m pool.parquet --pool 'shards/*.tar' --model
-    tf_efficientnet_lite0 --weights lite0.safetensors --img-size 96 --via-size 32 -o
-    student.safetensors --task cifar10`
+    tf_efficientnet_lite0 --weights lite0.safetensors -o student.safetensors --task cifar10`
     """
     prepare("plada train")
     from ..compute.torchrun import decoders, first, joined
@@ -143,22 +146,23 @@ def train(
 
     output = Output(as_json=as_json, quiet=not first())
     started = time.monotonic()
-    compute = machine.compute(output, batch_size=training.batch_size)
-    recipe = training.recipe()
-    # The solver of a head is not shared out: the first process does it alone.
-    alone = recipe.tune is Tune.HEAD
-    if alone and not first():
-        return
-    spec, begun = training.spec(), None
+    compute = machine.compute(output)
+    begun = None
     if start is not None:
         from ..models.checkpoint import Checkpoint
 
         begun = Start(Checkpoint.read(start))
-        spec = begun.spec(spec)
     found = received.receive(for_="plada train", manifest=local.listed)
     payload = found.payload
     pool = local.open()
     pool.serve(payload.pool)
+    how = training.follow(payload, model, output, begun)
+    recipe = how.recipe
+    compute = replace(compute, batch_size=recipe.batch_size)
+    # The solver of a head is not shared out: the first process does it alone.
+    alone = recipe.tune is Tune.HEAD
+    if alone and not first():
+        return
     # Before the training: a mistyped task should not cost an hour.
     tested = test.load(output)
     soft = None
@@ -176,7 +180,7 @@ def train(
         student = train_model(
             payload,
             pool,
-            spec,
+            how.model,
             recipe,
             compute=replace(compute, device=device, workers=decoders(machine.workers)),
             resume=file.with_name(f"{file.name}.training"),
@@ -210,7 +214,7 @@ def train(
         {
             "student": named(out),
             "sha256": student.sha256,
-            "model": training.model,
+            "model": model.model,
             "started_from": None if begun is None else begun.student.sha256,
             "classes": list(student.class_names),
             "images": learned,
@@ -220,6 +224,7 @@ def train(
             "unreadable": unreadable,
             "soft_labels": soft is not None,
             "recipe": recipe.to_json(),
+            "settings": how.to_json(),
             "test_images": None if tested is None else len(tested),
             "skipped": {} if tested is None else dict(tested.skipped),
             "accuracy": accuracy,

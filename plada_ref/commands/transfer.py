@@ -20,7 +20,7 @@ from .exit_codes import command, resumes
 from .options.address import readable
 from .options.common import AsJson
 from .options.compute import ComputeOptions, prepare
-from .options.encoding import UnnamedOption
+from .options.encoding import MetadataOption, NoMetadataOption, UnnamedOption, read_metadata
 from .options.group import OptionGroup
 from .options.out import a_folder
 from .options.pool import PoolOptions
@@ -108,6 +108,8 @@ class TrialOptions(OptionGroup):
     ] = None
     dense: Annotated[bool, typer.Option("--dense", help="Encode payloads densely.")] = False
     unnamed: UnnamedOption = False
+    metadata: MetadataOption = None
+    no_metadata: NoMetadataOption = False
     select: Annotated[
         list[str] | None,
         typer.Option(
@@ -212,6 +214,8 @@ def transfer(
         budgets=trials.budgets(),
         dense=trials.dense,
         named=not trials.unnamed,
+        described=not trials.no_metadata,
+        metadata=None if trials.metadata is None else read_metadata(trials.metadata),
         leakage=trials.leakage,
         students=chosen_kinds(trials.students),
     )

@@ -32,6 +32,7 @@ from ..training.recipe import Tune
 from .chunks import Chunk, label_chunks
 from .collapse import warnings
 from .scores import Scores, ScoreTable, score
+from .sight import Sight
 
 CHUNK = 1024
 """Images per chunk: what an interrupted run, or a lost worker, has to label again at most."""
@@ -151,7 +152,12 @@ def label(
                 unreadable.add(lost + found.positions.start)
     unreadable.tell(compute.progress)
     table = ScoreTable.of(
-        pool.ref, teacher.class_names, teacher.sha256, columns, temperature=temperature
+        pool.ref,
+        teacher.class_names,
+        teacher.sha256,
+        columns,
+        temperature=temperature,
+        seen=Sight.of(teacher),
     )
     for warning in warnings(table.histogram(), table.classes):
         compute.progress.warn(warning)

@@ -19,6 +19,7 @@ from ..errors import PipelineError, one_line
 from .columns_file import Kind, read_columns
 from .facts import Facts, sealed
 from .histogram import count_labels
+from .sight import Sight
 
 Rows = npt.NDArray[np.int64]
 
@@ -128,6 +129,7 @@ class ScoreTable:
         teacher: SHA-256 of the teacher's file, in hex.
         labels, energy, entropy, margin, probability: as in `Scores`, shape (N,).
         temperature: T of the energy.
+        seen: the teacher's model and how it sees images; None in tables that do not say it.
     """
 
     pool: PoolRef
@@ -139,6 +141,7 @@ class ScoreTable:
     margin: npt.NDArray[np.float32]
     probability: npt.NDArray[np.float32]
     temperature: float = field(default=1.0, kw_only=True)
+    seen: Sight | None = field(default=None, kw_only=True)
 
     @classmethod
     def of(
@@ -149,10 +152,11 @@ class ScoreTable:
         scores: Scores,
         *,
         temperature: float = 1.0,
+        seen: Sight | None = None,
     ) -> ScoreTable:
         """The table of the scores of a whole pool."""
         columns = (getattr(scores, name) for name in Scores.__dataclass_fields__)
-        return cls(pool, classes, teacher, *columns, temperature=temperature)
+        return cls(pool, classes, teacher, *columns, temperature=temperature, seen=seen)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -184,6 +188,8 @@ class ScoreTable:
         }
         if len(self.unreadable):
             facts["unreadable"] = len(self.unreadable)
+        if self.seen is not None:
+            facts |= self.seen.to_json()
         columns: dict[str, npt.NDArray[Any]] = {"label": self.labels, **self.columns}
         table = pa.Table.from_arrays(
             [pa.array(column) for column in columns.values()],
@@ -222,6 +228,7 @@ class ScoreTable:
                 facts.text("teacher"),
                 *columns.values(),
                 temperature=facts.positive("temperature"),
+                seen=Sight.read(facts),
             )
             table._check(facts.whole("unreadable") if facts.has("unreadable") else 0)
         except FileNotFoundError as exc:

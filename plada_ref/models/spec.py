@@ -153,6 +153,25 @@ def check_input(
         raise _cannot_take(model, size, exc) from exc
 
 
+def places(network: nn.Module, preparation: Preparation) -> int | None:
+    """How many places of an image the features are of, before they are pooled; None if unknown.
+
+    Of one, the whole image is a single spot to the model, as 28 pixels are to one that halves
+    them five times.
+
+    Args:
+        network: in evaluation mode, on the CPU.
+    """
+    size = preparation.img_size
+    model: Any = network
+    try:
+        with torch.inference_mode():
+            found = model.forward_features(torch.zeros(1, preparation.channels, size, size))
+        return int(found.numel() // model.num_features)
+    except Exception:  # Networks raise all kinds, and some have no such parts.
+        return None
+
+
 def outline(model: str, classes: int, img_size: int | None) -> nn.Module:
     """The model without its numbers: names, shapes and types of its tensors, at next to no memory.
 

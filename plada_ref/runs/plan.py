@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
@@ -35,6 +36,8 @@ class Settings:
         train_recipe: how each student is trained.
         dense: encode payloads densely.
         named: whether payloads hold the class names.
+        described: whether payloads say what made them and how to train on them; see
+            `plada_ref.selection.prune.PayloadOptions`.
     """
 
     teacher: ModelSpec
@@ -43,10 +46,13 @@ class Settings:
     train_recipe: Recipe
     dense: bool = False
     named: bool = True
+    described: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The settings as JSON values."""
-        return {
+        # Folders of payloads without metadata are those of versions that wrote none.
+        more = {"described": True} if self.described else {}
+        return more | {
             "teacher": _model_to_json(self.teacher),
             "student": _model_to_json(self.student),
             "teach_recipe": self.teach_recipe.to_json(),
@@ -87,6 +93,7 @@ class Settings:
             train_recipe=_read_recipe(stored.inner("train_recipe")),
             dense=stored.flag("dense"),
             named=stored.flag("named"),
+            described="described" in stored and stored.flag("described"),
         )
 
 
@@ -101,6 +108,7 @@ class Plan(Settings):
         leakage: look for the test images in the pool.
         students: kinds of students that decide about the automatic selection; when None, the kind
             of this transfer's own.
+        metadata: what else the payloads' metadata hold; None for nothing.
 
     Raises:
         Misuse: if a selection is to be chosen automatically, and there is no budget; if a backbone
@@ -112,6 +120,7 @@ class Plan(Settings):
     budgets: tuple[int, ...] = ()
     leakage: bool = False
     students: tuple[str, ...] | None = None
+    metadata: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if None in self.selections and not self.budgets:
@@ -151,7 +160,8 @@ class PlanRecord:
         seeds: of the recipe and all selections, ascending.
         digests: SHA-256 in hex of what may change under the same name: ``learn_from`` and ``test``
             (`plada_ref.tasks.content.task_digest`), the weights of ``teacher`` and ``student``
-            (empty without a file). Empty in folders by an older version.
+            (empty without a file), and what users put into the ``metadata``, if they do. Empty in
+            folders by an older version.
         layout: of the folder, see `plada_ref.runs.folder.LAYOUT`.
     """
 
@@ -189,7 +199,8 @@ class PlanRecord:
                 "test": task_digest(test, progress),
                 "teacher": plan.teacher.weights_digest() or "",
                 "student": plan.student.weights_digest() or "",
-            },
+            }
+            | _metadata_digest(plan.metadata),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -282,6 +293,8 @@ class PlanRecord:
             "--grey": teacher.grey,
             "--dense": self.settings.dense,
             "--unnamed": not self.settings.named,
+            "--no-metadata": not self.settings.described,
+            "--metadata METADATA": "metadata" in self.digests,
         }
         words += [flag for flag, given in flags.items() if given]
         words += _option("--student-model", student.model, unless=teacher.model)
@@ -325,6 +338,13 @@ def _model_to_json(model: ModelSpec) -> dict[str, Any]:
     settings = asdict(model) | {"weights": None if model.weights is None else str(model.weights)}
     del settings["random_backbone"]  # A permission, which changes no result.
     return settings
+
+
+def _metadata_digest(metadata: dict[str, Any] | None) -> dict[str, str]:
+    if metadata is None:
+        return {}
+    text = json.dumps(metadata, sort_keys=True)
+    return {"metadata": hashlib.sha256(text.encode()).hexdigest()}
 
 
 def _read_digests(stored: Fields) -> dict[str, str]:

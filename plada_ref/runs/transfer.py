@@ -25,6 +25,7 @@ from ..features.backbone import Backbone
 from ..features.cache import FeatureCache
 from ..labelling.label import forget_parts, label, parts_folder
 from ..labelling.scores import ScoreTable
+from ..metadata import Advice
 from ..models.checkpoint import Checkpoint
 from ..pool import MemoryPool, UnreadableImages
 from ..selection import Choice, RuleSelection, Size
@@ -34,6 +35,7 @@ from ..selection.producer import Producer
 from ..selection.prune import PayloadOptions
 from ..tasks.leakage import compare, fingerprints
 from ..tasks.task import Task
+from ..training.advice import advice_of
 from ..training.evaluate import evaluate
 from ..training.learn import teach, train
 from ..training.soft_labels import soft_labels
@@ -142,7 +144,13 @@ def transfer(
     started = time.monotonic()
     # What compares images by it was checked with the plan.
     backbone = Backbone.of(replace(plan.student, random_backbone=True), compute)
-    options = PayloadOptions(dense=plan.dense, named=plan.named)
+    options = PayloadOptions(
+        dense=plan.dense,
+        named=plan.named,
+        metadata=plan.metadata,
+        described=plan.described,
+        recipe=_advice(plan),
+    )
     comparison = Comparison(
         backbone, plan.student, pool, learn_from, cache, unreadable, max_unreadable
     )
@@ -161,6 +169,14 @@ def transfer(
     recommended = recommend(students, autos, len(test))
     histogram = table.histogram().tolist()
     return Outcome(teacher_accuracy, histogram, students, leaked, recommended, unreadable, seconds)
+
+
+def _advice(plan: Plan) -> Advice:
+    """How the students of this transfer are trained, as it is measured here."""
+    seen = plan.student.preparation()
+    grey = seen.grey or seen.channels == 1
+    sight = Advice(img_size=seen.img_size, via_size=seen.via_size, grey=grey)
+    return sight.over(advice_of(plan.train_recipe))
 
 
 @dataclass(frozen=True, eq=False)
@@ -356,6 +372,7 @@ _CHANGED = {
     "test": "the test images or their labels",
     "teacher": "the teacher's weights",
     "student": "the student's weights",
+    "metadata": "what --metadata adds",
 }
 
 

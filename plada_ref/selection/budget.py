@@ -79,7 +79,8 @@ def largest_within(size_of: Callable[[int], int], most: int, budget: int) -> Lar
     if measured(0) > budget:
         raise NoRoom(
             f"A budget of {budget:,} bytes is too small: the file takes {measured(0):,} without "
-            "any image. Raise the budget, or leave out class names (--unnamed) or metadata."
+            "any image. Raise the budget, or leave out class names (--unnamed) or metadata "
+            "(--no-metadata)."
         )
     low, high = 0, min(FIRST_TRY, most)
     while high < most and measured(high) <= budget:

@@ -54,7 +54,8 @@ def prune(
         count: number of kept images.
         budget: bytes of the whole file, of which as many images are kept as fit.
         comparison: the images, for rankings that compare them, and for ``auto``.
-        options: class names, metadata, and whether a budget counts on the dense encoding.
+        options: class names, metadata, and whether a budget counts on the dense encoding. When
+            None, `PayloadOptions` with ``described=True``, as ``plada prune`` has it.
         rules: codes of the pool's images, for ``rule``; with a coder, ``auto`` tries a rule too.
         students: the kinds of the clients' students, by which ``auto`` chooses, of
             `plada_ref.selection.students.KINDS`; all that can be tried when None.
@@ -65,7 +66,8 @@ def prune(
         PipelineError: if an image cannot be read or is not the one that the pool lists.
     """
     kinds = None if students is None else chosen_kinds(",".join(students))
-    producer = Producer(table, comparison, options or PayloadOptions(), rules=rules, kinds=kinds)
+    how = options or PayloadOptions(described=True)
+    producer = Producer(table, comparison, how, rules=rules, kinds=kinds)
     chosen = choose(selection) if isinstance(selection, str) else selection
     return producer.make(chosen, Size(keep_rate=keep_rate, count=count, budget=budget))
 

@@ -15,6 +15,7 @@ from ..errors import Misuse
 from ..features.target import Features, Target
 from ..labelling.histogram import count_labels
 from ..labelling.scores import ScoreTable
+from ..metadata import Advice, describe, with_own
 from .auto_record import AutoSelection
 from .budget import largest_within
 from .evidence import Evidence, Positions
@@ -33,11 +34,29 @@ class PayloadOptions:
         dense: encode densely; a budget of bytes counts on it.
         named: store the class names.
         metadata: a JSON object to store, or None.
+        described: say in the metadata what made the payload and how its students may be trained:
+            producer, teacher's model, selection, and as recipe the teacher's image sizes; members
+            of `metadata` win.
+        recipe: what else that recipe says, or says in place of the teacher's image sizes.
     """
 
     dense: bool = False
     named: bool = True
     metadata: dict[str, Any] | None = None
+    described: bool = False
+    recipe: Advice = field(default_factory=Advice)
+
+    def metadata_of(
+        self, table: ScoreTable, selection: Selection | RuleSelection
+    ) -> dict[str, Any] | None:
+        """Return the metadata of the payload that `selection` makes of a table; None for none."""
+        if not self.described:
+            return self.metadata
+        seen = table.seen
+        advice = self.recipe if seen is None else self.recipe.over(seen.advice())
+        teacher = None if seen is None else seen.model
+        made = describe(teacher=teacher, selection=str(selection), advice=advice)
+        return with_own(made, self.metadata)
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,7 +197,7 @@ class Pruner:
                 classes=list(table.classes) if self.options.named else classes,
                 positions=positions,
                 labels=labels,
-                metadata=self.options.metadata,
+                metadata=self.options.metadata_of(table, selection),
             ),
             selection=selection,
             supply=ranked.supply,

@@ -8,7 +8,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from pladafmt import json_text
+from pladafmt import Payload, PoolRef, dumps, json_text
 from pladafmt.files import read_at_most
 from pladafmt.writer import Encoding
 
@@ -19,6 +19,23 @@ UnnamedOption = Annotated[
     bool, typer.Option("--unnamed", help="Leave the class names out; they cost bytes.")
 ]
 
+
+MetadataOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="A JSON file with an object whose members go into the payload's metadata; they win "
+        "over those that are written by default.",
+    ),
+]
+NoMetadataOption = Annotated[
+    bool,
+    typer.Option(
+        "--no-metadata",
+        help="Do not say in the metadata which program, teacher and selection made the payload, "
+        "and how to train on it, in some 120 bytes. Those of --metadata stay.",
+    ),
+]
 
 _MOST_METADATA = 16 << 20
 """Bytes of the file that ``--metadata`` names; spaces in it do not count in the payload."""
@@ -69,9 +86,8 @@ class ContentOptions(OptionGroup):
     everyday = frozenset({"unnamed"})
 
     unnamed: UnnamedOption = False
-    metadata: Annotated[
-        Path | None, typer.Option(help="A JSON file with an object to put into the payload.")
-    ] = None
+    metadata: MetadataOption = None
+    no_metadata: NoMetadataOption = False
 
     def read_metadata(self) -> dict[str, Any] | None:
         """Return the metadata, None without ``--metadata``.
@@ -87,6 +103,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
 
     Raises:
         Misuse: if the file does not hold a JSON object.
+        PladaError: if no payload can hold it.
         OSError: if it cannot be read.
     """
     try:
@@ -95,4 +112,6 @@ def read_metadata(path: Path) -> dict[str, Any]:
         raise Misuse(f"{path} is not a JSON file: {error}.") from error
     if not isinstance(value, dict):
         raise Misuse(f'{path} does not hold a JSON object, such as {{"licence": ...}}.')
+    # What no payload can hold is said now, and not after the work.
+    dumps(Payload(PoolRef(bytes(32), 0), 1, [], [], metadata=value))
     return value

@@ -16,6 +16,7 @@ from ...labelling.scores import ScoreTable
 from ...tasks.task import Task, held_out_rows
 from ..auto import HELD_OUT
 from ..prune import PayloadOptions
+from ..rule import RuleSelection
 from ..size import Size
 from .fit import Examples
 from .learn_from import divided, joined, pool_examples, together
@@ -111,7 +112,8 @@ def find_rule(
             else:
                 examples, final = together([task.rest, labelled]), together([whole, labelled])
     classes = table.classes if options.named else len(table.classes)
-    empty = Payload(table.pool, classes, [], [], metadata=options.metadata)
+    metadata = options.metadata_of(table, RuleSelection(seed=seed))
+    empty = Payload(table.pool, classes, [], [], metadata=metadata)
     never = table.unreadable
     search = RuleSearch(codes, empty, examples, judge, final, seed, progress or Silence(), never)
     return search.find(size)
