@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from .exporting import export
     from .labelling.label import label
     from .labelling.scores import ScoreTable
-    from .metadata import Advice
     from .models.checkpoint import Checkpoint
     from .models.classifier import Classifier, load_model
     from .models.preparation import Preparation
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from .selection.rules.source import RuleSource
     from .tasks.load import load_task
     from .tasks.task import Task, hold_out
+    from .training.advice import Advice
     from .training.advised import Advised, advised
     from .training.evaluate import Evaluation, evaluate
     from .training.learn import teach, train
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from .training.recipe import Recipe, recipe
 
 _HOMES = {
-    "Advice": "plada_ref.metadata",
+    "Advice": "plada_ref.training.advice",
     "Advised": "plada_ref.training.advised",
     "Checkpoint": "plada_ref.models.checkpoint",
     "Classifier": "plada_ref.models.classifier",

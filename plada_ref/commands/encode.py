@@ -13,7 +13,6 @@ from pladafmt import Codes, Payload, content_id, dump, validate
 from pladafmt.salvage import CLASS_COUNTS
 
 from ..errors import PipelineError
-from ..metadata import with_own
 from ..optional import need
 from ..output import Output
 from .exit_codes import command
@@ -72,6 +71,8 @@ class CountedContentOptions(ContentOptions):
         """
         if self.unnamed:
             payload = replace(payload, classes=payload.class_count)
+        from ..selection.description import with_own
+
         had = None if self.no_metadata else payload.metadata
         payload = replace(payload, metadata=with_own(had, self.read_metadata()))
         if self.class_counts:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -16,7 +17,6 @@ from pladafmt.sources import opened
 from pladafmt.stored import StoredBytes
 from pladafmt.text import for_terminal
 
-from ..metadata import in_words
 from ..output import Output
 from .exit_codes import command
 from .file_sizes import MANY, describe, file_sizes
@@ -126,7 +126,16 @@ def _show_classes(output: Output, payload: Payload, everything: bool) -> None:
     if shown < payload.class_count:
         output.say(f"... and {payload.class_count - shown:,} more classes (--all shows them)")
     for name, value in (payload.metadata or {}).items():
-        output.say(f"metadata    {for_terminal(name)}: {for_terminal(in_words(value))}")
+        output.say(f"metadata    {for_terminal(name)}: {for_terminal(_in_words(value))}")
+
+
+def _in_words(value: Any) -> str:
+    """Return a value of the metadata for people: ``img_size 96, via_size 32`` of an object."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict) and not any(isinstance(each, dict) for each in value.values()):
+        return ", ".join(f"{name} {_in_words(each)}" for name, each in value.items())
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _show_owners(output: Output, parts: Sequence[Part]) -> None:

@@ -210,6 +210,8 @@ def _show(
         encode: the command that is still to be called; empty if the payload is written.
         budget: bytes that were allowed, if they were what decided.
     """
+    from ..selection.description import bytes_of
+
     payload, rule = pruned.payload, pruned.by_rule
     if pruned.auto is not None:
         _show_auto(output, pruned.auto)
@@ -238,7 +240,9 @@ def _show(
     elif pruned.payload_bytes is not None:
         more = _next_bytes(pruned)
         then = "" if more is None else f"; one more image would need {more:,}"
-        output.say(f"{pruned.payload_bytes:,} of {budget:,} bytes used{by}{then}")
+        about = bytes_of(payload.metadata)
+        spent = f", {about:,} of them by metadata (--no-metadata: none)" if about else ""
+        output.say(f"{pruned.payload_bytes:,} of {budget:,} bytes used{by}{spent}{then}")
 
 
 def _next_bytes(pruned: Pruned) -> int | None:
@@ -247,6 +251,8 @@ def _next_bytes(pruned: Pruned) -> int | None:
 
 
 def _facts(table: ScoreTable, pruned: Pruned, out: Path) -> dict[str, Any]:
+    from ..selection.description import bytes_of
+
     facts = {
         "kept": pruned.payload.kept,
         "pool_size": table.pool.size,
@@ -258,6 +264,7 @@ def _facts(table: ScoreTable, pruned: Pruned, out: Path) -> dict[str, Any]:
         "out": named(out),
         "selection": str(pruned.selection),
         "payload_bytes": pruned.payload_bytes,
+        "metadata_bytes": bytes_of(pruned.payload.metadata),
         "next_payload_bytes": _next_bytes(pruned),
     }
     if pruned.by_rule is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..metadata import Advice
+from ..training.advice import Advice
 from .facts import Facts
 
 if TYPE_CHECKING:

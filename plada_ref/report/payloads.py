@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from ..images import ImagePool
-from ..metadata import in_words
 from ..runs.run import PayloadFile, Run, Student
 from .byte_owners import byte_bar, part_table
 from .classes import WITH_IMAGES, class_table, shown_classes
@@ -130,8 +130,7 @@ def _about(file: PayloadFile) -> list[tuple[str, str]]:
         ("content id", element("code", known["content_id"])),
     ]
     if file.payload.metadata:
-        members = file.payload.metadata.items()
-        text = "; ".join(f"{name}: {in_words(value)}" for name, value in members)
+        text = json.dumps(file.payload.metadata, ensure_ascii=False)
         cut = f" … and {len(text) - _METADATA:,} more characters" if len(text) > _METADATA else ""
         about.append(("metadata", element("code", text[:_METADATA] + cut)))
     return about

@@ -25,7 +25,6 @@ from ..features.backbone import Backbone
 from ..features.cache import FeatureCache
 from ..labelling.label import forget_parts, label, parts_folder
 from ..labelling.scores import ScoreTable
-from ..metadata import Advice
 from ..models.checkpoint import Checkpoint
 from ..pool import MemoryPool, UnreadableImages
 from ..selection import Choice, RuleSelection, Size
@@ -35,9 +34,10 @@ from ..selection.producer import Producer
 from ..selection.prune import PayloadOptions
 from ..tasks.leakage import compare, fingerprints
 from ..tasks.task import Task
-from ..training.advice import advice_of
+from ..training.advice import Advice
 from ..training.evaluate import evaluate
 from ..training.learn import teach, train
+from ..training.read_advice import advice_of
 from ..training.soft_labels import soft_labels
 from .fields import Fields
 from .folder import LAYOUT, ModelFiles, RunFolder

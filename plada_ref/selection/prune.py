@@ -15,9 +15,10 @@ from ..errors import Misuse
 from ..features.target import Features, Target
 from ..labelling.histogram import count_labels
 from ..labelling.scores import ScoreTable
-from ..metadata import Advice, describe, with_own
+from ..training.advice import Advice
 from .auto_record import AutoSelection
 from .budget import largest_within
+from .description import describe, with_own
 from .evidence import Evidence, Positions
 from .quotas import count_of
 from .ranked import RankedImages, rank_images

@@ -1,139 +1,55 @@
-"""Read the recipe in a payload's metadata: advice from a stranger, of which only sane parts count.
-
-Nothing here raises. A member of another type, beyond what is followed, or unknown is left out, and
-a sentence says which.
-"""
+"""How a student may be trained, as a payload's metadata say it (specification, Appendix E)."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from pladafmt import Payload
-from pladafmt.text import for_terminal
-
-from ..limits import limits
-from ..metadata import MEMBERS, RECIPE, Advice
-from ..models.preparation import MAX_SIZE
-from .augment import AUGMENTATIONS
-from .recipe import Recipe, Tune, recipe
-
-MAX_PASSES = 10_000
-MAX_STEPS = 1_000_000
-BATCHES = (8, 1024)
-"""Images per step. Of fewer, a step costs as much as of these; more fill a memory."""
-
-LEARNING_RATES = (1e-6, 0.1)
-SMOOTHINGS = (0.0, 0.9)
-
-_NAMED = 5
-"""Unknown members that a warning names."""
-_SHOWN = 40
-"""Characters of somebody's text that a warning quotes."""
+RECIPE = "recipe"
+"""The key under which an `Advice` stands."""
 
 
-def read_advice(payload: Payload) -> tuple[Advice, list[str]]:
-    """Return what a payload advises, and a sentence for each part that is not followed."""
-    found: Any = (payload.metadata or {}).get(RECIPE)
-    if found is None:
-        return Advice(), []
-    if not isinstance(found, dict):
-        return Advice(), [f"The payload's recipe is {_quoted(found)}, no object, and is ignored."]
-    said: dict[str, Any] = {}
-    problems = []
-    for name, wanted in _wanted().items():
-        value = found.get(name)
-        if value is None:
-            continue
-        if wanted.takes(value):
-            said[name] = value
-        else:
-            problems.append(
-                f"The payload's recipe says {name} {_quoted(value)}, which is ignored: it is not "
-                f"{wanted.what}."
-            )
-    unknown = [name for name in found if name not in MEMBERS]
-    if unknown:
-        named = ", ".join(map(_quoted, unknown[:_NAMED]))
-        more = f" and {len(unknown) - _NAMED:,} more" if len(unknown) > _NAMED else ""
-        problems.append(
-            f"The payload's recipe has members that this program does not know: {named}{more}. "
-            "They are ignored."
-        )
-    return Advice(**said), problems
-
-
-def advice_of(how: Recipe) -> Advice:
-    """Return the advice to train as `how` does: what is not the default of its `tune`.
-
-    The settings of ``weight_decay``, ``head_decay``, ``freeze_bn`` and the seed are not in it.
-    """
-    default = recipe(how.tune)
-    names = ("steps", "batch_size", "lr", "label_smoothing", "augment")
-    other: dict[str, Any] = {
-        name: getattr(how, name) for name in names if getattr(how, name) != getattr(default, name)
-    }
-    if (how.epochs, how.min_steps) != (default.epochs, default.min_steps) and how.steps is None:
-        other["epochs"] = how.epochs
-    # The others mean something only with it.
-    return Advice(tune=how.tune.value, **other) if other or how.tune is not Tune.HEAD else Advice()
-
-
-class _Wanted:
-    """What a member has to be.
+@dataclass(frozen=True, kw_only=True)
+class Advice:
+    """How a student may be trained: the members of ``recipe``, of which None are not said.
 
     Attributes:
-        what: the same in words.
-        takes: whether a value is that.
+        img_size: height and width of the model's input, in pixels.
+        via_size: height and width that images are resampled to first, in pixels.
+        grey: whether models are shown the grey levels alone.
+        tune: which part of the model is trained: ``head``, ``slow`` or ``all``. The members below
+            are for that.
+        epochs: passes over the images.
+        steps: optimiser steps, in place of `epochs`.
+        batch_size: images per step.
+        lr: largest learning rate of AdamW.
+        label_smoothing: share of the target spread over all classes.
+        augment: name of the random changes to images.
     """
 
-    def __init__(self, what: str, takes: Callable[[Any], bool]) -> None:
-        self.what = what
-        self.takes = takes
+    img_size: int | None = None
+    via_size: int | None = None
+    grey: bool | None = None
+    tune: str | None = None
+    epochs: int | None = None
+    steps: int | None = None
+    batch_size: int | None = None
+    lr: float | None = None
+    label_smoothing: float | None = None
+    augment: str | None = None
+
+    def over(self, other: Advice) -> Advice:
+        """Return the same with what `other` says where this says nothing."""
+        said = {name: value for name, value in asdict(self).items() if value is not None}
+        return Advice(**(asdict(other) | said))
+
+    def to_json(self) -> dict[str, Any]:
+        """The members that are said, as JSON values; what is not grey need not be said."""
+        said = {name: value for name, value in asdict(self).items() if value is not None}
+        if not self.grey:
+            said.pop("grey", None)
+        return said
 
 
-def _wanted() -> dict[str, _Wanted]:
-    size = _whole(1, min(limits().img_size, MAX_SIZE))
-    return {
-        "img_size": size,
-        "via_size": size,
-        "grey": _Wanted("true or false", lambda value: isinstance(value, bool)),
-        "tune": _one_of(*(tune.value for tune in Tune)),
-        "epochs": _whole(1, MAX_PASSES),
-        "steps": _whole(1, MAX_STEPS),
-        "batch_size": _whole(*BATCHES),
-        "lr": _number(*LEARNING_RATES),
-        "label_smoothing": _number(*SMOOTHINGS),
-        "augment": _one_of(*AUGMENTATIONS),
-    }
-
-
-def _whole(least: int, most: int) -> _Wanted:
-    def takes(value: Any) -> bool:
-        return type(value) is int and least <= value <= most
-
-    return _Wanted(f"a whole number from {least:,} to {most:,}", takes)
-
-
-def _number(least: float, most: float) -> _Wanted:
-    def takes(value: Any) -> bool:
-        return type(value) in (int, float) and least <= value <= most  # NaN is not.
-
-    return _Wanted(f"a number from {least:g} to {most:g}", takes)
-
-
-def _one_of(*known: str) -> _Wanted:
-    def takes(value: Any) -> bool:
-        return isinstance(value, str) and value in known
-
-    return _Wanted(f"{', '.join(known[:-1])} or {known[-1]}", takes)
-
-
-def _quoted(value: Any) -> str:
-    """A value of somebody else's for people, cut where it is long."""
-    try:
-        text = json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError, RecursionError):  # What no file holds.
-        text = type(value).__name__
-    return for_terminal(text[:_SHOWN] + ("…" if len(text) > _SHOWN else ""))
+MEMBERS = tuple(field.name for field in fields(Advice))
+"""The members of ``recipe`` that have a meaning."""

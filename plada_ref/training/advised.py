@@ -12,10 +12,9 @@ from pladafmt import Payload
 from pladafmt.text import for_terminal
 
 from ..compute.progress import Progress, Silence
-from ..errors import Misuse
-from ..models.limits import bounded_batch
+from ..models.limits import BATCH_PIXELS
 from ..models.spec import ModelSpec, check_input, places, rebuild
-from .advice import read_advice
+from .read_advice import read_advice
 from .recipe import Recipe, Tune, recipe
 
 MAX_SEEN = 1_000_000
@@ -23,6 +22,9 @@ MAX_SEEN = 1_000_000
 
 MAX_TIMES = 10
 """And more than that, if it is at most so many times what the default recipe looks at."""
+
+MAX_BATCH_PIXELS = 2 * BATCH_PIXELS
+"""Pixels of a batch whose images or number are advised."""
 
 _SIGHT = ("img_size", "via_size", "grey")
 _TRAINING = ("epochs", "steps", "batch_size", "lr", "label_smoothing", "augment")
@@ -61,8 +63,8 @@ def advised(
 ) -> Advised:
     """Return what to train on a payload: what is given, else what it advises, else the defaults.
 
-    The advice is a stranger's. It is followed within bounds (`plada_ref.training.advice`), for at
-    most `MAX_SEEN` images looked at or `MAX_TIMES` what the default does; what does not fit the
+    The advice is a stranger's. It is followed within bounds (`plada_ref.training.read_advice`), for
+    at most `MAX_SEEN` images looked at or `MAX_TIMES` what the default does; what does not fit the
     model is replaced. Every such case is warned of.
 
     Args:
@@ -86,6 +88,7 @@ class _Following:
         both = seen | {name: value for name, value in given.items() if value is not None}
         self.given = {name: value for name, value in both.items() if value is not None}
         self.advice, problems = read_advice(payload)
+        self.said = self.advice
         for problem in problems:
             progress.warn(problem)
 
@@ -100,14 +103,14 @@ class _Following:
         }
         settings = advice | self.given
         model = self._seeing(settings)
-        size = model.preparation().img_size
-        if "img_size" in advice and "batch_size" not in self.given:
-            usual = settings.get("batch_size", _usual(Tune.HEAD).batch_size)
-            fitting = bounded_batch(usual, size)
+        if "batch_size" not in self.given and ("img_size" in advice or "batch_size" in advice):
+            size = model.preparation().img_size
+            usual = settings.get("batch_size", recipe(Tune.HEAD).batch_size)
+            fitting = max(1, MAX_BATCH_PIXELS // size**2)
             if fitting < usual:
                 self.progress.warn(
-                    f"Batches of {fitting} images in place of {usual}: they are of {size} pixels "
-                    "(--batch-size)."
+                    f"Batches of {fitting} images in place of {usual}: they are of {size} px "
+                    "(--batch-size says otherwise)."
                 )
                 settings["batch_size"] = fitting
                 advice.pop("batch_size", None)
@@ -155,7 +158,7 @@ class _Following:
             network = rebuild(self.model.model, 2, size)
             preparation = replace(self.model, img_size=size).preparation()
             check_input(network, self.model.model, preparation, torch.device("cpu"))
-        except Misuse:
+        except Exception:  # Networks raise all kinds.
             return f"which {name!r} cannot take"
         # The teacher's own model is taught as the teacher was.
         if self.model.model == (self.payload.metadata or {}).get("teacher"):
@@ -196,7 +199,7 @@ class _Following:
         tune = self.given.get("tune") or advice.tune or Tune.HEAD
         if tune not in list(Tune):
             return  # `recipe` refuses what is given.
-        usual, images = _usual(Tune(tune)), max(1, len(self.payload.positions))
+        usual, images = recipe(tune), max(1, len(self.payload.positions))
         batch = advice.batch_size or usual.batch_size
         steps = advice.steps or (advice.epochs or 0) * -(-images // batch)
         most = max(MAX_SEEN, MAX_TIMES * usual.epochs * images)
@@ -222,17 +225,16 @@ class _Following:
             verb = "says" if len(advice) == 1 else "say"
             what = ", ".join(_said(advice))
             self.progress.say(f"from the payload: {what} ({flags} {verb} otherwise)")
+        used = {name: str(value) for name, value in vars(self.said).items() if value is not None}
+        if self.said.steps is not None:
+            used["epochs"] = f"{self.said.steps} steps"
+        elif self.said.epochs is not None:
+            used["steps"] = f"{self.said.epochs} epochs"
         for name, value in self.given.items():
-            used = getattr(self.advice, name, None)
-            if used is not None and used != value:
-                shown = f"{_flag(name)} {value}"
-                if name == "grey":
-                    shown, used = ("--grey", "colours") if value else ("--no-grey", "grey levels")
-                self.progress.say(f"{shown} given; the payload's producer used {used}")
-
-
-def _usual(tune: Tune) -> Recipe:
-    return recipe(tune)
+            if name in used and used[name] != str(value):
+                shown = "" if name == "grey" else f" {value}"
+                what = "grey levels" if name == "grey" else used[name]
+                self.progress.say(f"{_flag(name)}{shown} given; the payload's producer used {what}")
 
 
 def _flag(name: str) -> str:

@@ -158,6 +158,7 @@ def made(
         train_recipe=recipe("all", epochs=1, **how),
         selections=(Selection(), Selection(safety_net=SafetyNet())),
         keep_rates=(0.1, 0.01),
+        described=True,
     )
     folder = tmp_path_factory.mktemp("transfer") / "run"
     outcome = transfer(
@@ -237,6 +238,7 @@ def test_the_page_holds_what_the_transfer_found(made: Made) -> None:
         "plada transfer --task TASK -m MANIFEST --pool SOURCE --model plada_convnet_s --tune all "
         "--epochs 2 --student-epochs 1 --lr 0.004 --augment glyph --keep-rate 0.1 --keep-rate 0.01 "
         "--select low-energy --select low-energy+safety-net -o RUN",
+        '"selection": "low-energy+safety-net", "teacher": "plada_convnet_s"',
         "has not been measured",
         "plan.train_recipe.batch_size",
     ):

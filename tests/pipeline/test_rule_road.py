@@ -38,6 +38,9 @@ from .conftest import ALONE, NET, DigitPool
 
 pytestmark = pytest.mark.slow
 
+SMALL = ("--unnamed", "--no-metadata")
+"""For budgets that have no room for names and metadata."""
+
 
 def call(*arguments: object) -> Result:
     return CliRunner().invoke(app, [*map(str, arguments), "--json"])
@@ -248,7 +251,7 @@ def test_what_a_rule_is_fitted_to(server: Server, tmp_path: Path) -> None:
     assert found["rule"]["accuracy"] > 0.8 and not found["vanished"]
     task = ("--task", "sklearn:digits", "--weights", server.teacher, "--workers", 0)
     here = ("-m", server.manifest)
-    found = result(server.prune(out, "--budget", 150, "--unnamed", *here, *task, "--fit", "both"))
+    found = result(server.prune(out, "--budget", 150, *SMALL, *here, *task, "--fit", "both"))
     assert found["rule"]["judged_by"] == "task" and found["rule"]["accuracy"] > 0.7
     for arguments, message in (
         ((), "give --manifest, beside which they are found, or --codes"),
@@ -379,7 +382,7 @@ def transfer(server: Server, manifest: Path, out: Path, *arguments: object) -> R
     return call(
         "transfer", "--task", "sklearn:digits", "-m", manifest, "--pool", server.shard, "--model",
         "plada_convnet_s", "--weights", server.teacher, "--tune", "head", "--no-leakage",
-        "--unnamed", "--dense", "--workers", 0, "--device", "cpu", *arguments, "-o", out,
+        *SMALL, "--dense", "--workers", 0, "--device", "cpu", *arguments, "-o", out,
     )  # fmt: skip
 
 

@@ -169,7 +169,7 @@ class RuleSearch:
             raise NoRoom(
                 f"A budget of {size.budget:,} bytes is too small for a rule: the file takes "
                 f"{self._base:,} without one. Raise the budget, or leave out class names "
-                "(--unnamed) or metadata."
+                "(--unnamed) or metadata (--no-metadata)."
             )
         best = _best(trials, len(self.judge.held_out), size)
         return self._made(best, tuple(trials), size)
