@@ -241,7 +241,7 @@ def _show(
         more = _next_bytes(pruned)
         then = "" if more is None else f"; one more image would need {more:,}"
         about = bytes_of(payload.metadata)
-        spent = f", {about:,} of them by metadata (--no-metadata: none)" if about else ""
+        spent = f", {about:,} of them metadata (see --no-metadata)" if about else ""
         output.say(f"{pruned.payload_bytes:,} of {budget:,} bytes used{by}{spent}{then}")
 
 
