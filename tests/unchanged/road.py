@@ -136,24 +136,31 @@ def walk() -> Iterator[tuple[str, Path]]:
         plada("train", "auto.plada", *local, *net, "--tune", tune, *more, "--seed", 3,
               "-o", f"student-{tune}.safetensors")  # fmt: skip
         yield f"student, {tune}", Path(f"student-{tune}.safetensors")
+    plada("prune", "scores.parquet", "--count", 40, "-o", "described.parquet")
+    yield "selection, with metadata", Path("described.parquet")
+    plada("encode", "described.parquet", "-o", "described.plada")
+    yield "payload, with metadata", Path("described.plada")
 
 
 def _selections(
     plada: Callable[..., None], net: tuple[object, ...], local: tuple[object, ...]
 ) -> Iterator[tuple[str, Path]]:
     seen = ("--task", "task", *local, *net)
+    bare = "--no-metadata"
     for ranking in RANKINGS:
         more = seen if ranking in RANKINGS[RANKINGS.index("prototype") :] else ()
         out = f"{ranking}.parquet"
-        plada("prune", "scores.parquet", "--by", ranking, "--count", 40, *more, "-o", out)
+        plada("prune", "scores.parquet", "--by", ranking, "--count", 40, *more, bare,
+              "-o", out)  # fmt: skip
         yield f"selection, {ranking}", Path(out)
     plada("prune", "scores.parquet", "--keep-rate", 0.2, "--safety-net", "--alpha", -0.2,
-          "--share", 0.7, "-o", "net.parquet")  # fmt: skip
+          "--share", 0.7, bare, "-o", "net.parquet")  # fmt: skip
     yield "selection, low-energy with a Safety-Net", Path("net.parquet")
-    plada("prune", "scores.parquet", "--by", "herding", "--budget", 160, *seen, "-o", "few.parquet")
+    plada("prune", "scores.parquet", "--by", "herding", "--budget", 160, *seen, bare,
+          "-o", "few.parquet")  # fmt: skip
     yield "selection, herding within 160 bytes", Path("few.parquet")
     plada("prune", "scores.parquet", "--by", "auto", "--students", "head", "--budget", 170,
-          "--dense", *seen, "-o", "chosen.parquet")  # fmt: skip
+          "--dense", *seen, bare, "-o", "chosen.parquet")  # fmt: skip
     yield "selection, auto within 170 bytes", Path("chosen.parquet")
 
 
