@@ -160,12 +160,12 @@ def places(network: nn.Module, preparation: Preparation) -> int | None:
     them five times.
 
     Args:
-        network: in evaluation mode, on the CPU.
+        network: in evaluation mode; it may be an `outline`.
     """
     size = preparation.img_size
     model: Any = network
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(), next(model.parameters()).device:
             found = model.forward_features(torch.zeros(1, preparation.channels, size, size))
         return int(found.numel() // model.num_features)
     except Exception:  # Networks raise all kinds, and some have no such parts.

@@ -6,14 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
-
 from pladafmt import Payload
 from pladafmt.text import for_terminal
 
 from ..compute.progress import Progress, Silence
 from ..models.limits import BATCH_PIXELS
-from ..models.spec import ModelSpec, check_input, places, rebuild
+from ..models.spec import ModelSpec, check_input, outline, places, rebuild
 from .read_advice import read_advice
 from .recipe import Recipe, Tune, recipe
 
@@ -153,15 +151,21 @@ class _Following:
 
     def _useless(self, size: int) -> str | None:
         """Why the model can make nothing of images of a size, as a clause; None if it can."""
-        name = for_terminal(self.model.model)
-        try:
-            network = rebuild(self.model.model, 2, size)
-            preparation = replace(self.model, img_size=size).preparation()
-            check_input(network, self.model.model, preparation, torch.device("cpu"))
-        except Exception:  # Networks raise all kinds.
+        model, name = self.model.model, for_terminal(self.model.model)
+        preparation = replace(self.model, img_size=size).preparation()
+        # Shapes alone tell it at next to no cost, but of some models.
+        for make in (outline, rebuild):
+            try:
+                network = make(model, 2, size)
+                device = next(network.parameters()).device
+                check_input(network, model, preparation, device)
+                break
+            except Exception:  # Networks raise all kinds.
+                continue
+        else:
             return f"which {name!r} cannot take"
         # The teacher's own model is taught as the teacher was.
-        if self.model.model == (self.payload.metadata or {}).get("teacher"):
+        if model == (self.payload.metadata or {}).get("teacher"):
             return None
         if places(network, preparation) == 1:
             return f"of which {name!r} would see a single spot"
@@ -205,11 +209,12 @@ class _Following:
         most = max(MAX_SEEN, MAX_TIMES * usual.epochs * images)
         if steps * batch <= most:
             return
-        asked = f"--steps {advice.steps}" if advice.steps else f"--epochs {advice.epochs}"
+        asked = {"--epochs": advice.epochs, "--steps": advice.steps}
+        flags = " ".join(f"{flag} {value}" for flag, value in asked.items() if value is not None)
         self._without("epochs", "steps")
         self.progress.warn(
             f"The payload's recipe has a student look at {steps * batch:,} images, more than "
-            f"{most:,}, and the default is taken; {asked} insists."
+            f"{most:,}, and the default is taken; {flags} insists."
         )
 
     def _without(self, *names: str, **instead: Any) -> None:

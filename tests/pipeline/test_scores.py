@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from plada_ref.errors import PipelineError
 from plada_ref.labelling.collapse import find_collapse, warnings
 from plada_ref.labelling.scores import ScoreTable, score
+from plada_ref.labelling.sight import Sight
 from pladafmt import PoolRef
 
 
@@ -63,10 +65,14 @@ def _table() -> ScoreTable:
 
 
 @pytest.mark.slow
-def test_table_round_trip(tmp_path: Path) -> None:
-    table, path = _table(), tmp_path / "scores.parquet"
+@pytest.mark.parametrize(
+    "seen", [None, Sight("resnet18", 96, 32, True), Sight("plada_convnet_s", 16)]
+)
+def test_table_round_trip(tmp_path: Path, seen: Sight | None) -> None:
+    table, path = replace(_table(), seen=seen), tmp_path / "scores.parquet"
     table.write(path)
     again = ScoreTable.read(path)
+    assert again.seen == seen
     assert (again.pool, again.classes, again.teacher) == (table.pool, table.classes, table.teacher)
     for name in ("labels", "energy", "entropy", "margin"):
         one, other = getattr(table, name), getattr(again, name)
@@ -81,6 +87,11 @@ def test_table_round_trip(tmp_path: Path) -> None:
         {"pool_id": "zz"},
         {"classes": ["only one"]},
         {"layout": 1},
+        {"teacher_model": 7},
+        {"teacher_sees": {"img_size": "96"}},
+        {"teacher_sees": {"img_size": 96, "via_size": 0}},
+        {"teacher_sees": {"img_size": 96, "grey": 1}},
+        {"teacher_sees": None},
     ],
 )
 def test_tables_that_contradict_themselves_are_refused(
@@ -89,7 +100,8 @@ def test_tables_that_contradict_themselves_are_refused(
     path = tmp_path / "scores.parquet"
     _table().write(path)
     stored = pq.read_table(path)
-    facts = json.loads(stored.schema.metadata[b"plada-scores"]) | change
+    seen = {"teacher_model": "resnet18", "teacher_sees": {"img_size": 96}}
+    facts = json.loads(stored.schema.metadata[b"plada-scores"]) | seen | change
     del facts["crc32"]
     pq.write_table(stored.replace_schema_metadata({"plada-scores": json.dumps(facts)}), path)
     with pytest.raises(PipelineError, match="score table"):
