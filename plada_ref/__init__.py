@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from .training.learn import teach, train
     from .training.predict import predict
     from .training.pseudo_labels import PseudoLabels
+    from .training.read_advice import advice_of
     from .training.recipe import Recipe, recipe
 
 _HOMES = {
@@ -70,6 +71,7 @@ _HOMES = {
     "ScoreTable": "plada_ref.labelling.scores",
     "Selection": "plada_ref.selection",
     "Task": "plada_ref.tasks.task",
+    "advice_of": "plada_ref.training.read_advice",
     "advised": "plada_ref.training.advised",
     "decode": "pladafmt:load",
     "encode": "pladafmt:dump",
@@ -112,6 +114,7 @@ __all__ = [
     "Selection",
     "Task",
     "__version__",
+    "advice_of",
     "advised",
     "decode",
     "encode",

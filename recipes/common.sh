@@ -78,7 +78,7 @@ transfer() {
     set -- transfer --task "$(task_of "$task")" -m "$MANIFEST" --pool "$POOL" \
         --model "$TEACHER" --tune "$TEACHER_TUNE" --epochs "$TEACHER_EPOCHS" \
         --student-model "$STUDENT" --student-tune "$STUDENT_TUNE" \
-        --student-epochs "$STUDENT_EPOCHS" --lr "$LR" --batch-size "$BATCH_SIZE"
+        --student-epochs "$STUDENT_EPOCHS" --lr "$LR" --batch-size "$BATCH_SIZE" --no-metadata
     [ -z "$IMG_SIZE" ] || set -- "$@" --img-size "$IMG_SIZE"
     case $WEIGHTS in
         none) set -- "$@" --random-backbone ;;

@@ -36,8 +36,8 @@ for task in ${TASKS:-$NATURAL}; do
     scores "$task"
     for rate in $rates; do
         stem=$RESULTS/$task-$rate
-        # Without class names, which the paper does not count.
-        run prune "$SCORES" --keep-rate "$rate" -o "$stem.parquet"
+        # Without class names and metadata, which the paper does not count.
+        run prune "$SCORES" --keep-rate "$rate" --no-metadata -o "$stem.parquet"
         keep "$stem.json" run encode "$stem.parquet" --unnamed -o "$stem.plada" --json
         keep "$stem-dense.json" \
             run encode "$stem.parquet" --unnamed --dense -o "$stem-dense.plada" --json

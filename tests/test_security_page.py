@@ -32,6 +32,7 @@ def test_the_page_states_every_limit() -> None:
     from plada_ref.publishing import index
     from plada_ref.runs import fields
     from plada_ref.tasks import idx, readers
+    from plada_ref.training import advised
 
     wanted: dict[str, tuple[int, str]] = {
         name: (value, f"`--limit {name}=N`") for name, value in asdict(pladafmt.Limits()).items()
@@ -54,6 +55,8 @@ def test_the_page_states_every_limit() -> None:
         "pixels of a batch": (models.BATCH_PIXELS, ""),
         "index of a publisher": (index.MOST_INDEX, ""),
         "JSON depth": (json_text.MAX_DEPTH, ""),
+        "work of a payload's recipe": (advised.MAX_SEEN, "`--steps` or `--epochs`"),
+        "batch of a payload's recipe": (advised.MAX_BATCH_PIXELS, "`--batch-size`"),
         "record of a run": (fields.MAX_FILE, ""),
     }
     assert models.MAX_CLASSES == MAX_CLASSES

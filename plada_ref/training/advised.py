@@ -135,6 +135,8 @@ class _Following:
         if usual.channels == 1:
             self._without("grey")  # It sees nothing else.
         size, own = self.advice.img_size, usual.img_size
+        if size == own:
+            self._without("img_size")  # As without advice.
         if size is None or "img_size" in self.given or size == own:
             return
         why = self._useless(size)

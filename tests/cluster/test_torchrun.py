@@ -59,23 +59,18 @@ class _Client:
         ref = Manifest.read(folder / "pool.parquet").pool
         positions = np.arange(len(digits))
         names = [str(digit) for digit in range(10)]
-        dump(Payload(ref, names, positions, digits.labels), folder / "task.plada")
+        # The payload says the other settings of the tune that is used most.
+        about = {"recipe": {"tune": "all", "lr": 0.004, "epochs": 6, "augment": "off"}}
+        payload = Payload(ref, names, positions, digits.labels, metadata=about)
+        dump(payload, folder / "task.plada")
 
     def command(self, out: Path, tune: str = "all") -> list[str]:
         words = ["train", f"{self.folder}/task.plada"]
         words += ["-m", f"{self.folder}/pool.parquet", "--pool", f"{self.folder}/pool"]
-        words += ["--model", "plada_convnet_s", "--tune", tune, "--lr", "0.004", "--epochs", "6"]
-        words += [
-            "--random-backbone",
-            "--val-fraction",
-            "0",
-            "--augment",
-            "off",
-            "--task",
-            "sklearn:digits",
-            "-o",
-            str(out),
-        ]
+        words += ["--model", "plada_convnet_s", "--random-backbone", "--val-fraction", "0"]
+        if tune != "all":  # As the payload says else.
+            words += ["--tune", tune, "--lr", "0.004", "--epochs", "6", "--augment", "off"]
+        words += ["--task", "sklearn:digits", "-o", str(out)]
         return [*words, "--device", "cpu", "--workers", "0", "--json"]
 
 

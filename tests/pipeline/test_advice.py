@@ -20,6 +20,7 @@ from plada_ref.errors import Misuse
 from plada_ref.labelling.sight import Sight
 from plada_ref.models.checkpoint import Checkpoint
 from plada_ref.models.spec import ModelSpec
+from plada_ref.runs.run import Run
 from plada_ref.selection import choose, parse
 from plada_ref.selection import file as selection_file
 from plada_ref.selection.description import PRODUCER, bytes_of, describe
@@ -32,6 +33,7 @@ from plada_ref.training.recipe import Tune, recipe
 from plada_ref.training.resume import TrainingState
 from pladafmt import Payload, PoolRef, dump, load
 
+from ..unchanged.road import write_images
 from .conftest import DigitPool
 from .test_budget import random_table
 
@@ -334,6 +336,52 @@ def test_prune_and_encode_write_it_within_the_budget(tmp_path: Path) -> None:
     assert load(file).metadata is None
     refused = _plada("prune", scores, "--budget", 100, "--unnamed", "-o", file)
     assert refused.exit_code == 2 and "(--no-metadata)" in " ".join(refused.output.split())
+
+
+@pytest.mark.slow
+def test_a_transfer_tells_clients_how_its_students_are_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_images()
+    _json("pool", "index", "pool", "-o", "pool.parquet", "--workers", 1)
+    machine = ("-m", "pool.parquet", "--workers", 0, "--device", "cpu")
+    asked: tuple[object, ...] = (
+        "transfer", "--task", "task", "--model", "plada_convnet_s", "--no-leakage", "--select",
+        "random", "--budget", 300, "--img-size", 24, "--via-size", 12, "--tune", "all", "--epochs",
+        2, "--student-epochs", 3, "--lr", 0.01, "--batch-size", 16, "-o", "run", *machine,
+    )  # fmt: skip
+    (made,) = _json(*asked)["selections"]
+    payload = load(made["payload"])
+    assert made["payload_bytes"] <= 300 and payload.metadata == {
+        "producer": PRODUCER,
+        "teacher": "plada_convnet_s",
+        "selection": "random",
+        "recipe": {
+            "img_size": 24, "via_size": 12, "grey": True, "tune": "all", "epochs": 3,
+            "batch_size": 16, "lr": 0.01,
+        },
+    }  # fmt: skip
+    client = ("train", made["payload"], "--model", "plada_convnet_s", "--val-fraction", 0)
+    student = _json(*client, "-o", "student.safetensors", *machine)
+    assert student["sha256"] == made["student_sha256"]
+    # A folder goes on with the metadata that it began with.
+    assert _json(*asked)["selections"] == [made]
+    other = " ".join(_plada(*asked, "--no-metadata").output.split())
+    assert "a transfer with other settings" in other
+    Path("own.json").write_text('{"licence": "CC0-1.0"}', "utf-8")
+    elsewhere = ["own" if word == "run" else word for word in asked]
+    with_own = (*elsewhere, "--no-metadata", "--metadata", "own.json")
+    (made,) = _json(*with_own)["selections"]
+    assert load(made["payload"]).metadata == {"licence": "CC0-1.0"}
+    assert "described" not in json.loads(Path("own/plan.json").read_text("utf-8"))["plan"]
+    run = Run.read(Path("own"))
+    assert run.plan is not None
+    (again,) = run.plan.commands([student.record for student in run.students])
+    assert "--no-metadata" in again and "--metadata METADATA" in again
+    Path("own.json").write_text('{"licence": "MIT"}', "utf-8")
+    changed = " ".join(_plada(*with_own).output.split())
+    assert "what --metadata adds changed since" in changed
 
 
 TOLD = {

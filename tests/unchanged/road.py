@@ -77,7 +77,8 @@ def _bmp(pixels: npt.NDArray[np.uint8]) -> bytes:
     return header + size + len(colour).to_bytes(4, "little") + bytes(16) + colour
 
 
-def _write_images() -> None:
+def write_images() -> None:
+    """Write a task and a pool into the current folder."""
     for kind, name in enumerate(CLASSES):
         for split, first, count in (("train", 0, 24), ("test", 24, 8)):
             folder = Path("task") / split / name
@@ -101,7 +102,7 @@ def walk() -> Iterator[tuple[str, Path]]:
         if result.exit_code:
             raise SystemExit(f"plada {' '.join(map(str, arguments))}:\n{result.output}")
 
-    _write_images()
+    write_images()
     net = ("--random-backbone", "--model", "plada_convnet_s", "--workers", 0, "--device", "cpu")
     local = ("-m", "pool.parquet", "--pool", "pool")
     plada("pool", "index", "pool", "-o", "pool.parquet", "--workers", 1)
