@@ -108,6 +108,9 @@ def server(
     size = (folder / "rule.plada").stat().st_size
     assert size == encoded["payload_bytes"] == pruned["payload_bytes"] <= 250
     assert encoded["kept"] == pruned["kept"] and encoded["bytes_per_part"]["RULE"] > 50
+    told = load(folder / "rule.plada", codes=PoolCodes(folder / "pool.codes.npy")).metadata
+    assert told is not None and (told["teacher"], told["selection"]) == ("plada_convnet_s", "rule")
+    assert told["recipe"] == {"img_size": 16, "grey": True}
     return made
 
 
@@ -304,7 +307,9 @@ def test_the_automatic_selection_tries_a_rule(server: Server, tmp_path: Path) ->
     assert f"rule ({rule['rule']['columns']} codes" in found["auto"]["verdict"]
     assert found["rule"]["judged_by"] == "task"
     # It was made again, with the images that were held out.
-    assert found["kept"] == found["auto"]["kept"] == selection_file.read(out).kept
+    kept = selection_file.read(out)
+    assert found["kept"] == found["auto"]["kept"] == kept.kept
+    assert kept.metadata is not None and kept.metadata["selection"] == "rule"
     by = selection_file.read_rule(out)
     assert by is not None and by.rule.columns == found["rule"]["columns"]
     assert by.rule.top == found["rule"]["top"]
