@@ -28,7 +28,8 @@ _SIGHT = ("img_size", "via_size", "grey")
 _TRAINING = ("epochs", "steps", "batch_size", "lr", "label_smoothing", "augment")
 
 Origin = str
-"""Where a setting is from: ``given``, ``payload`` or ``default``."""
+"""Where a setting is from: ``given``, ``payload``, ``default``, or ``fitted``, which is what the
+payload says, made to fit the model."""
 
 
 @dataclass(frozen=True)
@@ -110,15 +111,14 @@ class _Following:
                     f"Batches of {fitting} images in place of {usual}: they are of {size} px "
                     "(--batch-size says otherwise)."
                 )
-                settings["batch_size"] = fitting
-                advice.pop("batch_size", None)
+                settings["batch_size"] = advice["batch_size"] = fitting
         trained = {name: value for name, value in settings.items() if name not in _SIGHT}
         how = recipe(trained.pop("tune", Tune.HEAD), **trained)
-        self._tell(advice)
-        origins = {
-            name: "given" if name in self.given else "payload" if name in advice else "default"
-            for name in (*_SIGHT, "tune", *_TRAINING)
-        }
+        taken = {name for name, value in advice.items() if value == getattr(self.said, name)}
+        self._tell({name: advice[name] for name in advice if name in taken})
+        origins = dict.fromkeys((*_SIGHT, "tune", *_TRAINING), "default")
+        origins |= dict.fromkeys(advice, "fitted") | dict.fromkeys(taken, "payload")
+        origins |= {name: "given" for name in self.given if name in origins}
         return Advised(model, how, origins)
 
     def _seeing(self, settings: Mapping[str, Any]) -> ModelSpec:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
@@ -89,6 +89,7 @@ _VALUES = st.one_of(
     ),
     st.booleans(),
 )
+@example({"tune": "slow", "epochs": 3}, True)
 def test_any_recipe_is_followed_within_bounds_or_named(found: Any, random: bool) -> None:
     model = replace(TRAINED, weights=None) if random else TRAINED
     how, said = _follow({"recipe": found}, model)
@@ -144,6 +145,7 @@ def test_work_is_bounded_and_insisted_on() -> None:
     how, said = _follow({"recipe": {"img_size": 1024}})
     assert how.recipe.batch_size == MAX_BATCH_PIXELS // 1024**2 == 18
     assert "Batches of 18 images in place of 64: they are of 1024 px (--batch-size" in said
+    assert how.to_json()["batch_size"] == {"value": 18, "from": "fitted"}
 
 
 # Following it.
@@ -204,6 +206,7 @@ def test_advice_that_does_not_fit_the_model_is_replaced() -> None:
     assert same.model.img_size == 28 and "single spot" not in said
     given, _ = _follow(small, ModelSpec("resnet18", via_size=20), tune="all")
     assert (given.model.img_size, given.model.via_size) == (None, 20)
+    assert how.to_json()["via_size"] == {"value": 28, "from": "fitted"}
     tiny = {"recipe": {"img_size": 2, "via_size": 8}}
     how, said = _follow(tiny)
     assert (how.model.img_size, how.model.via_size) == (None, 8)
@@ -212,6 +215,8 @@ def test_advice_that_does_not_fit_the_model_is_replaced() -> None:
     slow = {"recipe": {"tune": "slow", "epochs": 3}}
     how, said = _follow(slow, replace(TRAINED, weights=None))
     assert how.recipe == recipe("all") and "weights of this one are random" in said
+    assert how.to_json()["tune"] == {"value": "all", "from": "fitted"}
+    assert "from the payload" not in said
     insisting = replace(TRAINED, weights=None, random_backbone=True)
     assert _follow(slow, insisting)[0].recipe == recipe("slow", epochs=3)
     assert _follow(slow)[0].recipe == recipe("slow", epochs=3)
