@@ -241,8 +241,8 @@ def _show(
         more = _next_bytes(pruned)
         then = "" if more is None else f"; one more image would need {more:,}"
         about = bytes_of(payload.metadata)
-        spent = f", {about:,} of them metadata (see --no-metadata)" if about else ""
-        output.say(f"{pruned.payload_bytes:,} of {budget:,} bytes used{by}{spent}{then}")
+        spent = f"; metadata take {about:,} (see --no-metadata)" if about else ""
+        output.say(f"{pruned.payload_bytes:,} of {budget:,} bytes used{by}{then}{spent}")
 
 
 def _next_bytes(pruned: Pruned) -> int | None:

@@ -318,7 +318,7 @@ def test_prune_and_encode_write_it_within_the_budget(tmp_path: Path) -> None:
     parts = described["bytes_per_part"]
     assert made["metadata_bytes"] == parts["META"] + parts["META text"]
     shown = _plada("prune", scores, "--budget", 700, *small, "-o", file).output
-    assert f"{made['metadata_bytes']} of them metadata (see --no-metadata)" in shown
+    assert f"; metadata take {made['metadata_bytes']} (see --no-metadata)" in shown
     assert load(file).metadata == about and file.stat().st_size == made["payload_bytes"]
     assert "metadata    recipe: img_size 96, via_size 32" in _plada("inspect", file).output
 
