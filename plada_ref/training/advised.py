@@ -58,7 +58,12 @@ class Advised:
 
 
 def advised(
-    payload: Payload, model: ModelSpec, *, progress: Progress | None = None, **given: Any
+    payload: Payload,
+    model: ModelSpec,
+    *,
+    progress: Progress | None = None,
+    settled: bool = False,
+    **given: Any,
 ) -> Advised:
     """Return what to train on a payload: what is given, else what it advises, else the defaults.
 
@@ -69,24 +74,33 @@ def advised(
     Args:
         model: the client's; sizes that are not None, and ``grey`` if true, are given.
         progress: hears what is taken from the payload, and what is not.
+        settled: the model's weights have learned to see images as it says, of whatever size.
         given: settings as for `plada_ref.recipe`, and ``grey``; None is not given.
 
     Raises:
         Misuse: if a given setting is out of range, or timm does not know the model.
     """
-    following = _Following(payload, model, progress or Silence(), given)
+    following = _Following(payload, model, progress or Silence(), given, settled)
     return following.result()
 
 
 class _Following:
     def __init__(
-        self, payload: Payload, model: ModelSpec, progress: Progress, given: Mapping[str, Any]
+        self,
+        payload: Payload,
+        model: ModelSpec,
+        progress: Progress,
+        given: Mapping[str, Any],
+        settled: bool,
     ) -> None:
         self.payload, self.model, self.progress = payload, model, progress
         seen = {"img_size": model.img_size, "via_size": model.via_size, "grey": model.grey or None}
         both = seen | {name: value for name, value in given.items() if value is not None}
         self.given = {name: value for name, value in both.items() if value is not None}
         self.advice, problems = read_advice(payload)
+        if settled:
+            self._without(*_SIGHT)
+            self.given |= {"via_size": model.via_size, "grey": model.grey}
         self.said = self.advice
         for problem in problems:
             progress.warn(problem)

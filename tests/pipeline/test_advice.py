@@ -187,6 +187,10 @@ def test_what_is_given_wins_and_is_said() -> None:
         "img_size": "given", "grey": "given", "epochs": "given", "batch_size": "given",
         "steps": "default",
     }  # fmt: skip
+    # Weights that have learned to see images in one way are shown them so.
+    begun = ModelSpec("resnet18", img_size=48, random_backbone=True)
+    how, said = _follow(about, begun, settled=True)
+    assert how.model == begun and how.recipe.steps == 400 and "px" not in said
     # The settings of one tune are none of another.
     how, said = _follow(about, replace(net, weights=Path("x")), tune="slow")
     assert how.recipe == recipe("slow") and "settings are for --tune all" in said

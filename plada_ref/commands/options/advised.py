@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ...compute.progress import Progress
     from ...models.spec import ModelSpec
     from ...training.advised import Advised
+    from ...training.start import Start
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +68,7 @@ class StudentModelOptions(OptionGroup):
             pretrained=self.pretrained,
             img_size=self.img_size,
             via_size=self.via_size,
+            grey=bool(self.grey),
             random_backbone=self.random_backbone,
         )
 
@@ -135,8 +137,17 @@ class AdvisedOptions(OptionGroup):
     head_decay: HeadDecayOption = None
     freeze_bn: FreezeBnOption = None
 
-    def follow(self, payload: Payload, model: StudentModelOptions, progress: Progress) -> Advised:
+    def follow(
+        self,
+        payload: Payload,
+        model: StudentModelOptions,
+        progress: Progress,
+        start: Start | None = None,
+    ) -> Advised:
         """Return what to train on `payload`, and how; say what is taken from it.
+
+        Args:
+            start: a student to begin with, which sees images as it has learned to.
 
         Raises:
             Misuse: if a given setting is out of range, or there is no such model.
@@ -161,4 +172,7 @@ class AdvisedOptions(OptionGroup):
                 "freeze_bn",
             )
         }
+        if start is not None:
+            spec = start.spec(model.spec())
+            return advised(payload, spec, progress=progress, settled=True, **given)
         return advised(payload, model.spec(), progress=progress, grey=model.grey, **given)
