@@ -6,7 +6,6 @@ import json
 import pickle
 import shutil
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from plada_ref.models.checkpoint import Checkpoint
 from plada_ref.pool import Manifest, open_pool
 from plada_ref.pool.codes import PoolCodes, projection_beside
 from plada_ref.selection import file as selection_file
-from plada_ref.selection.auto import HELD_OUT, AutoSelector
+from plada_ref.selection.auto import HELD_OUT
 from plada_ref.selection.comparison import Comparison
 from plada_ref.selection.producer import Producer
 from plada_ref.selection.prune import PayloadOptions
@@ -277,8 +276,8 @@ def test_what_a_rule_is_fitted_to(server: Server, tmp_path: Path) -> None:
 @pytest.fixture
 def few_lists(monkeypatch: pytest.MonkeyPatch) -> None:
     """The automatic selection tries two lists in place of seven, and the rule."""
-    few = partial(AutoSelector, candidates=("low-energy", "low-entropy"))
-    monkeypatch.setattr("plada_ref.selection.producer.AutoSelector", few)
+    few = ("low-energy", "low-entropy")
+    monkeypatch.setattr("plada_ref.selection.producer.CANDIDATES", few)
 
 
 def prune_auto(server: Server, manifest: Path, out: Path, *arguments: object) -> Result:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from plada_ref.models.preparation import Preparation
 from plada_ref.models.spec import ModelSpec
 from plada_ref.runs.fields import Fields
 from plada_ref.runs.records import read_auto
-from plada_ref.selection.auto import FINALISTS, AutoSelector
+from plada_ref.selection.auto import FINALISTS
 from plada_ref.selection.auto_record import Candidate, best_of, regrets
 from plada_ref.selection.students import FINETUNE, HEAD, KINDS, SCRATCH, chosen_kinds
 from plada_ref.tasks.load import load_task
@@ -166,8 +165,8 @@ def test_the_command_trains_whole_students(
     digit_pool: DigitPool, teacher_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("plada_ref.selection.students.STEPS", {FINETUNE: 3, SCRATCH: 3})
-    few = partial(AutoSelector, candidates=("low-energy", "herding"))
-    monkeypatch.setattr("plada_ref.selection.producer.AutoSelector", few)
+    few = ("low-energy", "herding")
+    monkeypatch.setattr("plada_ref.selection.producer.WHOLE_CANDIDATES", few)
     scores, chosen = tmp_path / "s.parquet", tmp_path / "c.parquet"
     pool = ["-m", digit_pool.manifest, "--pool", digit_pool.shard]
     assert plada("label", teacher_file, *pool, "-o", scores, "--workers", "0").exit_code == 0
