@@ -131,14 +131,18 @@ def prune(
     from ..selection import file as selection_file
     from ..selection.producer import Producer
     from ..selection.rule import RuleSelection
+    from ..selection.students import HEAD
+    from ..training.advice import Advice
 
     output = Output(as_json=as_json)
     size = number.size()
     encoded = out.suffix == PAYLOAD
     if content.dense and size.budget is None and not encoded:
         raise Misuse("--dense says how a --budget is counted; give it to plada encode instead.")
-    options = content.options()
+    options, kinds = content.options(), rule.kinds()
     selection = rule.selection(size)
+    if selection is None and kinds and HEAD not in kinds:
+        options = replace(options, recipe=Advice(tune="all"))  # What it is chosen for.
     if not isinstance(selection, RuleSelection):
         codes.refuse(auto=selection is None)
     table = ScoreTable.read(scores)
@@ -149,7 +153,7 @@ def prune(
         comparison = compared.compare(f"--by {rule.by}", scores, table, output)
     if selection is None and comparison is not None:
         rules = _tried_by_auto(codes, compared, comparison, table)
-    producer = Producer(table, comparison, options, rule.seed, output, rules, rule.kinds())
+    producer = Producer(table, comparison, options, rule.seed, output, rules, kinds)
     pruned = producer.make(selection, size, within=rule.within)
     by = None
     if pruned.by_rule is not None and rules is not None:

@@ -133,10 +133,13 @@ class Producer:
             for one in auto.candidates
             if (one.selection, one.payload_bytes) == (auto.chosen, auto.payload_bytes)
         )
+        started = time.monotonic()
         made = self.make(selection, Size(budget=budget))
         assert made.payload_bytes is not None
         kept, size = made.payload.kept, made.payload_bytes
-        return replace(made, auto=replace(auto, kept=kept, payload_bytes=size))
+        stages = {**auto.stages, "made again": round(time.monotonic() - started, 1)}
+        auto = replace(auto, kept=kept, payload_bytes=size, stages=stages)
+        return replace(made, auto=auto)
 
     def _by_rule(self, size: Size) -> Pruned:
         rules = self.rules

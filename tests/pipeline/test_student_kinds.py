@@ -21,6 +21,7 @@ from plada_ref.models.preparation import Preparation
 from plada_ref.models.spec import ModelSpec
 from plada_ref.runs.fields import Fields
 from plada_ref.runs.records import read_auto
+from plada_ref.selection import file as selection_file
 from plada_ref.selection.auto import FINALISTS
 from plada_ref.selection.auto_record import Candidate, best_of, regrets
 from plada_ref.selection.students import FINETUNE, HEAD, KINDS, SCRATCH, chosen_kinds
@@ -186,6 +187,11 @@ def test_the_command_trains_whole_students(
     auto = last_json(plada(*command, "--weights", teacher_file, "-o", chosen, "--json"))["auto"]
     assert auto["kinds"] == list(KINDS)
     assert all(set(one["students"]) == {FINETUNE, SCRATCH} for one in auto["candidates"])
+    # Who names clients that train whole advises them to.
+    told = [*random, "--students", "scratch"]
+    assert last_json(plada(*told, "--json"))["auto"]["kinds"] == [SCRATCH]
+    metadata = selection_file.read(chosen).metadata
+    assert metadata is not None and metadata["recipe"]["tune"] == "all"
     alone = plada("prune", scores, "--count", "9", "--students", "head", "-o", chosen)
     assert alone.exit_code == 2 and "--by auto" in alone.output
 
