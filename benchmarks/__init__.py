@@ -1,1 +1,1 @@
-"""What the README's figures come from. Each benchmark is a module to run; each can print JSON."""
+"""What the figures in `docs/` come from. Each benchmark is a module to run; each can print JSON."""
