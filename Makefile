@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test quick lint format spec vectors clean
+.PHONY: install demo test quick lint format spec vectors docs clean
 
 install: $(VENV)/.installed
 
@@ -49,5 +49,16 @@ spec: install
 vectors: spec
 	$(BIN)/python -m plada_conformance.make spec/plada-1.md conformance/vectors/v1
 
+# The documentation site, strict, every link within it checked: build/site. Its packages have an
+# environment of their own, without torch: 0.3 GB, a minute; each build after that half a minute.
+SITE := .venv-docs
+docs: $(SITE)/.installed
+	NO_MKDOCS_2_WARNING=1 $(SITE)/bin/python -m mkdocs build
+
+$(SITE)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(SITE)
+	$(SITE)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info plada-demo
+	rm -rf $(VENV) $(SITE) build dist *.egg-info plada-demo

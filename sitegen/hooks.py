@@ -13,7 +13,7 @@ from mkdocs.structure.pages import Page
 from sitegen import codes, commands, links, pages, python_api
 from sitegen.markdown import for_python_markdown
 
-GENERATED = {
+MAKE = {
     "commands.md": commands.page,
     "errors.md": codes.page,
     "api/pladafmt.md": lambda: python_api.page("pladafmt"),
@@ -28,7 +28,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for source in pages.DATA:
         name = Path(source).name
         files.append(File.generated(config, name, abs_src_path=str(pages.ROOT / source)))
-    for page, make in GENERATED.items():
+    for page, make in MAKE.items():
         files.append(File.generated(config, page, content=make()))
     return files
 
@@ -36,7 +36,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     """Make a page's text what Python-Markdown reads as code hosts do, with links to pages."""
     name = page.file.src_uri
-    if name in GENERATED:
+    if name in MAKE:
         return markdown
     try:
         return for_python_markdown(pages.with_links(markdown, name))

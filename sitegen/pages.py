@@ -27,6 +27,14 @@ ELSEWHERE = {
 }
 """Pages that lie outside of ``docs/``: the page, and the file in the repository."""
 
+MADE_OF = {
+    "commands.md": "plada_ref/cli.py",
+    "errors.md": "sitegen/remedies.toml",
+    "api/pladafmt.md": "pladafmt/__init__.py",
+    "api/plada_ref.md": "plada_ref/__init__.py",
+}
+"""Pages that are made, and the file of the repository to which a link to them leads there."""
+
 DATA = ("spec/codes.json", "spec/requirements.json")
 """Files that the site offers as they are, under their base names."""
 
@@ -67,7 +75,7 @@ def with_links(text: str, page: str, root: Path = ROOT) -> str:
 
 def page_of(source: str) -> str | None:
     """The page, or the file of the site, that shows a file of the repository."""
-    for page, elsewhere in ELSEWHERE.items():
+    for page, elsewhere in (ELSEWHERE | MADE_OF).items():
         if source == elsewhere:
             return page
     if source in DATA:

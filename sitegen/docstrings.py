@@ -1,0 +1,17 @@
+"""Docstrings on the site: a lone ``::`` before an example is for people who read the source."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import griffe
+
+
+class Examples(griffe.Extension):
+    """Leave the marks of reStructuredText out, which Markdown would show."""
+
+    def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
+        """Change the docstring of a module, class, function or attribute."""
+        if obj.docstring is not None:
+            obj.docstring.value = re.sub(r"^::\n\n", "", obj.docstring.value, flags=re.MULTILINE)
