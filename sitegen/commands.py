@@ -105,13 +105,24 @@ def _range(low: Any, high: Any) -> str:
 
 
 def _paragraphs(text: str | None) -> str:
-    return _escaped(inspect.cleandoc(text or ""))
+    paragraphs = inspect.cleandoc(text or "").split("\n\n")
+    return "\n\n".join(_example(each) or _escaped(each) for each in paragraphs)
+
+
+def _example(paragraph: str) -> str:
+    """An example as a block that can be copied, with the shell's line breaks; else nothing."""
+    match = re.fullmatch(r"Example: `([^`]*)`", paragraph)
+    return "" if match is None else "```\n" + match[1].replace("\n", " \\\n    ") + "\n```"
 
 
 def _escaped(text: str) -> str:
-    """Keep `<manifest>` and the like outside of code from becoming HTML."""
+    """Text of the help as Markdown: flags as code, pages as links, and nothing becomes HTML."""
     pieces = re.split(r"(`[^`]*`)", text)
-    return "".join(
-        piece if piece.startswith("`") else piece.replace("<", "&lt;").replace("[", "\\[")
-        for piece in pieces
-    )
+    pieces[::2] = [_escaped_piece(piece) for piece in pieces[::2]]
+    return "".join(pieces)
+
+
+def _escaped_piece(piece: str) -> str:
+    piece = piece.replace("<", "&lt;").replace("[", "\\[")
+    piece = re.sub(r"(?<![\w-])--[a-z][a-z-]*[a-z]", r"`\g<0>`", piece)
+    return re.sub(r"docs/([\w-]+\.md)", r"[\1](\1)", piece)

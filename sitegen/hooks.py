@@ -11,7 +11,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 from sitegen import codes, commands, links, pages, python_api
-from sitegen.markdown import for_python_markdown
+from sitegen.markdown import for_python_markdown, with_units_kept
 
 MAKE = {
     "commands.md": commands.page,
@@ -39,7 +39,7 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     if name in MAKE:
         return markdown
     try:
-        return for_python_markdown(pages.with_links(markdown, name))
+        return with_units_kept(for_python_markdown(pages.with_links(markdown, name)))
     except FileNotFoundError as error:
         raise PluginError(str(error)) from error
 

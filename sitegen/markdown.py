@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 _FENCE = re.compile(r"^\s*(`{3,}|~{3,})")
 _ITEM = re.compile(r"^ *(?:[-*]|\d+\.) ")
 _BEGINS_LIST = re.compile(r"^(?:[-*]|1\.) ")
+_UNIT = re.compile(r"(?<=\d) (?=(?:%|B|bytes|kB|KB|MB|GB|TB|ms|s|px)(?!\w))")
+_CODE = re.compile(r"(`+[^`]*`+)")
 _COMMENT = re.compile(r"^<!--.*-->$")
 
 
@@ -42,6 +44,19 @@ def in_prose(text: str, change: Callable[[str], str]) -> str:
     if waiting:
         done.append(change("\n".join(waiting)))
     return "\n".join(done) + "\n"
+
+
+def with_units_kept(text: str) -> str:
+    """Keep each number on the line of its unit, but in code and headings."""
+    return in_prose(text, lambda prose: "\n".join(map(_with_units_kept, prose.split("\n"))))
+
+
+def _with_units_kept(line: str) -> str:
+    if line.startswith("#"):
+        return line
+    pieces = _CODE.split(line)
+    pieces[::2] = [_UNIT.sub("\u00a0", piece) for piece in pieces[::2]]
+    return "".join(pieces)
 
 
 def for_python_markdown(text: str) -> str:

@@ -22,8 +22,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 FACTS = Path(__file__).parents[1] / "facts" / "whole-students.csv"
 
 STUDENTS = {
-    "finetuned": "fine-tuned: all of tf_efficientnet_lite0",
-    "scratch": "from scratch: resnet18",
+    "finetuned": "fine-tuned: EfficientNet-Lite0",
+    "scratch": "from scratch: ResNet-18",
 }
 STYLES = {
     "rule": ("a rule", "tab:blue", "o-"),
@@ -69,14 +69,14 @@ def offers(path: Path = FACTS) -> list[Offer]:
 
 def draw(rows: list[Offer], path: str | os.PathLike[str]) -> None:
     """Write the figure to `path`; its suffix names the format."""
-    figure = Figure(figsize=(9.4, 4.4), layout="constrained")
+    figure = Figure(figsize=(7.6, 4.3), layout="constrained")
     panels = figure.subplots(1, len(STUDENTS))
     for panel, (kind, title) in zip(panels, STUDENTS.items(), strict=True):
         _panel(panel, kind, title, rows)
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.supylabel("accuracy on test images of CIFAR-10, %", fontsize=10)
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=9, frameon=False)
-    figure.savefig(path, dpi=110)
+    figure.supylabel("accuracy on test images, %", fontsize=10)
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=10, frameon=False)
+    figure.savefig(path, dpi=140)
 
 
 def _panel(panel: Axes, kind: str, title: str, rows: list[Offer]) -> None:
@@ -97,7 +97,7 @@ def _panel(panel: Axes, kind: str, title: str, rows: list[Offer]) -> None:
     panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _TICKS.get(int(value), "")))
     panel.xaxis.set_minor_locator(NullLocator())
     panel.set_title(title, fontsize=11)
-    panel.set_xlabel("bytes sent", fontsize=9)
+    panel.set_xlabel("bytes sent", fontsize=10)
     panel.grid(alpha=0.3)
     panel.spines[["top", "right"]].set_visible(False)
 
