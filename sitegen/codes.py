@@ -19,8 +19,8 @@ The causes below are made from [codes.json](codes.json), the order in which they
 [Appendix G](specification.md#appendix-g-checks-in-order) of the specification. Whoever got a file
 needs the remedy of its class; whoever writes files, that of the code.
 
-`plada` itself adds codes for what is not in a file: `os-error`, `interrupted`, and for errors of the
-pipeline the name of the class, such as `changed-image`. Their sentences say what to do.
+`plada` itself adds codes for what is not in a file: `os-error`, `interrupted`, and for errors of
+the pipeline the name of the class, such as `changed-image`. Their sentences say what to do.
 """
 
 

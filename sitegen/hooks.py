@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from mkdocs.structure.pages import Page
 from sitegen import codes, commands, links, pages, python_api
 from sitegen.markdown import for_python_markdown, with_units_kept
 
-MAKE = {
+MAKE: dict[str, Callable[[], str]] = {
     "commands.md": commands.page,
     "errors.md": codes.page,
     "api/pladafmt.md": lambda: python_api.page("pladafmt"),

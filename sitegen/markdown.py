@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 _FENCE = re.compile(r"^\s*(`{3,}|~{3,})")
 _ITEM = re.compile(r"^ *(?:[-*]|\d+\.) ")
 _BEGINS_LIST = re.compile(r"^(?:[-*]|1\.) ")
-_UNIT = re.compile(r"(?<=\d) (?=(?:%|B|bytes|kB|KB|MB|GB|TB|ms|s|px)(?!\w))")
+_UNIT = re.compile(r"(?<=\d) (?=(?:%|B|[kKMGT]i?B|bytes|ms|s|px)(?!\w))|(?<=\d) (?=± )|(?<=±) ")
 _CODE = re.compile(r"(`+[^`]*`+)")
 _COMMENT = re.compile(r"^<!--.*-->$")
 
