@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,26 @@ def test_the_reference_has_every_command_and_option() -> None:
         for parameter in parameters:
             for spelling in parameter.split(" "):
                 assert re.search(rf"`{re.escape(spelling)}[ `]", sections[name]), (name, spelling)
+
+
+@pytest.mark.parametrize("page", sorted(DOCS | {"index.md"}))
+def test_commands_that_a_page_shows_exist(page: str) -> None:
+    known = {name: set(" ".join(parameters).split()) for name, parameters in flags().items()}
+    for words in _shown((ROOT / pages.source_of(page)).read_text("utf-8")):
+        name = " ".join(words[: 3 if words[1] == "pool" else 2])
+        assert name in known, words
+        given = {word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)}
+        assert given - known[name] - {"--help"} == set(), words
+
+
+def _shown(text: str) -> list[list[str]]:
+    """The words of each command `plada ...` in the fenced blocks of a page."""
+    found = []
+    for block in re.findall(r"^```(?:console)?\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        for line in block.replace("\\\n", " ").splitlines():
+            if match := re.search(r"(?:^|[ $])(plada (?!_|-).*)", line.partition(" #")[0]):
+                found.append(shlex.split(match[1]))
+    return found
 
 
 def test_help_cannot_become_html() -> None:
