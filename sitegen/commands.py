@@ -62,7 +62,7 @@ def _in_usage(argument: Any) -> str:
 
 
 def _metavar(parameter: Any) -> str:
-    return str(parameter.metavar or parameter.name.upper())
+    return str(parameter.metavar or parameter.name.upper()).strip("[]")
 
 
 def _parameter(parameter: Any) -> str:
@@ -91,7 +91,7 @@ def _facts(parameter: Any) -> Iterator[str]:
         yield f"*{_range(parameter.min, parameter.max)}.*"
     default = parameter.default
     flag = getattr(parameter, "is_flag", False)
-    if not (parameter.required or flag or callable(default)) and default is not None:
+    if not (parameter.required or flag or callable(default)) and default not in (None, ""):
         shown = getattr(default, "value", default)
         yield f"*Default: `{shown}`.*"
 
