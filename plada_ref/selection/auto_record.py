@@ -156,7 +156,8 @@ class AutoSelection:
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values."""
-        return asdict(self) | {"candidates": [asdict(candidate) for candidate in self.candidates]}
+        lists = {"candidates": [asdict(one) for one in self.candidates], "kinds": list(self.kinds)}
+        return asdict(self) | lists
 
 
 def _measured(accuracy: float, images: int) -> str:
