@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -63,9 +64,9 @@ def changed(value: Any, rng: random.Random) -> Any:
         if what < 0.2:
             del place[key]
         elif what < 0.4:
-            place[key] = place[rng.choice(keys)]
+            place[key] = deepcopy(place[rng.choice(keys)])  # Itself would be a circle in the end.
         else:
-            place[key] = rng.choice(ODD)
+            place[key] = deepcopy(rng.choice(ODD))
         return value
 
 
