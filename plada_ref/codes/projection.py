@@ -206,7 +206,7 @@ class Projection:
                 header = json.loads((file.metadata() or {})[_KEY])
                 center, basis = file.get_tensor("center"), file.get_tensor("basis")
             if header["layout"] != _LAYOUT:
-                raise ValueError(f"it is of layout {header['layout']!r}, not {_LAYOUT}")
+                raise ValueError(f"it is of layout {header['layout']!r:.60}, not {_LAYOUT}")
             if (center.dtype, basis.dtype, center.ndim, basis.ndim) != ("f4", "f4", 1, 2):
                 raise ValueError("its numbers are of another kind")
             if len(center) != len(basis) or not (

@@ -214,10 +214,11 @@ class ScoreTable:
         name = os.fspath(path)
 
         def check(facts: Facts) -> None:
-            if facts.get("layout") != _LAYOUT:
+            layout = facts.get("layout")
+            if layout != _LAYOUT:
                 raise PipelineError(
-                    f"The score table {name!r} is of layout {facts.get('layout')!r}; this program "
-                    f"knows layout {_LAYOUT}. Label the pool again."
+                    f"The score table {name!r} is of layout {layout!r:.60}; this program knows "
+                    f"layout {_LAYOUT}. Label the pool again."
                 )
 
         try:

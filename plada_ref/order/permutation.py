@@ -130,7 +130,7 @@ class Permutation:
             facts = (payload.metadata or {})[PERMUTATION]
             if facts["layout"] != _LAYOUT:
                 raise PipelineError(
-                    f"The permutation {name!r} is of layout {facts['layout']!r}; this program "
+                    f"The permutation {name!r} is of layout {facts['layout']!r:.60}; this program "
                     f"knows layout {_LAYOUT}. Update the program."
                 )
             result = PoolRef(_pool_id(facts["pool_id"]), payload.pool.size)

@@ -126,7 +126,7 @@ def check_layout(schema: pa.Schema, encoded: Mapping[bytes, bytes], name: str) -
         )
     if version != VERSION.encode():
         raise PipelineError(
-            f"{name!r} is a manifest of layout version {version!r}; this program knows version "
+            f"{name!r} is a manifest of layout version {version!r:.60}; this program knows version "
             f"{VERSION}. Update the program."
         )
     types = {field.name: field.type for field in schema}
