@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from plada_ref.cli import app
 
 PAGE = Path(__file__).parents[2] / "docs" / "first-hour.md"
-CLASSES, POOL, NEW = 3, 40, 2
+CLASSES, POOL, NEW = 3, 120, 2
 
 
 def _transcripts() -> list[tuple[list[str], list[str]]]:
