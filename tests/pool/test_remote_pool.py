@@ -27,7 +27,6 @@ def web(
     tmp_path: Path, images: Mapping[str, bytes], make_tar: Any, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[WebServer]:
     """Thirty images in three shards, with manifest, sources and offsets, in key order."""
-    pytest.importorskip("aiohttp")
     monkeypatch.setenv("PLADA_CACHE", str(tmp_path / "cache"))
     folder = tmp_path / "site"
     folder.mkdir()

@@ -23,7 +23,6 @@ DATA = bytes(range(256)) * 2_000
 
 @pytest.fixture
 def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
-    pytest.importorskip("aiohttp")
     monkeypatch.setenv("PLADA_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(downloads, "WAITS", (0.01, 0.01, 0.01))
     folder = tmp_path / "served"
@@ -135,7 +134,6 @@ def test_errors_of_servers_are_sentences(web: WebServer, answer: Any, sentence: 
 
 
 def test_nobody_there_is_said_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    pytest.importorskip("aiohttp")
     monkeypatch.setenv("PLADA_CACHE", str(tmp_path))
     for address in ("http://127.0.0.1:9/a.plada", "https://no-such-host.invalid/a.plada"):
         with pytest.raises(PipelineError, match="check the address and the connection"):
@@ -183,7 +181,6 @@ def test_an_undated_file_is_not_trusted_by_another_process(
 def test_what_was_fetched_before_is_named_without_a_connection(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("aiohttp")
     monkeypatch.setenv("PLADA_CACHE", str(tmp_path / "cache"))
     (tmp_path / "a.plada").write_bytes(DATA)
     with serving(tmp_path) as server:
