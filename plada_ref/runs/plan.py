@@ -16,7 +16,7 @@ from ..models.spec import ModelSpec
 from ..pool import MemoryPool
 from ..selection import RANKINGS, Choice, Selection, Size, choose, spell
 from ..selection.rule import AUTO
-from ..selection.students import FINETUNE, HEAD, SCRATCH
+from ..selection.students import FINETUNE, HEAD, SCRATCH, check_kinds
 from ..tasks.content import task_digest
 from ..tasks.task import Task
 from ..training.recipe import Recipe, Tune, recipe
@@ -127,6 +127,13 @@ class Plan(Settings):
             raise Misuse("The automatic selection needs a number of bytes; give --budget.")
         for model, by in self.frozen(self.selections):
             model.check_frozen(by)
+        if None in self.selections:
+            check_kinds(self.kinds, self.student)
+        elif self.students is not None:
+            raise Misuse(
+                "--students says by whom the automatic selection chooses; ask for --select auto, "
+                "or leave it out."
+            )
 
     @property
     def seed(self) -> int:

@@ -185,13 +185,13 @@ class Producer:
         from ..tasks.task import hold_out  # PIL: other selections do without.
 
         rest, held_out = hold_out(self.comparison.task, HELD_OUT, seed=self.seed)
+        kinds, whole = self._students(held_out)  # What cannot be tried is said before the work.
         started = time.monotonic()
         features, target = self.comparison.features, self.comparison.part_of_target(rest)
         unreadable = self.comparison.unreadable
         pruner = Pruner(self.table, self.options, features, target, unreadable)
         seen = self.comparison.part_of_target(held_out)
         spent = {"features": time.monotonic() - started}
-        kinds, whole = self._students(held_out)
         return AutoSelector(
             pruner,
             seen,

@@ -107,6 +107,19 @@ def chosen_kinds(text: str | None) -> tuple[str, ...] | None:
     return tuple(kind for kind in KINDS if kind in named)
 
 
+def check_kinds(kinds: Sequence[str], spec: ModelSpec) -> None:
+    """Check, before hours of work, that a model can be fine-tuned if that is asked for.
+
+    Raises:
+        Misuse: if its weights are random.
+    """
+    if FINETUNE in kinds and spec.is_random:
+        raise Misuse(
+            f"Students that are fine-tuned begin with pre-trained weights, and {spec.model!r} "
+            "has none: give --weights or --pretrained, or name other --students."
+        )
+
+
 def whole_students(
     kinds: Sequence[str],
     spec: ModelSpec,
@@ -141,13 +154,9 @@ def whole_students(
     def students(kind: str, spec: ModelSpec, how: Recipe) -> Students:
         return WholeStudents(kind, spec, how, _decoded(shared, pool, spec, quiet), held_out, quiet)
 
+    check_kinds(kinds, spec)
     made: list[Students] = []
     if FINETUNE in kinds:
-        if spec.is_random:
-            raise Misuse(
-                f"Students that are fine-tuned begin with pre-trained weights, and {spec.model!r} "
-                "has none: give --weights or --pretrained, or name other --students."
-            )
         size = min(spec.preparation().img_size, FINETUNE_SIZE)
         made.append(
             students(

@@ -20,13 +20,16 @@ from plada_ref.images import ImageArrays, ImagePool, PoolImages
 from plada_ref.models.preparation import Preparation
 from plada_ref.models.spec import ModelSpec
 from plada_ref.runs.fields import Fields
+from plada_ref.runs.plan import Plan
 from plada_ref.runs.records import read_auto
+from plada_ref.selection import Selection
 from plada_ref.selection import file as selection_file
 from plada_ref.selection.auto import FINALISTS
 from plada_ref.selection.auto_record import Candidate, best_of, regrets
 from plada_ref.selection.students import FINETUNE, HEAD, KINDS, SCRATCH, chosen_kinds
 from plada_ref.tasks.load import load_task
 from plada_ref.training.decoded_pool import DecodedPool
+from plada_ref.training.recipe import recipe
 from pladafmt import Payload, PoolRef
 
 from ..commands.test_format_commands import last_json, plada
@@ -194,6 +197,16 @@ def test_the_command_trains_whole_students(
     assert metadata is not None and metadata["recipe"]["tune"] == "all"
     alone = plada("prune", scores, "--count", "9", "--students", "head", "-o", chosen)
     assert alone.exit_code == 2 and "--by auto" in alone.output
+
+
+def test_a_transfer_that_cannot_fine_tune_says_so_before_it_begins() -> None:
+    net, how = ModelSpec("plada_convnet_s", random_backbone=True), recipe("head")
+    settings: dict[str, Any] = {"teacher": net, "student": net, "budgets": (400,)}
+    settings |= {"teach_recipe": how, "train_recipe": how, "students": (FINETUNE,)}
+    with pytest.raises(Misuse, match="ask for --select auto"):
+        Plan(**settings, selections=(Selection(),))
+    with pytest.raises(Misuse, match="begin with pre-trained weights"):
+        Plan(**settings, selections=(None,))
 
 
 def test_students_that_train_whole_learn() -> None:
