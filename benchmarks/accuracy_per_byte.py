@@ -88,6 +88,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         action="store_true",
         help="with --students: measure what the automatic selection would choose, too",
     )
+    parser.add_argument(
+        "--race",
+        type=float,
+        metavar="POINTS",
+        help="with --students: later seeds leave out lists that the first has seen this many "
+        "points behind the best, of as many bytes, on test and on held-out images",
+    )
     parser.add_argument("--device", default="cpu", help="with --students: where they are trained")
     parser.add_argument(
         "--processes", type=int, default=1, help="with --students: how many are trained at a time"
@@ -119,6 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             rows,
             processes=options.processes,
             auto=options.auto,
+            race=None if options.race is None else options.race / 100,
         )
     else:
         _grid(options, rows)

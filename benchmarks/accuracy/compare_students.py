@@ -14,11 +14,11 @@ from plada_ref.selection.rule import RULE
 from plada_ref.selection.students import HEAD
 
 from .grid import PAPER
-from .judges import choices_table, judge
+from .judges import behind, choices_table, judge, judged_lists
 from .payloads import HARD_RULE, WHOLE_POOL, Offer, prepare
 from .rows import Rows
 from .sending import Sending
-from .students import Place, jobs_for, study, study_heads
+from .students import Job, Place, jobs_for, study, study_heads
 from .students_table import students_table
 
 RULE_BUDGETS = (350, 1_000)
@@ -38,6 +38,7 @@ def compare(
     *,
     processes: int,
     auto: bool = False,
+    race: float | None = None,
 ) -> None:
     """Make the payloads that are not there, train the students that have no row, show the table.
 
@@ -47,27 +48,32 @@ def compare(
         rule_budgets: bytes of files with rules.
         processes: students that are trained at a time.
         auto: measure as well what the automatic selection would choose.
+        race: later seeds leave out what was further behind with the first one, see `behind`.
     """
     offers = [Offer(name, budget) for budget in rule_budgets for name in (RULE, HARD_RULE)]
     offers += [Offer(name, budget) for name in LISTS for budget in budgets]
     offers.append(Offer(WHOLE_POOL, 0))
     compute = Compute(torch.device(place.device), progress=Output(as_json=True))
-    whole = [kind for kind in kinds if kind != HEAD]
     sending = [Sending(place, name, source, compute) for name, source in place.tasks]
-    for send in sending:
-        name = send.name
+    for kind in kinds:
+        # A client takes a rule's scores; heads without them are for comparison.
+        taken = [each for each in offers if kind == HEAD or each.name != HARD_RULE]
         for seed in seeds:
-            prepare(offers, place.payloads, name, seed, partial(send.by, seed))
-        if HEAD in kinds:
-            jobs = jobs_for([name], seeds, [HEAD], offers)
-            study_heads(place, send.seen, send.features, jobs, rows)
-    taken = [each for each in offers if each.name != HARD_RULE]  # A client takes the scores.
-    jobs = jobs_for([name for name, _ in place.tasks], seeds, whole, taken)
-    study(place, jobs, rows, processes=processes)
+            jobs: list[Job] = []
+            for send in sending:
+                those = taken
+                if race is not None and seed != seeds[0]:
+                    first = partial(behind, rows, send.name, seeds[0], kind)
+                    those = [each for each in taken if first(each) <= race]
+                prepare(those, place.payloads, send.name, seed, partial(send.by, seed))
+                jobs += jobs_for([send.name], [seed], [kind], those)
+                if kind == HEAD:
+                    study_heads(place, send.seen, send.features, jobs, rows)
+                    jobs.clear()
+            study(place, jobs, rows, processes=processes)
+            if auto:
+                for send in sending:
+                    judge(send, seed, kind, judged_lists(rows, send.name, seed, kind), rows)
     print(students_table(rows))
     if auto:
-        lists = [Offer(name, budget) for name in WHOLE_CANDIDATES for budget in budgets]
-        for send in sending:
-            for seed in seeds:
-                judge(send, seed, kinds, lists, rows)
         print(choices_table(rows, budgets))

@@ -54,6 +54,11 @@ class Offer:
     name: str
     budget: int
 
+    @property
+    def is_list(self) -> bool:
+        """Whether it is a list of the images that a fixed rule has chosen."""
+        return self.name not in (RULE, HARD_RULE, WHOLE_POOL)
+
     def path(self, folder: Path, task: str, seed: int) -> Path:
         """Where the file of a task and seed is kept."""
         name = RULE if self.name == HARD_RULE else self.name

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache, partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,15 +17,17 @@ import torch
 
 from plada_ref.baselines import HeadStudents
 from plada_ref.compute.context import Compute
+from plada_ref.compute.precision import has_matrix_unit
 from plada_ref.features.head import fit_head
 from plada_ref.features.target import Features
 from plada_ref.models.convnets import COLOUR
 from plada_ref.models.spec import ModelSpec
 from plada_ref.pool import Manifest, MemoryPool, open_source
 from plada_ref.pool.codes import PoolCodes
-from plada_ref.selection.students import FINETUNE, SCRATCH
+from plada_ref.selection.auto import HELD_OUT
+from plada_ref.selection.students import FINETUNE, FINETUNE_SIZE, SCRATCH, STEPS
 from plada_ref.tasks.load import load_task
-from plada_ref.tasks.task import Task
+from plada_ref.tasks.task import Task, hold_out
 from plada_ref.training.evaluate import evaluate
 from plada_ref.training.learn import teach, train
 from plada_ref.training.recipe import Recipe, recipe
@@ -35,6 +37,9 @@ from pladafmt import Payload, loads, read_rule
 from .payloads import HARD_RULE, Offer, codes_file
 from .rows import Row, Rows
 from .tasks import GREY, IMG_SIZE, MODEL, TEST, TRAIN, VIA_SIZE, Seen, at_most
+
+HELD = "held_out"
+"""The detail of a row that tells the accuracy on held-out images."""
 
 FULL_TARGET = "full-target"
 """The name of the task's own training images, in place of a payload."""
@@ -50,6 +55,8 @@ class Kind:
         steps, batch_size: of the training.
         like: the kind of student by which `auto` is told of it.
         lr: largest learning rate; the recipe's when None.
+        judges: the trainings are those by which `auto` judges: they are tested on held-out images
+            too, and not made twice.
     """
 
     model: str
@@ -58,6 +65,7 @@ class Kind:
     batch_size: int
     like: str
     lr: float | None = None
+    judges: bool = False
 
     def spec(self, task: str, weights: Path) -> ModelSpec:
         """The model of a student of `task`."""
@@ -77,12 +85,12 @@ class Kind:
 KINDS = {
     "finetune": Kind(MODEL, IMG_SIZE, 400, 128, FINETUNE),
     "scratch": Kind("resnet18", 64, 1000, 256, SCRATCH),
-    "finetune-short": Kind(MODEL, 64, 300, 64, FINETUNE),
+    "finetune-short": Kind(MODEL, FINETUNE_SIZE, STEPS[FINETUNE], 64, FINETUNE, judges=True),
     "scratch-small": Kind(COLOUR, 32, 600, 128, SCRATCH, lr=3e-3),
 }
 """The kinds that train whole: pre-trained, all layers; and from nothing. The third is `HEAD`. The
-last two stand in for the first where there is no GPU: on one core each takes a minute, where those
-take half an hour and an hour."""
+last two stand in for the first where there is no GPU: on one core they take four minutes and one,
+where those take half an hour and an hour."""
 
 
 @dataclass(frozen=True)
@@ -162,6 +170,8 @@ def train_student(place: Place, job: Job) -> Row:
     kind = KINDS[job.kind]
     spec, how = kind.spec(job.task, place.weights), kind.recipe(job.seed)
     compute = Compute(torch.device(place.device), workers=place.workers, batch_size=256)
+    if spec.model == COLOUR and has_matrix_unit(compute.device):
+        compute = replace(compute, bfloat16=True)
     size = kept = 0
     if job.offer.name == FULL_TARGET:
         student = teach(_task(place, job.task, "train"), spec, how, compute=compute)
@@ -170,7 +180,11 @@ def train_student(place: Place, job: Job) -> Row:
         size, kept = got.size, got.payload.kept
         student = train(got.payload, _pool(place), spec, how, compute=compute, soft=got.soft)
     found = evaluate(student, _task(place, job.task, "test"), compute=compute)
-    details = {"kept": kept, "model": kind.model, "seconds": round(time.monotonic() - started, 1)}
+    details: dict[str, Any] = {"kept": kept, "model": kind.model}
+    if kind.judges:
+        _, held = hold_out(_task(place, job.task, "train"), HELD_OUT, seed=job.seed)
+        details[HELD] = evaluate(student, held, compute=compute).accuracy
+    details["seconds"] = round(time.monotonic() - started, 1)
     return Row(*job.key, size, found.accuracy, details)
 
 

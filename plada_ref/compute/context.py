@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import torch
 
 from .device import find_device
+from .precision import trains_in_bfloat16
 from .progress import Progress, Silence
 
 
@@ -21,9 +22,16 @@ class Compute:
         batch_size: images per pass through a model that is not being trained. A training's batches
             are its recipe's.
         progress: hears how far the work is; nobody by default.
+        bfloat16: whether trainings compute with bfloat16; when None, on GPUs that can.
     """
 
     device: torch.device = field(default_factory=find_device)
     workers: int | None = None
     batch_size: int = 64
     progress: Progress = field(default_factory=Silence)
+    bfloat16: bool | None = None
+
+    @property
+    def trains_in_bfloat16(self) -> bool:
+        """Whether the forward passes of trainings are in bfloat16."""
+        return trains_in_bfloat16(self.device) if self.bfloat16 is None else self.bfloat16

@@ -132,8 +132,9 @@ def whole_students(
     """What trains the students of those kinds that train whole.
 
     `spec`'s network is fine-tuned, at `FINETUNE_SIZE` pixels or less; a small net for colour images
-    learns from scratch, at `SCRATCH_SIZE`. Both see the images through `spec`'s `via_size`, and in
-    grey where it does. Each image of the pool is decoded once for all that store it alike.
+    learns from scratch, at `SCRATCH_SIZE`, in bfloat16 on processors made for it. Both see the
+    images through `spec`'s `via_size`, and in grey where it does. Each image of the pool is decoded
+    once for all that store it alike.
 
     Args:
         spec: the pre-trained model.
@@ -144,6 +145,7 @@ def whole_students(
         Misuse: if `spec` names no pre-trained weights, and its fine-tuning is asked for.
     """
     from ..compute.context import Compute
+    from ..compute.precision import has_matrix_unit
     from ..models.convnets import COLOUR
     from ..models.spec import ModelSpec
     from ..training.recipe import recipe
@@ -151,8 +153,9 @@ def whole_students(
     quiet = Compute(compute.device, compute.workers, compute.batch_size)
     shared: dict[tuple[int, int, bool], DecodedPool] = {}
 
-    def students(kind: str, spec: ModelSpec, how: Recipe) -> Students:
-        return WholeStudents(kind, spec, how, _decoded(shared, pool, spec, quiet), held_out, quiet)
+    def students(kind: str, spec: ModelSpec, how: Recipe, compute: Compute = quiet) -> Students:
+        decoded = _decoded(shared, pool, spec, quiet)
+        return WholeStudents(kind, spec, how, decoded, held_out, compute)
 
     check_kinds(kinds, spec)
     made: list[Students] = []
@@ -174,7 +177,8 @@ def whole_students(
             grey=spec.grey,
         )
         how = recipe("all", steps=STEPS[SCRATCH], batch_size=128, lr=3e-3, seed=seed)
-        made.append(students(SCRATCH, net, how))
+        fast = replace(quiet, bfloat16=True) if has_matrix_unit(quiet.device) else quiet
+        made.append(students(SCRATCH, net, how, fast))
     return made
 
 

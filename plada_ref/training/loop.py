@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from ..compute.batches import in_order, loaded
 from ..compute.context import Compute
+from ..compute.precision import autocast
 from ..compute.torchrun import ranks
 from ..errors import Misuse, PipelineError
 from ..models.preparation import Preparation
@@ -50,8 +51,8 @@ def optimise(
 ) -> None:
     """Train `network` in place; it is in evaluation mode afterwards.
 
-    The same arguments give the same weights on one machine, interrupted or not. On GPUs that
-    compute with bfloat16, the forward pass does (autocast); weights and optimiser stay float32.
+    The same arguments give the same weights on one machine, interrupted or not. Where `compute`
+    says so, forward passes are in bfloat16; weights and optimiser stay float32.
 
     Several processes (`plada_ref.compute.torchrun`) call this together and end with the same
     weights.
@@ -122,7 +123,7 @@ def optimise(
                     # turn it is to be left over, the order of the epoch decides.
                     if len(batch) > 1 or not pairs or len(order) == 1:
                         x = preparation.batch(change(_on(device, pixels), chance))
-                        with _autocast(device):
+                        with autocast(device, compute.trains_in_bfloat16):
                             summed = _summed_loss(
                                 _outputs(shared, x),
                                 _on(device, labels),
@@ -198,12 +199,6 @@ def _outputs(network: nn.Module, x: torch.Tensor) -> torch.Tensor:
 
 def _on(device: torch.device, tensor: torch.Tensor) -> torch.Tensor:
     return tensor.to(device, non_blocking=True)
-
-
-def _autocast(device: torch.device) -> torch.autocast:
-    """bfloat16 on GPUs that have it; it needs no scaling of the loss, as float16 would."""
-    enabled = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
 
 
 def _groups(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
