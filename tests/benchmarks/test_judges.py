@@ -6,25 +6,28 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.accuracy.judges import choices_table, chosen
+from benchmarks.accuracy.judges import behind, choices_table, chosen
+from benchmarks.accuracy.payloads import Offer
 from benchmarks.accuracy.rows import Row, Rows
+
+
+def put(
+    rows: Rows, kind: str, name: str, accuracy: float, *, budget: int = 500, seed: int = 0
+) -> None:
+    row = Row("t", seed, kind, name, budget, budget - 1, accuracy)
+    rows.once(*row.key, lambda: row)
 
 
 def measured(path: Path) -> Rows:
     rows = Rows(path)
-
-    def put(kind: str, name: str, budget: int, accuracy: float) -> None:
-        row = Row("t", 0, kind, name, budget, budget - 1, accuracy)
-        rows.once(*row.key, lambda: row)
-
     # By kind of judge and of student: heads like a, networks from scratch b, and c is for either.
     for name, head, scratch in (("a", 0.8, 0.3), ("b", 0.5, 0.6), ("c", 0.75, 0.55)):
         for kind, accuracy in (("head", head), ("scratch", scratch)):
             student = {"head": "head", "scratch": "scratch-small"}[kind]
-            put(f"{kind} judges", name, 2000, accuracy)
-            put(student, name, 2000, accuracy + 0.01)
-            put(f"{kind} judges", name, 500, accuracy - 0.2)
-            put(student, name, 500, accuracy - 0.2)
+            put(rows, f"{kind} judges", name, accuracy, budget=2000)
+            put(rows, student, name, accuracy + 0.01, budget=2000)
+            put(rows, f"{kind} judges", name, accuracy - 0.2)
+            put(rows, student, name, accuracy - 0.2)
     return rows
 
 
@@ -56,3 +59,30 @@ def test_the_table_says_how_far_the_choice_is_behind(tmp_path: Path) -> None:
         "| t | head | 2,000 | a | 81.0 | 81.0 | 0.0 | 76.0 | 5.0 |",
         "| t | scratch-small | 2,000 | b | 61.0 | 61.0 | 0.0 | 56.0 | 5.0 |",
     ]
+
+
+def test_a_list_that_is_far_behind_for_both_leaves_the_race(tmp_path: Path) -> None:
+    rows = Rows(tmp_path / "rows.jsonl")
+    for name, tested, held in (("a", 0.6, 0.5), ("b", 0.5, 0.5), ("c", 0.5, 0.3), ("d", 0.6, 0.3)):
+        put(rows, "scratch-small", name, tested)
+        put(rows, "scratch judges", name, held)
+    put(rows, "scratch-small", "rule", 0.9)
+    far = {
+        name: round(behind(rows, "t", 0, "scratch-small", Offer(name, 500)), 6)
+        for name in ("a", "b", "c", "d", "rule", "unknown")
+    }
+    assert far == {"a": 0, "b": 0, "c": 0.1, "d": 0, "rule": 0, "unknown": 0}
+
+
+def test_a_training_that_judged_is_not_what_is_judged(tmp_path: Path) -> None:
+    rows = Rows(tmp_path / "rows.jsonl")
+    for seed, accuracy in ((0, 0.9), (1, 0.5), (2, 0.4)):
+        for kind in ("finetune judges", "finetune-short"):
+            put(rows, kind, "a", accuracy, seed=seed)
+    # The mean of the other two seeds, for each of three: that is the mean of all.
+    assert choices_table(rows, [500]).splitlines()[2].split(" | ")[3:6] == ["a", "60.0", "60.0"]
+    put(rows, "finetune judges", "b", 0.95)
+    for seed, accuracy in ((0, 0.8), (1, 0.1), (2, 0.1)):
+        put(rows, "finetune-short", "b", accuracy, seed=seed)
+    # With seed 0 it chooses b, of which the other seeds say 10 %: (10 + 65 + 70) / 3.
+    assert choices_table(rows, [500]).splitlines()[2].split(" | ")[3:6] == ["a", "60.0", "48.3"]
