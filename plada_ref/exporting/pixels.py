@@ -31,7 +31,7 @@ class PixelsToLogits(nn.Module):
             pixels: what `Preparation.__call__` makes of images: uint8 of shape
                 (B, channels, stored_size, stored_size).
         """
-        logits: torch.Tensor = self.network(self._preparation.batch(pixels))
+        logits: torch.Tensor = self.network(self._preparation.expression(pixels))
         return logits
 
 

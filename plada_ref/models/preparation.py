@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from ..errors import Misuse
 from ..images import as_pixels
+from .normalise import expression, normalise
 
 MAX_SIZE = 4096
 
@@ -86,11 +87,15 @@ class Preparation:
         Returns:
             float32 of shape (B, channels, img_size, img_size), normalised, channels last.
         """
+        return normalise(self._resampled(pixels), self.mean, self.std)
+
+    def expression(self, pixels: torch.Tensor) -> torch.Tensor:
+        """The same as `batch`, as one expression that torch can export."""
+        return expression(self._resampled(pixels), self.mean, self.std)
+
+    def _resampled(self, pixels: torch.Tensor) -> torch.Tensor:
+        if self.stored_size == self.img_size:
+            return pixels
         x = pixels.float()
-        if self.stored_size != self.img_size:
-            x = functional.interpolate(x, size=self.img_size, mode="bicubic", antialias=True)
-            x = x.clamp(0, 255)
-        mean = torch.tensor(self.mean, device=x.device).view(1, -1, 1, 1)
-        std = torch.tensor(self.std, device=x.device).view(1, -1, 1, 1)
-        x = (x / 255).sub_(mean).div_(std)
-        return x.contiguous(memory_format=torch.channels_last)
+        x = functional.interpolate(x, size=self.img_size, mode="bicubic", antialias=True)
+        return x.clamp(0, 255)
