@@ -170,15 +170,15 @@ def train_student(place: Place, job: Job) -> Row:
     kind = KINDS[job.kind]
     spec, how = kind.spec(job.task, place.weights), kind.recipe(job.seed)
     compute = Compute(torch.device(place.device), workers=place.workers, batch_size=256)
-    if spec.model == COLOUR and has_matrix_unit(compute.device):
-        compute = replace(compute, bfloat16=True)
+    fast = spec.model == COLOUR and has_matrix_unit(compute.device)
+    training = replace(compute, bfloat16=True) if fast else compute
     size = kept = 0
     if job.offer.name == FULL_TARGET:
-        student = teach(_task(place, job.task, "train"), spec, how, compute=compute)
+        student = teach(_task(place, job.task, "train"), spec, how, compute=training)
     else:
         got = _received(place, job)
         size, kept = got.size, got.payload.kept
-        student = train(got.payload, _pool(place), spec, how, compute=compute, soft=got.soft)
+        student = train(got.payload, _pool(place), spec, how, compute=training, soft=got.soft)
     found = evaluate(student, _task(place, job.task, "test"), compute=compute)
     details: dict[str, Any] = {"kept": kept, "model": kind.model}
     if kind.judges:

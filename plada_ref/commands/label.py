@@ -129,6 +129,7 @@ def label(
             "unreadable": unreadable,
             "teacher": table.teacher,
             "temperature": table.temperature,
+            "bfloat16": table.bfloat16,
             "classes": list(table.classes),
             "pseudo_labels_per_class": histogram.tolist(),
             "starved": [table.classes[c] for c in collapse.starved],

@@ -182,7 +182,7 @@ def train(
             pool,
             how.model,
             recipe,
-            compute=replace(compute, device=device, workers=decoders(machine.workers)),
+            compute=replace(compute, device=device, workers=decoders(machine.workers, device)),
             resume=file.with_name(f"{file.name}.training"),
             cache=local.cache_of(pool),
             soft=soft,

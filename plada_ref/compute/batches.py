@@ -19,17 +19,22 @@ from pladafmt import PladaError
 
 from ..errors import Misuse, PipelineError
 from ..images import ImageSet, called
-from .workers import default_workers
+from .workers import default_decoders
 
 FEW = 512
 """Images that are decoded sooner than worker processes have started."""
 
 SHARED_MEMORY = "/dev/shm"
 
-ROOM = 1 << 30
-"""Free bytes of shared memory above which batches are handed over in it: 8 processes are each two
-batches of 64 images of 512 px ahead. Containers often have 64 MB; there batches go through pipes,
-which takes a copy more."""
+ROOM = 1 << 20
+"""Free bytes of shared memory for each image that processes are ahead, above which batches are
+handed over in it: those of an image of 512 px, and a little. Containers often have 64 MB; there
+batches go through pipes, which takes a copy more."""
+
+_AHEAD = 2
+"""Batches that each process is ahead."""
+
+_CPU = torch.device("cpu")
 
 
 class Preparing(Protocol):
@@ -116,7 +121,7 @@ def loaded(
     batches: Sequence[Sequence[int]],
     *,
     workers: int | None = None,
-    pin: bool = False,
+    device: torch.device = _CPU,
 ) -> Iterator[Any]:
     """Yield the items of each batch, stacked, in order.
 
@@ -124,23 +129,28 @@ def loaded(
         batches: item numbers of every batch.
         workers: processes that decode, at most one for each batch; chosen when None, and 0 decodes
             here. Each is up to two batches ahead.
-        pin: put batches into page-locked memory, from which a GPU copies while it computes.
+        device: where batches go. From here a GPU copies while it computes, since they are in
+            page-locked memory, and it leaves this computer's cores to those that decode.
 
     Raises:
         PipelineError, pladafmt.PladaError, OSError: the error of an item, with its own type and
             words; any other error as a PipelineError that says what it was.
         PipelineError: if a process that decodes was killed.
     """
+    on_gpu = device.type == "cuda"
     if workers is None:
-        workers = default_workers(reserved=1) if sum(map(len, batches)) > FEW else 0
+        few = sum(map(len, batches)) <= FEW
+        workers = 0 if few else default_decoders(reserved=1, beside_model=not on_gpu)
     workers = min(workers, len(batches))  # Each takes a second to start, and memory.
-    by_pipe = workers > 0 and _shared_memory() < ROOM
+    ahead = workers * _AHEAD * max(map(len, batches), default=0)
+    by_pipe = workers > 0 and _shared_memory() < ROOM * ahead
     loader = DataLoader(
         _Guarded(dataset, by_pipe),
         batch_sampler=batches,  # type: ignore[arg-type]  # Any iterable with a length will do.
         num_workers=workers,
         collate_fn=_unchanged,
-        pin_memory=pin and not by_pipe,
+        prefetch_factor=_AHEAD if workers else None,
+        pin_memory=on_gpu and not by_pipe,
     )
     incoming = iter(loader)
     while True:

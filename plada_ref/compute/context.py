@@ -19,15 +19,17 @@ class Compute:
         device: where models run; a GPU if there is one.
         workers: processes that decode images; chosen for this machine when None, and 0 decodes in
             this process.
-        batch_size: images per pass through a model that is not being trained. A training's batches
-            are its recipe's.
+        batch_size: images per pass through a model that is not being trained; when None, 64, or
+            what suits a GPU, see `plada_ref.models.limits.batch_of`. A training's batches are its
+            recipe's.
         progress: hears how far the work is; nobody by default.
-        bfloat16: whether trainings compute with bfloat16; when None, on GPUs that can.
+        bfloat16: whether networks compute with bfloat16, in trainings and in passes. When None,
+            trainings do so on GPUs that can, and nothing else does.
     """
 
     device: torch.device = field(default_factory=find_device)
     workers: int | None = None
-    batch_size: int = 64
+    batch_size: int | None = None
     progress: Progress = field(default_factory=Silence)
     bfloat16: bool | None = None
 
@@ -35,3 +37,11 @@ class Compute:
     def trains_in_bfloat16(self) -> bool:
         """Whether the forward passes of trainings are in bfloat16."""
         return trains_in_bfloat16(self.device) if self.bfloat16 is None else self.bfloat16
+
+    @property
+    def passes_in_bfloat16(self) -> bool:
+        """Whether models that are not being trained compute with bfloat16.
+
+        Labels, features and predictions change a little by it, so somebody has to ask for it.
+        """
+        return bool(self.bfloat16)

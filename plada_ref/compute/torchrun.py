@@ -19,7 +19,7 @@ import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from .workers import default_workers
+from .workers import default_decoders
 
 _TIMEOUT = timedelta(days=1)
 """The other processes wait while the first one reads a large pool or writes its state."""
@@ -124,8 +124,9 @@ def first() -> bool:
     return not started_by_torchrun() or os.environ["RANK"] == "0"
 
 
-def decoders(workers: int | None) -> int | None:
+def decoders(workers: int | None, device: torch.device) -> int | None:
     """Processes that decode for this one, when the computer's cores are shared with others."""
     if workers is not None or not started_by_torchrun():
         return workers
-    return default_workers(reserved=1) // int(os.environ["LOCAL_WORLD_SIZE"])
+    share = int(os.environ["LOCAL_WORLD_SIZE"])
+    return default_decoders(reserved=1, beside_model=device.type == "cpu", share=share)

@@ -11,12 +11,16 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from ..compute.batches import ReadableImages, in_order, loaded
+from ..compute.batches import ReadableImages, in_order
 from ..compute.context import Compute
+from ..compute.copies import Coming, awaited
 from ..compute.ended import ended
+from ..compute.feed import fed
+from ..compute.precision import autocast
 from ..compute.progress import Advance
 from ..errors import PipelineError
 from ..images import ImagePool, ImageRows, ImageSet
+from ..models.limits import batch_of
 from ..models.preparation import Preparation
 from ..models.spec import ModelSpec, build, features
 from ..pool import UnreadableImage, UnreadableImages
@@ -72,6 +76,11 @@ class Backbone:
     preparation: Preparation
     compute: Compute
 
+    @property
+    def batch_size(self) -> int:
+        """Images per pass."""
+        return batch_of(self.compute, self.preparation.img_size)
+
     @classmethod
     def of(cls, spec: ModelSpec, compute: Compute, *, seed: int = 0) -> Backbone:
         """The backbone that a model begins with.
@@ -107,7 +116,9 @@ class Backbone:
         """
         chosen = np.arange(len(images)) if rows is None else rows
         if cache is not None:
-            view = cache.view(self.network, self.preparation, flip=flip)
+            view = cache.view(
+                self.network, self.preparation, flip=flip, bfloat16=self.compute.passes_in_bfloat16
+            )
             self._fill(view, images, chosen, flip)
             return view.get(chosen)
         fetch_ahead(images, chosen, self.compute.progress)
@@ -153,7 +164,9 @@ class Backbone:
         Raises:
             PipelineError: if an image has changed or is missing, or too many do not decode.
         """
-        view = cache.view(self.network, self.preparation, flip=False)
+        view = cache.view(
+            self.network, self.preparation, flip=False, bfloat16=self.compute.passes_in_bfloat16
+        )
         positions = np.arange(since, len(pool), dtype=np.int64)
         unreadable = UnreadableImages(pool, len(pool), max_unreadable, known=known_unreadable)
         seen_before = view.unreadable()
@@ -191,33 +204,41 @@ class Backbone:
         Raises:
             PipelineError: if an image has changed or is missing.
         """
-        network = self.network.to(self.compute.device).eval()
-        size = self.compute.batch_size
+        computed = self._computed(images, chunks, flip, advance)
+        for chunk, found, lost in awaited(computed, self.compute.device):
+            yield Seen(chunk, np.concatenate([each.get().numpy() for each in found]), lost)
+
+    def _computed(
+        self, images: ImageSet, chunks: Sequence[range], flip: bool, advance: Advance
+    ) -> Iterator[tuple[range, list[Coming], Rows]]:
+        """As `chunks_of`, with features of each batch, which the device may still compute."""
+        compute, size = self.compute, self.batch_size
+        network = self.network.to(compute.device).eval()
         batches = [
             chunk[start : start + size] for chunk in chunks for start in range(0, len(chunk), size)
         ]
-        dataset = ReadableImages(images, self.preparation, UnreadableImage)
-        incoming = loaded(dataset, batches, workers=self.compute.workers)
+        incoming = fed(ReadableImages(images, self.preparation, UnreadableImage), batches, compute)
         for chunk in chunks:
-            found: list[Features] = []
+            found: list[Coming] = []
             readable: list[torch.Tensor] = []
             # Not around the yield: the caller is not to find itself in inference mode.
             with torch.inference_mode():
                 for _ in range(0, len(chunk), size):
                     pixels, decoded = next(incoming)
                     readable.append(decoded)
-                    x = self.preparation.batch(pixels.to(self.compute.device))
+                    x = self.preparation.batch(pixels)
                     x = x.flip(-1) if flip else x
-                    found.append(features(network, x).to("cpu", torch.float16).numpy())
+                    with autocast(compute.device, compute.passes_in_bfloat16):
+                        seen = features(network, x)
+                    found.append(Coming(seen.to(torch.float16)))
                     advance(len(pixels))
-            lost = np.flatnonzero(torch.cat(readable).numpy() == 0)
-            yield Seen(chunk, np.concatenate(found), lost)
+            yield chunk, found, np.flatnonzero(torch.cat(readable).numpy() == 0)
 
     def _seen(self, images: ImageSet, flip: bool, stored: int) -> Iterator[Features]:
         """The features of all images of a set in order, `stored` at a time."""
         what = "Features of mirror images" if flip else "Features"
         # A whole number of batches: borders between batches are the same, stored or not.
-        size = max(1, stored // self.compute.batch_size) * self.compute.batch_size
+        size = max(1, stored // self.batch_size) * self.batch_size
         with self.compute.progress.track(what, len(images)) as advance:
             chunks = in_order(len(images), size)
             for chunk, found, lost in self.chunks_of(images, chunks, flip=flip, advance=advance):

@@ -54,8 +54,19 @@ class FeatureCache:
         """The cache of a whole pool's features."""
         return cls(folder, name=pool.ref.id.hex(), size=pool.ref.size)
 
-    def view(self, network: nn.Module, preparation: Preparation, *, flip: bool) -> CachedView:
-        """The cached features of one backbone and view: the images, or their mirror images."""
+    def view(
+        self,
+        network: nn.Module,
+        preparation: Preparation,
+        *,
+        flip: bool,
+        bfloat16: bool = False,
+    ) -> CachedView:
+        """The cached features of one backbone and view: the images, or their mirror images.
+
+        Args:
+            bfloat16: whether the backbone computes with it.
+        """
         model: Any = network
         width = int(getattr(model, "head_hidden_size", 0) or model.num_features)
         about = {
@@ -68,6 +79,8 @@ class FeatureCache:
             "flip": flip,
             "width": width,
         }
+        if bfloat16:
+            about["bfloat16"] = True
         allowed = limits()
         if (allowed.pixels, allowed.scans) != (Limits.pixels, Limits.scans):
             about["limits"] = [allowed.pixels, allowed.scans]  # Other images can be read.

@@ -9,17 +9,23 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
-from ..compute.batches import ReadableImages, loaded
+from ..compute.batches import ReadableImages
 from ..compute.context import Compute
+from ..compute.copies import Coming, awaited
+from ..compute.feed import fed
+from ..compute.precision import autocast
 from ..compute.progress import Advance
 from ..features.target import Features
 from ..images import ImagePool
 from ..models.checkpoint import Checkpoint
+from ..models.limits import batch_of
 from ..models.preparation import Preparation
 from ..models.spec import classifier, features
 from ..pool import UnreadableImage
@@ -66,37 +72,63 @@ def label_chunks(
         PipelineError: if an image has changed or is missing, or the teacher gives numbers that are
             not finite.
     """
-    device, batch_size = compute.device, compute.batch_size
-    network = teacher.network.to(device).eval()
-    incoming = _prepared(pool, teacher.preparation, chunks, compute)
+    for late in awaited(
+        _computed(pool, teacher, chunks, compute, keep_features, advance), compute.device
+    ):
+        scores = score(late.logits.get().numpy(), temperature=temperature)
+        scores = scores.without(late.unreadable)
+        kept = None if late.features is None else late.features.get().numpy()
+        yield Chunk(late.positions, scores, kept)
+
+
+class _Late(NamedTuple):
+    """What a chunk's scores are made of, which the device may still compute."""
+
+    positions: range
+    logits: Coming
+    features: Coming | None
+    unreadable: npt.NDArray[np.int64]
+
+
+def _computed(
+    pool: ImagePool,
+    teacher: Checkpoint,
+    chunks: Sequence[range],
+    compute: Compute,
+    keep_features: bool,
+    advance: Advance,
+) -> Iterator[_Late]:
+    size = batch_of(compute, teacher.preparation.img_size)
+    network = teacher.network.to(compute.device).eval()
+    incoming = _prepared(pool, teacher.preparation, chunks, size, compute)
     for chunk in chunks:
         logits: list[torch.Tensor] = []
         seen: list[torch.Tensor] = []
         readable: list[torch.Tensor] = []
         # Not around the yield: the caller is not to find itself in inference mode.
         with torch.inference_mode():
-            for _ in range(0, len(chunk), batch_size):
-                stored, decoded = next(incoming)
-                pixels = stored.to(device, non_blocking=True)
+            for _ in range(0, len(chunk), size):
+                pixels, decoded = next(incoming)
                 readable.append(decoded)
-                found, z = _forward(network, teacher.preparation.batch(pixels))
+                found, z = _forward(network, teacher.preparation.batch(pixels), compute)
                 # Both stay on the device until the chunk is done: a copy would wait for it.
-                logits.append(z.float())
+                logits.append(z)
                 if keep_features:
                     seen.append(found.to(torch.float16))
                 advance(len(pixels))
-            scores = score(torch.cat(logits).cpu().numpy(), temperature=temperature)
-            scores = scores.without(np.flatnonzero(torch.cat(readable).numpy() == 0))
-            kept = torch.cat(seen).cpu().numpy() if keep_features else None
-        yield Chunk(chunk, scores, kept)
+            kept = Coming(torch.cat(seen)) if keep_features else None
+            lost = np.flatnonzero(torch.cat(readable).numpy() == 0)
+            late = _Late(chunk, Coming(torch.cat(logits)), kept, lost)
+        yield late
 
 
 def _prepared(
     pool: ImagePool,
     preparation: Preparation,
     chunks: Sequence[range],
+    size: int,
     compute: Compute,
-) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+) -> Iterator[list[torch.Tensor]]:
     """Yield the batches of all chunks: pixels, and 1 where the image decodes.
 
     What is known of the pool meanwhile is a stretch of it.
@@ -109,21 +141,24 @@ def _prepared(
             images += len(waiting[0])
             stretch.append(waiting.popleft())
         batches = [
-            chunk[start : start + compute.batch_size]
-            for chunk in stretch
-            for start in range(0, len(chunk), compute.batch_size)
+            chunk[start : start + size] for chunk in stretch for start in range(0, len(chunk), size)
         ]
         ascending = sorted(stretch, key=lambda chunk: chunk.start)
         known = pool.only(np.concatenate([np.array(chunk) for chunk in ascending]))
         dataset = ReadableImages(known, preparation, UnreadableImage)
-        pin = compute.device.type == "cuda"
-        yield from loaded(dataset, batches, workers=compute.workers, pin=pin)
+        yield from fed(dataset, batches, compute)
 
 
-def _forward(network: nn.Module, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """(features, logits). The features are empty for a model without a linear classifier."""
+def _forward(
+    network: nn.Module, x: torch.Tensor, compute: Compute
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """(features, logits). The features are empty for a model without a linear classifier.
+
+    That computes with float32 in any case: bfloat16 has three digits, and scores are compared.
+    """
     layer = classifier(network)
-    if layer is None:
-        return torch.empty(len(x), 0), network(x)
-    found = features(network, x)
+    with autocast(compute.device, compute.passes_in_bfloat16):
+        if layer is None:
+            return torch.empty(len(x), 0), network(x).float()
+        found = features(network, x).float()
     return found, layer(found)

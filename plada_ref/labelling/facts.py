@@ -110,6 +110,13 @@ class Facts:
             raise ValueError(f"its {name} is no whole number")
         return value
 
+    def flag(self, name: str) -> bool:
+        """A truth value, which is not there when it is false."""
+        value = self.get(name) if self.has(name) else False
+        if not isinstance(value, bool):
+            raise ValueError(f"its {name} is neither true nor false")
+        return value
+
     def positive(self, name: str) -> float:
         """A finite number above 0."""
         value = self.get(name)

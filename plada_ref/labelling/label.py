@@ -17,6 +17,7 @@ import torch
 from pladafmt.files import replacing
 
 from ..compute.context import Compute
+from ..compute.device import suitable_batch
 from ..compute.ended import ended
 from ..compute.progress import Advance
 from ..compute.sealed import LENGTH, is_sealed, seal
@@ -84,7 +85,8 @@ def label(
         parts: folder for finished chunks; a repeated call with the same pool, teacher and settings
             goes on with them, on whatever engine. The caller removes it (`forget_parts`) once the
             table is written.
-        compute: its batch size belongs to the settings, as does the number of torch's threads.
+        compute: its batch size belongs to the settings, as do bfloat16 and the number of torch's
+            threads.
         cache: where to leave the features of a teacher with a frozen backbone (``--tune head``)
             for students with the same backbone; an `engine` leaves none.
         engine: what labels the chunks; this process when None.
@@ -97,13 +99,14 @@ def label(
             gives numbers that are not finite, or `parts` cannot be written.
     """
     compute = compute or Compute()
-    size = bounded_batch(compute.batch_size, teacher.preparation.img_size)
-    if size < compute.batch_size:
+    img_size = teacher.preparation.img_size
+    asked = compute.batch_size or suitable_batch(compute.device, img_size)
+    size = bounded_batch(asked, img_size)
+    if size < asked:
         compute.progress.say(
-            f"batches of {size} images in place of {compute.batch_size}: they are of "
-            f"{teacher.preparation.img_size} pixels"
+            f"batches of {size} images in place of {asked}: they are of {img_size} pixels"
         )
-        compute = replace(compute, batch_size=size)
+    compute = replace(compute, batch_size=size)
     if engine is None:
         check_input(teacher.network, teacher.model, teacher.preparation, compute.device)
     chunks = [range(start, min(start + CHUNK, len(pool))) for start in range(0, len(pool), CHUNK)]
@@ -126,7 +129,7 @@ def label(
             f"Labelling begins anew: what is in {parts} is of another pool, teacher or setting, or "
             "damaged"
         )
-    view = _view_for(teacher, cache)
+    view = _view_for(teacher, cache, compute)
     with compute.progress.track("Labelling", len(pool) - labelled) as advance:
         if engine is None:
             results = label_chunks(
@@ -158,6 +161,7 @@ def label(
         columns,
         temperature=temperature,
         seen=Sight.of(teacher),
+        bfloat16=compute.passes_in_bfloat16,
     )
     for warning in warnings(table.histogram(), table.classes):
         compute.progress.warn(warning)
@@ -193,10 +197,13 @@ def leaves_features(teacher: Checkpoint) -> bool:
     return frozen and classifier(teacher.network) is not None
 
 
-def _view_for(teacher: Checkpoint, cache: FeatureCache | None) -> CachedView | None:
+def _view_for(
+    teacher: Checkpoint, cache: FeatureCache | None, compute: Compute
+) -> CachedView | None:
     if cache is None or not leaves_features(teacher):
         return None
-    return cache.view(teacher.network, teacher.preparation, flip=False)
+    fast = compute.passes_in_bfloat16
+    return cache.view(teacher.network, teacher.preparation, flip=False, bfloat16=fast)
 
 
 def _binding(pool: ImagePool, teacher: Checkpoint, compute: Compute, temperature: float) -> str:
@@ -217,6 +224,8 @@ def _binding(pool: ImagePool, teacher: Checkpoint, compute: Compute, temperature
         limits().pixels,
         limits().scans,
     ]
+    if compute.passes_in_bfloat16:
+        about.append("bfloat16")
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()
 
 

@@ -130,6 +130,7 @@ class ScoreTable:
         labels, energy, entropy, margin, probability: as in `Scores`, shape (N,).
         temperature: T of the energy.
         seen: the teacher's model and how it sees images; None in tables that do not say it.
+        bfloat16: whether the teacher computed with it.
     """
 
     pool: PoolRef
@@ -142,6 +143,7 @@ class ScoreTable:
     probability: npt.NDArray[np.float32]
     temperature: float = field(default=1.0, kw_only=True)
     seen: Sight | None = field(default=None, kw_only=True)
+    bfloat16: bool = field(default=False, kw_only=True)
 
     @classmethod
     def of(
@@ -153,10 +155,19 @@ class ScoreTable:
         *,
         temperature: float = 1.0,
         seen: Sight | None = None,
+        bfloat16: bool = False,
     ) -> ScoreTable:
         """The table of the scores of a whole pool."""
         columns = (getattr(scores, name) for name in Scores.__dataclass_fields__)
-        return cls(pool, classes, teacher, *columns, temperature=temperature, seen=seen)
+        return cls(
+            pool,
+            classes,
+            teacher,
+            *columns,
+            temperature=temperature,
+            seen=seen,
+            bfloat16=bfloat16,
+        )
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -190,6 +201,8 @@ class ScoreTable:
             facts["unreadable"] = len(self.unreadable)
         if self.seen is not None:
             facts |= self.seen.to_json()
+        if self.bfloat16:
+            facts["bfloat16"] = True
         columns: dict[str, npt.NDArray[Any]] = {"label": self.labels, **self.columns}
         table = pa.Table.from_arrays(
             [pa.array(column) for column in columns.values()],
@@ -230,6 +243,7 @@ class ScoreTable:
                 *columns.values(),
                 temperature=facts.positive("temperature"),
                 seen=Sight.read(facts),
+                bfloat16=facts.flag("bfloat16"),
             )
             table._check(facts.whole("unreadable") if facts.has("unreadable") else 0)
         except FileNotFoundError as exc:

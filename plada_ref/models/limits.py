@@ -5,6 +5,8 @@ Each is checked before the work that it bounds.
 
 from __future__ import annotations
 
+from ..compute.context import Compute
+from ..compute.device import suitable_batch
 from ..errors import Misuse
 from ..limits import limits, raised
 
@@ -39,3 +41,9 @@ def bounded_batch(batch_size: int, img_size: int) -> int:
     if img_size <= LARGE:
         return batch_size
     return max(1, min(batch_size, BATCH_PIXELS // img_size**2))
+
+
+def batch_of(compute: Compute, img_size: int) -> int:
+    """Images per pass through a model that is not being trained."""
+    asked = compute.batch_size or suitable_batch(compute.device, img_size)
+    return bounded_batch(asked, img_size)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..compute.workers import default_workers
+from ..compute.workers import default_decoders, default_workers
 from ..images import why_undecodable
 from . import parts
 from .columns import digest_rows, whole
@@ -95,7 +95,7 @@ def hash_images(
     names: list[str] = []
     remarks = Remarks()
     work = partial(hash_shard, decode=decode)
-    for shard, table in _each_shard(source, work, workers, on_progress):
+    for shard, table in _each_shard(source, work, workers, on_progress, decode=decode):
         tables.append(table)
         names.append(shard.name)
         remarks.add(shard.remarks)
@@ -128,9 +128,8 @@ def hash_to_parts(
     """
     found: list[Part] = []
     remarks = Remarks()
-    for shard, part in _each_shard(
-        source, partial(hash_to_part, folder=folder, decode=decode), workers, on_progress
-    ):
+    work = partial(hash_to_part, folder=folder, decode=decode)
+    for shard, part in _each_shard(source, work, workers, on_progress, decode=decode):
         found.append(part)
         remarks.add(shard.remarks)
     skipped = dict(sorted(remarks.skipped.items()))
@@ -142,11 +141,17 @@ def _each_shard(
     work: Callable[[Shard, OnProgress | None], Result],
     workers: int | None,
     on_progress: OnProgress | None,
+    *,
+    decode: bool,
 ) -> Iterator[tuple[Shard, Result]]:
-    """Yield every shard with the result of `work` on it, in order."""
+    """Yield every shard with the result of `work` on it, in order.
+
+    Storage limits how fast images are hashed, and the number of cores how fast they are decoded.
+    """
     shards = source.shards()
     if workers is None or workers < 2:
-        others, read = default_workers() if workers is None else 1, 0
+        chosen = default_decoders() if decode else default_workers()
+        others, read = chosen if workers is None else 1, 0
         for shard in shards:
             # Not by the size of the source: a folder would be walked once more for that.
             read += shard.size

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import nn
 
@@ -27,8 +27,9 @@ class FeatureActors(ModelActors):
             PipelineError: as `Backbone.chunks_of` does, or if actor after actor is lost.
             Misuse: if no node has room for an actor.
         """
+        compute = replace(backbone.compute, batch_size=backbone.batch_size)
         job = _FeatureJob(
-            backbone.network.cpu(), images, backbone.preparation, Setting.here(backbone.compute)
+            backbone.network.cpu(), images, backbone.preparation, Setting.here(compute)
         )
         for found in self.work(job, chunks, backbone.compute, made="features"):
             advance(len(found.positions))

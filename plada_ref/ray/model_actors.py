@@ -63,21 +63,27 @@ class ModelActors:
 
 @dataclass(frozen=True)
 class Setting:
-    """What the last bits of a result depend on, besides the model: it travels with the job."""
+    """What the last bits of a result depend on, besides the model: it travels with the job.
+
+    `batch_size` has been chosen here, whatever GPUs there are elsewhere.
+    """
 
     device: str
     workers: int
     batch_size: int
+    bfloat16: bool
     threads: int
     torch_version: str
 
     @classmethod
     def here(cls, compute: Compute) -> Setting:
-        """The setting of this process."""
+        """The setting of this process, which has chosen a batch size."""
+        assert compute.batch_size is not None
         return cls(
             compute.device.type,
             compute.workers or 0,
             compute.batch_size,
+            compute.passes_in_bfloat16,
             torch.get_num_threads(),
             torch.__version__,
         )
@@ -94,7 +100,8 @@ class Setting:
                 "install the same version on every node, or the results differ."
             )
         torch.set_num_threads(self.threads)
-        return Compute(torch.device(self.device), self.workers, self.batch_size)
+        device = torch.device(self.device)
+        return Compute(device, self.workers, self.batch_size, bfloat16=self.bfloat16)
 
 
 def processor(device: torch.device) -> str:

@@ -87,7 +87,8 @@ class WholeStudents:
         if payload.kept < 2:  # Batch norm has no statistics of one image.
             return 0.0
         student = train(payload, self.pool, self.spec, self.recipe, compute=self.compute, soft=soft)
-        return evaluate(student, self.held_out, compute=self.compute).accuracy
+        tested = replace(self.compute, bfloat16=False)  # As its clients will use it.
+        return evaluate(student, self.held_out, compute=tested).accuracy
 
 
 def chosen_kinds(text: str | None) -> tuple[str, ...] | None:

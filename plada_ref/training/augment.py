@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
+from ..compute.copies import sent
 from ..errors import Misuse
 
 
@@ -56,7 +57,7 @@ class Augmentation:
             torch.stack([size * angle.cos() * mirror, -size * angle.sin(), across], dim=1),
             torch.stack([size * angle.sin() * mirror, size * angle.cos(), down], dim=1),
         ]
-        matrix = torch.stack(rows, dim=1).to(x.device)
+        matrix = sent(torch.stack(rows, dim=1), x.device)
         grid = functional.affine_grid(matrix, list(x.shape), align_corners=False)
         return functional.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
 

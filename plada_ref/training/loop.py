@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from ..compute.batches import in_order, loaded
 from ..compute.context import Compute
+from ..compute.copies import sent
 from ..compute.precision import autocast
 from ..compute.torchrun import ranks
 from ..errors import Misuse, PipelineError
@@ -265,15 +266,16 @@ class _Source:
 
     def __init__(self, data: LabelledImages, preparation: Preparation, compute: Compute) -> None:
         self._data = data
-        self._workers, device = compute.workers, compute.device
-        self._pin = device.type == "cuda"
+        self._workers, self._device = compute.workers, compute.device
         size = len(data) * preparation.channels * preparation.stored_size**2
         self._held: Batch | None = None
         self._digest = ""
         if size <= HELD_BYTES:
-            parts = list(loaded(data, in_order(len(data), 256), workers=self._workers))
+            batches = in_order(len(data), 256)
+            parts = list(loaded(data, batches, workers=self._workers, device=self._device))
             pixels, labels, weights = (torch.cat(column) for column in zip(*parts, strict=True))
             self._digest = hashlib.sha256(pixels.numpy().data).hexdigest()
+            device = self._device
             self._held = pixels.to(device), labels.to(device), weights.to(device)
 
     def digest(self) -> str:
@@ -283,10 +285,10 @@ class _Source:
     def batches(self, batches: list[list[int]]) -> Iterator[Batch]:
         """The items of each batch, stacked."""
         if self._held is None:
-            yield from loaded(self._data, batches, workers=self._workers, pin=self._pin)
+            yield from loaded(self._data, batches, workers=self._workers, device=self._device)
             return
         for batch in batches:
-            rows = torch.tensor(batch).to(self._held[0].device)
+            rows = sent(torch.tensor(batch), self._device)
             pixels, labels, weights = (column[rows] for column in self._held)
             yield pixels, labels, weights
 

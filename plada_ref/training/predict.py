@@ -10,11 +10,13 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
 
-from ..compute.batches import PreparedImages, in_order, loaded
+from ..compute.batches import PreparedImages, in_order
 from ..compute.context import Compute
+from ..compute.feed import fed
+from ..compute.precision import autocast
 from ..images import ImageSet
 from ..models.checkpoint import Checkpoint
-from ..models.limits import bounded_batch
+from ..models.limits import batch_of
 from ..models.spec import check_input
 
 
@@ -28,7 +30,8 @@ def predict(
     """
     dataset = PreparedImages(images, model.preparation)
     passes = run(model, dataset, len(images), compute or Compute(), doing="Evaluating")
-    return np.concatenate([logits.argmax(dim=1).cpu().numpy() for _, logits in passes])
+    # On the device until all are there: it would be waited for each of them.
+    return torch.cat([logits.argmax(dim=1) for _, logits in passes]).cpu().numpy()
 
 
 def run(
@@ -42,20 +45,19 @@ def run(
         doing: what is going on, for the progress.
 
     Yields:
-        The columns of the batch, the pixels first, and float32 logits of shape (B, C), on the
-        device of `compute`.
+        The columns of the batch, the pixels first, and float32 logits of shape (B, C). Pixels and
+        logits are on the device of `compute`.
 
     Raises:
         PipelineError: if an image cannot be read, or is too small for the model.
     """
     network = model.network.eval()
     check_input(network, model.model, model.preparation, compute.device)
-    batches = in_order(count, bounded_batch(compute.batch_size, model.preparation.img_size))
+    batches = in_order(count, batch_of(compute, model.preparation.img_size))
     with compute.progress.track(doing, count) as advance:
-        for batch in loaded(dataset, batches, workers=compute.workers):
-            columns = batch if isinstance(batch, list) else [batch]
-            pixels = columns[0]
-            with torch.inference_mode():
-                logits = network(model.preparation.batch(pixels.to(compute.device)))
+        for columns in fed(dataset, batches, compute):
+            x = model.preparation.batch(columns[0])
+            with torch.inference_mode(), autocast(compute.device, compute.passes_in_bfloat16):
+                logits = network(x).float()
             yield columns, logits
-            advance(len(pixels))
+            advance(len(x))

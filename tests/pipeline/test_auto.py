@@ -202,15 +202,20 @@ def test_the_command_chooses_on_real_files(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("precision", [[], ["--bfloat16"]])
 def test_what_a_teacher_saw_is_not_looked_at_again(
-    digit_pool: DigitPool, teacher_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    digit_pool: DigitPool,
+    teacher_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    precision: list[str],
 ) -> None:
     teacher, scores, chosen = (tmp_path / name for name in ("t.safetensors", "s.parquet", "c"))
     net = ["--model", "plada_convnet_s", "--weights", teacher_file, "--workers", "0"]
     taught = plada("teach", "--task", "sklearn:digits", *net, "--tune", "head", "-o", teacher)
     assert taught.exit_code == 0
     pool = ["-m", digit_pool.manifest, "--pool", digit_pool.shard]
-    labelled = ["label", "--keep-features", *pool, "--workers", "0", "-o", scores]
+    labelled = ["label", "--keep-features", *precision, *pool, "--workers", "0", "-o", scores]
     assert plada(*labelled, teacher).exit_code == 0
     opened: list[int] = []
     monkeypatch.setattr("plada_ref.pool.verified.VerifiedImages.open_image", opened.append)

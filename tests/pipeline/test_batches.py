@@ -41,7 +41,7 @@ def test_batches_are_the_same_by_pipe(data: Numbers, monkeypatch: pytest.MonkeyP
     here = list(loaded(data, in_order(30, 8), workers=0))
     shared = list(loaded(data, in_order(30, 8), workers=1))
     monkeypatch.setattr(batches, "ROOM", 1 << 60)
-    piped = list(loaded(data, in_order(30, 8), workers=1, pin=True))
+    piped = list(loaded(data, in_order(30, 8), workers=1, device=torch.device("cuda")))
     for one, other, third in zip(here, shared, piped, strict=True):
         columns = [[x] if isinstance(x, torch.Tensor) else x for x in (one, other, third)]
         for a, b, c in zip(*columns, strict=True):

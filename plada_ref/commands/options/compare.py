@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -86,7 +86,10 @@ class CompareOptions(ComputeOptions, BackboneOptions, OptionalPoolOptions, Optio
 
         spec = self.spec_of(self.model, self.weights)
         spec.check_frozen(purpose)
-        backbone = Backbone.of(spec, self.compute(progress))
+        compute = self.compute(progress)
+        if table.bfloat16:  # As plada label --keep-features has left them.
+            compute = replace(compute, bfloat16=True)
+        backbone = Backbone.of(spec, compute)
         pool = self.open()
         if pool.ref.id != table.pool.id:
             raise Misuse(

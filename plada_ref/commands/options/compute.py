@@ -10,7 +10,6 @@ import typer
 from ...compute.process import suit_torch
 from ...optional import need
 from .group import OptionGroup
-from .recipe import BatchSizeOption
 
 if TYPE_CHECKING:
     from ...compute.context import Compute
@@ -20,6 +19,15 @@ DeviceOption = Annotated[str, typer.Option(help="cpu, cuda, or auto for a GPU wh
 WorkersOption = Annotated[
     int | None,
     typer.Option(min=0, help="Processes that decode images; chosen for this machine by default."),
+]
+
+PassOption = Annotated[
+    int | None,
+    typer.Option(
+        "--batch-size",
+        min=1,
+        help="Images per pass of the model. Default: 64, and more on a GPU with memory for them.",
+    ),
 ]
 
 
@@ -37,7 +45,7 @@ class ComputeOptions(OptionGroup):
 
         Args:
             progress: hears how far the work is: the command's `Output`.
-            batch_size: images per pass through a model; the default of `Compute` when None.
+            batch_size: images per pass through a model; chosen for the device when None.
 
         Raises:
             Misuse: if there is no such device.
@@ -46,8 +54,6 @@ class ComputeOptions(OptionGroup):
         from ...compute.device import find_device
 
         where = find_device(self.device)
-        if batch_size is None:
-            return Compute(where, self.workers, progress=progress)
         return Compute(where, self.workers, batch_size, progress)
 
 
@@ -55,7 +61,7 @@ class ComputeOptions(OptionGroup):
 class BatchedComputeOptions(ComputeOptions):
     """The same, with the images per pass, for a command without a recipe."""
 
-    batch_size: BatchSizeOption = 64
+    batch_size: PassOption = None
 
     def compute(self, progress: Progress, *, batch_size: int | None = None) -> Compute:
         """Return what the command computes on, with ``--batch-size`` unless another is given."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -58,6 +58,15 @@ ThreadsOption = Annotated[
         min=1,
         help="Threads of the model in each process; the scores' last bits depend on it. Default: "
         "what torch takes on this computer.",
+    ),
+]
+
+BFloat16Option = Annotated[
+    bool,
+    typer.Option(
+        "--bfloat16",
+        help="Compute with bfloat16, which is faster on GPUs and on processors made for it, and "
+        "changes the labels of a few images. The table says so.",
     ),
 ]
 
@@ -147,6 +156,7 @@ class ActorOptions(EngineOptions):
     threads: ThreadsOption = None
     actors: ActorsOption = None
     gpus_per_actor: GpusOption = 1.0
+    bfloat16: BFloat16Option = False
 
     @contextmanager
     def labelling(self, progress: Progress) -> Iterator[tuple[Compute, Engine | None]]:
@@ -156,13 +166,17 @@ class ActorOptions(EngineOptions):
             Misuse: if the engine, its device or its cluster is missing.
         """
         if not self.on_ray():
-            yield self.compute(progress), None
+            yield self._precise(self.compute(progress)), None
             return
         from ...ray.connection import connected
         from ...ray.label import LabelActors
 
         with connected(self.address):
-            yield self.compute_on_cluster(progress), LabelActors(self.actors, self.gpus_per_actor)
+            compute = self._precise(self.compute_on_cluster(progress))
+            yield compute, LabelActors(self.actors, self.gpus_per_actor)
+
+    def _precise(self, compute: Compute) -> Compute:
+        return replace(compute, bfloat16=True) if self.bfloat16 else compute
 
     def _only_with_ray(self) -> bool:
         return super()._only_with_ray() or self.actors is not None

@@ -1,0 +1,94 @@
+"""Labels and features by bfloat16: nearly the same, and never mixed with those by float32."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from plada_ref.features.backbone import Backbone
+from plada_ref.features.cache import FeatureCache
+from plada_ref.labelling.chunks import Chunk, label_chunks
+from plada_ref.labelling.label import label
+from plada_ref.labelling.scores import ScoreTable
+from plada_ref.models.checkpoint import Checkpoint
+from plada_ref.pool import Manifest, MemoryPool, index_pool, open_source
+from plada_ref.tasks.task import Task
+from plada_ref.training.evaluate import evaluate
+
+from .conftest import ALONE, png, write_tar
+
+FAST = replace(ALONE, bfloat16=True)
+COUNT = 200
+
+
+@pytest.fixture(scope="module")
+def few(digits: Task, tmp_path_factory: pytest.TempPathFactory) -> MemoryPool:
+    folder = tmp_path_factory.mktemp("few")
+    members = {f"{row:04d}.png": png(digits.images.open_image(row)) for row in range(COUNT)}
+    shard = write_tar(folder / "few.tar", members)
+    source = open_source([str(shard)])
+    index_pool(source, folder / "few.parquet")
+    return MemoryPool(Manifest.read(folder / "few.parquet"), source)
+
+
+def test_finished_chunks_of_float32_are_not_taken_up(
+    few: MemoryPool, teacher: Checkpoint, tmp_path: Path
+) -> None:
+    asked: list[int] = []
+
+    def counting(
+        pool: Any, teacher: Checkpoint, chunks: Sequence[range], **how: Any
+    ) -> Iterator[Chunk]:
+        asked.append(len(chunks))
+        yield from label_chunks(pool, teacher, chunks, **how)
+
+    def table(compute: Any) -> ScoreTable:
+        return label(few, teacher, compute=compute, parts=tmp_path / "parts", engine=counting)
+
+    exact, fast, again = table(ALONE), table(FAST), table(FAST)
+    assert asked == [1, 1, 0]
+    assert (fast.labels == exact.labels).mean() > 0.95
+    assert not np.array_equal(fast.energy, exact.energy)
+    assert np.array_equal(fast.energy, again.energy)
+    # The classifier computes with float32: of numbers with 8 bits, 200 would often be equal.
+    assert len(np.unique(fast.energy)) > 0.9 * COUNT
+    assert (exact.bfloat16, fast.bfloat16) == (False, True)
+    fast.write(tmp_path / "scores.parquet")
+    assert ScoreTable.read(tmp_path / "scores.parquet").bfloat16
+
+
+def test_features_are_kept_apart(few: MemoryPool, teacher: Checkpoint, tmp_path: Path) -> None:
+    cache = FeatureCache.of_pool(tmp_path, few)
+    exact, fast = (
+        Backbone(teacher.network, teacher.preparation, compute).features(few, cache=cache)
+        for compute in (ALONE, FAST)
+    )
+    assert not np.array_equal(exact, fast)
+    assert np.abs(exact.astype(np.float32) - fast).max() < 0.05 * np.abs(exact).max()
+    # What labelling leaves is what a backbone would have computed.
+    left = FeatureCache.of_pool(tmp_path / "left", few)
+    view = left.view(teacher.network, teacher.preparation, flip=False, bfloat16=True)
+    for chunk in label_chunks(few, teacher, [range(COUNT)], compute=FAST, keep_features=True):
+        assert chunk.features is not None
+        view.put(np.arange(COUNT), chunk.features)
+    assert np.array_equal(view.get(np.arange(COUNT)), fast)
+
+
+def test_predictions_too(teacher: Checkpoint, digits_test: Task) -> None:
+    exact, fast = (evaluate(teacher, digits_test, compute=compute) for compute in (ALONE, FAST))
+    assert abs(exact.accuracy - fast.accuracy) < 0.02
+
+
+def test_who_says_nothing_trains_with_it_on_gpus_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
+    gpu = replace(ALONE, device=torch.device("cuda"))
+    assert gpu.trains_in_bfloat16 and not gpu.passes_in_bfloat16
+    assert not ALONE.trains_in_bfloat16 and not ALONE.passes_in_bfloat16
+    assert FAST.trains_in_bfloat16 and FAST.passes_in_bfloat16
+    assert not replace(gpu, bfloat16=False).trains_in_bfloat16
