@@ -3,6 +3,7 @@
     python -m benchmarks.scale --json
     python -m benchmarks.scale --part prune encode index
     python -m benchmarks.scale --part label --weights tf_efficientnet_lite0.safetensors
+    python -m benchmarks.scale --part label --device cuda
     python -m benchmarks.scale --part million --pools 10000 100000 1000000 --figure curve.png
     python -m benchmarks.scale --quick
 
@@ -57,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 rounds=options.rounds or (1 if options.quick else 5),
                 weights=options.weights,
                 pools=tuple(options.pools or (QUICK_POOLS if options.quick else Settings.pools)),
+                device=options.device,
                 seed=options.seed,
             )
             parts.append(PARTS[name](settings))
@@ -102,6 +104,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--weights", type=Path, metavar="FILE", help=f"weights of {label.MODEL} for the part label"
+    )
+    parser.add_argument(
+        "--device", default="cpu", help="what the part label runs on, such as cuda; cpu by default"
     )
     parser.add_argument("--rounds", type=int, help="repetitions of what is timed; 5 by default")
     parser.add_argument("--work", type=Path, metavar="FOLDER", help="where temporary files may lie")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from . import child, material
+from . import child, feeding, material
 from .claim import Claim, Part
 from .settings import Settings
 from .stopwatch import Times
@@ -28,7 +28,12 @@ QUICK_IMAGES = {64: 128}
 
 
 def measure(settings: Settings) -> Part:
-    """Label a pool at each input size, with one thread for the model and one decoding process."""
+    """Label a pool at each input size, with one thread for the model and one decoding process.
+
+    On another device than the CPU, see `feeding`.
+    """
+    if settings.device != "cpu":
+        return feeding.measure(settings)
     part = Part("label")
     every = QUICK_IMAGES if settings.quick else IMAGES
     for size, images in every.items():

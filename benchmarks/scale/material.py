@@ -104,10 +104,15 @@ def write_noise_shards(folder: str, shards: int, size: int, seed: int) -> list[s
     return paths
 
 
-def write_photo_shard(out: str, images: int, height: int, width: int, seed: int) -> None:
+def write_photo_shard(
+    out: str, images: int, height: int, width: int, seed: int, copies: int = 1
+) -> None:
     """Write a tar shard of JPEG files: smooth shapes under grain, so that they decode as photos do.
 
     At 375 x 500, about the size of ImageNet's, an image takes about 100 kB.
+
+    Args:
+        copies: members with the same bytes.
     """
     from PIL import Image
 
@@ -121,7 +126,8 @@ def write_photo_shard(out: str, images: int, height: int, width: int, seed: int)
             image = Image.fromarray((smooth + grain).clip(0, 255).astype(np.uint8))
             data = io.BytesIO()
             image.save(data, "JPEG", quality=90)
-            yield f"photo-{i:06d}.jpg", data.getvalue()
+            for copy in range(copies):
+                yield f"photo-{i:06d}-{copy}.jpg", data.getvalue()
 
     _write_tar(Path(out), members())
 

@@ -21,6 +21,7 @@ class Settings:
         rounds: repetitions of what is timed.
         weights: weights of `label.MODEL`; random ones when None, which are as fast.
         pools: sizes of the pools that go through all commands.
+        device: what `label` runs on.
         seed: of everything that is drawn.
     """
 
@@ -31,4 +32,5 @@ class Settings:
     rounds: int = 5
     weights: Path | None = None
     pools: tuple[int, ...] = (10_000, 100_000)
+    device: str = "cpu"
     seed: int = 0

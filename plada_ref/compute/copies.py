@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
+from torch import nn
 
 T = TypeVar("T")
 
@@ -17,6 +19,19 @@ def sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
         return tensor.to(device)
     # From other than page-locked memory this process would wait for all of that.
     return tensor.pin_memory().to(device, non_blocking=True)
+
+
+@contextmanager
+def lent(network: nn.Module, device: torch.device) -> Iterator[nn.Module]:
+    """Yield a network on `device`, in evaluation mode; it is where it was when the block ends.
+
+    Whoever has given it away to be used goes on with it on their own device.
+    """
+    at = next(network.parameters(), torch.empty(0)).device
+    try:
+        yield network.to(device).eval()
+    finally:
+        network.to(at)
 
 
 class Coming:

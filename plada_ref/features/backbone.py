@@ -13,7 +13,7 @@ from torch import nn
 
 from ..compute.batches import ReadableImages, in_order
 from ..compute.context import Compute
-from ..compute.copies import Coming, awaited
+from ..compute.copies import Coming, awaited, lent
 from ..compute.ended import ended
 from ..compute.feed import fed
 from ..compute.precision import autocast
@@ -213,26 +213,26 @@ class Backbone:
     ) -> Iterator[tuple[range, list[Coming], Rows]]:
         """As `chunks_of`, with features of each batch, which the device may still compute."""
         compute, size = self.compute, self.batch_size
-        network = self.network.to(compute.device).eval()
         batches = [
             chunk[start : start + size] for chunk in chunks for start in range(0, len(chunk), size)
         ]
         incoming = fed(ReadableImages(images, self.preparation, UnreadableImage), batches, compute)
-        for chunk in chunks:
-            found: list[Coming] = []
-            readable: list[torch.Tensor] = []
-            # Not around the yield: the caller is not to find itself in inference mode.
-            with torch.inference_mode():
-                for _ in range(0, len(chunk), size):
-                    pixels, decoded = next(incoming)
-                    readable.append(decoded)
-                    x = self.preparation.batch(pixels)
-                    x = x.flip(-1) if flip else x
-                    with autocast(compute.device, compute.passes_in_bfloat16):
-                        seen = features(network, x)
-                    found.append(Coming(seen.to(torch.float16)))
-                    advance(len(pixels))
-            yield chunk, found, np.flatnonzero(torch.cat(readable).numpy() == 0)
+        with lent(self.network, compute.device) as network:
+            for chunk in chunks:
+                found: list[Coming] = []
+                readable: list[torch.Tensor] = []
+                # Not around the yield: the caller is not to find itself in inference mode.
+                with torch.inference_mode():
+                    for _ in range(0, len(chunk), size):
+                        pixels, decoded = next(incoming)
+                        readable.append(decoded)
+                        x = self.preparation.batch(pixels)
+                        x = x.flip(-1) if flip else x
+                        with autocast(compute.device, compute.passes_in_bfloat16):
+                            seen = features(network, x)
+                        found.append(Coming(seen.to(torch.float16)))
+                        advance(len(pixels))
+                yield chunk, found, np.flatnonzero(torch.cat(readable).numpy() == 0)
 
     def _seen(self, images: ImageSet, flip: bool, stored: int) -> Iterator[Features]:
         """The features of all images of a set in order, `stored` at a time."""

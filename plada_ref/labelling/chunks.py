@@ -18,7 +18,7 @@ from torch import nn
 
 from ..compute.batches import ReadableImages
 from ..compute.context import Compute
-from ..compute.copies import Coming, awaited
+from ..compute.copies import Coming, awaited, lent
 from ..compute.feed import fed
 from ..compute.precision import autocast
 from ..compute.progress import Advance
@@ -99,27 +99,27 @@ def _computed(
     advance: Advance,
 ) -> Iterator[_Late]:
     size = batch_of(compute, teacher.preparation.img_size)
-    network = teacher.network.to(compute.device).eval()
     incoming = _prepared(pool, teacher.preparation, chunks, size, compute)
-    for chunk in chunks:
-        logits: list[torch.Tensor] = []
-        seen: list[torch.Tensor] = []
-        readable: list[torch.Tensor] = []
-        # Not around the yield: the caller is not to find itself in inference mode.
-        with torch.inference_mode():
-            for _ in range(0, len(chunk), size):
-                pixels, decoded = next(incoming)
-                readable.append(decoded)
-                found, z = _forward(network, teacher.preparation.batch(pixels), compute)
-                # Both stay on the device until the chunk is done: a copy would wait for it.
-                logits.append(z)
-                if keep_features:
-                    seen.append(found.to(torch.float16))
-                advance(len(pixels))
-            kept = Coming(torch.cat(seen)) if keep_features else None
-            lost = np.flatnonzero(torch.cat(readable).numpy() == 0)
-            late = _Late(chunk, Coming(torch.cat(logits)), kept, lost)
-        yield late
+    with lent(teacher.network, compute.device) as network:
+        for chunk in chunks:
+            logits: list[torch.Tensor] = []
+            seen: list[torch.Tensor] = []
+            readable: list[torch.Tensor] = []
+            # Not around the yield: the caller is not to find itself in inference mode.
+            with torch.inference_mode():
+                for _ in range(0, len(chunk), size):
+                    pixels, decoded = next(incoming)
+                    readable.append(decoded)
+                    found, z = _forward(network, teacher.preparation.batch(pixels), compute)
+                    # Both stay on the device until the chunk is done: a copy would wait for it.
+                    logits.append(z)
+                    if keep_features:
+                        seen.append(found.to(torch.float16))
+                    advance(len(pixels))
+                kept = Coming(torch.cat(seen)) if keep_features else None
+                lost = np.flatnonzero(torch.cat(readable).numpy() == 0)
+                late = _Late(chunk, Coming(torch.cat(logits)), kept, lost)
+            yield late
 
 
 def _prepared(

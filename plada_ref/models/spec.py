@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from ..compute.copies import lent
 from ..errors import Misuse, PipelineError
 from .convnets import NETS, ConvNet
 from .hub import fetched
@@ -137,7 +138,7 @@ def check_input(
     """See that a model can take images of its preparation's size: some are too small for it.
 
     Args:
-        network: on `device` and in evaluation mode afterwards.
+        network: in evaluation mode afterwards.
         model: its name.
 
     Raises:
@@ -145,10 +146,9 @@ def check_input(
     """
     size = preparation.img_size
     blank = torch.zeros(1, preparation.channels, size, size, device=device)
-    network.to(device).eval()
     try:
-        with torch.inference_mode():
-            network(blank.contiguous(memory_format=torch.channels_last))
+        with lent(network, device) as there, torch.inference_mode():
+            there(blank.contiguous(memory_format=torch.channels_last))
     except Exception as exc:  # Networks raise all kinds.
         raise _cannot_take(model, size, exc) from exc
 

@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from ..compute.batches import PreparedImages, in_order
 from ..compute.context import Compute
+from ..compute.copies import lent
 from ..compute.feed import fed
 from ..compute.precision import autocast
 from ..images import ImageSet
@@ -51,10 +52,12 @@ def run(
     Raises:
         PipelineError: if an image cannot be read, or is too small for the model.
     """
-    network = model.network.eval()
-    check_input(network, model.model, model.preparation, compute.device)
+    check_input(model.network, model.model, model.preparation, compute.device)
     batches = in_order(count, batch_of(compute, model.preparation.img_size))
-    with compute.progress.track(doing, count) as advance:
+    with (
+        lent(model.network, compute.device) as network,
+        compute.progress.track(doing, count) as advance,
+    ):
         for columns in fed(dataset, batches, compute):
             x = model.preparation.batch(columns[0])
             with torch.inference_mode(), autocast(compute.device, compute.passes_in_bfloat16):

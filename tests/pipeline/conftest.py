@@ -24,8 +24,11 @@ from plada_ref.tasks.task import Task
 from plada_ref.training.learn import teach
 from plada_ref.training.recipe import recipe
 
-CPU = Compute(torch.device("cpu"))
-ALONE = Compute(torch.device("cpu"), workers=0)
+DEVICE = os.environ.get("PLADA_TEST_DEVICE", "cpu")
+"""What models run on in the tests of the pipeline, such as ``cuda``."""
+
+COMPUTE = Compute(torch.device(DEVICE))
+ALONE = Compute(torch.device(DEVICE), workers=0)
 NET = ModelSpec("plada_convnet_s", random_backbone=True)
 
 
@@ -97,7 +100,7 @@ def digit_pool(digits: Task, tmp_path_factory: pytest.TempPathFactory) -> DigitP
 @pytest.fixture(scope="session")
 def teacher(digits: Task, output: Output) -> Checkpoint:
     how = recipe("all", epochs=4, lr=4e-3, augment="glyph")
-    return teach(digits, NET, how, compute=CPU)
+    return teach(digits, NET, how, compute=COMPUTE)
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,7 @@ from plada_ref.training.resume import TrainingState
 from pladafmt import Payload, PoolRef, dump, load
 
 from ..unchanged.road import write_images
-from .conftest import DigitPool
+from .conftest import DEVICE, DigitPool
 from .test_budget import random_table
 
 SPEC = Path(__file__).parents[2] / "spec" / "plada-1.md"
@@ -354,7 +354,7 @@ def test_a_transfer_tells_clients_how_its_students_are_trained(
     monkeypatch.chdir(tmp_path)
     write_images()
     _json("pool", "index", "pool", "-o", "pool.parquet", "--workers", 1)
-    machine = ("-m", "pool.parquet", "--workers", 0, "--device", "cpu")
+    machine = ("-m", "pool.parquet", "--workers", 0, "--device", DEVICE)
     asked: tuple[object, ...] = (
         "transfer", "--task", "task", "--model", "plada_convnet_s", "--no-leakage", "--select",
         "random", "--budget", 300, "--img-size", 24, "--via-size", 12, "--tune", "all", "--epochs",
@@ -422,7 +422,7 @@ def test_train_with_no_flags_is_train_with_the_producers(
 
     def command(name: str, *flags: object) -> list[object]:
         local = ("-m", digit_pool.manifest, "--pool", digit_pool.shard, "--model")
-        machine = ("--workers", 0, "--device", "cpu", "--val-fraction", 0, "-o", out)
+        machine = ("--workers", 0, "--device", DEVICE, "--val-fraction", 0, "-o", out)
         return ["train", folder / name, *local, "plada_convnet_s", *machine, *flags]
 
     producers = _json(*command("bare.plada", *FLAGS))

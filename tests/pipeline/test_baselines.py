@@ -55,7 +55,7 @@ from plada_ref.training.evaluate import evaluate
 from plada_ref.training.recipe import recipe
 from pladafmt import Payload, dumps
 
-from .conftest import ALONE, CPU, NET, DigitPool, Photos, png, write_tar
+from .conftest import ALONE, COMPUTE, NET, DigitPool, Photos, png, write_tar
 
 finite = st.floats(-1e4, 1e4, width=32)
 wide = st.floats(-(2.0**100), 2.0**100, width=32)
@@ -300,7 +300,7 @@ def test_an_int8_student_is_tested_as_it_arrives(
 
     def accuracy(model: Checkpoint) -> float:
         tested.append(model)
-        return evaluate(model, digits_test, compute=CPU).accuracy
+        return evaluate(model, digits_test, compute=COMPUTE).accuracy
 
     exact = accuracy(teacher)
     found = int8_student(teacher, accuracy=accuracy)
@@ -331,7 +331,7 @@ def test_the_command_goes_on_where_it_stopped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     scores = tmp_path / "scores.parquet"
-    label(digit_pool.open(), teacher, compute=CPU).write(scores)
+    label(digit_pool.open(), teacher, compute=COMPUTE).write(scores)
     small = ("--task", "sklearn:digits", "--model", "plada_convnet_s", "--workers", 0)
     net = (
         "--weights",
@@ -409,7 +409,7 @@ def test_heads_on_a_frozen_backbone_see_the_pool_once(
         how=recipe("head", augment="off"),
         target=digits,
         test=Task("some", digits.classes[3:], numbers, keys, images),
-        labelled=LabelledPool(label(pool, teacher, compute=CPU), pool),
+        labelled=LabelledPool(label(pool, teacher, compute=COMPUTE), pool),
         folder=tmp_path,
         compute=ALONE,
     )

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from plada_ref.compute.batches import PreparedImages
+from plada_ref.compute.copies import lent
 from plada_ref.compute.precision import autocast
 from plada_ref.features.backbone import Backbone
 from plada_ref.features.cache import FeatureCache
@@ -65,14 +66,15 @@ def test_finished_chunks_of_float32_are_not_taken_up(
 
 
 def test_the_classifier_computes_with_float32(few: MemoryPool, teacher: Checkpoint) -> None:
-    layer, images = classifier(teacher.network), PreparedImages(few, teacher.preparation)
-    assert layer is not None
-    x = teacher.preparation.batch(torch.stack([images[row] for row in range(64)]))
-    with torch.inference_mode():
+    images = PreparedImages(few, teacher.preparation)
+    pixels = torch.stack([images[row] for row in range(64)]).to(ALONE.device)
+    with lent(teacher.network, ALONE.device) as network, torch.inference_mode():
+        layer = classifier(network)
+        assert layer is not None
         with autocast(ALONE.device, True):
-            seen = features(teacher.network, x)
+            seen = features(network, teacher.preparation.batch(pixels))
         assert seen.dtype == torch.bfloat16
-        expected = score(layer(seen.float()).numpy())
+        expected = score(layer(seen.float()).cpu().numpy())
     (found,) = label_chunks(few, teacher, [range(64)], compute=FAST)
     np.testing.assert_allclose(found.scores.energy, expected.energy, rtol=1e-5)
 

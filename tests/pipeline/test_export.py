@@ -28,7 +28,7 @@ from plada_ref.tasks.task import Task
 from plada_ref.training.learn import teach
 from plada_ref.training.recipe import recipe
 
-from .conftest import ALONE, CPU, Photos, png
+from .conftest import ALONE, COMPUTE, Photos, png
 
 HERE = str(Path(plada_ref.__file__).parents[1])
 
@@ -121,7 +121,7 @@ def test_a_student_with_real_weights_agrees_on_photographs(photos: Photos, tmp_p
     learn, test = (load_task(photos.task, split) for split in ("train", "test"))
     spec = ModelSpec("tf_efficientnet_lite0", photos.weights, img_size=64, via_size=32)
     few = learn.rows(np.arange(0, len(learn), 100), "few")
-    student = teach(few, spec, recipe("head", augment="off"), compute=CPU)
+    student = teach(few, spec, recipe("head", augment="off"), compute=COMPUTE)
     some = test.rows(np.arange(0, len(test), 30), "some")
     out = tmp_path / "student.onnx"
     found = export(student, out, images=some.images, compute=ALONE).agreement

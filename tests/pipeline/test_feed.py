@@ -11,7 +11,7 @@ import torch
 from torch.utils.data import Dataset
 
 from plada_ref.compute import batches, feed, workers
-from plada_ref.compute.copies import awaited
+from plada_ref.compute.copies import awaited, lent
 from plada_ref.compute.device import suitable_batch
 from plada_ref.compute.feed import fed
 from plada_ref.compute.workers import default_decoders, default_workers
@@ -89,6 +89,21 @@ def test_a_gpu_has_the_next_chunk_before_the_last_is_fetched() -> None:
 
     assert [(chunk, given[-1]) for chunk in awaited(work(), GPU)] == [(0, 1), (1, 2), (2, 2)]
     assert [(chunk, given[-1]) for chunk in awaited(work(), CPU)] == [(0, 0), (1, 1), (2, 2)]
+
+
+def test_a_network_is_where_it_was_when_it_has_been_used() -> None:
+    been: list[str] = []
+
+    class Net(torch.nn.Linear):
+        def to(self, *args: Any, **how: Any) -> Any:
+            been.append(str(args[0]))
+            return self
+
+    network = Net(1, 1)
+    with pytest.raises(KeyError), lent(network, GPU) as there:
+        assert there is network and not there.training and been == ["cuda"]
+        raise KeyError
+    assert been == ["cuda", "cpu"]
 
 
 @pytest.mark.parametrize(("free", "by_pipe"), [(60 << 20, True), (64 << 20, False)])

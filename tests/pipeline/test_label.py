@@ -37,7 +37,7 @@ from plada_ref.tasks.task import Task
 from plada_ref.training.learn import teach
 from plada_ref.training.recipe import recipe
 
-from .conftest import ALONE, CPU, NET, DigitPool
+from .conftest import ALONE, COMPUTE, DEVICE, NET, DigitPool
 
 COLUMNS = [column.name for column in fields(Scores)]
 
@@ -53,7 +53,7 @@ def _same(one: ScoreTable, other: ScoreTable) -> bool:
 def _command(teacher: Path, pool: DigitPool, out: Path) -> list[str]:
     command = [sys.executable, "-m", "plada_ref", "label", str(teacher)]
     command += ["-m", str(pool.manifest), "--pool", str(pool.shard), "-o", str(out)]
-    return [*command, "--device", "cpu", "--workers", "0", "--json"]
+    return [*command, "--device", DEVICE, "--workers", "0", "--json"]
 
 
 @pytest.mark.slow
@@ -175,7 +175,7 @@ def test_table_is_the_teachers_word_and_parts_are_bound_to_it(
     )
     assert warm.temperature == 3.0 and (warm.entropy == first.entropy).all()
     # Another teacher does not see the first one's parts.
-    other = teach(digits, NET, recipe("all", steps=20, seed=1), compute=CPU)
+    other = teach(digits, NET, recipe("all", steps=20, seed=1), compute=COMPUTE)
     assert _same(table(other, parts), table(other, None))
 
 

@@ -36,7 +36,7 @@ from plada_ref.training.resume import TrainingState
 from pladafmt import Payload, PoolRef, loads
 from pladafmt.errors import Mismatch
 
-from .conftest import ALONE, CPU, NET, DigitPool, write_tar
+from .conftest import ALONE, COMPUTE, NET, DigitPool, write_tar
 
 
 def _payload(pool: MemoryPool, truth: np.ndarray, every: int = 5) -> Payload:
@@ -50,7 +50,7 @@ def _payload(pool: MemoryPool, truth: np.ndarray, every: int = 5) -> Payload:
 
 
 def test_teacher_learns(teacher: Checkpoint, digits_test: Task, output: Output) -> None:
-    found = evaluate(teacher, digits_test, compute=CPU)
+    found = evaluate(teacher, digits_test, compute=COMPUTE)
     assert found.accuracy > 0.9
     assert found.images == len(digits_test)
     assert found.per_class.shape == (10,)
@@ -63,11 +63,11 @@ def test_teacher_learns(teacher: Checkpoint, digits_test: Task, output: Output) 
         digits_test.keys,
         digits_test.images,
     )
-    again = evaluate(teacher, turned, compute=CPU)
+    again = evaluate(teacher, turned, compute=COMPUTE)
     assert (again.confusion == found.confusion).all()
     foreign = Task("f", ("cat",), turned.labels * 0, turned.keys, turned.images)
     with pytest.raises(Misuse, match="cat"):
-        evaluate(teacher, foreign, compute=CPU)
+        evaluate(teacher, foreign, compute=COMPUTE)
 
 
 @pytest.mark.slow
@@ -76,8 +76,8 @@ def test_student_learns_from_a_payload(
 ) -> None:
     pool = digit_pool.open()
     how = recipe("all", epochs=5, lr=4e-3, augment="glyph")
-    student = train(_payload(pool, digit_pool.truth), pool, NET, how, compute=CPU)
-    assert evaluate(student, digits_test, compute=CPU).accuracy > 0.85
+    student = train(_payload(pool, digit_pool.truth), pool, NET, how, compute=COMPUTE)
+    assert evaluate(student, digits_test, compute=COMPUTE).accuracy > 0.85
 
 
 def test_head_on_frozen_features(
@@ -90,10 +90,10 @@ def test_head_on_frozen_features(
     how = recipe("head", augment="off")
 
     def student(cache: FeatureCache | None) -> Checkpoint:
-        return train(payload, pool, spec, how, compute=CPU, cache=cache)
+        return train(payload, pool, spec, how, compute=COMPUTE, cache=cache)
 
     plain = student(None)
-    assert evaluate(plain, digits_test, compute=CPU).accuracy > 0.8
+    assert evaluate(plain, digits_test, compute=COMPUTE).accuracy > 0.8
     before = Checkpoint.read(teacher_file).network.state_dict()
     for name, value in plain.network.state_dict().items():
         assert torch.equal(value, before[name]) != name.startswith("head."), name
@@ -102,7 +102,7 @@ def test_head_on_frozen_features(
     assert student(cache).sha256 == plain.sha256
     # All that the second student needs is in the cache: the pool's images may be gone.
     broken = MemoryPool(pool.manifest, _NoImages())  # type: ignore[arg-type]
-    again = train(payload, broken, spec, how, compute=CPU, cache=cache)
+    again = train(payload, broken, spec, how, compute=COMPUTE, cache=cache)
     assert again.sha256 == plain.sha256
 
 
@@ -173,7 +173,7 @@ def test_interrupted_training_goes_on(
     state = tmp_path / "teacher.training"
 
     def learn(output: Output, resume: Path | None) -> Checkpoint:
-        return teach(few, NET, how, compute=replace(CPU, progress=output), resume=resume)
+        return teach(few, NET, how, compute=replace(COMPUTE, progress=output), resume=resume)
 
     whole = learn(output, None)
     with pytest.raises(_Stop):
@@ -185,7 +185,7 @@ def test_interrupted_training_goes_on(
     assert not state.exists()
     # The state of another run, or a damaged one, is not taken up.
     state.write_bytes(stored)
-    other = teach(few, NET, replace(how, seed=1), compute=CPU, resume=state)
+    other = teach(few, NET, replace(how, seed=1), compute=COMPUTE, resume=state)
     assert other.sha256 != whole.sha256
     state.write_bytes(stored[: len(stored) // 2])
     assert learn(output, state).sha256 == whole.sha256
@@ -297,7 +297,7 @@ def test_another_pool_is_a_mismatch(digit_pool: DigitPool, output: Output) -> No
     pool = digit_pool.open()
     foreign = Payload(PoolRef(bytes(range(32)), 10), 10, [1, 2], [3, 4])
     with pytest.raises(Mismatch) as caught:
-        train(foreign, pool, NET, recipe("all"), compute=CPU)
+        train(foreign, pool, NET, recipe("all"), compute=COMPUTE)
     assert bytes(range(32)).hex() in str(caught.value)
     assert pool.ref.id.hex() in str(caught.value)
     with pytest.raises(PipelineError, match="keeps no image"):
@@ -319,7 +319,7 @@ def test_a_changed_image_is_named(
     pool = MemoryPool(manifest, open_source([str(shard)]))
     payload = Payload(pool.ref, 10, [10, 70, 90], [1, 2, 3])
     with pytest.raises(ChangedImage) as caught:
-        train(payload, pool, NET, recipe("all"), compute=replace(CPU, workers=workers))
+        train(payload, pool, NET, recipe("all"), compute=replace(COMPUTE, workers=workers))
     assert caught.value.position == 70
     sentence = str(caught.value)
     assert repr(manifest.key(70)) in sentence
@@ -329,9 +329,9 @@ def test_a_changed_image_is_named(
 @pytest.mark.slow
 def test_settings_that_cannot_work(digits: Task, output: Output, tmp_path: Path) -> None:
     with pytest.raises(Misuse, match="knows no model 'resnet81'"):
-        teach(digits, ModelSpec("resnet81"), recipe("all"), compute=CPU)
+        teach(digits, ModelSpec("resnet81"), recipe("all"), compute=COMPUTE)
     with pytest.raises(Misuse, match="choose one of off"):
-        teach(digits, NET, recipe("all", augment="rain"), compute=CPU)
+        teach(digits, NET, recipe("all", augment="rain"), compute=COMPUTE)
     for changes in ({"lr": -1.0}, {"epochs": 0}, {"label_smoothing": 2.0}, {"seed": -1}):
         with pytest.raises(Misuse, match="--"):
             recipe("all", **changes)
@@ -343,7 +343,7 @@ def test_settings_that_cannot_work(digits: Task, output: Output, tmp_path: Path)
     write_tar(tmp_path / "weights.safetensors", {})
     wrong = replace(NET, weights=tmp_path / "weights.safetensors")
     with pytest.raises(PipelineError, match="cannot be loaded into 'plada_convnet_s'"):
-        teach(digits, wrong, recipe("all"), compute=CPU)
+        teach(digits, wrong, recipe("all"), compute=COMPUTE)
 
 
 def test_preparation_crops_and_matches_resolution(digits: Task) -> None:
@@ -393,4 +393,4 @@ def test_a_permutation_is_no_payload_to_learn_from(digit_pool: DigitPool) -> Non
     made = Permutation.of_bins(pool.manifest, bins, order="semantic", made_by={})
     file = loads(made.encoded())
     with pytest.raises(PipelineError, match=r"is a permutation.*plada pool order --apply.*task's"):
-        train(file, pool, NET, compute=CPU)
+        train(file, pool, NET, compute=COMPUTE)

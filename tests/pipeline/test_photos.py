@@ -22,7 +22,7 @@ from plada_ref.training.learn import teach, train
 from plada_ref.training.recipe import recipe
 from pladafmt import Payload
 
-from .conftest import CPU, Photos
+from .conftest import COMPUTE, Photos
 
 
 def _some_photographs(pattern: str, path: Path, every: int) -> None:
@@ -48,15 +48,15 @@ def test_photographs_teach_a_student(photos: Photos, tmp_path: Path, output: Out
     spec = ModelSpec("tf_efficientnet_lite0", photos.weights, img_size=64, via_size=32)
     how = recipe("head", augment="off")
 
-    teacher = teach(learn, spec, how, compute=CPU)
-    best = evaluate(teacher, test, compute=CPU).accuracy
+    teacher = teach(learn, spec, how, compute=COMPUTE)
+    best = evaluate(teacher, test, compute=COMPUTE).accuracy
     assert best > 0.45  # Chance is 0.1.
 
     cache = FeatureCache(tmp_path / "features", name=pool.ref.id.hex(), size=len(pool))
-    table = label(pool, teacher, compute=CPU, cache=cache)
+    table = label(pool, teacher, compute=COMPUTE, cache=cache)
     assert find_collapse(table.histogram()).swallowing is None
     kept = np.sort(np.argsort(table.energy)[: len(pool) // 2])
     payload = Payload(pool.ref, table.classes, kept.astype(np.uint64), table.labels[kept])
     # The student's backbone is the teacher's, so all its features are known by now.
-    student = train(payload, pool, spec, how, compute=CPU, cache=cache)
-    assert evaluate(student, test, compute=CPU).accuracy > 0.35
+    student = train(payload, pool, spec, how, compute=COMPUTE, cache=cache)
+    assert evaluate(student, test, compute=COMPUTE).accuracy > 0.35

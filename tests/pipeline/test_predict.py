@@ -19,7 +19,7 @@ from plada_ref.predicting.named import find_images
 from plada_ref.tasks.task import Task
 from plada_ref.training.predict import predict
 
-from .conftest import ALONE, CPU, png
+from .conftest import ALONE, COMPUTE, png
 
 
 def plada(*arguments: object) -> Result:
@@ -94,7 +94,7 @@ def test_a_table_for_people_and_one_for_programs(
     here: Path, teacher: Checkpoint, teacher_file: Path
 ) -> None:
     (here / "=1+1.png").write_bytes((here / "6.png").read_bytes())
-    found = top_classes(teacher, find_images(["6.png"]).images, 3, compute=CPU)
+    found = top_classes(teacher, find_images(["6.png"]).images, 3, compute=COMPUTE)
     ((_, best),) = found.each()
     shown = plada("predict", teacher_file, "6.png", "=1+1.png")
     said = ", ".join(f"{label} {100 * chance:.1f} %" for label, chance in best)
@@ -109,7 +109,7 @@ def test_a_table_for_people_and_one_for_programs(
     assert [float(row[3]) for row in rows[1:4]] == [round(chance, 6) for _, chance in best]
     assert rows[4][0] == "'=1+1.png" and "3 cells begin like a formula" in table.stderr
 
-    every = top_classes(teacher, find_images(["6.png"]).images, 99, compute=CPU)
+    every = top_classes(teacher, find_images(["6.png"]).images, 99, compute=COMPUTE)
     assert every.labels.shape == (1, 10) and every.probabilities.sum() == pytest.approx(1)
 
 

@@ -22,7 +22,7 @@ from plada_ref.commands.exit_codes import command, resumes
 from plada_ref.labelling.label import parts_folder
 from plada_ref.output import Output
 
-from .conftest import DigitPool
+from .conftest import DEVICE, DigitPool
 
 
 def listening(*, terminal: bool) -> tuple[Output, io.StringIO]:
@@ -97,7 +97,7 @@ def test_an_interrupted_run_goes_on(
     out = tmp_path / "scores.parquet"
     line = [sys.executable, "-m", "plada_ref", "label", str(teacher_file)]
     line += ["-m", str(digit_pool.manifest), "--pool", str(digit_pool.shard), "-o", str(out)]
-    line += ["--device", "cpu", "--workers", "0", "--json"]
+    line += ["--device", DEVICE, "--workers", "0", "--json"]
     # In a group of its own, as a shell starts it. A test run that a script has put into the
     # background ignores interrupts, and so would its children.
     run = subprocess.Popen(

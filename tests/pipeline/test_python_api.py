@@ -19,7 +19,7 @@ from plada_ref.demo.glyphs import write_pool
 from plada_ref.pool import ChangedImage, index_pool, open_pool, open_source
 from pladafmt import Payload, dump
 
-from .conftest import ALONE, CPU, NET, DigitPool
+from .conftest import ALONE, COMPUTE, NET, DigitPool
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = DOCS / "python.md"
@@ -172,4 +172,4 @@ def test_a_library_caller_needs_no_compute(digits: plada_ref.Task, capfd: Any) -
     model = plada_ref.teach(few, NET)
     assert plada_ref.evaluate(model, few).accuracy > 0.3
     assert capfd.readouterr() == ("", "")
-    assert CPU.workers is None
+    assert COMPUTE.workers is None

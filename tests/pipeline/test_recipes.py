@@ -20,7 +20,7 @@ from plada_ref.cli import app
 from plada_ref.selection import parse
 from plada_ref.tasks.known import SETS, is_known, splits_of
 
-from .conftest import DigitPool
+from .conftest import DEVICE, DigitPool
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted((ROOT / "recipes").glob("table*.sh"))
@@ -203,7 +203,7 @@ def test_recipes_run_on_small_data(digit_pool: DigitPool, tmp_path: Path) -> Non
         "STUDENT_EPOCHS": 3,
         "LR": 0.004,
         "IMG_SIZE": "",
-        "FLAGS": "--device cpu --workers 0",
+        "FLAGS": f"--device {DEVICE} --workers 0",
     }
     done = _run(ROOT / "recipes/table-1.sh", settings)
     assert done.returncode == 0, done.stderr

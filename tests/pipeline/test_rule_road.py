@@ -33,7 +33,7 @@ from plada_ref.tasks.task import Task, held_out_rows
 from plada_ref.training.pseudo_labels import PseudoLabels
 from pladafmt import Codes, Mismatch, Payload, load, read_rule
 
-from .conftest import ALONE, NET, DigitPool
+from .conftest import ALONE, DEVICE, NET, DigitPool
 
 pytestmark = pytest.mark.slow
 
@@ -76,7 +76,7 @@ class Server:
             "train", payload, "-m", self.manifest, "--pool", self.shard, "--model",
             "plada_convnet_s", "--tune", "all", "--epochs", 3, "--lr", 4e-3, "--workers", 0,
             "--augment", "glyph", "-o", payload.with_suffix(".safetensors"),
-            "--task", "sklearn:digits", "--device", "cpu",
+            "--task", "sklearn:digits", "--device", DEVICE,
         )  # fmt: skip
         return float(result(run)["accuracy"])
 
@@ -386,7 +386,7 @@ def transfer(server: Server, manifest: Path, out: Path, *arguments: object) -> R
     return call(
         "transfer", "--task", "sklearn:digits", "-m", manifest, "--pool", server.shard, "--model",
         "plada_convnet_s", "--weights", server.teacher, "--tune", "head", "--no-leakage",
-        *SMALL, "--dense", "--workers", 0, "--device", "cpu", *arguments, "-o", out,
+        *SMALL, "--dense", "--workers", 0, "--device", DEVICE, *arguments, "-o", out,
     )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from plada_ref.storage import location
 from plada_ref.tasks.load import load_task
 from plada_ref.training.learn import teach
 
-from .conftest import png, write_tar
+from .conftest import DEVICE, png, write_tar
 from .image_sets import BUILDERS
 
 
@@ -440,14 +440,14 @@ def test_commands_say_what_was_left_out(tmp_path: Path, monkeypatch: pytest.Monk
         assert result.exit_code == 0, result.output
         return json.loads(result.stdout.splitlines()[-1]), result.stderr
 
-    net = ("--model", "plada_convnet_s", "--random-backbone", "--device", "cpu", "--workers", "0")
+    net = ("--model", "plada_convnet_s", "--random-backbone", "--device", DEVICE, "--workers", "0")
     expected = {"unread-format": 1, "not-an-image": 1}
     plada("pool", "index", "pool", "-o", "pool.parquet", "--workers", "1")
     pool = ("-m", "pool.parquet", "--pool", "pool")
     found, text = plada("teach", "--task", "task", *net, "-o", "t.safetensors")
     assert found["skipped"] == expected
     assert "skipped  1 unread-format in the task's train" in text
-    evaluate = ("evaluate", "t.safetensors", "--task", "task", "--device", "cpu", "--workers", "0")
+    evaluate = ("evaluate", "t.safetensors", "--task", "task", "--device", DEVICE, "--workers", "0")
     found, text = plada(*evaluate)
     assert found["skipped"] == expected
     assert "skipped  1 unread-format in the task's test" in text
@@ -490,7 +490,7 @@ def test_grey_sees_lab(tmp_path: Path) -> None:
         [
             *("teach", "--task", str(root), "--model", "plada_convnet_s", "--grey"),
             "--random-backbone",
-            *("--device", "cpu", "--workers", "0", "-o", str(tmp_path / "t.safetensors")),
+            *("--device", DEVICE, "--workers", "0", "-o", str(tmp_path / "t.safetensors")),
         ],
     )
     assert result.exit_code == 0, result.output

@@ -38,7 +38,7 @@ from plada_ref.training.learn import train
 from plada_ref.training.recipe import Recipe, recipe
 from pladafmt import Payload, load
 
-from .conftest import ALONE, NET, png, write_tar
+from .conftest import ALONE, DEVICE, NET, png, write_tar
 
 IMAGES, HERE = 1000, 700
 BAD = {100: "cut short", 500: "empty", 900: "a web page"}
@@ -144,7 +144,7 @@ def test_indexed_labelled_pruned_and_trained_as_if_they_were_never_kept(
 ) -> None:
     """The whole road as a user goes it, and a client with the first 700 images."""
     scores = tmp_path / "scores.parquet"
-    labelled = call("label", teacher_file, *broken.options, "-o", scores, "--device=cpu")
+    labelled = call("label", teacher_file, *broken.options, "-o", scores, f"--device={DEVICE}")
     assert result(labelled)["unreadable"] == 3
     assert sum(result(labelled)["pseudo_labels_per_class"]) == 997
     assert "3 of 1,000 images do not decode and are skipped: '00100.png'" in labelled.stderr
@@ -165,7 +165,7 @@ def test_indexed_labelled_pruned_and_trained_as_if_they_were_never_kept(
     def student(pool: list[str], *options: str, status: int = 0) -> tuple[Any, str, Path]:
         out = tmp_path / "student.safetensors"
         command = ["train", payload, *pool, "-o", out, "--model=plada_convnet_s", "--tune=all"]
-        command += ["--val-fraction=0", "--epochs=2", "--device=cpu"]
+        command += ["--val-fraction=0", "--epochs=2", f"--device={DEVICE}"]
         ran = call(*command, *options)
         return result(ran, status), ran.stderr, out
 

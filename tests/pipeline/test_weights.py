@@ -25,7 +25,7 @@ from plada_ref.tasks.task import Task
 from plada_ref.training.learn import teach
 from plada_ref.training.recipe import recipe
 
-from .conftest import ALONE, CPU, NET, Photos
+from .conftest import ALONE, COMPUTE, NET, Photos
 
 State = dict[str, torch.Tensor]
 Write = Callable[[Path, State], object]
@@ -311,10 +311,10 @@ def test_a_file_that_changes_while_it_is_read(
 
     monkeypatch.setattr(learn, "build", slow)
     with pytest.raises(PipelineError, match="changed while it was read"):
-        teach(digits, replace(NET, weights=path), recipe("head"), compute=CPU)
+        teach(digits, replace(NET, weights=path), recipe("head"), compute=COMPUTE)
     path.unlink()
     with pytest.raises(PipelineError, match=r"cannot be read.*--weights"):
-        teach(digits, replace(NET, weights=path), recipe("head"), compute=CPU)
+        teach(digits, replace(NET, weights=path), recipe("head"), compute=COMPUTE)
 
 
 def test_models_and_sizes_that_cannot_work(digits: Task) -> None:

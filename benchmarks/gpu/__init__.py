@@ -1,0 +1,1 @@
+"""What a GPU is for here, measured with one command in a few minutes."""

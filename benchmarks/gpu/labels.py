@@ -1,0 +1,90 @@
+"""Labels that change when a teacher computes with bfloat16."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from benchmarks.scale.claim import Claim, Part
+
+MODEL, SIZE = "tf_efficientnet_lite0", 96
+SHARE = 0.01
+"""Of labels that may change, if bfloat16 is to be the default on GPUs."""
+
+KEPT = (0.01, 0.1)
+"""Keep rates: by energy, a selection is made of scores and not of labels."""
+
+
+def measure(
+    device: str, task: str, pool: list[str], weights: Path, *, images: int | None = None
+) -> Part:
+    """Teach a head, and label the pool twice by float32 and once by bfloat16.
+
+    Args:
+        task: as for ``plada teach --task``.
+        pool: shards, as for ``plada pool index``.
+        weights: of `MODEL`.
+        images: of the pool, from its first one on; all when None.
+    """
+    from dataclasses import replace
+
+    import numpy as np
+    import torch
+
+    from plada_ref.compute.context import Compute
+    from plada_ref.labelling.label import label
+    from plada_ref.models.spec import ModelSpec
+    from plada_ref.pool import Manifest, MemoryPool, open_source
+    from plada_ref.pool.hashing import hash_images
+    from plada_ref.tasks.load import load_task
+    from plada_ref.training.evaluate import evaluate
+    from plada_ref.training.learn import teach
+
+    compute = Compute(torch.device(device))
+    fast = replace(compute, bfloat16=True)
+    spec = ModelSpec(MODEL, weights, img_size=SIZE)
+    teacher = teach(load_task(task, "train"), spec, compute=compute)
+    source = open_source(pool)
+    hashed = hash_images(source)
+    every = slice(0, images)
+    shown = MemoryPool(
+        Manifest.of_images(hashed.keys[every], hashed.digests[every], hashed.sizes[every]), source
+    )
+    tested = load_task(task, "test")
+    tables = {
+        name: label(shown, teacher, compute=how)
+        for name, how in (("float32", compute), ("again", compute), ("bfloat16", fast))
+    }
+    exact = tables["float32"]
+
+    def kept_by_both(other: Any, rate: float) -> float:
+        count = max(1, int(rate * len(exact)))
+        first, second = (np.argsort(table.energy)[:count] for table in (exact, other))
+        return len(np.intersect1d(first, second)) / count
+
+    figures: dict[str, Any] = {
+        "images": len(exact),
+        "accuracy": {
+            "float32": evaluate(teacher, tested, compute=compute).accuracy,
+            "bfloat16": evaluate(teacher, tested, compute=fast).accuracy,
+        },
+    }
+    for name in ("again", "bfloat16"):
+        other = tables[name]
+        changed = other.labels != exact.labels
+        figures[name] = {
+            "changed": float(changed.mean()),
+            "largest_margin": float(exact.margin[changed].max(initial=0.0)),
+            "kept_by_both": {str(rate): kept_by_both(other, rate) for rate in KEPT},
+        }
+    part = Part("labels", figures=figures)
+    what = f"{MODEL} at {SIZE} px, {len(exact):,} photographs: labels that bfloat16 changes"
+    part.claims.append(Claim(what, figures["bfloat16"]["changed"], SHARE, "of all"))
+    shares = figures["bfloat16"]["kept_by_both"].items()
+    part.notes.append(
+        "kept by energy with either: "
+        + ", ".join(f"{both:.4f} at a keep rate of {rate}" for rate, both in shares)
+        + f"; a second pass by float32 changes {figures['again']['changed']:.6f} of the labels; "
+        f"accuracy {figures['accuracy']['float32']:.4f} and {figures['accuracy']['bfloat16']:.4f}"
+    )
+    return part
