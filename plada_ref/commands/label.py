@@ -130,6 +130,7 @@ def label(
             "teacher": table.teacher,
             "temperature": table.temperature,
             "bfloat16": table.bfloat16,
+            "decoder": table.decoder,
             "classes": list(table.classes),
             "pseudo_labels_per_class": histogram.tolist(),
             "starved": [table.classes[c] for c in collapse.starved],

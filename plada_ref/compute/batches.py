@@ -126,6 +126,8 @@ def loaded(
     """Yield the items of each batch, stacked, in order.
 
     Args:
+        dataset: its items are stacked by `default_collate`, or by a method ``collate`` of its own,
+            which gives a list of tensors.
         batches: item numbers of every batch.
         workers: processes that decode, at most one for each batch; chosen when None, and 0 decodes
             here. Each is up to two batches ahead.
@@ -246,6 +248,10 @@ class _Guarded(Dataset[Any]):
         except Exception as exc:
             return _Failure.of(exc, called(self.dataset, index))
         try:
+            collate = getattr(self.dataset, "collate", None)
+            if collate is not None:
+                stacked = collate(items)
+                return [column.numpy() for column in stacked] if self.by_pipe else stacked
             # default_collate itself makes tensors in shared memory, in a worker process.
             return _as_arrays(items) if self.by_pipe else default_collate(items)
         except Exception as exc:

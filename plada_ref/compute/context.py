@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
@@ -25,6 +26,9 @@ class Compute:
         progress: hears how far the work is; nobody by default.
         bfloat16: whether networks compute with bfloat16, in trainings and in passes. When None,
             trainings do so on GPUs that can, and nothing else does.
+        decoder: what decodes plain JPEG files for labels and features: ``"cpu"``, by worker
+            processes, or ``"gpu"``, the device; see `plada_ref.models.on_device`. Pixels differ a
+            little.
     """
 
     device: torch.device = field(default_factory=find_device)
@@ -32,6 +36,7 @@ class Compute:
     batch_size: int | None = None
     progress: Progress = field(default_factory=Silence)
     bfloat16: bool | None = None
+    decoder: str = "cpu"
 
     @property
     def trains_in_bfloat16(self) -> bool:
@@ -45,3 +50,16 @@ class Compute:
         Labels, features and predictions change a little by it, so somebody has to ask for it.
         """
         return bool(self.bfloat16)
+
+    @property
+    def departures(self) -> dict[str, Any]:
+        """How passes differ from float32 and from images that processes decode, by attribute.
+
+        Labels and features are bound to it; by default it is empty.
+        """
+        found: dict[str, Any] = {}
+        if self.passes_in_bfloat16:
+            found["bfloat16"] = True
+        if self.decoder != "cpu":
+            found["decoder"] = self.decoder
+        return found

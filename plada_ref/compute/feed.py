@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -17,13 +17,19 @@ busy to the end."""
 
 
 def fed(
-    dataset: Dataset[Any], batches: Sequence[Sequence[int]], compute: Compute
+    dataset: Dataset[Any],
+    batches: Sequence[Sequence[int]],
+    compute: Compute,
+    *,
+    arrive: Callable[[list[torch.Tensor]], list[torch.Tensor]] | None = None,
 ) -> Iterator[list[torch.Tensor]]:
     """Yield the columns of each batch in order; the first one, the pixels, is on the device.
 
     Args:
         dataset: items are tensors, or tuples that begin with one.
         batches: item numbers of every batch.
+        arrive: makes the columns of what was loaded, the first of them on the device; when None,
+            the first one is copied there.
 
     Raises:
         PipelineError, pladafmt.PladaError, OSError: as `loaded` does.
@@ -35,10 +41,15 @@ def fed(
     for batch in parts:
         columns: list[list[torch.Tensor]] = []
         for _ in batch:
-            loaded_part = next(incoming)
-            first, *others = loaded_part if isinstance(loaded_part, list) else [loaded_part]
-            columns.append([first.to(device, non_blocking=True), *others])
+            part = next(incoming)
+            part = part if isinstance(part, list) else [part]
+            columns.append(arrive(part) if arrive is not None else _copied(part, device))
         yield [_joined(column) for column in zip(*columns, strict=True)]
+
+
+def _copied(columns: list[torch.Tensor], device: torch.device) -> list[torch.Tensor]:
+    first, *others = columns
+    return [first.to(device, non_blocking=True), *others]
 
 
 def _parts(batch: Sequence[int], device: torch.device) -> list[Sequence[int]]:

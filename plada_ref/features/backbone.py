@@ -11,15 +11,15 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from ..compute.batches import ReadableImages, in_order
+from ..compute.batches import in_order
 from ..compute.context import Compute
 from ..compute.copies import Coming, awaited, lent
 from ..compute.ended import ended
-from ..compute.feed import fed
 from ..compute.precision import autocast
 from ..compute.progress import Advance
 from ..errors import PipelineError
 from ..images import ImagePool, ImageRows, ImageSet
+from ..models.image_batches import image_batches
 from ..models.limits import batch_of
 from ..models.preparation import Preparation
 from ..models.spec import ModelSpec, build, features
@@ -117,7 +117,7 @@ class Backbone:
         chosen = np.arange(len(images)) if rows is None else rows
         if cache is not None:
             view = cache.view(
-                self.network, self.preparation, flip=flip, bfloat16=self.compute.passes_in_bfloat16
+                self.network, self.preparation, flip=flip, departures=self.compute.departures
             )
             self._fill(view, images, chosen, flip)
             return view.get(chosen)
@@ -165,7 +165,7 @@ class Backbone:
             PipelineError: if an image has changed or is missing, or too many do not decode.
         """
         view = cache.view(
-            self.network, self.preparation, flip=False, bfloat16=self.compute.passes_in_bfloat16
+            self.network, self.preparation, flip=False, departures=self.compute.departures
         )
         positions = np.arange(since, len(pool), dtype=np.int64)
         unreadable = UnreadableImages(pool, len(pool), max_unreadable, known=known_unreadable)
@@ -216,7 +216,9 @@ class Backbone:
         batches = [
             chunk[start : start + size] for chunk in chunks for start in range(0, len(chunk), size)
         ]
-        incoming = fed(ReadableImages(images, self.preparation, UnreadableImage), batches, compute)
+        incoming = image_batches(
+            images, self.preparation, batches, compute, skipped=UnreadableImage
+        )
         with lent(self.network, compute.device) as network:
             for chunk in chunks:
                 found: list[Coming] = []

@@ -7,7 +7,7 @@ import io
 import json
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -60,12 +60,12 @@ class FeatureCache:
         preparation: Preparation,
         *,
         flip: bool,
-        bfloat16: bool = False,
+        departures: Mapping[str, Any] | None = None,
     ) -> CachedView:
         """The cached features of one backbone and view: the images, or their mirror images.
 
         Args:
-            bfloat16: whether the backbone computes with it.
+            departures: those of the `Compute` that the backbone runs on.
         """
         model: Any = network
         width = int(getattr(model, "head_hidden_size", 0) or model.num_features)
@@ -79,8 +79,7 @@ class FeatureCache:
             "flip": flip,
             "width": width,
         }
-        if bfloat16:
-            about["bfloat16"] = True
+        about.update(departures or {})
         allowed = limits()
         if (allowed.pixels, allowed.scans) != (Limits.pixels, Limits.scans):
             about["limits"] = [allowed.pixels, allowed.scans]  # Other images can be read.

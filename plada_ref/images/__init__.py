@@ -5,7 +5,8 @@ from __future__ import annotations
 from .decoding import PIXELS, decode, why_undecodable
 from .formats import FORMATS, IMAGE_SUFFIXES, TASK_SUFFIXES, UNREAD_SUFFIXES
 from .pixels import Undecodable, as_pixels
-from .sets import ImageArrays, ImagePool, ImageRows, ImageSet, PoolImages, called
+from .plain_jpeg import is_plain_jpeg
+from .sets import FileSet, ImageArrays, ImagePool, ImageRows, ImageSet, PoolImages, called
 
 __all__ = [
     "FORMATS",
@@ -13,6 +14,7 @@ __all__ = [
     "PIXELS",
     "TASK_SUFFIXES",
     "UNREAD_SUFFIXES",
+    "FileSet",
     "ImageArrays",
     "ImagePool",
     "ImageRows",
@@ -22,5 +24,6 @@ __all__ = [
     "as_pixels",
     "called",
     "decode",
+    "is_plain_jpeg",
     "why_undecodable",
 ]

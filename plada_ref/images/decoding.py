@@ -41,14 +41,14 @@ def decode(data: bytes) -> Image.Image:
     """
     most = limits().pixels
     try:
-        with _open(data) as image:
+        with opened(data) as image:
             if image.width * image.height > most:
                 raise Undecodable(
                     f"it has {image.width:,} x {image.height:,} pixels, more than {most:,}; if it "
                     f"is meant to, set {raised('pixels', image.width * image.height)}"
                 )
             if image.format in ("JPEG", "MPO"):
-                _check_scans(data)
+                check_scans(data)
             _load(image)
             if image.format in ("JPEG", "MPO") and _lost_its_end(data, image):
                 raise Undecodable("it is cut short: the rest of it is missing")
@@ -106,7 +106,8 @@ def _read(file: IO[bytes]) -> bytes:
     return data
 
 
-def _open(data: bytes) -> ImageFile.ImageFile:
+def opened(data: bytes) -> ImageFile.ImageFile:
+    """Read the head of an image file of one of `FORMATS`; raises as Pillow does."""
     # Pillow has a limit of pixels as well, which warns at half of it: ours is the one that counts.
     with _opening:
         theirs = Image.MAX_IMAGE_PIXELS
@@ -131,7 +132,12 @@ _SCAN = re.compile(rb"\xff\xda\0(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
 """A scan's header: as long as its number of components asks for, which libjpeg insists on."""
 
 
-def _check_scans(data: bytes) -> None:
+def check_scans(data: bytes) -> None:
+    """Refuse a JPEG file that costs far more than its pixels.
+
+    Raises:
+        Undecodable: if it has more scans than the limit `scans`.
+    """
     # Those of thumbnails and of further frames count as well: all together are few.
     most = limits().scans
     found = sum(1 for _ in islice(_SCAN.finditer(data), most + 1))
@@ -158,7 +164,7 @@ def _lost_its_end(data: bytes, image: ImageFile.ImageFile) -> bool:
     if corner.getextrema() != ((128, 128) if len(bands) == 1 else ((128, 128),) * len(bands)):
         return False
     end = data.rfind(_END)
-    with _open(data[:end] + _FILLER + data[end:]) as longer:
+    with opened(data[:end] + _FILLER + data[end:]) as longer:
         _load(longer)
         return longer.tobytes() != image.tobytes()
 

@@ -49,6 +49,19 @@ class PoolImages(ImageSet, Protocol):
         ...
 
 
+@runtime_checkable
+class FileSet(ImageSet, Protocol):
+    """An image set that also gives the files that its images are stored as."""
+
+    def read(self, position: int, /) -> bytes:
+        """Read the stored bytes of the image with this number.
+
+        Raises:
+            PipelineError: if they have changed or are missing.
+        """
+        ...
+
+
 class ImagePool(Protocol):
     """A pool's images by position, such as `plada_ref.pool.DiskPool`."""
 

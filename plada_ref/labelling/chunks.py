@@ -16,15 +16,14 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from ..compute.batches import ReadableImages
 from ..compute.context import Compute
 from ..compute.copies import Coming, awaited, lent
-from ..compute.feed import fed
 from ..compute.precision import autocast
 from ..compute.progress import Advance
 from ..features.target import Features
 from ..images import ImagePool
 from ..models.checkpoint import Checkpoint
+from ..models.image_batches import image_batches
 from ..models.limits import batch_of
 from ..models.preparation import Preparation
 from ..models.spec import classifier, features
@@ -145,8 +144,7 @@ def _prepared(
         ]
         ascending = sorted(stretch, key=lambda chunk: chunk.start)
         known = pool.only(np.concatenate([np.array(chunk) for chunk in ascending]))
-        dataset = ReadableImages(known, preparation, UnreadableImage)
-        yield from fed(dataset, batches, compute)
+        yield from image_batches(known, preparation, batches, compute, skipped=UnreadableImage)
 
 
 def _forward(

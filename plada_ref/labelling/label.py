@@ -85,8 +85,8 @@ def label(
         parts: folder for finished chunks; a repeated call with the same pool, teacher and settings
             goes on with them, on whatever engine. The caller removes it (`forget_parts`) once the
             table is written.
-        compute: its batch size belongs to the settings, as do bfloat16 and the number of torch's
-            threads.
+        compute: its batch size belongs to the settings, as do its `departures` and the number of
+            torch's threads.
         cache: where to leave the features of a teacher with a frozen backbone (``--tune head``)
             for students with the same backbone; an `engine` leaves none.
         engine: what labels the chunks; this process when None.
@@ -161,7 +161,7 @@ def label(
         columns,
         temperature=temperature,
         seen=Sight.of(teacher),
-        bfloat16=compute.passes_in_bfloat16,
+        **compute.departures,
     )
     for warning in warnings(table.histogram(), table.classes):
         compute.progress.warn(warning)
@@ -202,8 +202,9 @@ def _view_for(
 ) -> CachedView | None:
     if cache is None or not leaves_features(teacher):
         return None
-    fast = compute.passes_in_bfloat16
-    return cache.view(teacher.network, teacher.preparation, flip=False, bfloat16=fast)
+    return cache.view(
+        teacher.network, teacher.preparation, flip=False, departures=compute.departures
+    )
 
 
 def _binding(pool: ImagePool, teacher: Checkpoint, compute: Compute, temperature: float) -> str:
@@ -224,8 +225,8 @@ def _binding(pool: ImagePool, teacher: Checkpoint, compute: Compute, temperature
         limits().pixels,
         limits().scans,
     ]
-    if compute.passes_in_bfloat16:
-        about.append("bfloat16")
+    if compute.departures:
+        about.append(compute.departures)
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()
 
 

@@ -131,6 +131,7 @@ class ScoreTable:
         temperature: T of the energy.
         seen: the teacher's model and how it sees images; None in tables that do not say it.
         bfloat16: whether the teacher computed with it.
+        decoder: what decoded plain JPEG files, see `plada_ref.compute.context.Compute`.
     """
 
     pool: PoolRef
@@ -144,6 +145,7 @@ class ScoreTable:
     temperature: float = field(default=1.0, kw_only=True)
     seen: Sight | None = field(default=None, kw_only=True)
     bfloat16: bool = field(default=False, kw_only=True)
+    decoder: str = field(default="cpu", kw_only=True)
 
     @classmethod
     def of(
@@ -156,6 +158,7 @@ class ScoreTable:
         temperature: float = 1.0,
         seen: Sight | None = None,
         bfloat16: bool = False,
+        decoder: str = "cpu",
     ) -> ScoreTable:
         """The table of the scores of a whole pool."""
         columns = (getattr(scores, name) for name in Scores.__dataclass_fields__)
@@ -167,6 +170,7 @@ class ScoreTable:
             temperature=temperature,
             seen=seen,
             bfloat16=bfloat16,
+            decoder=decoder,
         )
 
     def __len__(self) -> int:
@@ -203,6 +207,8 @@ class ScoreTable:
             facts |= self.seen.to_json()
         if self.bfloat16:
             facts["bfloat16"] = True
+        if self.decoder != "cpu":
+            facts["decoder"] = self.decoder
         columns: dict[str, npt.NDArray[Any]] = {"label": self.labels, **self.columns}
         table = pa.Table.from_arrays(
             [pa.array(column) for column in columns.values()],
@@ -244,6 +250,7 @@ class ScoreTable:
                 temperature=facts.positive("temperature"),
                 seen=Sight.read(facts),
                 bfloat16=facts.flag("bfloat16"),
+                decoder=facts.text("decoder") if facts.has("decoder") else "cpu",
             )
             table._check(facts.whole("unreadable") if facts.has("unreadable") else 0)
         except FileNotFoundError as exc:

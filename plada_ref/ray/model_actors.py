@@ -72,6 +72,7 @@ class Setting:
     workers: int
     batch_size: int
     bfloat16: bool
+    decoder: str
     threads: int
     torch_version: str
 
@@ -84,6 +85,7 @@ class Setting:
             compute.workers or 0,
             compute.batch_size,
             compute.passes_in_bfloat16,
+            compute.decoder,
             torch.get_num_threads(),
             torch.__version__,
         )
@@ -101,7 +103,13 @@ class Setting:
             )
         torch.set_num_threads(self.threads)
         device = torch.device(self.device)
-        return Compute(device, self.workers, self.batch_size, bfloat16=self.bfloat16)
+        return Compute(
+            device,
+            self.workers,
+            self.batch_size,
+            bfloat16=self.bfloat16,
+            decoder=self.decoder,
+        )
 
 
 def processor(device: torch.device) -> str:

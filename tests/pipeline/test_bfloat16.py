@@ -89,7 +89,7 @@ def test_features_are_kept_apart(few: MemoryPool, teacher: Checkpoint, tmp_path:
     assert np.abs(exact.astype(np.float32) - fast).max() < 0.05 * np.abs(exact).max()
     # What labelling leaves is what a backbone would have computed.
     left = FeatureCache.of_pool(tmp_path / "left", few)
-    view = left.view(teacher.network, teacher.preparation, flip=False, bfloat16=True)
+    view = left.view(teacher.network, teacher.preparation, flip=False, departures=FAST.departures)
     for chunk in label_chunks(few, teacher, [range(COUNT)], compute=FAST, keep_features=True):
         assert chunk.features is not None
         view.put(np.arange(COUNT), chunk.features)

@@ -87,8 +87,11 @@ class CompareOptions(ComputeOptions, BackboneOptions, OptionalPoolOptions, Optio
         spec = self.spec_of(self.model, self.weights)
         spec.check_frozen(purpose)
         compute = self.compute(progress)
-        if table.bfloat16:  # As plada label --keep-features has left them.
+        # As plada label --keep-features has left them, where they can be made like that.
+        if table.bfloat16:
             compute = replace(compute, bfloat16=True)
+        if table.decoder == "gpu" and compute.device.type == "cuda":
+            compute = replace(compute, decoder="gpu")
         backbone = Backbone.of(spec, compute)
         pool = self.open()
         if pool.ref.id != table.pool.id:

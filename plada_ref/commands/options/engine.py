@@ -70,6 +70,16 @@ BFloat16Option = Annotated[
     ),
 ]
 
+DecoderOption = Annotated[
+    str,
+    typer.Option(
+        "--decoder",
+        metavar="cpu|gpu",
+        help="What decodes JPEG files. gpu: the GPU that the model runs on, many times as fast; "
+        "other files are left to --workers. Labels of a few images change. The table says so.",
+    ),
+]
+
 
 @dataclass(frozen=True, kw_only=True)
 class EngineOptions(BatchedComputeOptions):
@@ -157,6 +167,7 @@ class ActorOptions(EngineOptions):
     actors: ActorsOption = None
     gpus_per_actor: GpusOption = 1.0
     bfloat16: BFloat16Option = False
+    decoder: DecoderOption = "cpu"
 
     @contextmanager
     def labelling(self, progress: Progress) -> Iterator[tuple[Compute, Engine | None]]:
@@ -166,17 +177,24 @@ class ActorOptions(EngineOptions):
             Misuse: if the engine, its device or its cluster is missing.
         """
         if not self.on_ray():
-            yield self._precise(self.compute(progress)), None
+            yield self._as_asked(self.compute(progress)), None
             return
         from ...ray.connection import connected
         from ...ray.label import LabelActors
 
         with connected(self.address):
-            compute = self._precise(self.compute_on_cluster(progress))
+            compute = self._as_asked(self.compute_on_cluster(progress))
             yield compute, LabelActors(self.actors, self.gpus_per_actor)
 
-    def _precise(self, compute: Compute) -> Compute:
-        return replace(compute, bfloat16=True) if self.bfloat16 else compute
+    def _as_asked(self, compute: Compute) -> Compute:
+        if self.decoder not in ("cpu", "gpu"):
+            raise Misuse(f"--decoder is cpu or gpu, not {self.decoder!r}.")
+        if self.decoder == "gpu" and compute.device.type != "cuda":
+            raise Misuse(
+                f"--decoder gpu goes with a GPU, and the model runs on {compute.device}; leave it "
+                "out, or give --device cuda where there is one."
+            )
+        return replace(compute, bfloat16=self.bfloat16 or None, decoder=self.decoder)
 
     def _only_with_ray(self) -> bool:
         return super()._only_with_ray() or self.actors is not None
