@@ -67,6 +67,7 @@ def _label(options: argparse.Namespace) -> Part:
                 counts=COUNTS,
                 work=Path(work),
                 quick=options.quick,
+                rounds=1,
                 weights=options.weights,
                 device=options.device,
             )

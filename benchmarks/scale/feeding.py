@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,20 @@ MODELS = {"tf_efficientnet_lite0": 0.6, "convnextv2_tiny": 0.9}
 HEIGHT, WIDTH, SIZE = 375, 500, 224
 """Of the stored images, as ImageNet's, and of the model's input."""
 
-DISTINCT, COPIES = 1024, 16
+DISTINCT, COPIES = 256, 64
 """Images that are made, and members of the shard that hold each: to decode one takes as long the
 second time."""
 
 QUICK_IMAGES, QUICK_SIZE = 96, 64
+
+DEFAULT = "float32, decoded by processes"
+WAYS: dict[str, dict[str, Any]] = {
+    DEFAULT: {},
+    "bfloat16, decoded by processes": {"bfloat16": True},
+    "float32, decoded by the device": {"decoder": "gpu"},
+    "bfloat16, decoded by the device": {"bfloat16": True, "decoder": "gpu"},
+}
+"""By name what differs from the default `Compute`."""
 
 CLASSES = 1000
 ROUNDS = 2
@@ -35,7 +45,7 @@ SAMPLE = 128
 
 
 def measure(settings: Settings) -> Part:
-    """Label a pool of photographs with each model, by float32 and by bfloat16."""
+    """Label a pool of photographs with each model, in each of `WAYS`."""
     part = Part("label")
     shard = str(settings.work / "photos.tar")
     distinct, copies = (QUICK_IMAGES, 1) if settings.quick else (DISTINCT, COPIES)
@@ -61,10 +71,13 @@ def measure(settings: Settings) -> Part:
             environment={"PLADA_CACHE": str(settings.work / "cache")},
         ).value
         part.figures[model] = found
-        exact, fast = found["precisions"]["float32"], found["precisions"]["bfloat16"]
-        what = f"{model} at {found['size']} px, float32: {_rates(exact)}"
-        part.claims.append(Claim(what, exact["share"], share, "of the bare model", at_least=True))
-        part.notes.append(f"{model}, bfloat16: {_rates(fast)}, {fast['share']} of the bare model")
+        for name, rates in found["ways"].items():
+            what = f"{model} at {found['size']} px, {name}: {_rates(rates)}"
+            claim = Claim(what, rates["share"], share, "of the bare model", at_least=True)
+            if name == DEFAULT:
+                part.claims.append(claim)
+            else:
+                part.notes.append(f"{what}, {rates['share']} {claim.unit}")
         part.notes.append(f"{model}, microseconds for each image: {_shown(found['profile'])}")
     part.notes.append(
         f"{distinct * copies:,} JPEG files of {HEIGHT} x {WIDTH}, default flags: "
@@ -116,7 +129,6 @@ def compare(
     stored = torch.stack([dataset[i] for i in range(min(SAMPLE, len(pool)))])
     whole = stored.repeat(-(-size // len(stored)), 1, 1, 1)[: min(size, len(pool))].to(where)
     batch = teacher.preparation.batch(whole)
-    network.to(where)
 
     def bare(fast: bool) -> None:
         with torch.inference_mode():
@@ -127,11 +139,12 @@ def compare(
 
     times = Times()
     for _ in range(rounds):
-        for precision, fast in (("float32", False), ("bfloat16", True)):
-            _warm_up(network, batch, fast, device)
-            how = Compute(where, bfloat16=fast or None)
-            times.take(f"bare {precision}", partial(bare, fast))
-            times.take(f"label {precision}", partial(label, pool, teacher, compute=how))
+        for name, differs in WAYS.items():
+            how = replace(compute, **differs)
+            network.to(where)
+            _warm_up(network, batch, how.passes_in_bfloat16, device)
+            times.take(f"bare {name}", partial(bare, how.passes_in_bfloat16))
+            times.take(f"label {name}", partial(label, pool, teacher, compute=how))
     medians = times.medians()
 
     def per_second(name: str) -> int:
@@ -142,13 +155,13 @@ def compare(
         "size": img_size,
         "batch": size,
         "decoders": default_decoders(reserved=1, beside_model=where.type != "cuda"),
-        "precisions": {
-            precision: {
-                "share": round(times.ratio([f"bare {precision}"], f"label {precision}"), 3),
-                "bare_images_per_second": per_second(f"bare {precision}"),
-                "label_images_per_second": per_second(f"label {precision}"),
+        "ways": {
+            name: {
+                "share": round(times.ratio([f"bare {name}"], f"label {name}"), 3),
+                "bare_images_per_second": per_second(f"bare {name}"),
+                "label_images_per_second": per_second(f"label {name}"),
             }
-            for precision in ("float32", "bfloat16")
+            for name in WAYS
         },
         "profile": _profile(pool, teacher, whole, device),
     }
@@ -176,15 +189,20 @@ def _profile(pool: Any, teacher: Any, whole: Any, device: str) -> dict[str, floa
     """Microseconds for each image of every stage by itself."""
     import torch
 
+    from plada_ref.compute.copies import lent
     from plada_ref.images import decode
     from plada_ref.labelling.scores import score
+    from plada_ref.models.on_device import DeviceDecoder, Packed, PackedFiles
+    from plada_ref.pool import UnreadableImage
 
     count = min(SAMPLE, len(pool))
     keys = [pool.key(row) for row in range(count)]
     files = [pool.source.read(key) for key in keys]
     images = [decode(data) for data in files]
-    network, preparation = teacher.network, teacher.preparation
-    with torch.inference_mode():
+    network, preparation, where = teacher.network, teacher.preparation, torch.device(device)
+    decoder = DeviceDecoder(PackedFiles(pool, preparation, UnreadableImage), preparation, where)
+    with lent(network, where), torch.inference_mode():
+        packed = Packed(*PackedFiles.collate([decoder.files[row] for row in range(count)]))
         x = preparation.batch(whole)
         logits = network(x).float().cpu().numpy()
 
@@ -202,6 +220,7 @@ def _profile(pool: Any, teacher: Any, whole: Any, device: str) -> dict[str, floa
             "verify": (count, lambda: [hashlib.sha256(data).digest() for data in files]),
             "decode": (count, lambda: [decode(data) for data in files]),
             "resize": (count, lambda: [preparation(image) for image in images]),
+            "decode and resize on the device": (4 * count, on_device(lambda: decoder(packed))),
             "prepare": (many, on_device(lambda: preparation.batch(whole))),
             "model": (many, on_device(lambda: network(x))),
             "score": (len(logits), lambda: score(logits)),

@@ -7,7 +7,7 @@ from those of `plada_ref.images.decode`, by rounding and by how colours are inte
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -94,7 +94,7 @@ class DeviceDecoder:
     """
 
     def __init__(self, files: PackedFiles, preparation: Preparation, device: torch.device) -> None:
-        self._files = files
+        self.files = files
         self._preparation = preparation
         self._device = device
         # Of its own, so that it decodes while the model runs.
@@ -124,19 +124,15 @@ class DeviceDecoder:
         readable = torch.ones(len(pieces), dtype=torch.int64)
         kinds, numbers = packed.kinds.tolist(), packed.numbers.tolist()
         files = [row for row, kind in enumerate(kinds) if kind == FILE]
-        images = _decode([pieces[row] for row in files], self._device)
-        whole = _whole(images)
-        for row in range(len(pieces)):
-            if kinds[row] == FILE and whole[files.index(row)]:
-                continue
-            if kinds[row] == FILE:
-                stored[row], readable[row] = self._files.decoded[numbers[row]]
-            else:
+        images = dict(zip(files, _whole([pieces[row] for row in files], self._device), strict=True))
+        for row, kind in enumerate(kinds):
+            if kind != FILE:
                 stored[row] = pieces[row].view(channels, size, size)
-                readable[row] = int(kinds[row] == PIXELS)
+                readable[row] = int(kind == PIXELS)
+            elif images[row] is None:
+                stored[row], readable[row] = self.files.decoded[numbers[row]]
         pixels = stored.to(self._device)
-        good = [at for at, is_whole in enumerate(whole) if is_whole]
-        _fill(pixels, [files[at] for at in good], [images[at] for at in good], self._preparation)
+        _fill(pixels, images, self._preparation)
         return [pixels, readable]
 
 
@@ -160,20 +156,17 @@ def _decode(files: list[torch.Tensor], device: torch.device) -> list[torch.Tenso
         return [image for file in files for image in _decode([file], device)]
 
 
-def _whole(images: Sequence[torch.Tensor | None]) -> list[bool]:
-    """Which images have something in their last block.
+def _whole(files: list[torch.Tensor], device: torch.device) -> list[torch.Tensor | None]:
+    """As `_decode`, without images of which nothing can be seen in the last block.
 
     Where data is missing before a file's end marker, a decoder fills the rest with one colour. Of
-    a whole image it may be one colour as well: whoever asks looks at the file again.
+    a whole image it may be one colour as well: `plada_ref.images.decode` tells them apart.
     """
-    there = [at for at, image in enumerate(images) if image is not None]
-    found = [False] * len(images)
-    if there:
-        corners = [_corner(image) for image in images if image is not None]
-        # Together: for each of them the device would be waited for.
-        for at, varied in zip(there, torch.stack(corners).tolist(), strict=True):
-            found[at] = varied
-    return found
+    images = _decode(files, device)
+    corners = [_corner(image) for image in images if image is not None]
+    # Together: for each of them the device would be waited for.
+    varied = iter(torch.stack(corners).tolist() if corners else [])
+    return [image if image is not None and next(varied) else None for image in images]
 
 
 def _corner(image: torch.Tensor) -> torch.Tensor:
@@ -182,16 +175,13 @@ def _corner(image: torch.Tensor) -> torch.Tensor:
 
 
 def _fill(
-    pixels: torch.Tensor,
-    rows: list[int],
-    images: Sequence[torch.Tensor | None],
-    preparation: Preparation,
+    pixels: torch.Tensor, images: Mapping[int, torch.Tensor | None], preparation: Preparation
 ) -> None:
-    """Write images to rows of `pixels`, those of one shape together."""
+    """Write the images that there are to their rows of `pixels`, those of one shape together."""
     alike: dict[torch.Size, list[tuple[int, torch.Tensor]]] = defaultdict(list)
-    for row, image in zip(rows, images, strict=True):
-        assert image is not None
-        alike[image.shape].append((row, image))
+    for row, image in images.items():
+        if image is not None:
+            alike[image.shape].append((row, image))
     for group in alike.values():
         where = sent(torch.tensor([row for row, _ in group]), pixels.device)
         pixels[where] = resampled(torch.stack([image for _, image in group]), preparation)

@@ -182,10 +182,12 @@ def test_what_the_device_fails_on_goes_through_pillow(
 
 
 def test_squares_of_many_sizes_are_put_where_they_belong() -> None:
-    images = [torch.full((3, 8 + row % 3, 12), row, dtype=torch.uint8) for row in range(9)]
-    pixels = torch.zeros(10, 3, SIZE, SIZE, dtype=torch.uint8)
-    on_device._fill(pixels, [*range(9, 0, -1)], images, COLOUR)
-    assert pixels[:, 0, 0, 0].tolist() == [0, 8, 7, 6, 5, 4, 3, 2, 1, 0]
+    images: dict[int, torch.Tensor | None] = {
+        9 - row: torch.full((3, 8 + row % 3, 12), row, dtype=torch.uint8) for row in range(9)
+    }
+    pixels = torch.full((10, 3, SIZE, SIZE), 77, dtype=torch.uint8)
+    on_device._fill(pixels, images | {5: None}, COLOUR)
+    assert pixels[:, 0, 0, 0].tolist() == [77, 8, 7, 6, 5, 77, 3, 2, 1, 0]
 
 
 def test_a_table_says_so_and_is_not_mixed(tmp_path: Path, teacher: Checkpoint) -> None:
