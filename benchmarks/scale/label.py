@@ -149,7 +149,7 @@ def profile(shard: str, img_size: int, weights: str | None, rounds: int) -> dict
     from plada_ref.labelling.scores import score
 
     ready = _Ready(shard, img_size, weights)
-    prepare = ready.teacher.preparation.batch
+    prepare, expression = ready.teacher.preparation.batch, ready.teacher.preparation.expression
     one_batch = in_order(len(ready.pixels[0]), BATCH)
     with torch.inference_mode():
         logits = [ready.network(batch).numpy() for batch in ready.batches]
@@ -157,6 +157,7 @@ def profile(shard: str, img_size: int, weights: str | None, rounds: int) -> dict
             "read": lambda: [ready.pool.read(i) for i in range(ready.count)],
             "decode": lambda: [ready.dataset[i] for i in range(ready.count)],
             "prepare": lambda: [prepare(each) for each in ready.pixels],
+            "prepare, as one expression": lambda: [expression(each) for each in ready.pixels],
             "model": lambda: [ready.network(batch) for batch in ready.batches],
             "score": lambda: [score(each) for each in logits],
         }

@@ -75,8 +75,8 @@ DecoderOption = Annotated[
     typer.Option(
         "--decoder",
         metavar="cpu|gpu",
-        help="What decodes JPEG files. gpu: the GPU that the model runs on, many times as fast; "
-        "other files are left to --workers. Labels of a few images change. The table says so.",
+        help="What decodes JPEG files. gpu: the GPU that the model runs on; other files are left "
+        "to --workers. Labels of a few images change. The table says so.",
     ),
 ]
 
