@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,8 +17,14 @@ from plada_ref.compute.copies import awaited, lent
 from plada_ref.compute.device import suitable_batch
 from plada_ref.compute.feed import fed
 from plada_ref.compute.workers import default_decoders, default_workers
+from plada_ref.features.backbone import Backbone
+from plada_ref.labelling.chunks import label_chunks
+from plada_ref.models.checkpoint import Checkpoint
+from plada_ref.tasks.task import Task
+from plada_ref.training.learn import teach
+from plada_ref.training.recipe import recipe
 
-from .conftest import ALONE
+from .conftest import ALONE, DEVICE, NET, DigitPool
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -122,3 +130,33 @@ def test_large_batches_ask_for_more_shared_memory(
     monkeypatch.setattr(batches, "DataLoader", lambda *_, **__: [])
     list(batches.loaded(Numbered(), batches.in_order(64, 16), workers=2))
     assert asked == [by_pipe]
+
+
+@pytest.mark.skipif(not DEVICE.startswith("cuda"), reason="needs PLADA_TEST_DEVICE=cuda")
+@pytest.mark.parametrize("what", ["labels", "features", "training"])
+def test_nothing_waits_for_a_gpu_at_every_batch(
+    what: str, digit_pool: DigitPool, teacher: Checkpoint, digits: Task
+) -> None:
+    """As often with many batches as with few."""
+
+    def waits(batches: int) -> int:
+        few, network = replace(ALONE, batch_size=16), teacher.network
+        torch.cuda.synchronize()
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            with warnings.catch_warnings(record=True) as seen:
+                warnings.simplefilter("always")
+                if what == "labels":
+                    list(label_chunks(pool, teacher, [range(16 * batches)], compute=few))
+                elif what == "features":
+                    backbone = Backbone(network, teacher.preparation, few)
+                    list(backbone.chunks_of(pool, [range(16 * batches)]))
+                else:
+                    teach(digits, NET, recipe("all", steps=batches, augment="light"), compute=ALONE)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+        return len(seen)
+
+    pool = digit_pool.open()
+    waits(2)  # The first time kernels are chosen.
+    assert waits(6) == waits(18)
