@@ -10,6 +10,9 @@ from .decoding import check_scans, opened
 _SAMPLINGS = {(1, 1), (2, 1), (2, 2)}
 """Of brightness, horizontally and vertically, where colours have one sample."""
 
+_MOST = 4096
+"""Pixels in height and width: more are left to a decoder whose memory is not a GPU's."""
+
 _END = b"\xff\xd9"
 
 
@@ -17,8 +20,8 @@ def is_plain_jpeg(data: bytes) -> bool:
     """Whether `decode` gives what any decoder of JPEG gives, but for rounding.
 
     These are baseline files in the colours that JPEG files usually have, which lie as they are to
-    be seen, are whole by their end marker and within our limits. All others are for `decode`:
-    decoders differ in what they make of them, or it refuses them.
+    be seen, are whole by their end marker, not huge and within our limits. All others are for
+    `decode`: decoders differ in what they make of them, or it refuses them.
 
     Data may still be missing before the end marker; see `plada_ref.models.on_device`.
 
@@ -35,6 +38,7 @@ def is_plain_jpeg(data: bytes) -> bool:
                 image.format != "JPEG"  # MPO: several frames.
                 or image.mode != "RGB"
                 or image.width * image.height > most
+                or max(image.size) > _MOST
                 or "progressive" in image.info
                 or image.info.get("adobe_transform", 1) == 0  # Not YCbCr.
                 or first == ord("R")

@@ -6,12 +6,15 @@ from those of `plada_ref.images.decode`, by rounding and by how colours are inte
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
+import PIL
 import torch
 from torch.utils.data import Dataset
 
@@ -42,6 +45,11 @@ class Packed(NamedTuple):
 
 
 UNREADABLE, PIXELS, FILE = 0, 1, 2
+
+_TOGETHER = 64 * 512**2
+"""Pixels that are resampled together: each takes some 60 bytes meanwhile."""
+
+_PILLOW = int(PIL.__version__.partition(".")[0])
 
 _REACH = 2.0
 """Pixels on either side that a weight reaches, unless the image is made smaller."""
@@ -177,64 +185,120 @@ def _corner(image: torch.Tensor) -> torch.Tensor:
 def _fill(
     pixels: torch.Tensor, images: Mapping[int, torch.Tensor | None], preparation: Preparation
 ) -> None:
-    """Write the images that there are to their rows of `pixels`, those of one shape together."""
-    alike: dict[torch.Size, list[tuple[int, torch.Tensor]]] = defaultdict(list)
+    """Write the images that there are to their rows of `pixels`, those that are alike together."""
+    alike: dict[tuple[int, bool], list[tuple[int, torch.Tensor]]] = defaultdict(list)
     for row, image in images.items():
         if image is not None:
-            alike[image.shape].append((row, image))
-    for group in alike.values():
-        where = sent(torch.tensor([row for row, _ in group]), pixels.device)
-        pixels[where] = resampled(torch.stack([image for _, image in group]), preparation)
+            edge = 1 << (max(image.shape) - 1).bit_length()
+            alike[edge, _down_first(image, preparation.stored_size)].append((row, image))
+    for (edge, down_first), group in alike.items():
+        count = max(1, _TOGETHER // edge**2)
+        for part in (group[start : start + count] for start in range(0, len(group), count)):
+            where = sent(torch.tensor([row for row, _ in part]), pixels.device)
+            chosen = [image for _, image in part]
+            pixels[where] = resampled(chosen, preparation, edge=edge, down_first=down_first)
 
 
-def resampled(images: torch.Tensor, preparation: Preparation) -> torch.Tensor:
-    """What `preparation` stores of RGB images, uint8 of shape (n, 3, height, width).
+def _down_first(image: torch.Tensor, size: int) -> bool:
+    """Whether Pillow makes an image lower before it makes it narrower."""
+    height, width = image.shape[1:]
+    return _PILLOW >= 13 and height - size > max(0, 2 * (width - size))
 
-    The steps are Pillow's: weights of the same filter, across and then down, each rounded to a
-    level. Sums are of float32, so a few pixels differ by one level.
+
+def resampled(
+    images: Sequence[torch.Tensor], preparation: Preparation, *, edge: int, down_first: bool
+) -> torch.Tensor:
+    """What `preparation` stores of RGB images, each uint8 of shape (3, height, width).
+
+    The steps are Pillow's: weights of the same filter, for one direction and then the other, each
+    rounded to a level. Sums are of float32, so a pixel may differ by a level.
+
+    Args:
+        edge: no image is higher or wider. Work grows with its square.
+        down_first: see `_down_first`.
+
+    Returns:
+        uint8 of shape (n, channels, stored, stored).
     """
+    device, size = images[0].device, preparation.stored_size
+    canvas = torch.zeros(len(images), 3, edge, edge, dtype=torch.uint8, device=device)
+    for place, image in zip(canvas, images, strict=True):
+        place[:, : image.shape[1], : image.shape[2]] = image
     if preparation.grey or preparation.channels == 1:
-        red, green, blue = images.to(torch.int32).unbind(1)
-        grey = (19595 * red + 38470 * green + 7471 * blue + (1 << 15)) >> 16
-        images = grey.to(torch.uint8)[:, None]
-    height, width = images.shape[-2:]
-    side, size, device = min(height, width), preparation.stored_size, images.device
-    if (height, width) != (size, size):
-        across = _weights(width, (width - side) // 2, side, size, device)
-        down = _weights(height, (height - side) // 2, side, size, device)
-        narrow = _levels(images.float() @ across.T)
-        images = _levels(down @ narrow).to(torch.uint8)
-    return images.expand(-1, preparation.channels, -1, -1)
+        red, green, blue = canvas.to(torch.int32).unbind(1)
+        canvas = ((19595 * red + 38470 * green + 7471 * blue + (1 << 15)) >> 16)[:, None]
+    squares = [(*image.shape[1:], min(image.shape[1:])) for image in images]
+    across = _dense([_band(w, (w - side) // 2, side, size) for _, w, side in squares], edge, device)
+    down = _dense([_band(h, (h - side) // 2, side, size) for h, _, side in squares], edge, device)
+    x = canvas.float()
+    x = _across(_down(x, down), across) if down_first else _down(_across(x, across), down)
+    return x.to(torch.uint8).expand(-1, preparation.channels, -1, -1)
+
+
+def _across(x: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Levels of shape (n, channels, height, size) of x, (n, channels, height, edge)."""
+    count, channels, height, edge = x.shape
+    lines = x.reshape(count, channels * height, edge)
+    return _levels(lines.bmm(weights.transpose(1, 2))).view(count, channels, height, -1)
+
+
+def _down(x: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Levels of shape (n, channels, size, width) of x, (n, channels, edge, width)."""
+    count, channels, edge, width = x.shape
+    columns = x.transpose(1, 2).reshape(count, edge, channels * width)
+    return _levels(weights.bmm(columns)).view(count, -1, channels, width).transpose(1, 2)
 
 
 def _levels(x: torch.Tensor) -> torch.Tensor:
     return x.add_(0.5).floor_().clamp_(0, 255)
 
 
-@lru_cache(maxsize=128)
-def _weights(length: int, start: int, side: int, size: int, device: torch.device) -> torch.Tensor:
-    """What each pixel of a line counts in each that a part of it becomes: bicubic, antialiased.
+class _Band(NamedTuple):
+    """What the pixels of a line count in those that a part of it becomes.
 
-    As in Pillow, pixels around the part count where a weight reaches them.
+    Attributes:
+        first: the first pixel that each of these is made of, int64 of shape (size,).
+        weights: of that pixel and those behind it, float32 of shape (size, taps).
+    """
+
+    first: npt.NDArray[np.int64]
+    weights: npt.NDArray[np.float32]
+
+
+@lru_cache(maxsize=4096)
+def _band(length: int, start: int, side: int, size: int) -> _Band:
+    """The weights of Pillow's bicubic filter, antialiased.
+
+    As there, pixels around the part count where a weight reaches them.
 
     Args:
         length: pixels of the line.
         start: where the part begins.
         side: pixels of the part.
         size: what it becomes.
-
-    Returns:
-        float32 of shape (size, length).
     """
     scale = side / size
     stretch = max(scale, 1.0)
-    centre = start + (np.arange(size)[:, None] + 0.5) * scale
-    pixel = np.arange(length)
+    centre = start + (np.arange(size) + 0.5) * scale
     first = np.maximum((centre - _REACH * stretch + 0.5).astype(np.int64), 0)
-    last = (centre + _REACH * stretch + 0.5).astype(np.int64)
-    x = np.abs(pixel - centre + 0.5) / stretch
+    last = np.minimum((centre + _REACH * stretch + 0.5).astype(np.int64), length)
+    pixel = first[:, None] + np.arange(math.ceil(_REACH * stretch) * 2 + 1)
+    x = np.abs(pixel - centre[:, None] + 0.5) / stretch
     near, far = (1.5 * x - 2.5) * x * x + 1, (((x - 5) * x + 8) * x - 4) * -0.5
-    found = np.where(x < 1, near, np.where(x < _REACH, far, 0.0))
-    found[(pixel < first) | (pixel >= last)] = 0.0
-    found /= found.sum(axis=1, keepdims=True)
-    return sent(torch.from_numpy(found.astype(np.float32)), device)
+    weights = np.where(x < 1, near, np.where(x < _REACH, far, 0.0))
+    weights[pixel >= last[:, None]] = 0.0
+    weights /= weights.sum(axis=1, keepdims=True)
+    return _Band(first, weights.astype(np.float32))
+
+
+def _dense(bands: Sequence[_Band], edge: int, device: torch.device) -> torch.Tensor:
+    """The weights of each line's pixels, float32 of shape (n, size, edge)."""
+    taps = max(band.weights.shape[1] for band in bands)
+    weights = np.stack(
+        [np.pad(band.weights, ((0, 0), (0, taps - band.weights.shape[1]))) for band in bands]
+    )
+    # Beyond the edge are zeros, which add nothing wherever they are put.
+    pixels = np.stack([band.first for band in bands])[:, :, None] + np.arange(taps)
+    dense = torch.zeros(*weights.shape[:2], edge, device=device)
+    where = sent(torch.from_numpy(np.minimum(pixels, edge - 1)), device)
+    return dense.scatter_add_(2, where, sent(torch.from_numpy(weights), device))

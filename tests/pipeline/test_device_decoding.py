@@ -69,6 +69,7 @@ FOR_PILLOW = {
     "rgb.jpg": jpeg(photograph(50, 40, 10), keep_rgb=True),
     "progressive.jpg": jpeg(photograph(50, 40, 11), progressive=True),
     "with more behind.jpg": WHOLE + b"more",
+    "long.jpg": jpeg(photograph(5000, 8, 12)),
 }
 UNREADABLE = {
     "cut.jpg": WHOLE[: len(WHOLE) // 2],
@@ -179,6 +180,22 @@ def test_what_the_device_fails_on_goes_through_pillow(
     monkeypatch.setattr("torchvision.io.decode_jpeg", without)
     with pytest.raises(Misuse, match=r"--decoder gpu.*nvJPEG"):
         stored(pool, COLOUR, ON_DEVICE)
+
+
+def test_resampling_takes_pillows_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On noise, whose sums leave the range of levels and are cut."""
+    monkeypatch.setattr(on_device, "_TOGETHER", 3 * 256**2)
+    draw = np.random.default_rng(1)
+    shapes = [(1, 1), (250, 40), (40, 250), (31, 100), (100, 31), (7, 9), (256, 256), (131, 254)]
+    images = [draw.integers(0, 256, (*shape, 3), dtype=np.uint8) for shape in shapes]
+    given = {row: torch.from_numpy(image).permute(2, 0, 1) for row, image in enumerate(images)}
+    for size in (7, 31, 96, 224):
+        how = replace(COLOUR, img_size=size)
+        pixels = torch.zeros(len(images), 3, size, size, dtype=torch.uint8)
+        on_device._fill(pixels, given, how)
+        exact = torch.stack([how(Image.fromarray(image)) for image in images])
+        apart = (pixels.int() - exact.int()).abs()
+        assert apart.max() <= 1 and (apart > 0).float().mean() < 1e-3
 
 
 def test_squares_of_many_sizes_are_put_where_they_belong() -> None:
