@@ -10,7 +10,7 @@ from ..compute.batches import ReadableImages
 from ..compute.context import Compute
 from ..compute.feed import fed
 from ..errors import PipelineError
-from ..images import FileSet, ImageSet
+from ..images import FileSet, ImageRows, ImageSet
 from .on_device import DeviceDecoder, Packed, PackedFiles
 from .preparation import Preparation
 
@@ -32,6 +32,9 @@ def image_batches(
     Raises:
         PipelineError: as reading an image does, but for `skipped`.
     """
+    if compute.decoder != "cpu" and isinstance(images, ImageRows):
+        rows = images.rows
+        images, batches = images.images, [rows[list(batch)].tolist() for batch in batches]
     # Images without files, such as arrays, are there already.
     if compute.decoder == "cpu" or not isinstance(images, FileSet):
         yield from fed(ReadableImages(images, preparation, skipped), batches, compute)

@@ -15,9 +15,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from plada_ref.cli import app
+from plada_ref.compute.context import Compute
 from plada_ref.errors import Misuse
 from plada_ref.features.cache import FeatureCache
-from plada_ref.images import is_plain_jpeg
+from plada_ref.images import ImageArrays, ImageRows, is_plain_jpeg
 from plada_ref.labelling.label import label
 from plada_ref.labelling.scores import ScoreTable
 from plada_ref.models import on_device
@@ -26,8 +27,9 @@ from plada_ref.models.image_batches import image_batches
 from plada_ref.models.preparation import Preparation
 from plada_ref.pool import Manifest, MemoryPool, UnreadableImage, index_pool, open_source
 
-from .conftest import ALONE, DigitPool, png, write_tar
+from .conftest import DEVICE, DigitPool, png, write_tar
 
+ALONE = Compute(torch.device("cpu"), workers=0)
 ON_DEVICE = replace(ALONE, decoder="gpu")
 SIZE = 40
 COLOUR = Preparation(SIZE, None, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
@@ -151,6 +153,17 @@ def test_pixels_are_those_of_pillow_but_for_rounding(
         assert apart.max() <= 1 and apart.mean() < 0.01, name
 
 
+@pytest.mark.skipif(not DEVICE.startswith("cuda"), reason="needs PLADA_TEST_DEVICE=cuda")
+def test_a_gpu_makes_nearly_the_same_pixels(pool: MemoryPool) -> None:
+    """It interpolates colours otherwise, which shows at the edges of so coarse images."""
+    exact, readable = stored(pool, COLOUR, ALONE)
+    found, there = stored(pool, COLOUR, replace(ON_DEVICE, device=torch.device(DEVICE)))
+    assert there == readable
+    for name, pixels in found.items():
+        apart = np.abs(pixels.astype(int) - exact[name])
+        assert apart.mean() < (3 if name in PLAIN else 0.01), name
+
+
 def test_what_the_device_fails_on_goes_through_pillow(
     pool: MemoryPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -224,6 +237,30 @@ def test_a_table_says_so_and_is_not_mixed(tmp_path: Path, teacher: Checkpoint) -
     for compute in (ALONE, ON_DEVICE):
         cache.view(teacher.network, teacher.preparation, flip=False, departures=compute.departures)
     assert len(list((tmp_path / "features").glob("*.f16"))) == 2
+
+
+def test_some_rows_of_a_pool_are_decoded_there_too(
+    pool: MemoryPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a cache of features would hold some of either kind."""
+    rows = np.array([row for row in range(len(pool)) if pool.key(row) in PLAIN])[::-1]
+    whole, _ = stored(pool, COLOUR, ON_DEVICE)
+    decode, given = on_device._decode, []
+
+    def counting(files: list[torch.Tensor], device: torch.device) -> Any:
+        given.append(len(files))
+        return decode(files, device)
+
+    monkeypatch.setattr(on_device, "_decode", counting)
+    for images in (ImageRows(pool, rows), ImageArrays([np.zeros((9, 9, 3), np.uint8)])):
+        batches = [range(len(images))]
+        found = image_batches(images, COLOUR, batches, ON_DEVICE, skipped=UnreadableImage)
+        ((pixels, readable),) = found
+        assert readable.all()
+        if isinstance(images, ImageRows):
+            exact = np.stack([whole[pool.key(int(row))] for row in rows])
+            assert np.array_equal(pixels.numpy(), exact)
+    assert given == [len(PLAIN)]
 
 
 def test_it_goes_with_a_gpu(teacher_file: Path, digit_pool: DigitPool, tmp_path: Path) -> None:
