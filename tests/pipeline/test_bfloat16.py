@@ -41,6 +41,7 @@ def few(digits: Task, tmp_path_factory: pytest.TempPathFactory) -> MemoryPool:
     return MemoryPool(Manifest.read(folder / "few.parquet"), source)
 
 
+@pytest.mark.slow
 def test_finished_chunks_of_float32_are_not_taken_up(
     few: MemoryPool, teacher: Checkpoint, tmp_path: Path
 ) -> None:
@@ -65,6 +66,7 @@ def test_finished_chunks_of_float32_are_not_taken_up(
     assert ScoreTable.read(tmp_path / "scores.parquet").bfloat16
 
 
+@pytest.mark.slow
 def test_the_classifier_computes_with_float32(few: MemoryPool, teacher: Checkpoint) -> None:
     images = PreparedImages(few, teacher.preparation)
     pixels = torch.stack([images[row] for row in range(64)]).to(ALONE.device)
@@ -79,6 +81,7 @@ def test_the_classifier_computes_with_float32(few: MemoryPool, teacher: Checkpoi
     np.testing.assert_allclose(found.scores.energy, expected.energy, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_features_are_kept_apart(few: MemoryPool, teacher: Checkpoint, tmp_path: Path) -> None:
     cache = FeatureCache.of_pool(tmp_path, few)
     exact, fast = (
@@ -96,6 +99,7 @@ def test_features_are_kept_apart(few: MemoryPool, teacher: Checkpoint, tmp_path:
     assert np.array_equal(view.get(np.arange(COUNT)), fast)
 
 
+@pytest.mark.slow
 def test_predictions_too(teacher: Checkpoint, digits_test: Task) -> None:
     exact, fast = (evaluate(teacher, digits_test, compute=compute) for compute in (ALONE, FAST))
     assert abs(exact.accuracy - fast.accuracy) < 0.02

@@ -220,6 +220,7 @@ def test_squares_of_many_sizes_are_put_where_they_belong() -> None:
     assert pixels[:, 0, 0, 0].tolist() == [77, 8, 7, 6, 5, 77, 3, 2, 1, 0]
 
 
+@pytest.mark.slow
 def test_a_table_says_so_and_is_not_mixed(tmp_path: Path, teacher: Checkpoint) -> None:
     few = pool_of(tmp_path, EVERY)
 
@@ -263,6 +264,7 @@ def test_some_rows_of_a_pool_are_decoded_there_too(
     assert given == [len(PLAIN)]
 
 
+@pytest.mark.slow
 def test_it_goes_with_a_gpu(teacher_file: Path, digit_pool: DigitPool, tmp_path: Path) -> None:
     command = ["label", str(teacher_file), "-m", str(digit_pool.manifest), "--device", "cpu"]
     command += ["--pool", str(digit_pool.shard), "-o", str(tmp_path / "scores.parquet")]
