@@ -93,7 +93,8 @@ class UsablePart:
         found = UnreadableImages(self.pool, len(self.data), share)
         batches = in_order(len(self.data), _BATCH)
         decodes = _Decodes(self.data.images, self.data.rows)
-        parts = list(loaded(decodes, batches, workers=self.compute.workers))
+        where = self.compute.device
+        parts = list(loaded(decodes, batches, workers=self.compute.workers, device=where))
         readable = torch.cat(parts).numpy().astype(bool)
         found.add(self.data.rows[~readable])
         if not readable.any():
