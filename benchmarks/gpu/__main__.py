@@ -33,7 +33,7 @@ from .card import name_of
 
 ROOT = Path(__file__).parents[2]
 QUICK_TESTS = ["tests/pipeline/test_bfloat16.py"]
-QUICK_POOL_IMAGES = 256
+QUICK_POOL_IMAGES, QUICK_SIZE = 256, 32
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -84,6 +84,7 @@ def _labels(options: argparse.Namespace) -> Part:
         options.pool,
         options.weights,
         images=QUICK_POOL_IMAGES if options.quick else None,
+        size=QUICK_SIZE if options.quick else labels.SIZE,
     )
 
 

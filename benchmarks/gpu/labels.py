@@ -16,7 +16,13 @@ KEPT = (0.01, 0.1)
 
 
 def measure(
-    device: str, task: str, pool: list[str], weights: Path, *, images: int | None = None
+    device: str,
+    task: str,
+    pool: list[str],
+    weights: Path,
+    *,
+    images: int | None = None,
+    size: int = SIZE,
 ) -> Part:
     """Teach a head; label the pool twice as by default, by bfloat16, and decoded by the device.
 
@@ -25,6 +31,7 @@ def measure(
         pool: shards, as for ``plada pool index``.
         weights: of `MODEL`.
         images: of the pool, from its first one on; all when None.
+        size: of the model's input, in pixels.
     """
     from dataclasses import replace
 
@@ -42,7 +49,7 @@ def measure(
 
     compute = Compute(torch.device(device))
     fast = replace(compute, bfloat16=True)
-    spec = ModelSpec(MODEL, weights, img_size=SIZE)
+    spec = ModelSpec(MODEL, weights, img_size=size)
     teacher = teach(load_task(task, "train"), spec, compute=compute)
     source = open_source(pool)
     hashed = hash_images(source)
@@ -81,7 +88,7 @@ def measure(
             "kept_by_both": {str(rate): kept_by_both(other, rate) for rate in KEPT},
         }
     part = Part("labels", figures=figures)
-    what = f"{MODEL} at {SIZE} px, {len(exact):,} photographs: labels that change by"
+    what = f"{MODEL} at {size} px, {len(exact):,} photographs: labels that change by"
     for name in list(ways)[2:]:
         part.claims.append(Claim(f"{what} {name}", figures[name]["changed"], SHARE, "of all"))
         shares = figures[name]["kept_by_both"].items()
