@@ -6,6 +6,7 @@ from .decoding import PIXELS, decode, why_undecodable
 from .formats import FORMATS, IMAGE_SUFFIXES, TASK_SUFFIXES, UNREAD_SUFFIXES
 from .pixels import Undecodable, as_pixels
 from .plain_jpeg import is_plain_jpeg
+from .resampling import central_square
 from .sets import FileSet, ImageArrays, ImagePool, ImageRows, ImageSet, PoolImages, called
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Undecodable",
     "as_pixels",
     "called",
+    "central_square",
     "decode",
     "is_plain_jpeg",
     "why_undecodable",

@@ -54,7 +54,8 @@ def decode(data: bytes) -> Image.Image:
                 raise Undecodable("it is cut short: the rest of it is missing")
             decoded = as_pixels(image)
             if decoded is image:
-                decoded = image.copy()
+                # Its pixels, without what the file says of them. Image.copy would copy those too.
+                decoded = image._new(image.im)
                 decoded.info = {}
             return decoded
     except Undecodable:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from PIL import Image
 from torch.nn import functional
 
 from ..errors import Misuse
-from ..images import as_pixels
+from ..images import as_pixels, central_square
 from .normalise import expression, normalise
 
 MAX_SIZE = 4096
@@ -66,17 +65,11 @@ class Preparation:
             PipelineError: if no rule makes 8-bit pixels of it; see `plada_ref.images.as_pixels`.
         """
         image = as_pixels(image)
-        if self.grey or self.channels == 1:
+        if (self.grey or self.channels == 1) and image.mode != "L":
             image = image.convert("L")
-        image = image.convert("L" if self.channels == 1 else "RGB")
-        side = min(image.size)
-        left, top = (image.width - side) // 2, (image.height - side) // 2
-        size = self.stored_size
-        if image.size != (size, size):
-            box = (left, top, left + side, top + side)
-            image = image.resize((size, size), Image.Resampling.BICUBIC, box=box)
-        pixels = np.array(image, dtype=np.uint8).reshape(size, size, self.channels)
-        return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+        pixels = torch.from_numpy(central_square(image, self.stored_size))
+        # Grey levels are the same in every channel of an RGB image.
+        return pixels if len(pixels) >= self.channels else pixels.expand(3, -1, -1).contiguous()
 
     def batch(self, pixels: torch.Tensor) -> torch.Tensor:
         """The model's input for stored images.
