@@ -41,7 +41,8 @@ SEEDS = (0, 1, 2)
 QUICK_BUDGETS = (500, 2_000)
 
 
-def _task(text: str) -> tuple[str, str]:
+def task_option(text: str) -> tuple[str, str]:
+    """A task on the command line: its short name, and what plada loads."""
     name, _, source = text.partition("=")
     if not name or not source:
         raise argparse.ArgumentTypeError("write NAME=SPEC, such as cifar10=data/cifar10")
@@ -58,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--weights", type=Path, required=True, help="of tf_efficientnet_lite0")
     parser.add_argument(
         "--task",
-        type=_task,
+        type=task_option,
         action="append",
         required=True,
         metavar="NAME=SPEC",

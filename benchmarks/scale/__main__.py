@@ -23,7 +23,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from . import encode, index, label, machine, million, prune, rule
+from . import decode, encode, index, label, machine, million, prune, rule
 from .claim import Part, table
 from .settings import IMAGES, Settings
 
@@ -37,6 +37,7 @@ PARTS: dict[str, Callable[[Settings], Part]] = {
     "index": index.measure,
     "rule": rule.measure,
     "label": label.measure,
+    "decode": decode.measure,
     "million": million.measure,
 }
 

@@ -77,7 +77,7 @@ def test_quick_run(tmp_path: Path, name: str) -> None:
 
 
 def test_all_parts_run_unless_some_are_named() -> None:
-    assert list(scale.PARTS) == ["prune", "encode", "index", "rule", "label", "million"]
+    assert list(scale.PARTS) == ["prune", "encode", "index", "rule", "label", "decode", "million"]
     assert scale._parser().parse_args([]).part == list(scale.PARTS)
 
 

@@ -1,0 +1,94 @@
+"""From the bytes of JPEG files to a model's pixels: images a second of one core, by decoder."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from . import child, material
+from .claim import Claim, Part
+from .settings import Settings
+from .stopwatch import Times
+
+SIZES = {64: (64, 64), 224: (375, 500)}
+"""Input size in pixels: height and width of the stored images, as Tiny-ImageNet and ImageNet."""
+
+LEAST = {64: 1.0, 224: 1.5}
+"""Images of each size that plada has to make for one of Pillow's alone."""
+
+IMAGES = {64: 512, 224: 128}
+QUICK_IMAGES = 32
+ROUNDS = 9
+
+
+def measure(settings: Settings) -> Part:
+    """Read, verify, decode and resample the same images by each decoder in turn."""
+    from benchmarks.decoding.decoders import PILLOW_ALONE, PLADA
+
+    part = Part("decode")
+    for size, (height, width) in SIZES.items():
+        shard = str(settings.work / f"photos-{size}.tar")
+        images = QUICK_IMAGES if settings.quick else IMAGES[size]
+        child.run(
+            material.write_photo_shard,
+            out=shard,
+            images=images,
+            height=height,
+            width=width,
+            seed=settings.seed,
+        )
+        found = child.run(
+            every_decoder,
+            shard=shard,
+            size=size,
+            rounds=1 if settings.quick else max(ROUNDS, settings.rounds),
+            environment={"PLADA_CACHE": str(settings.work / "cache")},
+        ).value
+        part.figures[str(size)] = {"images": images, "stored": [height, width], "decoders": found}
+        what = f"JPEG of {height} x {width} to {size} px: {PLADA}"
+        unit = f"of {PILLOW_ALONE}'s images per core second"
+        part.claims.append(Claim(what, found[PLADA]["ratio"], LEAST[size], unit, at_least=True))
+    part.notes.append(
+        "one thread; CPU time of reading, verifying, decoding and resampling, in turn with "
+        f"{PILLOW_ALONE}, medians of ratios round by round; the JSON line has every decoder, with "
+        "the part of the pixel values that differ and by how much at most"
+    )
+    return part
+
+
+def every_decoder(shard: str, size: int, rounds: int) -> dict[str, Any]:
+    """What each decoder takes, and how its pixels differ from Pillow's."""
+    from plada_ref.compute.process import suit_torch
+
+    suit_torch()
+    import torch
+
+    from benchmarks.decoding.decoders import PILLOW_ALONE, Decoder, decoders
+    from plada_ref.pool import Manifest, MemoryPool, open_source
+    from plada_ref.pool.hashing import hash_images
+
+    torch.set_num_threads(1)
+    source = open_source([shard])
+    hashed = hash_images(source)
+    pool = MemoryPool(Manifest.of_images(hashed.keys, hashed.digests, hashed.sizes), source)
+    every = decoders()
+
+    def decoded(decoder: Decoder) -> list[torch.Tensor]:
+        return [decoder(pool.read(i), size) for i in range(len(pool))]
+
+    wanted = torch.stack(decoded(every[PILLOW_ALONE])).int()
+    found: dict[str, Any] = {}
+    for name, decoder in every.items():
+        gaps = (torch.stack(decoded(decoder)) - wanted).abs()
+        differ = {"values_differ": float((gaps > 0).double().mean()), "at_most": int(gaps.max())}
+        found[name] = differ
+    times = Times()
+    for _ in range(rounds):
+        for name, decoder in every.items():
+            times.take(name, partial(decoded, decoder))
+    for name, median in times.medians().items():
+        found[name] |= {
+            "cpu_us_per_image": round(1000 * median["cpu_ms"] / len(pool)),
+            "ratio": times.ratio([PILLOW_ALONE], name, processor=True),
+        }
+    return found
