@@ -26,7 +26,6 @@ from benchmarks.accuracy.tasks import MODEL, see
 from benchmarks.accuracy_per_byte import task_option
 from plada_ref.baselines.head_students import HeadStudents
 from plada_ref.compute.context import Compute
-from plada_ref.compute.process import suit_torch
 from plada_ref.features.backbone import Backbone
 from plada_ref.features.cache import FeatureCache
 from plada_ref.labelling.scores import ScoreTable
@@ -59,7 +58,6 @@ class DecodedPool(MemoryPool):
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
-    suit_torch()
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.decoding", description=__doc__.partition("\n")[0]
     )

@@ -17,7 +17,7 @@ LEAST = {64: 1.0, 224: 1.5}
 """Images of each size that plada has to make for one of Pillow's alone."""
 
 IMAGES = {64: 512, 224: 128}
-QUICK_IMAGES = 32
+QUICK_IMAGES = 16
 ROUNDS = 9
 
 
