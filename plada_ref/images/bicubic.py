@@ -11,6 +11,7 @@ words are transposed with a third of the moves.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numba
@@ -52,7 +53,7 @@ def resample(
         uint8 of shape (channels, size, size).
     """
     height, width = words.shape
-    across, down = _weights(width, left, side, size), _weights(height, top, side, size)
+    across, down = _kept(width, left, side, size), _kept(height, top, side, size)
     planes: Bytes = np.empty((size, channels * size), np.uint8)
     if taller_first and height - size > max(0, 2 * (width - size)):
         lines = np.empty((size, channels * width), np.uint8)
@@ -71,6 +72,11 @@ def _jit(function: Any) -> Any:
         return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
     except RuntimeError:  # There is no folder to keep compiled code in.
         return numba.njit(nogil=True, error_model="numpy")(function)
+
+
+@lru_cache(64)  # Photographs are of few sizes.
+def _kept(length: int, start: int, side: int, size: int) -> Any:
+    return _weights(length, start, side, size)
 
 
 @_jit

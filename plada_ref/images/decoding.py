@@ -160,9 +160,13 @@ def _lost_its_end(data: bytes, image: ImageFile.ImageFile) -> bool:
     a file whose last corner is of that grey is decoded again, with more bytes before its end: only
     a decoder that still lacks blocks makes pixels of them.
     """
+    bands = len(image.getbands())
+    # One pixel first: of most files no more needs to be looked at.
+    last = image.getpixel((image.width - 1, image.height - 1))
+    if last != (128 if bands == 1 else (128,) * bands):
+        return False
     corner = image.crop((max(0, image.width - 8), max(0, image.height - 8), *image.size))
-    bands = image.getbands()
-    if corner.getextrema() != ((128, 128) if len(bands) == 1 else ((128, 128),) * len(bands)):
+    if corner.getextrema() != ((128, 128) if bands == 1 else ((128, 128),) * bands):
         return False
     end = data.rfind(_END)
     with opened(data[:end] + _FILLER + data[end:]) as longer:
