@@ -1,11 +1,11 @@
 """Tree hashes that this machine has computed before: ids of pools, and of tables of codes.
 
-The tree hash over 14 million digests takes two hashes of a few bytes for each, twenty seconds; one
-SHA-256 over all digests takes a third of a second. So this hash is the name under which the id is
-kept, in the folder `cache_folder("pool-ids")` or `cache_folder("codes-ids")`. Other leaves have
-another name: an entry cannot go stale, whatever happens to the file they came from. The cache
-folder is trusted, as the program itself is: whoever can write there can make one pool, or table,
-pass for another.
+The tree hash over 14 million digests takes two hashes of a few bytes for each, twenty seconds of a
+processor (`tree_hash` shares them out); one SHA-256 over all digests takes a third of a second. So
+this hash is the name under which the id is kept, in the folder `cache_folder("pool-ids")` or
+`cache_folder("codes-ids")`. Other leaves have another name: an entry cannot go stale, whatever
+happens to the file they came from. The cache folder is trusted, as the program itself is: whoever
+can write there can make one pool, or table, pass for another.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pladafmt.files import write_whole
 from pladafmt.merkle import CODES_LEAF, POOL_LEAF, TreeHasher
 
 from ..storage.cache import cache_folder
+from .tree_hash import hash_leaves
 
 FEW = 100_000
 """Ids of fewer images are not kept: their tree hash takes a fraction of a second."""
@@ -71,7 +72,7 @@ def _known(
 ) -> bytes:
     """Look up or compute the tree hash of `count` leaves, which are whole rows of `pieces`."""
     if count < FEW:
-        return _compute(pieces, hasher())
+        return _compute(pieces, count, hasher())
     name = hashlib.sha256(tag)
     for piece in pieces():
         name.update(np.ascontiguousarray(piece).data)
@@ -82,7 +83,7 @@ def _known(
         entry = b""  # Not there, or not readable: compute it.
     if len(entry) == 64 and entry[32:] == _seal(tag, name.digest(), entry[:32]):
         return entry[:32]
-    found = _compute(pieces, hasher())
+    found = _compute(pieces, count, hasher())
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, found + _seal(tag, name.digest(), found))
@@ -91,10 +92,11 @@ def _known(
     return found
 
 
-def _compute(pieces: Callable[[], Iterable[npt.NDArray[Any]]], hasher: TreeHasher) -> bytes:
-    for piece in pieces():
-        hasher.extend(piece)
-    return hasher.root()
+def _compute(
+    pieces: Callable[[], Iterable[npt.NDArray[Any]]], count: int, tree: TreeHasher
+) -> bytes:
+    hash_leaves(tree, pieces(), count)
+    return tree.root()
 
 
 def _seal(tag: bytes, name: bytes, found: bytes) -> bytes:
