@@ -181,7 +181,7 @@ def hash_for_ever() -> None:
         while True:
             yield rows
 
-    tree_hash.default_workers = lambda: 2
+    pytest.MonkeyPatch().setattr(tree_hash, "default_workers", lambda: 2)
     try:
         tree_hash.hash_leaves(TreeHasher(), pieces(), tree_hash.MANY)
     except KeyboardInterrupt:
