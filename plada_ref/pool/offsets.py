@@ -136,7 +136,7 @@ class ShardIndexes:
         if not len(keys):
             return
         # Arrow builds a hash table of the keys for each search: too much for each small shard.
-        enough = max(_ROWS_AT_A_TIME, 4 * len(keys))
+        enough = max(_ROWS_AT_A_TIME, len(keys))
         waiting: list[pa.Table] = []
         rows = 0
         for table in self._tables(_min_max(keys)):
