@@ -12,7 +12,7 @@ _MOST = 2**31 - 1
 
 
 def suit_torch() -> None:
-    """Call it before torch and Arrow are imported; a setting that somebody has made is kept.
+    """Call it before torch is imported; a setting that somebody has made is kept.
 
     Idle OpenMP threads sleep instead of spin. torch's threads wait for each other many times per
     image. Where other programs use the same cores, waiting threads that spin keep the core from
@@ -22,7 +22,7 @@ def suit_torch() -> None:
     Freed memory stays with the process (glibc). Between its layers a model frees hundreds of
     megabytes and takes them again. glibc hands such pieces back to the system, which then clears
     every page anew: of the time of a forward pass at 224 px, that was half. Peak memory grows by
-    up to a fifth. Arrow takes of the same memory, where it would keep some of its own.
+    up to a fifth.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if any(name.startswith("MALLOC_") for name in os.environ):
@@ -33,4 +33,3 @@ def suit_torch() -> None:
         return  # Another C library.
     mallopt(_TRIM_THRESHOLD, _MOST)
     mallopt(_MMAP_MAX, 0)
-    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
