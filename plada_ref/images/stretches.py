@@ -14,18 +14,22 @@ STRETCH = 1 << 17
 
 
 def in_stretches(
-    pool: ImagePool, chunks: Sequence[range]
+    pool: ImagePool, chunks: Sequence[range], *, most: int | None = None
 ) -> Iterator[tuple[list[range], PoolImages]]:
     """Yield some chunks of pool positions at a time, and what opens the images of all of them.
+
+    Args:
+        most: images of a stretch of several chunks, at most; `STRETCH` when None.
 
     Raises:
         PipelineError: if the pool cannot be read.
     """
+    most = STRETCH if most is None else most
     waiting = deque(chunks)
     while waiting:
         stretch = [waiting.popleft()]
         count = len(stretch[0])
-        while waiting and count + len(waiting[0]) <= STRETCH:
+        while waiting and count + len(waiting[0]) <= most:
             count += len(waiting[0])
             stretch.append(waiting.popleft())
         ascending = sorted(stretch, key=lambda chunk: chunk.start)
