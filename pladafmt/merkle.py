@@ -14,14 +14,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .subtree import LEAF, NODE, complete
+
 POOL_LEAF = b"plada-pool-1\0"
 """What precedes the image digest in a leaf, so that no other tree's leaf is a pool's leaf."""
 
 CODES_LEAF = b"plada-codes-1\0"
 """What precedes the codes of an image in a leaf of a codes id."""
-
-_LEAF = b"\x00"
-_NODE = b"\x01"
 
 _SLICE = 2**12
 """Leaves of a subtree that is hashed level by level; a power of two."""
@@ -34,11 +33,14 @@ class TreeHasher:
         prefix: bytes before each leaf's data. The default makes pool ids; the empty prefix
             makes the plain tree of RFC 9162.
         width: bytes of a leaf's data: for a pool, those of an image digest.
+
+    Attributes:
+        prefix, width: as given.
     """
 
     def __init__(self, prefix: bytes = POOL_LEAF, width: int = 32) -> None:
-        self._prefix = _LEAF + prefix
-        self._width = width
+        self.prefix = prefix
+        self.width = width
         # Roots of complete subtrees, largest first; their sizes are the one bits of `size`.
         self._subtrees: list[bytes] = []
         self._size = 0
@@ -50,15 +52,16 @@ class TreeHasher:
 
     def append(self, data: bytes) -> None:
         """Append one leaf: for a pool, the 32-byte SHA-256 of the stored image bytes."""
-        self._add(hashlib.sha256(self._prefix + data).digest(), 1)
+        self._add(hashlib.sha256(LEAF + self.prefix + data).digest(), 1)
 
     def extend(self, leaves: npt.NDArray[Any]) -> None:
-        """Append the rows of `leaves`, shape (n, width), uint8 or int8, in order."""
-        width = self._width
-        if leaves.ndim != 2 or leaves.shape[1] != width or leaves.dtype.itemsize != 1:
-            raise ValueError(
-                f"leaves are an (n, {width}) array of bytes, not {leaves.shape} of {leaves.dtype}"
-            )
+        """Append the rows of `leaves`, shape (n, width), uint8 or int8, in order.
+
+        Raises:
+            ValueError: if they are of another shape or type.
+        """
+        self.check(leaves)
+        width = self.width
         first = 0
         while first < len(leaves):
             # Up to the next place where a complete subtree of a slice's size can begin.
@@ -66,27 +69,35 @@ class TreeHasher:
             # Raw bytes: an array row per leaf would take most of the time.
             rows = leaves[first:stop].tobytes()
             if len(rows) == width * _SLICE:
-                self._add(self._complete(rows), _SLICE)
+                self._add(complete(rows, self.prefix, width), _SLICE)
             else:
                 for start in range(0, len(rows), width):
                     self.append(rows[start : start + width])
             first = stop
 
-    def _complete(self, rows: bytes) -> bytes:
-        """The root over a slice: in two thirds of the time that one leaf after the other takes."""
-        sha256, prefix, width = hashlib.sha256, self._prefix, self._width
-        starts = range(0, len(rows), width)
-        level = [sha256(prefix + rows[at : at + width]).digest() for at in starts]
-        while len(level) > 1:
-            pairs = zip(level[::2], level[1::2], strict=True)
-            level = [sha256(_NODE + left + right).digest() for left, right in pairs]
-        return level[0]
+    def check(self, leaves: npt.NDArray[Any]) -> None:
+        """Check that an array's rows are leaves of this tree; raises as `extend` does."""
+        width = self.width
+        if leaves.ndim != 2 or leaves.shape[1] != width or leaves.dtype.itemsize != 1:
+            raise ValueError(
+                f"leaves are an (n, {width}) array of bytes, not {leaves.shape} of {leaves.dtype}"
+            )
+
+    def append_subtree(self, root: bytes, leaves: int) -> None:
+        """Append so many leaves by the root of their subtree, see `pladafmt.subtree.complete`.
+
+        Raises:
+            ValueError: if they are not a power of two that divides the number of leaves before.
+        """
+        if leaves < 1 or leaves & (leaves - 1) or self._size % leaves:
+            raise ValueError(f"behind {self._size} leaves, {leaves} are no complete subtree")
+        self._add(root, leaves)
 
     def _add(self, node: bytes, leaves: int) -> None:
         """Append a complete subtree of so many leaves, a power of two that divides the size."""
         size = self._size // leaves
         while size & 1:  # Two complete subtrees of one size make the next larger one.
-            node = hashlib.sha256(_NODE + self._subtrees.pop() + node).digest()
+            node = hashlib.sha256(NODE + self._subtrees.pop() + node).digest()
             size >>= 1
         self._subtrees.append(node)
         self._size += leaves
@@ -97,7 +108,7 @@ class TreeHasher:
             return hashlib.sha256().digest()
         node = self._subtrees[-1]
         for left in reversed(self._subtrees[:-1]):
-            node = hashlib.sha256(_NODE + left + node).digest()
+            node = hashlib.sha256(NODE + left + node).digest()
         return node
 
 

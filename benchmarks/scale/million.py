@@ -59,7 +59,8 @@ def measure(settings: Settings) -> Part:
         }
     part.notes.append(
         "grey JPEG files of 32 px in tar shards; memory is the peak of a command's largest "
-        "process, together_mb in the JSON line that of all its processes. The limit, "
+        "process, together_mb in the JSON line that of all its processes. transfer teaches and "
+        "labels anew, with heads on a random backbone as teacher and students. The limit, "
         f"{GROWTH} bytes for each further image and {SLACK >> 20} MiB, is this benchmark's own: "
         "scores do grow by the image"
     )
@@ -84,6 +85,7 @@ def _through(
     manifest, scores = folder / "pool.parquet", folder / "scores.parquet"
     selection, payload = folder / "selection.parquet", folder / "task.plada"
     pool: tuple[Any, ...] = ("-m", manifest, "--pool", folder / "pool-*.tar")
+    digits = ("--task", "sklearn:digits")
     commands: dict[str, tuple[Any, ...]] = {
         "index": ("pool", "index", folder / "pool-*.tar", "-o", manifest),
         "label": ("label", teacher, *pool, "-o", scores),
@@ -93,6 +95,12 @@ def _through(
         "train": (
             *("train", payload, *pool, *MODEL, "--epochs", 1),
             *("-o", folder / "student.safetensors"),
+        ),
+        "leakage": ("leakage", *digits, *pool),
+        # Once more from a teacher to students, by what no other command has left.
+        "transfer": (
+            *("transfer", *digits, *pool, *MODEL[:2], "--random-backbone", "--tune", "head"),
+            *("--keep-rate", KEEP_RATE, "--no-leakage", "-o", folder / "run"),
         ),
     }
     ran = {name: command.plada(*words, cache=cache) for name, words in commands.items()}

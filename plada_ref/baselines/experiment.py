@@ -18,11 +18,10 @@ from ..errors import Misuse
 from ..features.backbone import Backbone
 from ..features.cache import FeatureCache
 from ..features.target import Features
-from ..images import ImageSet
+from ..images import ImagePool, ImageSet
 from ..labelling.scores import ScoreTable
 from ..models.checkpoint import Checkpoint
 from ..models.spec import ModelSpec
-from ..pool import MemoryPool
 from ..runs.folder import RunFolder
 from ..tasks.content import task_digest
 from ..tasks.task import Task
@@ -42,7 +41,7 @@ class LabelledPool:
     """
 
     table: ScoreTable
-    pool: MemoryPool
+    pool: ImagePool
 
     def __post_init__(self) -> None:
         if self.table.pool != self.pool.ref:
@@ -160,7 +159,7 @@ class Experiment:
             return self.students.on_payload(payload)
         assert self.labelled is not None
         rows = payload.positions.astype(np.int64)
-        views = self.views(self.labelled.pool, rows, self._pool_cache)
+        views = self.views(self.labelled.pool.only(rows), rows, self._pool_cache)
         return self.heads.learn(views, payload.labels)
 
     def settings(self) -> dict[str, Any]:

@@ -9,10 +9,9 @@ from pladafmt import Payload
 
 from ..compute.context import Compute
 from ..features.cache import FeatureCache
-from ..images import ImageSet
+from ..images import ImagePool, ImageSet
 from ..models.checkpoint import Checkpoint
 from ..models.spec import ModelSpec
-from ..pool import MemoryPool
 from ..tasks.task import Task
 from ..training.evaluate import evaluate
 from ..training.learn import teach, train
@@ -38,7 +37,7 @@ class TrainedStudents:
     how: Recipe
     target: Task
     test: Task
-    pool: MemoryPool | None
+    pool: ImagePool | None
     cache: FeatureCache | None
     resume: Path
     compute: Compute

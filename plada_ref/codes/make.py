@@ -17,9 +17,9 @@ from ..compute.context import Compute
 from ..errors import Misuse, PipelineError
 from ..features.backbone import Backbone, FeatureEngine
 from ..features.cache import CachedView, FeatureCache
+from ..images import ImagePool
 from ..models.preparation import Preparation
 from ..models.spec import ModelSpec, backbone_digest
-from ..pool import MemoryPool
 from ..pool.known_ids import codes_id
 from .projection import CHUNK, Origin, Projection
 
@@ -53,7 +53,7 @@ class Settings:
 
 
 def make_codes(
-    pool: MemoryPool,
+    pool: ImagePool,
     settings: Settings,
     *,
     codes: Path,
@@ -103,7 +103,7 @@ def make_codes(
 
 
 def extend_codes(
-    pool: MemoryPool,
+    pool: ImagePool,
     old: Codes,
     by: Projection,
     spec: ModelSpec,

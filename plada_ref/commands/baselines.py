@@ -55,14 +55,16 @@ class LabelledPoolOptions(OptionalPoolOptions):
             PipelineError, Misuse: if something cannot be opened.
         """
         from ..baselines.experiment import LabelledPool
+        from ..images import check_early
         from ..labelling.scores import ScoreTable
 
         if self.scores is None and not self.given:
             return None
         if self.scores is None or not self.given:
             raise Misuse("Give --scores, --manifest and --pool together, or none of them.")
-        table = ScoreTable.read(self.scores)
-        return LabelledPool(table, self.open_whole())
+        labelled = LabelledPool(ScoreTable.read(self.scores), self.open())
+        check_early(labelled.pool)
+        return labelled
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from pladafmt.text import for_terminal
@@ -45,30 +46,31 @@ def leakage(
     """
     need("imagehash", extra="ref", for_="plada leakage")
     need("pyarrow", extra="ref", for_="plada leakage")
+    from ..images import check_early
     from ..pool import UnreadableImages
-    from ..tasks.leakage import compare, fingerprints
+    from ..tasks.leakage import fingerprints, look_for
 
     output = Output(as_json=as_json)
     started = time.monotonic()
     _ = local.listed  # Refused before the task is read.
     wanted = task.load(split, output)
-    pool = local.open_whole()
-    found = compare(
+    pool = local.open()
+    check_early(pool)
+    found = look_for(
         fingerprints(wanted.images, what="Images of the task", progress=output),
-        fingerprints(
-            pool,
-            what="Images of the pool",
-            progress=output,
-            unreadable=UnreadableImages(pool, len(pool), local.max_unreadable),
-        ),
+        pool,
+        what="Images of the pool",
+        progress=output,
+        unreadable=UnreadableImages(pool, len(pool), local.max_unreadable),
         near=near,
     )
-    keys = pool.manifest.keys
+    positions = np.unique([match.position for match in found.matches])
+    keys = pool.manifest.select(positions, check=False)
     rows = [
         {
             "image": wanted.keys[match.row],
             "position": match.position,
-            "key": str(keys[match.position]),
+            "key": keys.key(match.position),
             "exact": match.exact,
             "distance": match.distance,
         }

@@ -178,7 +178,7 @@ def codes(
     )
     old = None if made.extend is None else PoolCodes(made.extend)
     by = None if made.extend is None else Projection.read(projection_beside(made.extend))
-    pool = open_pool(manifest, *(sources or ()), in_memory=True)
+    pool = open_pool(manifest, *(sources or ()))
     with ExitStack() as connection:
         if on_ray:
             from ..ray.connection import connected

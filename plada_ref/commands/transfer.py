@@ -31,7 +31,7 @@ from .options.training import ShortTrainingOptions
 if TYPE_CHECKING:
     from ..compute.context import Compute
     from ..models.spec import ModelSpec
-    from ..pool import MemoryPool
+    from ..pool import DiskPool
     from ..runs.plan import Plan
     from ..runs.transfer import Outcome
     from ..selection import Choice
@@ -220,7 +220,7 @@ def transfer(
         students=chosen_kinds(trials.students),
     )
     compute = machine.compute(output)
-    pool = local.open_whole()
+    pool = local.open()
     rules = _rules(plan, local.listed, pool, codes, compute)
     learned = task.load(task.split, output)
     tested = task.load(task.test_split, output)
@@ -261,7 +261,7 @@ def transfer(
 
 
 def _rules(
-    plan: Plan, manifest: Path, pool: MemoryPool, codes: RuleOptions, compute: Compute
+    plan: Plan, manifest: Path, pool: DiskPool, codes: RuleOptions, compute: Compute
 ) -> RuleSource | None:
     """Open what rules are made from, before hours of teaching; None if none is made."""
     from ..models.spec import ModelSpec

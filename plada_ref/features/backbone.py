@@ -18,7 +18,7 @@ from ..compute.ended import ended
 from ..compute.precision import autocast
 from ..compute.progress import Advance
 from ..errors import PipelineError
-from ..images import ImagePool, ImageRows, ImageSet
+from ..images import ImagePool, ImageRows, ImageSet, in_stretches
 from ..models.image_batches import image_batches
 from ..models.limits import batch_of
 from ..models.preparation import Preparation
@@ -167,26 +167,37 @@ class Backbone:
         view = cache.view(
             self.network, self.preparation, flip=False, departures=self.compute.departures
         )
-        positions = np.arange(since, len(pool), dtype=np.int64)
         unreadable = UnreadableImages(pool, len(pool), max_unreadable, known=known_unreadable)
         seen_before = view.unreadable()
         unreadable.add(seen_before)
-        missing = np.setdiff1d(view.missing(positions), seen_before, assume_unique=True)
-        starts = np.unique(missing // POOL_CHUNK) * POOL_CHUNK
-        chunks = [range(max(at, since), min(at + POOL_CHUNK, len(pool))) for at in starts.tolist()]
+        chunks = []
+        for at in range(since // POOL_CHUNK * POOL_CHUNK, len(pool), POOL_CHUNK):
+            chunk = range(max(at, since), min(at + POOL_CHUNK, len(pool)))
+            missing = view.missing(np.array(chunk))
+            if len(np.setdiff1d(missing, seen_before, assume_unique=True)):
+                chunks.append(chunk)
         if not chunks:
             unreadable.tell(self.compute.progress)
             return view
-        with self.compute.progress.track("Features", len(positions)) as advance:
-            advance(len(positions) - sum(map(len, chunks)))
-            images = pool.only(positions)
-            compute = self.chunks_of if engine is None else _elsewhere(engine, self)
-            with ended(compute(images, chunks, advance=advance)) as results:
+        with self.compute.progress.track("Features", len(pool) - since) as advance:
+            advance(len(pool) - since - sum(map(len, chunks)))
+            if engine is None:
+                results = self._in_stretches(pool, chunks, advance)
+            else:
+                images = pool.only(np.arange(since, len(pool)))
+                results = engine(self, images, chunks, advance=advance)
+            with ended(results):
                 for chunk, found, lost in results:
                     view.put(np.array(chunk), found, unreadable=lost)
                     unreadable.add(lost + chunk.start)
         unreadable.tell(self.compute.progress)
         return view
+
+    def _in_stretches(
+        self, pool: ImagePool, chunks: Sequence[range], advance: Advance
+    ) -> Iterator[Seen]:
+        for stretch, images in in_stretches(pool, chunks):
+            yield from self.chunks_of(images, stretch, advance=advance)
 
     def chunks_of(
         self,
@@ -264,16 +275,3 @@ def _refuse(images: ImageSet, row: int) -> None:
     """Raise the error of an image that could not be read."""
     images.open_image(row)
     raise PipelineError("An image could not be read, and now it can; run the command again.")
-
-
-class _Chunks(Protocol):
-    def __call__(
-        self, images: ImageSet, chunks: Sequence[range], *, advance: Advance
-    ) -> Iterator[Seen]: ...
-
-
-def _elsewhere(engine: FeatureEngine, backbone: Backbone) -> _Chunks:
-    def chunks_of(images: ImageSet, chunks: Sequence[range], *, advance: Advance) -> Iterator[Seen]:
-        return engine(backbone, images, chunks, advance=advance)
-
-    return chunks_of

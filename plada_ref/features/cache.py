@@ -114,7 +114,11 @@ class CachedView:
 
     def unreadable(self) -> npt.NDArray[np.int64]:
         """The rows of images that could not be read, ascending; their features are zeros."""
-        return np.flatnonzero(self._sums.read(np.arange(self._size)) == UNREADABLE)
+        found = [np.zeros(0, np.int64)]
+        for start in range(0, self._size, _SUMS):
+            rows = np.arange(start, min(start + _SUMS, self._size))
+            found.append(rows[self._sums.read(rows) == UNREADABLE])
+        return np.concatenate(found)
 
     def put(
         self,
@@ -156,6 +160,10 @@ UNREADABLE = 1
 
 _BATCH = 1 << 12
 """Rows that are in memory at a time while they are checked."""
+
+
+_SUMS = 1 << 17
+"""Checksums that are in memory at a time."""
 
 
 def _sums(rows: npt.NDArray[np.int64], values: Features) -> npt.NDArray[np.uint32]:

@@ -8,6 +8,7 @@ from .pixels import Undecodable, as_pixels
 from .plain_jpeg import is_plain_jpeg
 from .resampling import central_square
 from .sets import FileSet, ImageArrays, ImagePool, ImageRows, ImageSet, PoolImages, called
+from .stretches import check_early, in_stretches
 
 __all__ = [
     "FORMATS",
@@ -25,7 +26,9 @@ __all__ = [
     "as_pixels",
     "called",
     "central_square",
+    "check_early",
     "decode",
+    "in_stretches",
     "is_plain_jpeg",
     "why_undecodable",
 ]

@@ -6,7 +6,6 @@ batches have fixed borders within a chunk, and both numbers are settings of a ru
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -21,7 +20,7 @@ from ..compute.copies import Coming, awaited, lent
 from ..compute.precision import autocast
 from ..compute.progress import Advance
 from ..features.target import Features
-from ..images import ImagePool
+from ..images import ImagePool, in_stretches
 from ..models.checkpoint import Checkpoint
 from ..models.image_batches import image_batches
 from ..models.limits import batch_of
@@ -29,9 +28,6 @@ from ..models.preparation import Preparation
 from ..models.spec import classifier, features
 from ..pool import UnreadableImage
 from .scores import Scores, score
-
-STRETCH = 1 << 17
-"""Images whose keys and places are in memory at a time; half a second goes into the next ones."""
 
 
 @dataclass(frozen=True)
@@ -132,18 +128,10 @@ def _prepared(
 
     What is known of the pool meanwhile is a stretch of it.
     """
-    waiting = deque(chunks)
-    while waiting:
-        stretch = [waiting.popleft()]
-        images = len(stretch[0])
-        while waiting and images + len(waiting[0]) <= STRETCH:
-            images += len(waiting[0])
-            stretch.append(waiting.popleft())
+    for stretch, known in in_stretches(pool, chunks):
         batches = [
             chunk[start : start + size] for chunk in stretch for start in range(0, len(chunk), size)
         ]
-        ascending = sorted(stretch, key=lambda chunk: chunk.start)
-        known = pool.only(np.concatenate([np.array(chunk) for chunk in ascending]))
         yield from image_batches(known, preparation, batches, compute, skipped=UnreadableImage)
 
 

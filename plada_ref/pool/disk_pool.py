@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy.typing as npt
+import pyarrow as pa
 
 from pladafmt import PoolRef
 
@@ -58,4 +59,6 @@ class DiskPool:
         """
         rows = self.manifest.select(positions, check=not self._checked)
         self._checked = True
-        return VerifiedImages(rows, self.source.only(rows.keys))
+        images = VerifiedImages(rows, self.source.only(rows.keys))
+        pa.default_memory_pool().release_unused()  # Else it keeps a multiple of what is returned.
+        return images

@@ -1,17 +1,18 @@
 """Tree hashes that this machine has computed before: ids of pools, and of tables of codes.
 
-The tree hash over 14 million digests takes two hashes of a few bytes for each, twenty seconds; one
-SHA-256 over all digests takes a third of a second. So this hash is the name under which the id is
-kept, in the folder `cache_folder("pool-ids")` or `cache_folder("codes-ids")`. Other leaves have
-another name: an entry cannot go stale, whatever happens to the file they came from. The cache
-folder is trusted, as the program itself is: whoever can write there can make one pool, or table,
-pass for another.
+The tree hash over 14 million digests takes two hashes of a few bytes for each, twenty seconds of a
+processor (`tree_hash` shares them out); one SHA-256 over all digests takes a third of a second. So
+this hash is the name under which the id is kept, in the folder `cache_folder("pool-ids")` or
+`cache_folder("codes-ids")`. Other leaves have another name: an entry cannot go stale, whatever
+happens to the file they came from. The cache folder is trusted, as the program itself is: whoever
+can write there can make one pool, or table, pass for another.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from pladafmt.files import write_whole
 from pladafmt.merkle import CODES_LEAF, POOL_LEAF, TreeHasher
 
 from ..storage.cache import cache_folder
+from .tree_hash import hash_leaves
 
 FEW = 100_000
 """Ids of fewer images are not kept: their tree hash takes a fraction of a second."""
@@ -71,30 +73,53 @@ def _known(
 ) -> bytes:
     """Look up or compute the tree hash of `count` leaves, which are whole rows of `pieces`."""
     if count < FEW:
-        return _compute(pieces, hasher())
+        return _compute(pieces(), count, hasher())
     name = hashlib.sha256(tag)
-    for piece in pieces():
-        name.update(np.ascontiguousarray(piece).data)
-    path = cache_folder(kind) / name.hexdigest()
+
+    def named() -> Iterable[npt.NDArray[Any]]:
+        for piece in pieces():
+            name.update(np.ascontiguousarray(piece).data)
+            yield piece
+
+    folder = cache_folder(kind)
+    if _is_empty(folder):
+        # Nothing can be known: the leaves, which may have to be decoded, are read once.
+        found = _compute(named(), count, hasher())
+    else:
+        for _ in named():
+            pass
+        known = _read(folder / name.hexdigest(), tag, name.digest())
+        if known is not None:
+            return known
+        found = _compute(pieces(), count, hasher())
     try:
-        entry = path.read_bytes()
-    except OSError:
-        entry = b""  # Not there, or not readable: compute it.
-    if len(entry) == 64 and entry[32:] == _seal(tag, name.digest(), entry[:32]):
-        return entry[:32]
-    found = _compute(pieces, hasher())
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, found + _seal(tag, name.digest(), found))
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / name.hexdigest(), found + _seal(tag, name.digest(), found))
     except OSError:
         pass  # A cache that cannot be written costs time, not correctness.
     return found
 
 
-def _compute(pieces: Callable[[], Iterable[npt.NDArray[Any]]], hasher: TreeHasher) -> bytes:
-    for piece in pieces():
-        hasher.extend(piece)
-    return hasher.root()
+def _is_empty(folder: Path) -> bool:
+    try:
+        return next(folder.iterdir(), None) is None
+    except OSError:
+        return True
+
+
+def _read(path: Path, tag: bytes, name: bytes) -> bytes | None:
+    """Read the id that is kept under a name; None if it is not there, or not readable or whole."""
+    try:
+        entry = path.read_bytes()
+    except OSError:
+        return None
+    whole = len(entry) == 64 and entry[32:] == _seal(tag, name, entry[:32])
+    return entry[:32] if whole else None
+
+
+def _compute(pieces: Iterable[npt.NDArray[Any]], count: int, tree: TreeHasher) -> bytes:
+    hash_leaves(tree, pieces, count)
+    return tree.root()
 
 
 def _seal(tag: bytes, name: bytes, found: bytes) -> bytes:

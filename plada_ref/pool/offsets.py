@@ -136,7 +136,7 @@ class ShardIndexes:
         if not len(keys):
             return
         # Arrow builds a hash table of the keys for each search: too much for each small shard.
-        enough = max(_ROWS_AT_A_TIME, 4 * len(keys))
+        enough = max(_ROWS_AT_A_TIME, len(keys))
         waiting: list[pa.Table] = []
         rows = 0
         for table in self._tables(_min_max(keys)):
@@ -169,7 +169,9 @@ def _min_max(keys: Any) -> tuple[str, str]:
 def _rows_of(tables: list[pa.Table], keys: pa.LargeStringArray) -> pa.Table:
     table = pa.concat_tables(tables)
     # A copy: a filtered table may keep the whole original in memory.
-    return table.filter(pc.is_in(table.column("key"), value_set=keys)).combine_chunks()
+    rows = table.filter(pc.is_in(table.column("key"), value_set=keys)).combine_chunks()
+    pa.default_memory_pool().release_unused()
+    return rows
 
 
 def _shard_table(url: str, locate: Callable[[str], Iterable[Member]]) -> pa.Table:

@@ -65,6 +65,8 @@ class ParquetShards:
     def __init__(self, urls: list[str]) -> None:
         self.urls = urls
         self._rows: dict[str, tuple[int, int]] | None = None
+        # Lowest and highest key of the shards seen so far; None for one without rows.
+        self._ranges: dict[int, tuple[str, str] | None] = {}
 
     def shards(self) -> Iterator[Shard]:
         """Yield a shard for each file."""
@@ -79,6 +81,7 @@ class ParquetShards:
     def only(self, keys: pa.LargeStringArray) -> ParquetShards:
         """Return the same shards with the rows of these keys only."""
         narrowed = ParquetShards(self.urls)
+        narrowed._ranges = self._ranges
         narrowed._locate(set(keys.to_pylist()))
         return narrowed
 
@@ -92,10 +95,23 @@ class ParquetShards:
             PipelineError: if a shard is damaged, or one of these keys is stored twice.
         """
         rows: dict[str, tuple[int, int]] = {}
+        if wanted is not None and not wanted:
+            self._rows = rows
+            return
+        bounds = None if wanted is None else (min(wanted), max(wanted))
+        stems = {key.rpartition("/")[0] for key in wanted or ()}
         for number, url in enumerate(self.urls):
             stem = _stem(url)
-            numbered = wanted is not None and any(key.startswith(f"{stem}/") for key in wanted)
+            numbered = stem in stems
+            if bounds is not None and not numbered and number in self._ranges:
+                known = self._ranges[number]
+                if known is None or known[1] < bounds[0] or bounds[1] < known[0]:
+                    continue
+            lowest, highest = None, ""
             for row, key in enumerate(_keys(url)):
+                if lowest is None or key < lowest:
+                    lowest = key
+                highest = max(highest, key)
                 if numbered and wanted is not None and (name := f"{stem}/{row:09d}") in wanted:
                     key = name
                 if wanted is not None and key not in wanted:
@@ -103,6 +119,7 @@ class ParquetShards:
                 if key in rows:
                     raise _stored_twice(key, self.urls[rows[key][0]], url)
                 rows[key] = number, row
+            self._ranges[number] = None if lowest is None else (lowest, highest)
         self._rows = rows
 
     def place(self, key: str) -> tuple[int, int]:

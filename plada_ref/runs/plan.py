@@ -12,8 +12,8 @@ from typing import Any
 
 from ..compute.progress import Progress
 from ..errors import Misuse, PipelineError
+from ..images import ImagePool
 from ..models.spec import ModelSpec
-from ..pool import MemoryPool
 from ..selection import RANKINGS, Choice, Selection, Size, choose, spell
 from ..selection.rule import AUTO
 from ..selection.students import FINETUNE, HEAD, SCRATCH, check_kinds
@@ -186,7 +186,7 @@ class PlanRecord:
         plan: Plan,
         learn_from: Task,
         test: Task,
-        pool: MemoryPool,
+        pool: ImagePool,
         progress: Progress | None = None,
     ) -> PlanRecord:
         """The record of a transfer; every image of its tasks is read once.

@@ -23,16 +23,17 @@ from ..compute.progress import Progress
 from ..errors import Misuse, PipelineError
 from ..features.backbone import Backbone
 from ..features.cache import FeatureCache
+from ..images import ImagePool, check_early
 from ..labelling.label import forget_parts, label, parts_folder
 from ..labelling.scores import ScoreTable
 from ..models.checkpoint import Checkpoint
-from ..pool import MemoryPool, UnreadableImages
+from ..pool import UnreadableImages
 from ..selection import Choice, RuleSelection, Size
 from ..selection.auto_record import AutoSelection
 from ..selection.comparison import Comparison
 from ..selection.producer import Producer
 from ..selection.prune import PayloadOptions
-from ..tasks.leakage import compare, fingerprints
+from ..tasks.leakage import fingerprints, look_for
 from ..tasks.task import Task
 from ..training.advice import Advice
 from ..training.evaluate import evaluate
@@ -77,7 +78,7 @@ def transfer(
     plan: Plan,
     learn_from: Task,
     test: Task,
-    pool: MemoryPool,
+    pool: ImagePool,
     out: Path,
     *,
     compute: Compute | None = None,
@@ -104,6 +105,7 @@ def transfer(
     progress = compute.progress
     if rules is None and any(isinstance(each, RuleSelection) for each in plan.selections):
         raise Misuse("A rule is over the codes of the pool's images; give them.")
+    check_early(pool)
     folder = RunFolder(out)
     _start(folder, PlanRecord.about(plan, learn_from, test, pool, progress))
     seconds: dict[str, float] = {}
@@ -184,7 +186,7 @@ class _Clients:
     """Trains a student on each payload and tests it."""
 
     plan: Plan
-    pool: MemoryPool
+    pool: ImagePool
     test: Task
     folder: RunFolder
     cache: FeatureCache
@@ -249,7 +251,7 @@ class _Clients:
         write_whole(self.folder.auto(auto.budget), report.encode("utf-8"))
 
 
-def _is_complete(files: ModelFiles, pool: MemoryPool, codes: Codes | None) -> bool:
+def _is_complete(files: ModelFiles, pool: ImagePool, codes: Codes | None) -> bool:
     """Whether payload and student of a finished record are still there, as they were.
 
     Raises:
@@ -282,13 +284,14 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _leakage(test: Task, pool: MemoryPool, progress: Progress, unreadable: int) -> Leakage:
-    looked_for = fingerprints(test.images, what="Looking for test images", progress=progress)
-    known = UnreadableImages(pool, len(pool), known=unreadable)
-    there = fingerprints(
-        pool, what="Looking for them in the pool", progress=progress, unreadable=known
+def _leakage(test: Task, pool: ImagePool, progress: Progress, unreadable: int) -> Leakage:
+    found = look_for(
+        fingerprints(test.images, what="Looking for test images", progress=progress),
+        pool,
+        what="Looking for them in the pool",
+        progress=progress,
+        unreadable=UnreadableImages(pool, len(pool), known=unreadable),
     )
-    found = compare(looked_for, there)
     return Leakage(
         test_images=found.images,
         pool_images=found.pool_size,
@@ -313,7 +316,7 @@ def _teacher(plan: Plan, learn_from: Task, folder: RunFolder, compute: Compute) 
 
 def _table(
     teacher: Checkpoint,
-    pool: MemoryPool,
+    pool: ImagePool,
     folder: RunFolder,
     cache: FeatureCache,
     compute: Compute,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -35,6 +35,23 @@ class SomeFeatures:
 
     def __getitem__(self, rows: Positions | slice, /) -> Features:
         return self.features[self.positions[rows]]
+
+
+@dataclass(frozen=True, eq=False)
+class SomeScores(Mapping[str, npt.NDArray[np.float32]]):
+    """Columns of a score table for some images of a pool, read when they are asked for."""
+
+    scores: Mapping[str, npt.NDArray[np.float32]]
+    positions: Positions
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.scores)
+
+    def __getitem__(self, name: str) -> npt.NDArray[np.float32]:
+        return self.scores[name][self.positions]
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +102,7 @@ class Evidence:
         there = np.flatnonzero(~lost)
         return cls(
             labels[there],
-            {name: column[there] for name, column in scores.items()},
+            SomeScores(scores, there),
             classes,
             None if features is None else SomeFeatures(features, there),
             target,

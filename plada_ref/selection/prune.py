@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -141,17 +142,21 @@ class Pruner:
             Misuse: if the ranking compares images, and there are no features.
         """
         if selection not in self._ranked:
-            table = self.table
-            evidence = Evidence.keepable(
-                table.labels,
-                table.columns,
-                len(table.classes),
-                self.features,
-                self.target,
-                unreadable=self.unreadable,
-            )
-            self._ranked[selection] = rank_images(evidence, selection)
+            self._ranked[selection] = rank_images(self._evidence, selection)
         return self._ranked[selection]
+
+    @cached_property
+    def _evidence(self) -> Evidence:
+        """About the images that can be read: where some cannot, it takes memory of its own."""
+        table = self.table
+        return Evidence.keepable(
+            table.labels,
+            table.columns,
+            len(table.classes),
+            self.features,
+            self.target,
+            unreadable=self.unreadable,
+        )
 
     def prune(
         self,

@@ -9,21 +9,29 @@ cropping or rotation.
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ..compute.progress import Progress
-from ..images import ImageSet, as_pixels
+from ..compute.progress import Advance, Progress
+from ..images import ImagePool, ImageSet, as_pixels, in_stretches
 from ..pool import UnreadableImage, UnreadableImages
 
 NEAR = 4
 """Bits by which the hashes of near duplicates differ at most, of 64."""
 
-ROWS = 256
-"""Images of the task that are compared with the whole pool at a time."""
+ROWS, BLOCK = 256, 4096
+"""Images of the task, and of the pool, that are compared at a time."""
+
+STRETCH = 1 << 15
+"""Images of the pool whose keys and places are in memory at a time: there is nothing to start anew
+for each stretch, so they are few."""
+
+_FAR = 255
+"""A distance that no two hashes have."""
 
 FLAT = 4.0
 """Standard deviation of grey levels below which an image is too flat for its hash to mean much."""
@@ -31,19 +39,20 @@ FLAT = 4.0
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """What two sets of images are compared by.
+    """What images are compared by.
 
     Attributes:
         pixels: SHA-256 of size and RGB pixels, shape (n, 32), uint8.
         hashes: perceptual hashes, uint64, shape (n,).
         flat: images too flat to be compared by their hash, shape (n,).
-        unreadable: numbers of the images that do not decode, ascending. They are like no other.
     """
 
     pixels: npt.NDArray[np.uint8]
     hashes: npt.NDArray[np.uint64]
     flat: npt.NDArray[np.bool_]
-    unreadable: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.hashes)
 
 
 @dataclass(frozen=True)
@@ -104,64 +113,117 @@ def fingerprint(image: Image.Image) -> tuple[bytes, int, bool]:
     return digest.digest(), value, bool(grey.std() < FLAT)
 
 
-def fingerprints(
-    images: ImageSet,
+def fingerprints(images: ImageSet, *, what: str, progress: Progress) -> Fingerprints:
+    """Return the fingerprints of all images of a set.
+
+    Raises:
+        PipelineError: if an image cannot be read.
+    """
+    with progress.track(what, len(images)) as advance:
+        return _fingerprints(images, range(len(images)), advance)
+
+
+def look_for(
+    task: Fingerprints,
+    pool: ImagePool,
     *,
     what: str,
     progress: Progress,
-    unreadable: UnreadableImages | None = None,
-) -> Fingerprints:
-    """Return the fingerprints of all images of a set.
+    unreadable: UnreadableImages,
+    near: int = NEAR,
+) -> Leakage:
+    """Find the images of a task in a pool, of which a stretch is in memory at a time.
 
     Args:
-        unreadable: counts those images of a pool that do not decode.
+        unreadable: counts the images of the pool that do not decode. They are like no other.
+        near: bits by which the hashes of near duplicates differ at most.
 
     Raises:
-        PipelineError: if an image cannot be read, or too many do not decode.
+        PipelineError: if the pool cannot be read, or too many images do not decode.
     """
-    count = len(images)
-    pixels = np.empty((count, 32), dtype=np.uint8)
-    hashes = np.empty(count, dtype=np.uint64)
-    flat = np.empty(count, dtype=np.bool_)
+    search, count = Search(task), len(pool)
+    blocks = [range(at, min(at + BLOCK, count)) for at in range(0, count, BLOCK)]
     with progress.track(what, count) as advance:
-        for number in range(count):
-            advance(1)
-            try:
-                digest, value, is_flat = fingerprint(images.open_image(number))
-            except UnreadableImage:
-                if unreadable is None:
-                    raise
-                unreadable.add(np.array([number]))
-                digest, value, is_flat = bytes(32), 0, True
-            pixels[number] = np.frombuffer(digest, dtype=np.uint8)
-            hashes[number], flat[number] = value, is_flat
-    if unreadable is None:
-        return Fingerprints(pixels, hashes, flat, np.zeros(0, np.int64))
+        for stretch, images in in_stretches(pool, blocks, most=STRETCH):
+            for chunk in stretch:
+                search.see(_fingerprints(images, chunk, advance, unreadable))
     unreadable.tell(progress)
-    return Fingerprints(pixels, hashes, flat, unreadable.positions)
+    return search.found(near, unreadable=len(unreadable))
 
 
-def compare(task: Fingerprints, pool: Fingerprints, *, near: int = NEAR) -> Leakage:
-    """Find the images of a task in the pool; among equal pool images the lowest position counts."""
-    position_of: dict[bytes, int] = {}
-    for position in range(len(pool.hashes) - 1, -1, -1):
-        position_of[pool.pixels[position].tobytes()] = position
-    candidates = np.flatnonzero(~pool.flat)
-    hashes = pool.hashes[candidates]
-    matches = []
-    for start in range(0, len(task.hashes), ROWS):
-        part = task.hashes[start : start + ROWS]
-        distances = np.bitwise_count(part[:, None] ^ hashes[None, :]) if candidates.size else None
-        for offset in range(len(part)):
-            row = start + offset
-            same = position_of.get(task.pixels[row].tobytes())
-            if same is not None:
-                matches.append(Match(row, same, True, 0))
-            elif distances is not None and not task.flat[row]:
-                best = int(distances[offset].argmin())
-                found = int(distances[offset, best])
-                if found <= near:
-                    matches.append(Match(row, int(candidates[best]), False, found))
-    flat = int(task.flat.sum())
-    lost = len(pool.unreadable)
-    return Leakage(len(task.hashes), len(pool.hashes), flat, tuple(matches), lost)
+def _fingerprints(
+    images: ImageSet,
+    numbers: range,
+    advance: Advance,
+    unreadable: UnreadableImages | None = None,
+) -> Fingerprints:
+    count = len(numbers)
+    pixels = np.zeros((count, 32), dtype=np.uint8)  # No image has such a digest.
+    hashes = np.zeros(count, dtype=np.uint64)
+    flat = np.ones(count, dtype=np.bool_)
+    for row, number in enumerate(numbers):
+        advance(1)
+        try:
+            digest, value, is_flat = fingerprint(images.open_image(number))
+        except UnreadableImage:
+            if unreadable is None:
+                raise
+            unreadable.add(np.array([number]))
+            continue
+        pixels[row] = np.frombuffer(digest, dtype=np.uint8)
+        hashes[row], flat[row] = value, is_flat
+    return Fingerprints(pixels, hashes, flat)
+
+
+class Search:
+    """What has been found of a task's images in a pool that is seen block after block.
+
+    Among equal images of the pool the lowest position counts, and so among those that are equally
+    near.
+    """
+
+    def __init__(self, task: Fingerprints) -> None:
+        self._task = task
+        self._rows: dict[bytes, list[int]] = defaultdict(list)
+        for row, pixels in enumerate(task.pixels):
+            self._rows[pixels.tobytes()].append(row)
+        self._same = np.full(len(task), -1)
+        self._distance = np.full(len(task), _FAR, np.uint8)
+        self._nearest = np.full(len(task), -1)
+        self._seen = 0
+
+    def see(self, pool: Fingerprints) -> None:
+        """Compare the next images of the pool, any number of them."""
+        start = self._seen
+        self._seen += len(pool)
+        for row, pixels in enumerate(pool.pixels):
+            for same in self._rows.get(pixels.tobytes(), ()):
+                if self._same[same] < 0:
+                    self._same[same] = start + row
+        candidates = np.flatnonzero(~pool.flat)
+        for first in range(0, len(candidates), BLOCK):
+            part = candidates[first : first + BLOCK]
+            for at in range(0, len(self._task), ROWS):
+                self._compare(slice(at, at + ROWS), pool.hashes[part], start + part)
+
+    def _compare(
+        self, rows: slice, hashes: npt.NDArray[np.uint64], positions: npt.NDArray[np.int64]
+    ) -> None:
+        distances = np.bitwise_count(self._task.hashes[rows][:, None] ^ hashes[None, :])
+        best = distances.argmin(axis=1)
+        found = distances.min(axis=1)
+        nearer = found < self._distance[rows]
+        self._distance[rows][nearer] = found[nearer]
+        self._nearest[rows][nearer] = positions[best[nearer]]
+
+    def found(self, near: int = NEAR, *, unreadable: int = 0) -> Leakage:
+        """Return what has been found so far; arguments as of `look_for`."""
+        matches = []
+        for row in range(len(self._task)):
+            if self._same[row] >= 0:
+                matches.append(Match(row, int(self._same[row]), True, 0))
+            elif not self._task.flat[row] and self._distance[row] <= near:
+                distance = int(self._distance[row])
+                matches.append(Match(row, int(self._nearest[row]), False, distance))
+        flat = int(self._task.flat.sum())
+        return Leakage(len(self._task), self._seen, flat, tuple(matches), unreadable)

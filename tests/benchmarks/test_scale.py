@@ -22,7 +22,7 @@ from plada_ref.selection import Evidence, SafetyNet, Selection, quotas, rank_ima
 from plada_ref.selection.quotas import part_of
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ["index", "label", "prune", "encode", "decode", "train"]
+COMMANDS = ["index", "label", "prune", "encode", "decode", "train", "leakage", "transfer"]
 
 
 def quick_run(work: Path, part: str, *options: str) -> tuple[dict[str, Any], list[str]]:

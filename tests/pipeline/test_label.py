@@ -25,7 +25,7 @@ from plada_ref.cli import app
 from plada_ref.compute.batches import PreparedImages
 from plada_ref.compute.sealed import LENGTH, seal
 from plada_ref.errors import PipelineError
-from plada_ref.labelling import chunks as labelling
+from plada_ref.images import stretches
 from plada_ref.labelling.chunks import Chunk, label_chunks
 from plada_ref.labelling.label import forget_parts, label, parts_folder
 from plada_ref.labelling.scores import Scores, ScoreTable, score
@@ -95,7 +95,7 @@ def test_a_pool_known_stretch_by_stretch_gets_the_same_table(
     tmp_path: Path,
 ) -> None:
     whole = label(digit_pool.open(), teacher, compute=ALONE)
-    monkeypatch.setattr(labelling, "STRETCH", 2500)
+    monkeypatch.setattr(stretches, "STRETCH", 2500)
     stored = DiskPool(ManifestFile(digit_pool.manifest), open_source([str(digit_pool.shard)]))
     asked: list[np.ndarray] = []
 

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import io
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from plada_ref.compute.progress import Silence
 from plada_ref.images import ImageArrays
-from plada_ref.tasks.leakage import compare, fingerprints
+from plada_ref.tasks import leakage
+from plada_ref.tasks.leakage import (
+    NEAR,
+    Fingerprints,
+    Leakage,
+    Match,
+    Search,
+    fingerprints,
+)
 
 from ..commands.test_format_commands import last_json, plada
 from .conftest import png, write_tar
@@ -39,6 +51,12 @@ class Pictures:
 
     def open_image(self, position: int, /) -> Image.Image:
         return self.images[position]
+
+
+def compare(task: Fingerprints, pool: Fingerprints) -> Leakage:
+    search = Search(task)
+    search.see(pool)
+    return search.found()
 
 
 def test_what_is_found() -> None:
@@ -75,6 +93,52 @@ def test_strangers_stay_strangers() -> None:
     pool = fingerprints(Pictures([picture(n) for n in range(300)]), what="p", progress=QUIET)
     task = fingerprints(Pictures([picture(n) for n in range(900, 1100)]), what="t", progress=QUIET)
     assert compare(task, pool).matches == ()
+
+
+def naive(task: Fingerprints, pool: Fingerprints) -> list[Match]:
+    """Every image against the whole pool."""
+    matches = []
+    for row in range(len(task)):
+        same = [p for p in range(len(pool)) if (pool.pixels[p] == task.pixels[row]).all()]
+        near = [
+            (int(task.hashes[row] ^ pool.hashes[p]).bit_count(), p)
+            for p in range(len(pool))
+            if not pool.flat[p]
+        ]
+        if same:
+            matches.append(Match(row, same[0], True, 0))
+        elif near and not task.flat[row] and min(near)[0] <= NEAR:
+            distance, position = min(near)
+            matches.append(Match(row, position, False, distance))
+    return matches
+
+
+@given(st.data())
+def test_a_pool_seen_in_blocks(data: st.DataObject) -> None:
+    """Few digests and hashes: images are equal, or equally near, across blocks."""
+
+    def prints(count: int) -> Fingerprints:
+        pixels = data.draw(st.lists(st.integers(1, 9), min_size=count, max_size=count))
+        hashes = data.draw(st.lists(st.integers(0, 255), min_size=count, max_size=count))
+        flat = data.draw(st.lists(st.booleans(), min_size=count, max_size=count))
+        return Fingerprints(
+            np.repeat(np.array(pixels, np.uint8)[:, None], 32, 1).reshape(count, 32),
+            np.array(hashes, np.uint64),
+            np.array(flat, np.bool_),
+        )
+
+    task, pool = prints(data.draw(st.integers(0, 7))), prints(data.draw(st.integers(0, 12)))
+    cuts = [0, *sorted(data.draw(st.lists(st.integers(0, len(pool))))), len(pool)]
+    search = Search(task)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(leakage, "ROWS", data.draw(st.integers(1, 8)))
+        patch.setattr(leakage, "BLOCK", data.draw(st.integers(1, 8)))
+        for start, stop in pairwise(cuts):
+            part = slice(start, stop)
+            search.see(Fingerprints(pool.pixels[part], pool.hashes[part], pool.flat[part]))
+    found = search.found()
+    assert list(found.matches) == naive(task, pool)
+    assert (found.pool_size, found.flat) == (len(pool), int(task.flat.sum()))
 
 
 def test_the_command(tmp_path: Path) -> None:

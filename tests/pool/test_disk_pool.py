@@ -24,6 +24,7 @@ from plada_ref.pool import (
     offsets,
     open_source,
 )
+from plada_ref.pool import parquet as parquet_shards
 
 from .test_sources import parquet
 
@@ -99,6 +100,33 @@ def test_shards_that_hold_none_of_the_images_are_not_read_again(
             assert pool.only(positions).read(position)
         assert "".join(dict.fromkeys(read)) == shards
     pool.only(range(30)).read(29)
+
+
+def test_parquet_shards_are_read_again_where_an_image_may_be(
+    tmp_path: Path, images: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = sorted(images.items())
+    for n in range(3):
+        parquet(tmp_path / f"{n}.parquet", dict(items[10 * n :][:10][::-1]))
+    specs = [str(tmp_path / "*.parquet")]
+    index_pool(open_source(specs), tmp_path / "manifest")
+    pool = DiskPool(ManifestFile(tmp_path / "manifest"), open_source(specs))
+    read: list[str] = []
+    keys_of = parquet_shards._keys
+
+    def spy(url: str, *remarks: Any) -> Any:
+        read.append(Path(url).stem)
+        return keys_of(url, *remarks)
+
+    monkeypatch.setattr(parquet_shards, "_keys", spy)
+    for positions, shards in (([0], "012"), ([9, 10], "01"), ([0, 9], "0"), ([29], "2"), ([], "")):
+        read.clear()
+        some = pool.only(positions)
+        assert [some.read(position) for position in positions] == [items[n][1] for n in positions]
+        assert "".join(read) == shards
+    # Keys of shard and row are outside of the range of paths.
+    source = pool.source.only(pa.array(["1/000000003"], pa.large_string()))
+    assert source.read("1/000000003") == items[16][1]
 
 
 def test_faults_are_those_of_the_whole_pool(

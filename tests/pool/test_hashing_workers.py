@@ -20,6 +20,8 @@ from plada_ref.pool.hashing import hash_images, hash_to_parts
 from plada_ref.pool.processes import in_processes
 from plada_ref.pool.shard import Entry, Remarks, Shard
 
+from ..processes import children, runs, wait_for
+
 _ROOT = Path(__file__).parents[2]
 
 
@@ -94,12 +96,12 @@ def test_nothing_is_left_behind(killed: str) -> None:
     """A parent that is killed takes its workers along; a killed worker ends the run."""
     command = [sys.executable, "-c", f"import {__name__} as test; test.wait_for_ever()"]
     with subprocess.Popen(command, cwd=_ROOT, stderr=subprocess.PIPE, text=True) as parent:
-        workers = _wait_for(lambda: _children(parent.pid), 2)
+        workers = wait_for(lambda: children(parent.pid), 2)
         time.sleep(0.5)
         os.kill(parent.pid if killed == "parent" else workers[0], signal.SIGKILL)
         said = parent.communicate(timeout=60)[1]
     assert ("killed" in said and "goes on" in said) == (killed == "worker"), said
-    _wait_for(lambda: list(filter(_runs, workers)), 0)
+    wait_for(lambda: list(filter(runs, workers)), 0)
 
 
 def wait_for_ever() -> None:
@@ -117,24 +119,3 @@ def _nothing(_: Remarks) -> Iterator[Entry]:
 
 def _sleep(shard: Shard, report: Any) -> None:
     time.sleep(600)
-
-
-def _children(pid: int) -> list[int]:
-    found = Path(f"/proc/{pid}/task/{pid}/children")
-    return list(map(int, found.read_text().split())) if found.exists() else []
-
-
-def _runs(pid: int) -> bool:
-    """Whether a process has not ended; that of a killed parent may wait forever to be reaped."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def _wait_for(look: Any, count: int) -> list[int]:
-    end = time.monotonic() + 60
-    while len(found := look()) != count:
-        assert time.monotonic() < end, f"{found} for {count}"
-        time.sleep(0.05)
-    return list(found)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -59,3 +61,19 @@ def test_a_damaged_entry_is_computed_again(
     assert known_ids.pool_id(digests) == root
     assert computed == [50, 50]
     assert entry.read_bytes() == whole
+
+
+def test_leaves_are_read_twice_only_where_an_id_may_be_known(computed: list[int]) -> None:
+    draw = np.random.default_rng(2)
+    first, second = (draw.integers(0, 256, (50, 32), dtype=np.uint8) for _ in range(2))
+    read: list[int] = []
+
+    def pieces(digests: np.ndarray, number: int) -> Iterator[np.ndarray]:
+        read.append(number)
+        yield digests[:20]
+        yield digests[20:]
+
+    for digests, number in ((first, 1), (second, 2), (first, 3), (second, 4)):
+        found = known_ids.pool_id_of(partial(pieces, digests, number), 50)
+        assert found == _root(digests)
+    assert read == [1, 2, 2, 3, 4] and computed == [50, 50]
