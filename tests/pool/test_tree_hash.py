@@ -160,13 +160,22 @@ def test_nothing_is_left_behind(by: signal.Signals) -> None:
     """Ctrl-C goes to all processes of a terminal; a process that is killed can end no other."""
     command = [sys.executable, "-c", f"import {__name__} as test; test.hash_for_ever()"]
     with subprocess.Popen(
-        command, cwd=_ROOT, stdout=subprocess.PIPE, start_new_session=True, text=True
+        command,
+        cwd=_ROOT,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+        # What a script has put into the background ignores it, and so would what it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as parent:
-        assert parent.stdout is not None
-        assert parent.stdout.readline() == "begun\n"
-        workers = wait_for(lambda: children(parent.pid), 2)
-        (os.killpg if by == signal.SIGINT else os.kill)(parent.pid, by)
-        said = parent.communicate(timeout=60)[0]
+        try:
+            assert parent.stdout is not None
+            assert parent.stdout.readline() == "begun\n"
+            workers = wait_for(lambda: children(parent.pid), 2)
+            (os.killpg if by == signal.SIGINT else os.kill)(parent.pid, by)
+            said = parent.communicate(timeout=60)[0]
+        finally:
+            parent.kill()  # Or a failure would wait for it.
     assert (said == "interrupted\n") == (by == signal.SIGINT)
     wait_for(lambda: list(filter(runs, workers)), 0)
 
