@@ -196,7 +196,8 @@ class Backbone:
     def _in_stretches(
         self, pool: ImagePool, chunks: Sequence[range], advance: Advance
     ) -> Iterator[Seen]:
-        for stretch, images in in_stretches(pool, chunks):
+        on_gpu = self.compute.device.type == "cuda"
+        for stretch, images in in_stretches(pool, chunks, long=on_gpu):
             yield from self.chunks_of(images, stretch, advance=advance)
 
     def chunks_of(

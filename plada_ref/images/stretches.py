@@ -9,22 +9,26 @@ import numpy as np
 
 from .sets import ImagePool, PoolImages
 
-STRETCH = 1 << 17
-"""Images whose keys and places are in memory at a time; half a second goes into the next ones."""
+STRETCH = 1 << 15
+"""Images whose keys and places are in memory at a time, some thousand bytes for each."""
+
+LONG_STRETCH = 1 << 17
+"""The same for a GPU, which sees as many in seconds: it waits for the next ones to be found, and
+for the processes that decode them."""
 
 
 def in_stretches(
-    pool: ImagePool, chunks: Sequence[range], *, most: int | None = None
+    pool: ImagePool, chunks: Sequence[range], *, long: bool = False
 ) -> Iterator[tuple[list[range], PoolImages]]:
     """Yield some chunks of pool positions at a time, and what opens the images of all of them.
 
     Args:
-        most: images of a stretch of several chunks, at most; `STRETCH` when None.
+        long: make stretches of several chunks as long as `LONG_STRETCH`, not `STRETCH`.
 
     Raises:
         PipelineError: if the pool cannot be read.
     """
-    most = STRETCH if most is None else most
+    most = LONG_STRETCH if long else STRETCH
     waiting = deque(chunks)
     while waiting:
         stretch = [waiting.popleft()]

@@ -128,7 +128,8 @@ def _prepared(
 
     What is known of the pool meanwhile is a stretch of it.
     """
-    for stretch, known in in_stretches(pool, chunks):
+    on_gpu = compute.device.type == "cuda"
+    for stretch, known in in_stretches(pool, chunks, long=on_gpu):
         batches = [
             chunk[start : start + size] for chunk in stretch for start in range(0, len(chunk), size)
         ]

@@ -26,10 +26,6 @@ NEAR = 4
 ROWS, BLOCK = 256, 4096
 """Images of the task, and of the pool, that are compared at a time."""
 
-STRETCH = 1 << 15
-"""Images of the pool whose keys and places are in memory at a time: there is nothing to start anew
-for each stretch, so they are few."""
-
 _FAR = 255
 """A distance that no two hashes have."""
 
@@ -144,7 +140,7 @@ def look_for(
     search, count = Search(task), len(pool)
     blocks = [range(at, min(at + BLOCK, count)) for at in range(0, count, BLOCK)]
     with progress.track(what, count) as advance:
-        for stretch, images in in_stretches(pool, blocks, most=STRETCH):
+        for stretch, images in in_stretches(pool, blocks):
             for chunk in stretch:
                 search.see(_fingerprints(images, chunk, advance, unreadable))
     unreadable.tell(progress)

@@ -43,8 +43,8 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[int]
     monkeypatch.chdir(tmp_path)
     write_images()
     assert plada("pool", "index", "pool", "-o", "pool.parquet", "--workers", 1).exit_code == 0
-    for module in ("images.stretches", "tasks.leakage"):
-        monkeypatch.setattr(f"plada_ref.{module}.STRETCH", STRETCH)
+    for name in ("STRETCH", "LONG_STRETCH"):
+        monkeypatch.setattr(stretches, name, STRETCH)
     for module, size in (("tasks.leakage", "BLOCK"), ("features.backbone", "POOL_CHUNK")):
         monkeypatch.setattr(f"plada_ref.{module}.{size}", 16)
     monkeypatch.setattr("plada_ref.labelling.label.CHUNK", 16)
