@@ -5,13 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from . import child, material
+from . import child
 from .claim import Claim, Part
+from .label import SIZES, photo_shard
 from .settings import Settings
 from .stopwatch import Times
-
-SIZES = {64: (64, 64), 224: (375, 500)}
-"""Input size in pixels: height and width of the stored images, as Tiny-ImageNet and ImageNet."""
 
 LEAST = {64: 1.0, 224: 1.5}
 """Images of each size that plada has to make for one of Pillow's alone."""
@@ -28,16 +26,8 @@ def measure(settings: Settings) -> Part:
 
     part = Part("decode")
     for size, (height, width) in SIZES.items():
-        shard = str(settings.work / f"photos-{size}.tar")
         images = QUICK_IMAGES if settings.quick else IMAGES[size]
-        child.run(
-            material.write_photo_shard,
-            out=shard,
-            images=images,
-            height=height,
-            width=width,
-            seed=settings.seed,
-        )
+        shard = photo_shard(settings, size, images)
         found = child.run(
             every_decoder,
             shard=shard,

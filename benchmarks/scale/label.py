@@ -27,6 +27,21 @@ QUICK_IMAGES = {64: 128}
 """A quick run takes the smaller size; the larger one takes the same code, and twice as long."""
 
 
+def photo_shard(settings: Settings, size: int, images: int) -> str:
+    """Write a shard of photographs for one of `SIZES`, and return its path."""
+    height, width = SIZES[size]
+    shard = str(settings.work / f"photos-{size}.tar")
+    child.run(
+        material.write_photo_shard,
+        out=shard,
+        images=images,
+        height=height,
+        width=width,
+        seed=settings.seed,
+    )
+    return shard
+
+
 def measure(settings: Settings) -> Part:
     """Label a pool at each input size, with one thread for the model and one decoding process.
 
@@ -37,16 +52,7 @@ def measure(settings: Settings) -> Part:
     part = Part("label")
     every = QUICK_IMAGES if settings.quick else IMAGES
     for size, images in every.items():
-        height, width = SIZES[size]
-        shard = str(settings.work / f"photos-{size}.tar")
-        child.run(
-            material.write_photo_shard,
-            out=shard,
-            images=images,
-            height=height,
-            width=width,
-            seed=settings.seed,
-        )
+        shard = photo_shard(settings, size, images)
         about: dict[str, Any] = {
             "shard": shard,
             "img_size": size,
