@@ -23,7 +23,7 @@ from .options.common import AsJson
 from .options.compare import CompareOptions
 from .options.encoding import ContentOptions
 from .options.out import named, out_option
-from .options.rule import PruneRuleOptions
+from .options.rule import RULE_OPTIONS, RuleOptions
 from .options.selection import SelectionOptions, SizeOptions
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def prune(
     content: BudgetedContentOptions,
     rule: SelectionOptions,
     compared: CompareOptions,
-    codes: PruneRuleOptions,
+    codes: RuleOptions,
     as_json: AsJson = False,
 ) -> None:
     """Select the images that a payload will name.
@@ -127,7 +127,7 @@ def prune(
     """
     need("pyarrow", extra="pool", for_="plada prune")
     from ..labelling.scores import ScoreTable
-    from ..selection import RANKINGS
+    from ..selection import RANKINGS, Selection
     from ..selection import file as selection_file
     from ..selection.producer import Producer
     from ..selection.rule import RuleSelection
@@ -143,8 +143,8 @@ def prune(
     selection = rule.selection(size)
     if selection is None and kinds and HEAD not in kinds:
         options = replace(options, recipe=Advice(tune="all"))  # What it is chosen for.
-    if not isinstance(selection, RuleSelection):
-        codes.refuse(auto=selection is None)
+    if isinstance(selection, Selection) and codes.given():
+        raise Misuse(f"{RULE_OPTIONS} go with --by rule or --by auto.")
     table = ScoreTable.read(scores)
     comparison = rules = None
     if isinstance(selection, RuleSelection):
@@ -189,7 +189,7 @@ def _encode(
 
 
 def _tried_by_auto(
-    codes: PruneRuleOptions, compared: CompareOptions, comparison: Comparison, table: ScoreTable
+    codes: RuleOptions, compared: CompareOptions, comparison: Comparison, table: ScoreTable
 ) -> RuleSource | None:
     """What the automatic selection makes a rule from; None if it tries none, which is said."""
 

@@ -24,7 +24,7 @@ from .options.encoding import MetadataOption, NoMetadataOption, UnnamedOption, r
 from .options.group import OptionGroup
 from .options.out import a_folder
 from .options.pool import PoolOptions
-from .options.rule import RuleOptions
+from .options.rule import RULE_OPTIONS, RuleOptions
 from .options.task import SplitTaskOptions
 from .options.training import ShortTrainingOptions
 
@@ -130,6 +130,14 @@ class TrialOptions(OptionGroup):
             "this transfer's own.",
         ),
     ] = None
+    hard_labels: Annotated[
+        bool,
+        typer.Option(
+            "--hard-labels",
+            help="Students of a rule learn each image's class, not the rule's scores of all "
+            "classes, as for plada train.",
+        ),
+    ] = False
     leakage: Annotated[
         bool,
         typer.Option(
@@ -186,8 +194,8 @@ def transfer(
     when it is called again with the same folder; more selections and keep rates can be added so.
 
     Codes that lie beside the manifest (plada pool codes) are found: with --select rule the payload
-    holds a rule over them, fitted to the task, and auto tries one too. Students of a rule learn its
-    scores of all classes, as soft labels.
+    holds a rule over them, fitted to the task (--fit: to something else), and auto tries one too.
+    Students of a rule learn its scores of all classes, as soft labels, unless --hard-labels.
 
     Ends with a recommendation: the automatic choice where --select has auto, else the smallest
     payload that is about as good as the best.
@@ -215,6 +223,8 @@ def transfer(
         dense=trials.dense,
         named=not trials.unnamed,
         described=not trials.no_metadata,
+        fit_to=codes.fit_to(),
+        hard_labels=trials.hard_labels,
         metadata=None if trials.metadata is None else read_metadata(trials.metadata),
         leakage=trials.leakage,
         students=chosen_kinds(trials.students),
@@ -278,9 +288,7 @@ def _rules(
         purpose = "--select auto, which tries a rule over the pool's codes,"
         return codes.source_if_there(purpose, manifest, pool.ref, weights, compute)
     if codes.given():
-        raise Misuse(
-            "--codes, --projection and --codes-weights go with --select rule or --select auto."
-        )
+        raise Misuse(f"{RULE_OPTIONS} go with --select rule or --select auto.")
     return None
 
 

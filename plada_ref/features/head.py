@@ -17,6 +17,9 @@ from .target import Features, Target
 ROWS = 16_384
 """Features converted to float32 at a time."""
 
+_APART = 1 << 11
+"""The same to float64."""
+
 KEPT = 1 << 28
 """Values of standardised features that are kept in memory (1 GiB); more are made anew per pass."""
 
@@ -110,7 +113,7 @@ def fit_head(
         for view in views:
             for start in range(0, len(view), ROWS):
                 part = slice(start, start + ROWS)
-                yield part, (torch.from_numpy(view[part]).float() - mean) / deviation
+                yield part, (torch.from_numpy(view[part]).float() - mean).div_(deviation)
 
     kept = list(standardised()) if len(views) * views[0].size <= KEPT else None
 
@@ -158,8 +161,9 @@ def _moments(
     mean = total / count
     square = np.zeros_like(mean)
     for view in views:
-        for start in range(0, len(view), ROWS):
-            square += ((view[start : start + ROWS] - mean) ** 2).sum(axis=0)
+        for start in range(0, len(view), _APART):
+            apart = view[start : start + _APART] - mean
+            square += np.square(apart, out=apart).sum(axis=0)
     deviation = np.sqrt(square / count)
     if not np.isfinite(deviation).all():
         raise PipelineError(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy.typing as npt
-import pyarrow as pa
 
 from pladafmt import PoolRef
 
 from .codes import PoolCodes, codes_of
+from .freed import give_back
 from .manifest_file import ManifestFile
 from .source import Source
 from .verified import VerifiedImages
@@ -57,8 +57,9 @@ class DiskPool:
         Raises:
             PipelineError: if the manifest or a shard is damaged, or a key is stored twice.
         """
+        give_back()
         rows = self.manifest.select(positions, check=not self._checked)
         self._checked = True
         images = VerifiedImages(rows, self.source.only(rows.keys))
-        pa.default_memory_pool().release_unused()  # Else it keeps a multiple of what is returned.
+        give_back()
         return images

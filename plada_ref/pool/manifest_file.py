@@ -210,6 +210,7 @@ class ManifestFile:
                     rows, row_groups=[group.number], columns=columns, use_threads=False
                 )
                 yield from _joined(counted(batches, group, columns[0]))
+                pa.default_memory_pool().release_unused()  # Else it grows with every group.
 
     def _groups(self) -> list[Group]:
         with open(self.path, "rb") as stream:

@@ -32,7 +32,7 @@ from .sealed import SUFFIX, read_sealed, write_sealed
 _SCHEMA = pa.schema([("key", pa.large_string()), ("offset", pa.uint64()), ("size", pa.uint64())])
 _WITH_SHARD = _SCHEMA.append(pa.field("shard", pa.uint32()))
 
-_ROWS_AT_A_TIME = 1 << 16
+_ROWS_AT_A_TIME = 1 << 14
 
 
 @dataclass(frozen=True, slots=True)

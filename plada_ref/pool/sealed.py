@@ -49,7 +49,7 @@ def read_sealed(path: Path, about: str, columns: list[str] | None = None) -> pa.
     if seal != _seal(body, about):
         return None
     with pq.ParquetFile(pa.BufferReader(body)) as stored:
-        return stored.read(columns)
+        return stored.read(columns, use_threads=False)
 
 
 def _seal(body: pa.Buffer, about: str) -> bytes:

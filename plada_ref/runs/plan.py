@@ -15,7 +15,7 @@ from ..errors import Misuse, PipelineError
 from ..images import ImagePool
 from ..models.spec import ModelSpec
 from ..selection import RANKINGS, Choice, Selection, Size, choose, spell
-from ..selection.rule import AUTO
+from ..selection.rule import AUTO, FitTo, chosen_fit
 from ..selection.students import FINETUNE, HEAD, SCRATCH, check_kinds
 from ..tasks.content import task_digest
 from ..tasks.task import Task
@@ -38,6 +38,8 @@ class Settings:
         named: whether payloads hold the class names.
         described: whether payloads say what made them and how to train on them; see
             `plada_ref.selection.prune.PayloadOptions`.
+        fit_to: what rules are fitted to; the task when None.
+        hard_labels: students of a rule learn each image's class, not the scores of all classes.
     """
 
     teacher: ModelSpec
@@ -47,11 +49,17 @@ class Settings:
     dense: bool = False
     named: bool = True
     described: bool = False
+    fit_to: FitTo | None = None
+    hard_labels: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The settings as JSON values."""
-        # Folders of payloads without metadata are those of versions that wrote none.
-        more = {"described": True} if self.described else {}
+        # What is as it was before there was a choice is not in it, so that older folders stand.
+        more: dict[str, Any] = {"described": True} if self.described else {}
+        if self.fit_to is not None:
+            more["fit_to"] = self.fit_to
+        if self.hard_labels:
+            more["hard_labels"] = True
         return more | {
             "teacher": _model_to_json(self.teacher),
             "student": _model_to_json(self.student),
@@ -94,6 +102,8 @@ class Settings:
             dense=stored.flag("dense"),
             named=stored.flag("named"),
             described="described" in stored and stored.flag("described"),
+            fit_to=_read_fit(stored) if "fit_to" in stored else None,
+            hard_labels="hard_labels" in stored and stored.flag("hard_labels"),
         )
 
 
@@ -133,6 +143,11 @@ class Plan(Settings):
             raise Misuse(
                 "--students says by whom the automatic selection chooses; ask for --select auto, "
                 "or leave it out."
+            )
+        if self.hard_labels and all(isinstance(each, Selection) for each in self.selections):
+            raise Misuse(
+                "--hard-labels is about students of a rule; ask for --select rule or --select "
+                "auto, or leave it out."
             )
 
     @property
@@ -302,8 +317,10 @@ class PlanRecord:
             "--unnamed": not self.settings.named,
             "--no-metadata": not self.settings.described,
             "--metadata METADATA": "metadata" in self.digests,
+            "--hard-labels": self.settings.hard_labels,
         }
         words += [flag for flag, given in flags.items() if given]
+        words += _option("--fit", self.settings.fit_to)
         words += _option("--student-model", student.model, unless=teacher.model)
         if student.weights is not None and student.weights != teacher.weights:
             words += ["--student-weights WEIGHTS"]
@@ -367,6 +384,13 @@ def _read_model(stored: Fields) -> ModelSpec:
         via_size=stored.whole("via_size", 1) if "via_size" in stored else None,
         grey=stored.flag("grey"),
     )
+
+
+def _read_fit(stored: Fields) -> FitTo:
+    try:
+        return chosen_fit(stored.text("fit_to"))
+    except Misuse:
+        stored.refuse("fit_to", "target, pool or both")
 
 
 def _read_recipe(stored: Fields) -> Recipe:

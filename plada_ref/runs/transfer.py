@@ -92,7 +92,7 @@ def transfer(
         test: the labelled images that teacher and students are compared on; nothing is chosen by
             them.
         rules: codes of the pool's images, for rules; with a coder, the automatic selection tries
-            a rule too.
+            a rule too. They are fitted to what the plan says.
         max_unreadable: the part of the pool's images that may be skipped since they do not decode;
             see `plada_ref.pool.most_unreadable`.
 
@@ -105,6 +105,8 @@ def transfer(
     progress = compute.progress
     if rules is None and any(isinstance(each, RuleSelection) for each in plan.selections):
         raise Misuse("A rule is over the codes of the pool's images; give them.")
+    if rules is not None:
+        rules = replace(rules, fit_to=plan.fit_to)
     check_early(pool)
     folder = RunFolder(out)
     _start(folder, PlanRecord.about(plan, learn_from, test, pool, progress))
@@ -156,7 +158,9 @@ def transfer(
     comparison = Comparison(
         backbone, plan.student, pool, learn_from, cache, unreadable, max_unreadable
     )
-    producer = Producer(table, comparison, options, plan.seed, progress, rules, plan.kinds)
+    producer = Producer(
+        table, comparison, options, plan.seed, progress, rules, plan.kinds, plan.hard_labels
+    )
     codes = None if rules is None else rules.codes
     clients = _Clients(plan, pool, test, folder, cache, compute, codes)
     students = []
@@ -216,7 +220,7 @@ class _Clients:
         payload = load(files.payload, codes=self.codes)
         sent = None if rule is None else read_rule(files.payload.read_bytes())
         soft = None
-        if sent is not None and self.codes is not None:
+        if sent is not None and self.codes is not None and not self.plan.hard_labels:
             soft = soft_labels(payload, sent, self.codes)
         student = train(
             payload,

@@ -87,6 +87,7 @@ class Producer:
             rule too.
         kinds: of the students by which the automatic selection chooses, see
             `plada_ref.selection.students`; all that can be tried when None.
+        hard_labels: clients learn of a rule each image's class, not the scores of all classes.
     """
 
     table: ScoreTable
@@ -96,6 +97,7 @@ class Producer:
     progress: Progress = field(default_factory=Silence)
     rules: RuleSource | None = None
     kinds: tuple[str, ...] | None = None
+    hard_labels: bool = False
 
     def make(self, selection: Choice, size: Size, *, within: float | None = None) -> Pruned:
         """Return the payload by `selection`, or by the automatic selection when None, of a size.
@@ -200,7 +202,7 @@ class Producer:
             by_rule=self._rules_for(rest, target),
             kinds=kinds,
             whole=whole,
-            soft=self._soft,
+            soft=None if self.hard_labels else self._soft,
             spent=spent,
         )
 

@@ -23,6 +23,7 @@ from .description import describe, with_own
 from .evidence import Evidence, Positions
 from .quotas import count_of
 from .ranked import RankedImages, rank_images
+from .rankings.registry import RANKINGS
 from .rule import RuleSelection, Selection
 from .rule_record import RuleRecord
 from .size import Size
@@ -117,7 +118,8 @@ def vanished(payload: Payload, kept: npt.NDArray[np.int64]) -> list[str]:
 class Pruner:
     """Prunes a score table by any selection to any size. `Producer` is the way in for callers.
 
-    Each selection is ranked once, for any number of sizes.
+    Each selection is ranked once, for any number of sizes; one by scores alone until another is,
+    since that is quick and its keys take memory.
 
     Attributes:
         table: the pool's scores.
@@ -142,6 +144,8 @@ class Pruner:
             Misuse: if the ranking compares images, and there are no features.
         """
         if selection not in self._ranked:
+            for other in [one for one in self._ranked if not RANKINGS[one.ranking].compares]:
+                del self._ranked[other]
             self._ranked[selection] = rank_images(self._evidence, selection)
         return self._ranked[selection]
 

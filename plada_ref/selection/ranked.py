@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,14 +19,17 @@ from .rule import SafetyNet, Selection
 _NEAR = 4
 """Images among which quotas are looked for first, as a multiple of the images they ask for."""
 
+_STRETCH = 1 << 17
+"""Keys that are looked at a time: a pool's are not copied, and random ones never all made."""
+
 
 @dataclass(frozen=True, eq=False)
 class RankedImages:
     """Images ranked by one selection; any number of them can be kept.
 
     Attributes:
-        sort_keys: one for each image, shape (N,); small ones are kept first, and among equals the
-            lower position.
+        sort_keys: one for each image; small ones are kept first, and among equals the lower
+            position.
         labels: pseudo-labels, shape (N,).
         classes: C.
         safety_net: per-class quotas, or None.
@@ -49,8 +53,8 @@ class RankedImages:
     def keep(self, count: int) -> Positions:
         """Return the pool positions of the `count` (at most N) kept images, ascending.
 
-        Partitions the keys once, and sorts a few times as many images as it keeps: the time is a
-        few times that of one ``numpy.argpartition`` of the keys.
+        Looks at all keys twice, and partitions and sorts a few times as many as it keeps: the time
+        is a few times that of one ``numpy.argpartition`` of the keys.
         """
         rows = self._rows(count)
         return rows if self.positions is None else self.positions[rows]
@@ -111,15 +115,36 @@ def rank_images(evidence: Evidence, selection: Selection) -> RankedImages:
 
 def _smallest(sort_keys: SortKeys, count: int) -> Positions:
     """Return the indices of the `count` smallest sort keys, ascending; of equals the lower."""
-    if count >= sort_keys.size:
-        return np.arange(sort_keys.size)
+    if count >= len(sort_keys):
+        return np.arange(len(sort_keys))
     if count <= 0:
         return np.zeros(0, dtype=np.int64)
-    limit = np.partition(sort_keys, count - 1)[count - 1]
-    found = np.flatnonzero(sort_keys <= limit)
+    limit = _limit(sort_keys, count)
+    found = np.concatenate(
+        [start + np.flatnonzero(part <= limit) for start, part in _stretches(sort_keys)]
+    )
     surplus = found.size - count
     if surplus:
         # More keys equal the limit than are wanted: the last of them go.
         equal = np.flatnonzero(sort_keys[found] == limit)
         found = np.delete(found, equal[-surplus:])
     return found
+
+
+def _limit(sort_keys: SortKeys, count: int) -> Any:
+    """Return the largest of the `count` smallest sort keys, holding twice as many at most."""
+    near: list[npt.NDArray[Any]] = []
+    held, limit = 0, None
+    for _, part in _stretches(sort_keys):
+        near.append(part if limit is None else part[part < limit])
+        held += len(near[-1])
+        if held >= 2 * count:
+            smallest = np.partition(np.concatenate(near), count - 1)[:count]
+            near, held, limit = [smallest], count, smallest[-1]
+    return np.partition(np.concatenate(near), count - 1)[count - 1]
+
+
+def _stretches(sort_keys: SortKeys) -> Iterator[tuple[int, npt.NDArray[Any]]]:
+    """Yield all sort keys, some at a time, each with the index of the first."""
+    for start in range(0, len(sort_keys), _STRETCH):
+        yield start, sort_keys[start : start + _STRETCH]

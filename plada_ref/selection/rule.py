@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from ..errors import Misuse
 from .rankings.registry import RANKINGS
@@ -12,6 +13,9 @@ AUTO = "auto"
 
 RULE = "rule"
 """Spelled in place of a selection: images are kept by a rule over the pool's codes."""
+
+FitTo = Literal["target", "pool", "both"]
+"""What a rule is fitted to: the task's own images, the teacher's labels of the pool, or both."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +97,19 @@ def choose(text: str, *, seed: int = 0) -> Choice:
     if text == AUTO:
         return None
     return RuleSelection(seed=seed) if text == RULE else parse(text, seed=seed)
+
+
+def chosen_fit(text: str) -> FitTo:
+    """Return what `text` says that a rule is fitted to.
+
+    Raises:
+        Misuse: if there is no such thing.
+    """
+    known: tuple[FitTo, ...] = get_args(FitTo)
+    for each in known:
+        if each == text:
+            return each
+    raise Misuse(f"--fit is one of {', '.join(known)}; not {text!r}.")
 
 
 def parse(text: str, *, seed: int = 0) -> Selection:

@@ -354,9 +354,15 @@ def test_what_the_automatic_selection_lacks_for_a_rule(server: Server, tmp_path:
         ((*named, *gone), 1, "There is no projection at"),
         ((*named, "--codes-weights", server.teacher.with_name("gone")), 1, "gone"),
         (("--codes", codes), 1, "is not a code table"),
-        (("--fit", "pool"), 2, "all but --fit go with --by auto"),
+        (("--fit", "all"), 2, "--fit is one of target, pool, both"),
     ):
         assert message in error(prune_auto(server, manifest, out, *weights, *arguments), status)
+    shutil.copy(server.folder / codes.name, codes)
+    by_labels = result(prune_auto(server, manifest, out, *weights, "--fit", "pool"))
+    assert by_labels["auto"]["candidates"][-1]["selection"] == "rule"
+    assert "go with --by rule or --by auto" in error(
+        call("prune", server.folder / "scores.parquet", "-o", out, "--count", 5, "--fit", "pool"), 2
+    )
 
 
 def test_no_rule_sees_what_the_automatic_selection_holds_out(
@@ -450,6 +456,55 @@ def test_a_transfer_by_rule(
     assert "rule-200B.plada was made with other codes" in error(run, 1)
     wrong = call("report", out, "--codes", other, "-o", tmp_path / "w.html")
     assert "cannot be read with these codes: The rule is for" in error(wrong, 1)
+
+
+@pytest.mark.usefixtures("few_lists")
+def test_a_transfer_says_what_rules_are_fitted_to_and_teach(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "run"
+    asked = ("--budget", 200, "--select", "rule", "--select", "auto")
+    how = ("--fit", "pool", "--hard-labels", "--students", "head,scratch")
+    heard: list[object] = []
+
+    def short(students: Any, payload: Payload, soft: Any) -> float:
+        heard.append(soft)
+        return 0.5
+
+    monkeypatch.setattr("plada_ref.selection.students.WholeStudents.accuracy", short)
+    monkeypatch.setattr("plada_ref.selection.producer.WHOLE_CANDIDATES", ("low-energy",))
+    soft = ("--budget", 200, "--select", "auto", "--students", "head,scratch")
+    result(transfer(server, server.manifest, tmp_path / "soft", *soft))
+    assert any(labels is not None for labels in heard)
+    heard.clear()
+    result(transfer(server, server.manifest, out, *asked, *how))
+    assert heard and all(labels is None for labels in heard), "judged as it is learned"
+    for name in ("rule-200B", "chosen-200B"):
+        assert "soft_labels" not in Checkpoint.read(out / f"{name}.safetensors").facts
+    # The rule is that of the single command, which is fitted to the same.
+    alone = tmp_path / "alone.plada"
+    scores, manifest = out / "scores.parquet", ("-m", server.manifest)
+    fitted = ("--by", "rule", "--fit", "pool", "--task", "sklearn:digits")
+    weights = ("--weights", server.teacher)
+    size = ("--budget", 200, *SMALL, "--dense")
+    result(call("prune", scores, "-o", alone, *size, *manifest, *fitted, *weights))
+    sent = (out / "rule-200B.plada").read_bytes()
+    assert read_rule(sent) is not None and sent == alone.read_bytes()
+
+    page = result(call("report", out, "-o", tmp_path / "r.html"))
+    assert page and all(
+        f"<span>{option}</span>" in (tmp_path / "r.html").read_text("utf-8")
+        for option in ("--fit pool", "--hard-labels")
+    )
+    for other in (("--hard-labels",), ("--fit", "pool"), ()):
+        run = transfer(server, server.manifest, out, *asked, *other)
+        assert "with other settings" in error(run, 2)
+    energy = ("--budget", 200, "--select", "low-energy")
+    for option, message in (
+        (("--hard-labels",), "--hard-labels is about students of a rule"),
+        (("--fit", "both"), "go with --select rule or --select auto"),
+    ):
+        assert message in error(transfer(server, server.manifest, out, *energy, *option), 2)
 
 
 def test_a_transfer_by_rule_lacks_something(server: Server, tmp_path: Path) -> None:

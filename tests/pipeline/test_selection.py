@@ -22,6 +22,7 @@ from plada_ref.selection import (
     quotas,
     random_sort_keys,
     rank_images,
+    ranked,
 )
 
 COLUMNS = ("energy", "entropy", "margin", "probability")
@@ -87,9 +88,11 @@ def test_selection_against_a_naive_one(data: st.DataObject) -> None:
             alpha=st.sampled_from([-0.2, 0.0, 0.5]),
         )
     )
-    got = select(
-        labels, columns, classes, keep, Selection(ranking=ranking, safety_net=net, seed=seed)
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ranked, "_STRETCH", data.draw(st.sampled_from([1, 7, 1000])))
+        got = select(
+            labels, columns, classes, keep, Selection(ranking=ranking, safety_net=net, seed=seed)
+        )
 
     keys = random_sort_keys(size, seed)
     tail, _, name = ranking.partition("-")

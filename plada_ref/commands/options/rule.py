@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from ...compute.progress import Progress
     from ...models.spec import ModelSpec
     from ...pool.codes import PoolCodes
-    from ...selection.rules.produce import FitTo
+    from ...selection.rule import FitTo
     from ...selection.rules.source import Coder, RuleSource
+
+
+RULE_OPTIONS = "--codes, --projection, --codes-weights and --fit"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,9 +56,28 @@ class RuleOptions(OptionGroup):
         ),
     ] = None
 
+    fit: Annotated[
+        str | None,
+        typer.Option(
+            metavar="target|pool|both",
+            help="Fit rules to the task's own images (the default where a task is given), to the "
+            "teacher's labels of the pool (the default without), or to both.",
+        ),
+    ] = None
+
     def given(self) -> bool:
         """Whether one of these options is given."""
-        return (self.codes, self.projection, self.codes_weights) != (None, None, None)
+        return any(each is not None for each in vars(self).values())
+
+    def fit_to(self) -> FitTo | None:
+        """Return what rules are fitted to, None if that is not said.
+
+        Raises:
+            Misuse: if there is no such thing.
+        """
+        from ...selection.rule import chosen_fit
+
+        return None if self.fit is None else chosen_fit(self.fit)
 
     def open(self, manifest: Path | None, ref: PoolRef) -> PoolCodes:
         """Open the codes of a pool.
@@ -127,14 +149,16 @@ class RuleOptions(OptionGroup):
             purpose: what needs it, for the error.
 
         Raises:
-            Misuse: if a package is missing, or the manifest is another pool's.
+            Misuse: if a package is missing, the manifest is another pool's, or ``--fit`` names
+                something else.
             PipelineError: if codes, projection or weights cannot be read, or do not fit.
         """
         _need(purpose)
         from ...selection.rules.source import RuleSource
 
+        fit_to = self.fit_to()
         codes = self.open(manifest, ref)
-        return RuleSource(codes, self.coder(codes, ref, weights, compute))
+        return RuleSource(codes, self.coder(codes, ref, weights, compute), fit_to=fit_to)
 
     def source_if_there(
         self,
@@ -168,49 +192,6 @@ class RuleOptions(OptionGroup):
                 raise
             compute.progress.warn(f"No rule over the codes in {path} is tried. {exc}")
             return None
-
-
-@dataclass(frozen=True, kw_only=True)
-class PruneRuleOptions(RuleOptions):
-    """The same for ``plada prune``, with what the rule is fitted to."""
-
-    fit: Annotated[
-        str | None,
-        typer.Option(
-            metavar="target|pool|both",
-            help="With --by rule: fit to the task's own images (the default with --task), to the "
-            "teacher's labels of the pool (the default without), or to both.",
-        ),
-    ] = None
-
-    def refuse(self, *, auto: bool) -> None:
-        """Check that none of these is given to another selection.
-
-        Args:
-            auto: the selection is the automatic one, which may try a rule.
-
-        Raises:
-            Misuse: if one is.
-        """
-        if self.fit is not None or (self.given() and not auto):
-            raise Misuse(
-                "--codes, --projection, --codes-weights and --fit go with --by rule; all but --fit "
-                "go with --by auto as well."
-            )
-
-    def fit_to(self) -> FitTo | None:
-        """Return what the rule is fitted to.
-
-        Raises:
-            Misuse: if there is no such thing.
-        """
-        from ...selection.rules.produce import FitTo
-
-        known: tuple[FitTo, ...] = get_args(FitTo)
-        chosen = next((each for each in known if each == self.fit), None)
-        if chosen is None and self.fit is not None:
-            raise Misuse(f"--fit is one of {', '.join(known)}; not {self.fit!r}.")
-        return chosen
 
     def by_rule(self, compared: CompareOptions, ref: PoolRef, progress: Progress) -> RuleSource:
         """Open what ``--by rule`` is made from: codes, and with ``--task`` the task's images.

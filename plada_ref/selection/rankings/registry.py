@@ -9,18 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from ..evidence import Evidence
+from ..evidence import Evidence, Positions
 from .diversity import k_center, prototype
 from .gradient_matching import gradient_matching
 from .herding import herding, herding_logits
-from .shuffle import random_sort_keys
+from .shuffle import RandomKeys
 
-SortKeys = npt.NDArray[Any]
+
+class SortKeys(Protocol):
+    """Sort keys of N images, as an array of shape (N,) has them."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Positions | slice, /) -> npt.NDArray[Any]: ...
 
 
 @dataclass(frozen=True)
@@ -38,8 +44,8 @@ class Ranking:
     compares: bool = False
 
 
-def _column(name: str, sign: int) -> Callable[[Evidence, int], SortKeys]:
-    def sort_keys(evidence: Evidence, seed: int) -> SortKeys:
+def _column(name: str, sign: int) -> Callable[[Evidence, int], npt.NDArray[np.float32]]:
+    def sort_keys(evidence: Evidence, seed: int) -> npt.NDArray[np.float32]:
         values = evidence.scores[name]
         return values if sign > 0 else -values
 
@@ -47,10 +53,10 @@ def _column(name: str, sign: int) -> Callable[[Evidence, int], SortKeys]:
 
 
 def _random(evidence: Evidence, seed: int) -> SortKeys:
-    return random_sort_keys(len(evidence), seed)
+    return RandomKeys(len(evidence), seed)
 
 
-def _consensus(evidence: Evidence, seed: int) -> SortKeys:
+def _consensus(evidence: Evidence, seed: int) -> Positions:
     """Sum of the ranks by energy, entropy, margin and probability: each score votes alike."""
     ranks = np.zeros(len(evidence), dtype=np.int64)
     for name, sign in (("energy", 1), ("entropy", 1), ("margin", -1), ("probability", -1)):

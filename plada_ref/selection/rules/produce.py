@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -16,14 +15,11 @@ from ...labelling.scores import ScoreTable
 from ...tasks.task import Task, held_out_rows
 from ..auto import HELD_OUT
 from ..prune import PayloadOptions
-from ..rule import RuleSelection
+from ..rule import FitTo, RuleSelection
 from ..size import Size
 from .fit import Examples
 from .learn_from import divided, joined, pool_examples, together
 from .search import Found, Judge, PoolJudge, RuleSearch, TaskJudge
-
-FitTo = Literal["target", "pool", "both"]
-"""What a rule is fitted to: the task's own images, the teacher's labels of the pool, or both."""
 
 
 @dataclass(frozen=True, eq=False)

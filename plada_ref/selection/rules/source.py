@@ -22,9 +22,9 @@ from ...models.spec import ModelSpec
 from ...pool.codes import PoolCodes, projection_beside
 from ...tasks.task import Task
 from ..prune import FoundRule, PayloadOptions, Pruned
-from ..rule import RuleSelection
+from ..rule import FitTo, RuleSelection
 from ..size import Size
-from .produce import CodedTask, FitTo, check_rows, find_rule
+from .produce import CodedTask, check_rows, find_rule
 
 
 @dataclass(frozen=True, eq=False)
