@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from contextlib import suppress
 
 import pyarrow as pa
 
@@ -15,7 +16,5 @@ def give_back() -> None:
     keep adds up. It takes milliseconds, and is meant for work that takes seconds.
     """
     pa.default_memory_pool().release_unused()
-    try:
+    with suppress(AttributeError, OSError, TypeError):  # Another C library.
         ctypes.CDLL(None).malloc_trim(0)
-    except (AttributeError, OSError, TypeError):
-        pass  # Another C library.
