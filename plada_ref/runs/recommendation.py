@@ -60,15 +60,17 @@ def recommend(
                 "or use a pool that is nearer to the task.",
                 "held-out",
             )
-        best = max(carried, key=lambda one: carried[one].held_out_accuracy)
+        reached = {one: auto.reached for one, auto in carried.items()}
+        best = max(reached, key=lambda one: reached[one])
         images = carried[best].held_out_images
-        reached = {one: auto.held_out_accuracy for one, auto in carried.items()}
         student = _smallest_near(reached, best, images)
+        several = len(carried[student].kinds) > 1
         return Recommendation(
             student,
             f"{_named(student)}. It was chosen by {images:,} held-out images of the task, of which "
-            f"its student gets {100 * reached[student]:.1f} %; of the test images, "
-            f"{100 * student.accuracy:.1f} %.",
+            f"{'students of its kinds get' if several else 'its student gets'} "
+            f"{100 * reached[student]:.1f} %{' on average' if several else ''}; of the test "
+            f"images, {100 * student.accuracy:.1f} %.",
             "held-out",
         )
     reached = {one: one.accuracy for one in students}

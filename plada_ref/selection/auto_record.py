@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from statistics import fmean
 from typing import Any
 
 from ..training.held_out import standard_error
@@ -13,6 +14,12 @@ from .students import FINETUNE, HEAD, SCRATCH
 CARRIED = 0.5
 """The part of the way from guessing to a student of the target's own images that a payload's
 student has to go, or the verdict is that the pool cannot carry the task."""
+
+CLEARLY = 3
+"""Standard errors by which a student that trains whole has to be above guessing, or it has learned
+nothing: of a dozen payloads that teach nothing the best one is two above."""
+
+_CALLED = {FINETUNE: "fine-tuned", SCRATCH: "from scratch"}
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,8 @@ class AutoSelection:
         held_out_accuracy: of the chosen payload's student, a linear head, on them, 0 to 1.
         held_out_teacher: accuracy of a head trained on the target's other images, 0 to 1.
         floor: accuracy of always naming the most frequent class, 0 to 1.
-        carried: whether the pool can carry the task, see `CARRIED`.
+        carried: whether the pool can carry the task: to a head, see `CARRIED`, and to a kind of
+            students that decided, see `CLEARLY`.
         verdict: the outcome as a sentence, for people to read before anything is sent.
         seconds: for all of it.
         candidates: all payloads, in the order in which they were tried.
@@ -115,7 +123,9 @@ class AutoSelection:
     ) -> AutoSelection:
         """The outcome when `best` of `candidates` is chosen."""
         gained = best.held_out_accuracy - floor
-        carried = gained > 0 and gained >= CARRIED * (held_out_teacher - floor)
+        by_head = gained > 0 and gained >= CARRIED * (held_out_teacher - floor)
+        lost = [kind for kind in kinds if not _learns(best, kind, floor, held_out_images)]
+        carried = by_head and len(lost) < len(kinds)
         number = sum(not candidate.note for candidate in candidates)
         tried = f"{number} payload{'' if number == 1 else 's'}"
         facts = (
@@ -129,11 +139,16 @@ class AutoSelection:
             facts += (
                 "; the teacher may have learned from the held-out images, which favours the student"
             )
+        to, unlearned = "", ""
+        if by_head and lost:
+            names = " or ".join(_CALLED[kind] for kind in lost)
+            to = "" if carried else f" to students {names}"
+            unlearned = f" Students {names} are not clearly above the baseline."
         if carried:
-            verdict = f"{best.name} is the best of {tried}: {facts}."
+            verdict = f"{best.name} is the best of {tried}: {facts}.{unlearned}"
         else:
             verdict = (
-                f"This pool cannot carry this task in {budget:,} bytes. The best of "
+                f"This pool cannot carry this task{to} in {budget:,} bytes.{unlearned} The best of "
                 f"{tried} is by {best.name}: {facts}. Send weights or "
                 "images instead, or use a pool that is nearer to the task."
             )
@@ -154,6 +169,13 @@ class AutoSelection:
             stages=stages or {},
         )
 
+    @property
+    def reached(self) -> float:
+        """Held-out accuracy of the chosen payload's students, 0 to 1: the mean over `kinds`."""
+        tried = [one for one in self.candidates if not one.note]
+        best = tried[best_of(tried, self.kinds)]
+        return fmean(best.accuracy(kind) for kind in self.kinds)
+
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values."""
         lists = {"candidates": [asdict(one) for one in self.candidates], "kinds": list(self.kinds)}
@@ -163,6 +185,12 @@ class AutoSelection:
 def _measured(accuracy: float, images: int) -> str:
     """Return an accuracy for people, with its standard error."""
     return f"{100 * accuracy:.1f} ± {100 * standard_error(accuracy, images):.1f} %"
+
+
+def _learns(best: Candidate, kind: str, floor: float, images: int) -> bool:
+    """Whether students of a kind that train whole learn anything; of heads more is asked."""
+    accuracy = best.accuracy(kind)
+    return kind == HEAD or accuracy - floor > CLEARLY * standard_error(accuracy, images)
 
 
 def _head(kinds: Sequence[str]) -> str:
@@ -180,8 +208,7 @@ def _by_kind(
         if kind == HEAD:
             continue
         most = max(one.accuracy(kind) for one in tried)
-        name = {FINETUNE: "fine-tuned", SCRATCH: "from scratch"}[kind]
-        said += f"; a student {name} gets {_measured(best.accuracy(kind), images)}"
+        said += f"; a student {_CALLED[kind]} gets {_measured(best.accuracy(kind), images)}"
         if most > best.accuracy(kind):
             said += f" (the best payload for such students: {100 * most:.1f} %)"
     return said

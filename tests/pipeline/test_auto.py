@@ -235,6 +235,31 @@ def test_what_a_teacher_saw_is_not_looked_at_again(
         assert refused.exit_code == 2 and reason in refused.output
 
 
+@pytest.mark.parametrize(
+    ("kinds", "scratch", "carried", "said"),
+    [
+        (
+            ("scratch",),
+            0.62,
+            False,
+            "cannot carry this task to students from scratch in 400 bytes.",
+        ),
+        (("scratch",), 0.68, True, "herding is the best of 1 payload: "),
+        (("head", "scratch"), 0.62, True, " Students from scratch are not clearly above the"),
+        (("head", "scratch"), 0.68, True, "a student from scratch gets 68.0 ± 2.3 %."),
+    ],
+)
+def test_the_verdict_is_about_the_students_that_decide(
+    kinds: tuple[str, ...], scratch: float, carried: bool, said: str
+) -> None:
+    best = Candidate("herding", 9, 400, 0.98, 1.0, students={"scratch": scratch})
+    about: dict[str, Any] = {"held_out_images": 400, "held_out_teacher": 0.99, "floor": 0.59}
+    found = AutoSelection.of(best, (best,), budget=400, seconds=1, kinds=kinds, **about)
+    assert found.carried == carried
+    assert said in found.verdict and ("instead" in found.verdict) != carried
+    assert ("not clearly" in found.verdict) == (scratch < 0.65)
+
+
 @pytest.mark.parametrize(("student", "seen"), [(0.912, True), (0.875, False), (0.5, False)])
 def test_the_verdict_says_that_the_teacher_may_know_the_held_out_images(
     student: float, seen: bool

@@ -15,9 +15,11 @@ def student(selection: str, size: int, accuracy: float, budget: int | None = Non
     return StudentRecord(selection=selection, **about)
 
 
-def auto(budget: int, accuracy: float) -> AutoSelection:
-    best = Candidate("herding", 9, budget, accuracy, 1.0)
+def auto(budget: int, accuracy: float, **others: float) -> AutoSelection:
+    best = Candidate("herding", 9, budget, accuracy, 1.0, students=others)
     about: dict[str, Any] = {"held_out_images": 400, "held_out_teacher": 0.9, "floor": 0.1}
+    if others:
+        about["kinds"] = tuple(others)
     return AutoSelection.of(best, (best,), budget=budget, seconds=1.0, **about)
 
 
@@ -56,6 +58,19 @@ def test_the_automatic_choice_goes_before_test_images() -> None:
     )
     near = {500: auto(500, 0.79), 2000: auto(2000, 0.8)}
     assert recommend(students, near, 3000).student is students[1]
+
+
+def test_the_students_that_decided_say_which_budget() -> None:
+    students = [
+        student("auto: herding", 480, 0.70, 500),
+        student("auto: herding", 1990, 0.71, 2000),
+    ]
+    # Heads would have the smaller file; networks from scratch have seen too few images.
+    autos = {500: auto(500, 0.8, scratch=0.3), 2000: auto(2000, 0.8, scratch=0.5)}
+    found = recommend(students, autos, 3000)
+    assert found.student is students[1] and "its student gets 50.0 %" in found.reason
+    autos = {one: auto(one, 0.8, scratch=0.3, finetune=0.5) for one in (500, 2000)}
+    assert "students of its kinds get 40.0 % on average" in recommend(students, autos, 3000).reason
 
 
 def test_a_pool_that_cannot_carry_the_task_has_no_payload_to_recommend() -> None:
