@@ -26,6 +26,10 @@ from .known_ids import Digests, pool_id_of
 from .manifest_layout import SCHEMA, Rows, check_layout, decode_metadata
 
 _ROWS_AT_A_TIME = 1 << 14
+_KEPT_ROWS = 1 << 17
+"""Rows after which Arrow gives back what it took for them, where a running program reads some; else
+it keeps a multiple."""
+
 _BUFFER = 1 << 20
 """Bytes read at a time; without it, Arrow holds the stored columns of a whole row group."""
 
@@ -136,6 +140,7 @@ class ManifestFile:
         start = 0 if check or not len(wanted) else int(wanted[0])
         stop = int(wanted[-1]) + 1 if len(wanted) else 0
         keys, digests = GrowingStrings(), [np.empty((0, 32), np.uint8)]
+        released = start
         for rows in self.checked() if check else self.rows(start, stop):
             behind = start + len(rows.keys)
             first, last = np.searchsorted(wanted, (start, behind))
@@ -144,6 +149,10 @@ class ManifestFile:
                 keys.extend(rows.keys.take(pa.array(here)))
                 digests.append(rows.digests[here])
             start = behind
+            # A whole pass comes first, in an empty process, and has no time for it.
+            if not check and start - released >= _KEPT_ROWS:
+                pa.default_memory_pool().release_unused()
+                released = start
         return SelectedRows(self.pool, wanted, keys.array(), np.concatenate(digests))
 
     def prefix_id(self, n: int) -> bytes:
@@ -210,7 +219,6 @@ class ManifestFile:
                     rows, row_groups=[group.number], columns=columns, use_threads=False
                 )
                 yield from _joined(counted(batches, group, columns[0]))
-                pa.default_memory_pool().release_unused()  # Else it grows with every group.
 
     def _groups(self) -> list[Group]:
         with open(self.path, "rb") as stream:
