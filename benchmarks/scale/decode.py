@@ -7,7 +7,7 @@ from typing import Any
 
 from . import child
 from .claim import Claim, Part
-from .label import SIZES, photo_shard
+from .photos import SIZES, photo_shard
 from .settings import Settings
 from .stopwatch import Times
 

@@ -12,16 +12,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from . import child, material
+from . import child
 from .claim import Claim, Part
+from .photos import SIZES, photo_shard
 from .settings import Settings
 from .stopwatch import Times
 
 MODELS = {"tf_efficientnet_lite0": 0.6, "convnextv2_tiny": 0.9}
 """The part of the bare model's images that `label` is to reach by float32."""
 
-HEIGHT, WIDTH, SIZE = 375, 500, 224
-"""Of the stored images, as ImageNet's, and of the model's input."""
+SIZE = 224
+"""Of the model's input, one of `SIZES`."""
 
 DISTINCT, COPIES = 256, 64
 """Images that are made, and members of the shard that hold each: to decode one takes as long the
@@ -47,17 +48,9 @@ SAMPLE = 128
 def measure(settings: Settings) -> Part:
     """Label a pool of photographs with each model, in each of `WAYS`."""
     part = Part("label")
-    shard = str(settings.work / "photos.tar")
     distinct, copies = (QUICK_IMAGES, 1) if settings.quick else (DISTINCT, COPIES)
-    child.run(
-        material.write_photo_shard,
-        out=shard,
-        images=distinct,
-        height=HEIGHT,
-        width=WIDTH,
-        seed=settings.seed,
-        copies=copies,
-    )
+    shard = photo_shard(settings, SIZE, distinct, copies)
+    height, width = SIZES[SIZE]
     for model, share in list(MODELS.items())[: 1 if settings.quick else None]:
         given = settings.weights if model == "tf_efficientnet_lite0" else None
         found = child.run(
@@ -80,7 +73,7 @@ def measure(settings: Settings) -> Part:
                 part.notes.append(f"{what}, {rates['share']} {claim.unit}")
         part.notes.append(f"{model}, microseconds for each image: {_shown(found['profile'])}")
     part.notes.append(
-        f"{distinct * copies:,} JPEG files of {HEIGHT} x {WIDTH}, default flags: "
+        f"{distinct * copies:,} JPEG files of {height} x {width}, default flags: "
         f"{found['decoders']} processes that decode, batches of {found['batch']}; read, verify, "
         "decode and resize are one core's time, prepare and model the device's, score the main "
         "process's"

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from . import child, feeding, material
+from . import child, feeding
 from .claim import Claim, Part
+from .photos import SIZES, photo_shard
 from .settings import Settings
 from .stopwatch import Times
 
@@ -16,30 +17,12 @@ MODEL = "tf_efficientnet_lite0"
 SHARE = 0.9
 BATCH = 64
 CLASSES = 10
-SIZES = {64: (64, 64), 224: (375, 500)}
-"""Input size in pixels: height and width of the stored images, as Tiny-ImageNet and ImageNet."""
-
 IMAGES = {64: 8192, 224: 2048}
 ROUNDS = {64: 5, 224: 3}
 """Repetitions at most: a run takes 15 and 48 s, and the shares of runs differ by a tenth."""
 
 QUICK_IMAGES = {64: 128}
 """A quick run takes the smaller size; the larger one takes the same code, and twice as long."""
-
-
-def photo_shard(settings: Settings, size: int, images: int) -> str:
-    """Write a shard of photographs for one of `SIZES`, and return its path."""
-    height, width = SIZES[size]
-    shard = str(settings.work / f"photos-{size}.tar")
-    child.run(
-        material.write_photo_shard,
-        out=shard,
-        images=images,
-        height=height,
-        width=width,
-        seed=settings.seed,
-    )
-    return shard
 
 
 def measure(settings: Settings) -> Part:
