@@ -14,7 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .subtree import LEAF, NODE, complete
+from .loops import hashes
+
+LEAF = b"\x00"
+NODE = b"\x01"
 
 POOL_LEAF = b"plada-pool-1\0"
 """What precedes the image digest in a leaf, so that no other tree's leaf is a pool's leaf."""
@@ -33,14 +36,17 @@ class TreeHasher:
         prefix: bytes before each leaf's data. The default makes pool ids; the empty prefix
             makes the plain tree of RFC 9162.
         width: bytes of a leaf's data: for a pool, those of an image digest.
+        expected: how many leaves there will be, about. A million are hashed by compiled loops, if
+            numba is installed, from the first one on; otherwise from the millionth.
 
     Attributes:
-        prefix, width: as given.
+        prefix, width, expected: as given.
     """
 
-    def __init__(self, prefix: bytes = POOL_LEAF, width: int = 32) -> None:
+    def __init__(self, prefix: bytes = POOL_LEAF, width: int = 32, expected: int = 0) -> None:
         self.prefix = prefix
         self.width = width
+        self.expected = expected
         # Roots of complete subtrees, largest first; their sizes are the one bits of `size`.
         self._subtrees: list[bytes] = []
         self._size = 0
@@ -60,38 +66,21 @@ class TreeHasher:
         Raises:
             ValueError: if they are of another shape or type.
         """
-        self.check(leaves)
-        width = self.width
-        first = 0
-        while first < len(leaves):
-            # Up to the next place where a complete subtree of a slice's size can begin.
-            stop = first + _SLICE - self._size % _SLICE
-            # Raw bytes: an array row per leaf would take most of the time.
-            rows = leaves[first:stop].tobytes()
-            if len(rows) == width * _SLICE:
-                self._add(complete(rows, self.prefix, width), _SLICE)
-            else:
-                for start in range(0, len(rows), width):
-                    self.append(rows[start : start + width])
-            first = stop
-
-    def check(self, leaves: npt.NDArray[Any]) -> None:
-        """Check that an array's rows are leaves of this tree; raises as `extend` does."""
         width = self.width
         if leaves.ndim != 2 or leaves.shape[1] != width or leaves.dtype.itemsize != 1:
             raise ValueError(
                 f"leaves are an (n, {width}) array of bytes, not {leaves.shape} of {leaves.dtype}"
             )
-
-    def append_subtree(self, root: bytes, leaves: int) -> None:
-        """Append so many leaves by the root of their subtree, see `pladafmt.subtree.complete`.
-
-        Raises:
-            ValueError: if they are not a power of two that divides the number of leaves before.
-        """
-        if leaves < 1 or leaves & (leaves - 1) or self._size % leaves:
-            raise ValueError(f"behind {self._size} leaves, {leaves} are no complete subtree")
-        self._add(root, leaves)
+        sha256 = hashes.best(max(self.expected, self._size + len(leaves)))
+        first = 0
+        while first < len(leaves):
+            # The largest complete subtree that begins here and for which there are leaves.
+            there = 1 << (len(leaves) - first).bit_length() - 1
+            count = min(_SLICE, there, self._size & -self._size or _SLICE)
+            # Raw bytes: an array row per leaf would take most of the time.
+            rows = leaves[first : first + count].tobytes()
+            self._add(_complete(sha256, rows, self.prefix, width), count)
+            first += count
 
     def _add(self, node: bytes, leaves: int) -> None:
         """Append a complete subtree of so many leaves, a power of two that divides the size."""
@@ -110,6 +99,14 @@ class TreeHasher:
         for left in reversed(self._subtrees[:-1]):
             node = hashlib.sha256(NODE + left + node).digest()
         return node
+
+
+def _complete(sha256: hashes.Hash, rows: bytes, prefix: bytes, width: int) -> bytes:
+    """Return the root over a power of two of leaves, hashed level by level."""
+    level = sha256(LEAF + prefix, rows, width)
+    while len(level) > hashes.DIGEST:
+        level = sha256(NODE, level, 2 * hashes.DIGEST)
+    return level
 
 
 def prefix_ids(digests: npt.NDArray[np.uint8], sizes: Iterable[int]) -> dict[int, bytes]:

@@ -1,9 +1,9 @@
 """Tree hashes that this machine has computed before: ids of pools, and of tables of codes.
 
-The tree hash over 14 million digests takes two hashes of a few bytes for each, twenty seconds of a
-processor (`tree_hash` shares them out); one SHA-256 over all digests takes a third of a second. So
-this hash is the name under which the id is kept, in the folder `cache_folder("pool-ids")` or
-`cache_folder("codes-ids")`. Other leaves have another name: an entry cannot go stale, whatever
+The tree hash over 14 million digests takes two hashes of a few bytes for each, up to twenty seconds
+of a processor; one SHA-256 over all digests takes a third of a second. So this hash is the name
+under which the id is kept, in the folder `cache_folder("pool-ids")` or `cache_folder("codes-ids")`.
+Other leaves have another name: an entry cannot go stale, whatever
 happens to the file they came from. The cache folder is trusted, as the program itself is: whoever
 can write there can make one pool, or table, pass for another.
 """
@@ -22,7 +22,6 @@ from pladafmt.files import write_whole
 from pladafmt.merkle import CODES_LEAF, POOL_LEAF, TreeHasher
 
 from ..storage.cache import cache_folder
-from .tree_hash import hash_leaves
 
 FEW = 100_000
 """Ids of fewer images are not kept: their tree hash takes a fraction of a second."""
@@ -49,7 +48,7 @@ def pool_id_of(pieces: Callable[[], Iterable[Digests]], count: int) -> bytes:
         pieces: yields the digests in order, some at a time; called once or twice.
         count: how many images there are.
     """
-    return _known("pool-ids", _TAG, pieces, count, lambda: TreeHasher(POOL_LEAF, 32))
+    return _known("pool-ids", _TAG, pieces, count, lambda: TreeHasher(POOL_LEAF, 32, count))
 
 
 def codes_id(table: npt.NDArray[np.int8]) -> bytes:
@@ -61,7 +60,7 @@ def codes_id(table: npt.NDArray[np.int8]) -> bytes:
     def pieces() -> Iterable[npt.NDArray[np.int8]]:
         return (table[start : start + _PIECE] for start in range(0, count, _PIECE))
 
-    return _known("codes-ids", tag, pieces, count, lambda: TreeHasher(CODES_LEAF, columns))
+    return _known("codes-ids", tag, pieces, count, lambda: TreeHasher(CODES_LEAF, columns, count))
 
 
 def _known(
@@ -73,7 +72,7 @@ def _known(
 ) -> bytes:
     """Look up or compute the tree hash of `count` leaves, which are whole rows of `pieces`."""
     if count < FEW:
-        return _compute(pieces(), count, hasher())
+        return _compute(pieces(), hasher())
     name = hashlib.sha256(tag)
 
     def named() -> Iterable[npt.NDArray[Any]]:
@@ -84,14 +83,14 @@ def _known(
     folder = cache_folder(kind)
     if _is_empty(folder):
         # Nothing can be known: the leaves, which may have to be decoded, are read once.
-        found = _compute(named(), count, hasher())
+        found = _compute(named(), hasher())
     else:
         for _ in named():
             pass
         known = _read(folder / name.hexdigest(), tag, name.digest())
         if known is not None:
             return known
-        found = _compute(pieces(), count, hasher())
+        found = _compute(pieces(), hasher())
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(folder / name.hexdigest(), found + _seal(tag, name.digest(), found))
@@ -117,8 +116,9 @@ def _read(path: Path, tag: bytes, name: bytes) -> bytes | None:
     return entry[:32] if whole else None
 
 
-def _compute(pieces: Iterable[npt.NDArray[Any]], count: int, tree: TreeHasher) -> bytes:
-    hash_leaves(tree, pieces, count)
+def _compute(pieces: Iterable[npt.NDArray[Any]], tree: TreeHasher) -> bytes:
+    for piece in pieces:
+        tree.extend(piece)
     return tree.root()
 
 

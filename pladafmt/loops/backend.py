@@ -11,7 +11,7 @@ import sys
 import warnings
 from collections import defaultdict
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from types import ModuleType
 from typing import Any
 
@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import SlowWarning
-from . import kernels
+from . import kernels, sha256
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,6 @@ class Backend:
         return array if self.compiled else array.data
 
 
-_COMPILED = "pladafmt.loops.compiled"
-
 PLAIN = Backend(kernels, compiled=False)
 
 MANY = 50_000
@@ -96,26 +94,54 @@ def compiled() -> Backend | None:
         import numba
     except ImportError:
         return None
+    return Backend(_compile(numba, kernels, "compiled"), compiled=True)
+
+
+def compile_lanes() -> ModuleType | None:
+    """Return the module `sha256`, compiled, or None where numba is missing or switched off."""
     try:
-        # Without numba's reference counts, which the loops do not need and which take six times
-        # as long as the loops do. The option is numba's own, so it may go away.
-        return _compile(numba, _nrt=False)
-    except (KeyError, TypeError):
-        return _compile(numba)
+        import numba
+    except ImportError:
+        return None
+    # By $NUMBA_DISABLE_JIT. The other loops are slow then; these would go wrong.
+    return (
+        None
+        if vars(numba.config).get("DISABLE_JIT")
+        else _compile(numba, sha256, "compiled_sha256")
+    )
 
 
-def _compile(numba: ModuleType, **options: Any) -> Backend:
-    spec = importlib.util.spec_from_file_location(_COMPILED, kernels.__file__)
+def _compile(numba: ModuleType, source: ModuleType, name: str) -> ModuleType:
+    """Load a module of loops once more, with numba's decorators. They compile at the first call.
+
+    Args:
+        name: of the module. What numba keeps on disk asks for it, and outlives this program: a
+            name once given stays.
+    """
+    name = f"{__package__}.{name}"
+    spec = importlib.util.spec_from_file_location(name, source.__file__)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    options |= {"cache": True, "nogil": True, "error_model": "numpy"}
-    module.__dict__["jit"] = numba.njit(**options)
-    module.__dict__["inlined"] = numba.njit(**options, forceinline=True)
+    module.__dict__["jit"] = partial(_jit, numba)
+    module.__dict__["inlined"] = partial(_jit, numba, forceinline=True)
     # numba looks functions of its cache up by their module's name.
-    sys.modules[_COMPILED] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
-    return Backend(module, compiled=True)
+    return module
+
+
+def _jit(numba: ModuleType, function: Any, **options: Any) -> Any:
+    options |= {"nogil": True, "error_model": "numpy"}
+    # Without numba's reference counts, which the loops do not need and which take six times as
+    # long as the loops do. The option is numba's own, so it may go away. A folder to keep compiled
+    # code in may be missing.
+    for more in ({"_nrt": False, "cache": True}, {"_nrt": False}, {"cache": True}):
+        try:
+            return numba.njit(**options, **more)(function)
+        except (KeyError, TypeError, RuntimeError):
+            continue
+    return numba.njit(**options)(function)
 
 
 def loaded() -> Backend | None:

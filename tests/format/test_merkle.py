@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pladafmt import merkle
+from pladafmt.loops import hashes
 from pladafmt.merkle import POOL_LEAF, TreeHasher, prefix_ids
 
 # The leaf inputs and roots that Certificate Transparency implementations test with.
@@ -49,6 +50,7 @@ def test_published_roots() -> None:
 def _slice(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a test sets is set back."""
     monkeypatch.setattr(merkle, "_SLICE", merkle._SLICE)
+    monkeypatch.setattr(hashes, "MANY", hashes.MANY)
 
 
 def recursive(leaves: list[bytes]) -> bytes:
@@ -64,13 +66,16 @@ def recursive(leaves: list[bytes]) -> bytes:
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.integers(0, 300), st.sampled_from([1, 2, 16, 4096]), st.data())
-def test_every_prefix_is_the_recursive_hash(count: int, step: int, data: st.DataObject) -> None:
+@given(st.integers(0, 300), st.sampled_from([1, 2, 16, 4096]), st.integers(0, 300), st.data())
+def test_every_prefix_is_the_recursive_hash(
+    count: int, step: int, many: int, data: st.DataObject
+) -> None:
     digests = [hashlib.sha256(number.to_bytes(2, "big")).digest() for number in range(count)]
     rows = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 32)
     sizes = data.draw(st.lists(st.integers(0, count)))
     # Slices of a few leaves, so that whole ones and remainders alternate.
     merkle._SLICE = step
+    hashes.MANY = many
     for size, found in prefix_ids(rows, sizes).items():
         assert found == recursive([POOL_LEAF + digest for digest in digests[:size]])
 
