@@ -6,7 +6,7 @@ import numpy as np
 
 from plada_ref.features.head import fit_default_head
 from plada_ref.features.target import Features, Target
-from plada_ref.labelling.scores import Scores, ScoreTable, score
+from plada_ref.labelling.scores import ScoreFacts, Scores, ScoreTable, score
 from pladafmt import PoolRef
 
 _ROWS = 16_384
@@ -26,4 +26,4 @@ def label(
         name: np.concatenate([getattr(one, name) for one in parts])
         for name in Scores.__dataclass_fields__
     }
-    return ScoreTable.of(pool, classes, "", Scores(**columns))
+    return ScoreTable.of(ScoreFacts(pool, classes, ""), Scores(**columns))

@@ -23,7 +23,7 @@ from .options.out import named, out_option, standing
 from .options.pool import PoolOptions
 
 if TYPE_CHECKING:
-    from ..labelling.scores import ScoreTable
+    from ..labelling.scores import Labelled
     from ..models.checkpoint import Checkpoint
 
 _SHOWN_CLASSES = 30
@@ -88,8 +88,7 @@ def label(
 
     from ..features.cache import FeatureCache, features_beside
     from ..labelling.collapse import find_collapse
-    from ..labelling.label import forget_parts, parts_folder
-    from ..labelling.label import label as label_pool
+    from ..labelling.label import forget_parts, label_to, parts_folder
     from ..models.checkpoint import Checkpoint
 
     output = Output(as_json=as_json)
@@ -103,7 +102,8 @@ def label(
     pool = local.open_whole() if machine.engine == "ray" else local.open()
     with standing(out) as file, machine.labelling(output) as (compute, engine):
         parts = parts_folder(file)
-        table = label_pool(
+        found = label_to(
+            file,
             pool,
             model,
             compute=compute,
@@ -113,30 +113,27 @@ def label(
             temperature=temperature,
             max_unreadable=local.max_unreadable,
         )
-        table.write(file)
         forget_parts(parts)
-    show_histogram(output, table)
-    unreadable = len(table.unreadable)
-    skipped = f", {unreadable:,} unreadable" if unreadable else ""
-    output.say(f"{len(table) - unreadable:,} images labelled{skipped}: {named(out)}")
-    histogram = table.histogram()
-    collapse = find_collapse(histogram)
+    show_histogram(output, found)
+    skipped = f", {found.unreadable:,} unreadable" if found.unreadable else ""
+    output.say(f"{found.pool.size - found.unreadable:,} images labelled{skipped}: {named(out)}")
+    collapse = find_collapse(found.pseudo_labels)
     output.result(
         {
             "scores": named(out),
-            "pool_id": table.pool.id.hex(),
-            "pool_size": table.pool.size,
-            "unreadable": unreadable,
-            "teacher": table.teacher,
-            "temperature": table.temperature,
-            "bfloat16": table.bfloat16,
-            "decoder": table.decoder,
-            "classes": list(table.classes),
-            "pseudo_labels_per_class": histogram.tolist(),
-            "starved": [table.classes[c] for c in collapse.starved],
+            "pool_id": found.pool.id.hex(),
+            "pool_size": found.pool.size,
+            "unreadable": found.unreadable,
+            "teacher": found.teacher,
+            "temperature": found.temperature,
+            "bfloat16": found.bfloat16,
+            "decoder": found.decoder,
+            "classes": list(found.classes),
+            "pseudo_labels_per_class": found.pseudo_labels.tolist(),
+            "starved": [found.classes[c] for c in collapse.starved],
             "swallowing": None
             if collapse.swallowing is None
-            else table.classes[collapse.swallowing],
+            else found.classes[collapse.swallowing],
             "seconds": round(time.monotonic() - started, 3),
         }
     )
@@ -161,18 +158,18 @@ def _check_features(teacher: Checkpoint, machine: ActorOptions) -> None:
         )
 
 
-def show_histogram(output: Output, table: ScoreTable) -> None:
+def show_histogram(output: Output, labelled: Labelled) -> None:
     """Show the pseudo-labels of each class as bars."""
-    histogram = table.histogram()
+    counts = labelled.pseudo_labels
     shown = Table(title="Pseudo-labels per class", title_justify="left")
     shown.add_column("class")
     shown.add_column("images", justify="right")
     shown.add_column("share", justify="right")
     shown.add_column("")
-    most = max(1, int(histogram.max()))
-    rows = list(zip(table.classes, histogram.tolist(), strict=True))
+    most = max(1, int(counts.max()))
+    rows = list(zip(labelled.classes, counts.tolist(), strict=True))
     for name, count in rows[:_SHOWN_CLASSES]:
-        share = 100 * count / max(1, len(table))
+        share = 100 * count / max(1, labelled.pool.size)
         bar = "█" * round(30 * count / most)
         shown.add_row(Text(for_terminal(name)), f"{count:,}", f"{share:.1f} %", bar)
     output.show(shown)

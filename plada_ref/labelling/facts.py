@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pladafmt import PoolRef, json_text
+from pladafmt.crc_shift import joined
 
 Columns = Mapping[str, npt.NDArray[Any]]
 """The columns of a file by name, in the order in which they are read."""
@@ -24,16 +25,45 @@ Columns = Mapping[str, npt.NDArray[Any]]
 _CHECKSUM = "crc32"
 
 
+class Sum:
+    """The checksum of a column, whose values come some at a time."""
+
+    def __init__(self) -> None:
+        self._crc = 0
+        self._length = 0
+
+    @classmethod
+    def of(cls, values: npt.NDArray[Any]) -> Sum:
+        """That of a whole column."""
+        found = cls()
+        found.add(values)
+        return found
+
+    def add(self, values: npt.NDArray[Any]) -> None:
+        """Take the next values."""
+        octets = np.ascontiguousarray(values).data
+        self._crc = zlib.crc32(octets, self._crc)
+        self._length += octets.nbytes
+
+    def behind(self, crc: int) -> int:
+        """The checksum of what has the checksum `crc` and this column behind it."""
+        return joined(crc, self._crc, self._length)
+
+
 def sealed(facts: Mapping[str, Any], columns: Columns) -> bytes:
     """Return facts as they are stored: with a checksum of all of them and of the columns."""
-    return json.dumps({**facts, _CHECKSUM: _checksum(facts, columns)}).encode()
+    return sealed_by(facts, {name: Sum.of(values) for name, values in columns.items()})
 
 
-def _checksum(facts: Mapping[str, Any], columns: Columns) -> int:
+def sealed_by(facts: Mapping[str, Any], sums: Mapping[str, Sum]) -> bytes:
+    """As `sealed`, by the checksum of each column."""
+    return json.dumps({**facts, _CHECKSUM: _checksum(facts, sums)}).encode()
+
+
+def _checksum(facts: Mapping[str, Any], sums: Mapping[str, Sum]) -> int:
     found = zlib.crc32(json.dumps(facts, sort_keys=True).encode())
-    for name, values in columns.items():
-        octets = np.ascontiguousarray(values).data
-        found = zlib.crc32(octets, zlib.crc32(name.encode(), found))
+    for name, column in sums.items():
+        found = column.behind(zlib.crc32(name.encode(), found))
     return found
 
 
@@ -66,7 +96,8 @@ class Facts:
         Raises:
             ValueError: if they are others.
         """
-        if self._checksum not in (None, _checksum(self._value, columns)):
+        sums = {name: Sum.of(values) for name, values in columns.items()}
+        if self._checksum not in (None, _checksum(self._value, sums)):
             raise ValueError(
                 "it does not fit its checksum; a program that changes it leaves "
                 f"{_CHECKSUM} out of the metadata"

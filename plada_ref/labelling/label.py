@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
-from pladafmt.files import replacing
+from pladafmt.files import is_stream, replacing
 
 from ..compute.context import Compute
 from ..compute.device import suitable_batch
@@ -32,7 +33,8 @@ from ..pool import UnreadableImages
 from ..training.recipe import Tune
 from .chunks import Chunk, label_chunks
 from .collapse import warnings
-from .scores import Scores, ScoreTable, score
+from .columns import Columns, ColumnsInFile, ColumnsInMemory
+from .scores import Labelled, ScoreFacts, Scores, ScoreTable, write_scores
 from .sight import Sight
 
 CHUNK = 1024
@@ -99,6 +101,66 @@ def label(
             gives numbers that are not finite, or `parts` cannot be written.
     """
     compute = compute or Compute()
+    columns = ColumnsInMemory(len(pool))
+    about = _label_into(
+        columns, pool, teacher, compute, parts, cache, engine, temperature, max_unreadable
+    )
+    table = ScoreTable.of(about, columns.scores)
+    _warn(compute, table.histogram(), about)
+    return table
+
+
+def label_to(
+    path: Path,
+    pool: ImagePool,
+    teacher: Checkpoint,
+    *,
+    compute: Compute | None = None,
+    parts: Path | None = None,
+    cache: FeatureCache | None = None,
+    engine: Engine | None = None,
+    temperature: float = 1.0,
+    max_unreadable: float | None = None,
+) -> Labelled:
+    """Stream the pool through the teacher into a file: that of `label` and `ScoreTable.write`.
+
+    The scores are never in memory. They take 18 bytes for each image beside the file until it is
+    written.
+
+    Args:
+        path: of the score table.
+        pool, teacher, compute, parts, cache, engine, temperature, max_unreadable: as of `label`.
+
+    Raises:
+        PipelineError: as `label` does, or if there is no room for the scores.
+        OSError: if the file cannot be written.
+    """
+    compute = compute or Compute()
+    with ColumnsInFile(None if is_stream(path) else path.parent, len(pool)) as columns:
+        about = _label_into(
+            columns, pool, teacher, compute, parts, cache, engine, temperature, max_unreadable
+        )
+        found = write_scores(path, about, columns.pieces())
+    _warn(compute, found.pseudo_labels, about)
+    return found
+
+
+def _warn(compute: Compute, pseudo_labels: npt.NDArray[np.int64], about: ScoreFacts) -> None:
+    for warning in warnings(pseudo_labels, about.classes):
+        compute.progress.warn(warning)
+
+
+def _label_into(
+    columns: Columns,
+    pool: ImagePool,
+    teacher: Checkpoint,
+    compute: Compute,
+    parts: Path | None,
+    cache: FeatureCache | None,
+    engine: Engine | None,
+    temperature: float,
+    max_unreadable: float | None,
+) -> ScoreFacts:
     img_size = teacher.preparation.img_size
     asked = compute.batch_size or suitable_batch(compute.device, img_size)
     size = bounded_batch(asked, img_size)
@@ -111,7 +173,6 @@ def label(
         check_input(teacher.network, teacher.model, teacher.preparation, compute.device)
     chunks = [range(start, min(start + CHUNK, len(pool))) for start in range(0, len(pool), CHUNK)]
     store = _Parts(parts, _binding(pool, teacher, compute, temperature))
-    columns = _empty(len(pool), teacher.class_count)
     unreadable = UnreadableImages(pool, len(pool), max_unreadable)
     missing = []
     for number, chunk in enumerate(chunks):
@@ -119,7 +180,7 @@ def label(
         if stored is None or len(stored.labels) != len(chunk):
             missing.append(chunk)
         else:
-            _fill(columns, chunk, stored)
+            columns.fill(chunk, stored)
             unreadable.add(stored.unreadable + chunk.start)
     labelled = len(pool) - sum(map(len, missing))
     if labelled:
@@ -150,34 +211,18 @@ def label(
                 lost = found.scores.unreadable
                 if view is not None and found.features is not None:
                     view.put(np.array(found.positions), found.features, unreadable=lost)
-                _fill(columns, found.positions, found.scores)
+                columns.fill(found.positions, found.scores)
                 store.save(found.positions.start // CHUNK, found.scores)
                 unreadable.add(lost + found.positions.start)
     unreadable.tell(compute.progress)
-    table = ScoreTable.of(
+    return ScoreFacts(
         pool.ref,
         teacher.class_names,
         teacher.sha256,
-        columns,
         temperature=temperature,
         seen=Sight.of(teacher),
         **compute.departures,
     )
-    for warning in warnings(table.histogram(), table.classes):
-        compute.progress.warn(warning)
-    return table
-
-
-def _empty(images: int, classes: int) -> Scores:
-    """Columns for the scores of a pool, still to be filled."""
-    like = score(np.zeros((0, classes), np.float32))
-    columns = {name: np.empty(images, getattr(like, name).dtype) for name in _COLUMNS}
-    return Scores(**columns)
-
-
-def _fill(columns: Scores, positions: range, found: Scores) -> None:
-    for name in _COLUMNS:
-        getattr(columns, name)[positions.start : positions.stop] = getattr(found, name)
 
 
 def parts_folder(out: Path) -> Path:

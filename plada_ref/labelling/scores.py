@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -17,7 +18,7 @@ from pladafmt.files import replacing
 
 from ..errors import PipelineError, one_line
 from .columns_file import Kind, read_columns
-from .facts import Facts, sealed
+from .facts import Facts, Sum, sealed_by
 from .histogram import count_labels
 from .sight import Sight
 
@@ -35,6 +36,9 @@ _SCHEMA = pa.schema(
         pa.field("probability", pa.float32(), nullable=False),
     ]
 )
+
+ROWS_PER_GROUP = 1 << 17
+"""Rows in a row group of a score table: they are written together."""
 
 _KINDS: dict[str, Kind] = {field.name: (str(field.type), field.type.equals) for field in _SCHEMA}
 
@@ -117,17 +121,13 @@ def score(logits: npt.NDArray[np.float32], *, temperature: float = 1.0) -> Score
 
 
 @dataclass(frozen=True, eq=False)
-class ScoreTable:
-    """The scores of a pool's N images, in pool order.
-
-    Images that could not be read have no scores, see `Scores`; no selection keeps them. How many
-    they are is stated in the file, where a NaN is else refused.
+class ScoreFacts:
+    """What a score table says beside the scores.
 
     Attributes:
         pool: the pool.
         classes: the teacher's class names.
         teacher: SHA-256 of the teacher's file, in hex.
-        labels, energy, entropy, margin, probability: as in `Scores`, shape (N,).
         temperature: T of the energy.
         seen: the teacher's model and how it sees images; None in tables that do not say it.
         bfloat16: whether the teacher computed with it.
@@ -137,41 +137,48 @@ class ScoreTable:
     pool: PoolRef
     classes: tuple[str, ...]
     teacher: str
-    labels: npt.NDArray[np.uint16]
-    energy: npt.NDArray[np.float32]
-    entropy: npt.NDArray[np.float32]
-    margin: npt.NDArray[np.float32]
-    probability: npt.NDArray[np.float32]
     temperature: float = field(default=1.0, kw_only=True)
     seen: Sight | None = field(default=None, kw_only=True)
     bfloat16: bool = field(default=False, kw_only=True)
     decoder: str = field(default="cpu", kw_only=True)
 
+
+@dataclass(frozen=True, eq=False)
+class Labelled(ScoreFacts):
+    """A score table that has been written to a file.
+
+    Attributes:
+        pseudo_labels: images of each class, int64 of shape (C,).
+        unreadable: how many images could not be read.
+    """
+
+    pseudo_labels: npt.NDArray[np.int64]
+    unreadable: int
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreTable(ScoreFacts):
+    """The scores of a pool's N images, in pool order.
+
+    Images that could not be read have no scores, see `Scores`; no selection keeps them. How many
+    they are is stated in the file, where a NaN is else refused.
+
+    Attributes:
+        labels, energy, entropy, margin, probability: as in `Scores`, shape (N,).
+    """
+
+    labels: npt.NDArray[np.uint16]
+    energy: npt.NDArray[np.float32]
+    entropy: npt.NDArray[np.float32]
+    margin: npt.NDArray[np.float32]
+    probability: npt.NDArray[np.float32]
+
     @classmethod
-    def of(
-        cls,
-        pool: PoolRef,
-        classes: tuple[str, ...],
-        teacher: str,
-        scores: Scores,
-        *,
-        temperature: float = 1.0,
-        seen: Sight | None = None,
-        bfloat16: bool = False,
-        decoder: str = "cpu",
-    ) -> ScoreTable:
+    def of(cls, about: ScoreFacts, scores: Scores) -> ScoreTable:
         """The table of the scores of a whole pool."""
-        columns = (getattr(scores, name) for name in Scores.__dataclass_fields__)
-        return cls(
-            pool,
-            classes,
-            teacher,
-            *columns,
-            temperature=temperature,
-            seen=seen,
-            bfloat16=bfloat16,
-            decoder=decoder,
-        )
+        columns = {name: getattr(scores, name) for name in Scores.__dataclass_fields__}
+        facts = {name: getattr(about, name) for name in ScoreFacts.__dataclass_fields__}
+        return cls(**facts, **columns)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -193,35 +200,9 @@ class ScoreTable:
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write a Parquet file, whole or not at all."""
-        facts: dict[str, Any] = {
-            "layout": _LAYOUT,
-            "pool_id": self.pool.id.hex(),
-            "pool_size": self.pool.size,
-            "classes": self.classes,
-            "teacher": self.teacher,
-            "temperature": self.temperature,
-        }
-        if len(self.unreadable):
-            facts["unreadable"] = len(self.unreadable)
-        if self.seen is not None:
-            facts |= self.seen.to_json()
-        if self.bfloat16:
-            facts["bfloat16"] = True
-        if self.decoder != "cpu":
-            facts["decoder"] = self.decoder
-        columns: dict[str, npt.NDArray[Any]] = {"label": self.labels, **self.columns}
-        table = pa.Table.from_arrays(
-            [pa.array(column) for column in columns.values()],
-            schema=_SCHEMA.with_metadata({_KEY: sealed(facts, columns)}),
-        )
-        with replacing(path) as temporary:
-            # Scores are close to noise: compressing them saves little and makes reading slow.
-            pq.write_table(
-                table,
-                temporary,
-                compression={name: "lz4" if name == "label" else "none" for name in _SCHEMA.names},
-                use_dictionary=False,
-            )
+        columns = [getattr(self, name) for name in Scores.__dataclass_fields__]
+        spans = (slice(at, at + ROWS_PER_GROUP) for at in range(0, len(self), ROWS_PER_GROUP))
+        write_scores(path, self, (Scores(*(each[span] for each in columns)) for span in spans))
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> ScoreTable:
@@ -280,3 +261,59 @@ class ScoreTable:
                 finite[self.unreadable] = np.isnan(column[self.unreadable])
             if not finite.all():
                 raise ValueError("a score is not a finite number")
+
+
+def write_scores(
+    path: str | os.PathLike[str], about: ScoreFacts, pieces: Iterable[Scores]
+) -> Labelled:
+    """Write a Parquet file, whole or not at all, of scores that need not all be in memory.
+
+    Args:
+        pieces: the scores of a pool's images in order, those of `ROWS_PER_GROUP` at a time.
+    """
+    classes = len(about.classes)
+    sums = {name: Sum() for name in _SCHEMA.names}
+    pseudo_labels, unreadable = np.zeros(classes, np.int64), 0
+    with (
+        replacing(path) as temporary,
+        # Scores are close to noise: compressing them saves little and makes reading slow.
+        pq.ParquetWriter(
+            temporary,
+            _SCHEMA,
+            compression={name: "lz4" if name == "label" else "none" for name in _SCHEMA.names},
+            use_dictionary=False,
+            store_schema=False,
+        ) as writer,
+    ):
+        for piece in pieces:
+            columns = [getattr(piece, name) for name in Scores.__dataclass_fields__]
+            for total, values in zip(sums.values(), columns, strict=True):
+                total.add(values)
+            lost = piece.labels[piece.unreadable]
+            unreadable += len(lost)
+            pseudo_labels += count_labels(piece.labels, classes) - count_labels(lost, classes)
+            table = pa.Table.from_arrays([pa.array(each) for each in columns], schema=_SCHEMA)
+            writer.write_table(table)
+        writer.add_key_value_metadata({_KEY: sealed_by(_facts(about, unreadable), sums)})
+    facts = {name: getattr(about, name) for name in ScoreFacts.__dataclass_fields__}
+    return Labelled(**facts, pseudo_labels=pseudo_labels, unreadable=unreadable)
+
+
+def _facts(about: ScoreFacts, unreadable: int) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "layout": _LAYOUT,
+        "pool_id": about.pool.id.hex(),
+        "pool_size": about.pool.size,
+        "classes": about.classes,
+        "teacher": about.teacher,
+        "temperature": about.temperature,
+    }
+    if unreadable:
+        facts["unreadable"] = unreadable
+    if about.seen is not None:
+        facts |= about.seen.to_json()
+    if about.bfloat16:
+        facts["bfloat16"] = True
+    if about.decoder != "cpu":
+        facts["decoder"] = about.decoder
+    return facts

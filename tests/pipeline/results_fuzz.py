@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 
 from plada_ref.baselines.record import Record
 from plada_ref.labelling.label import CHUNK, _Parts
-from plada_ref.labelling.scores import Scores, ScoreTable, score
+from plada_ref.labelling.scores import ScoreFacts, Scores, ScoreTable, score
 from plada_ref.runs.plan import PlanRecord, Settings
 from plada_ref.runs.records import Leakage, StudentRecord, TeacherRecord
 from plada_ref.runs.run import Run
@@ -187,7 +187,7 @@ def scores_case(rng: random.Random, folder: Path) -> None:
     classes, count = _classes(rng), rng.choice((1, 40, 3000))
     logits = np.random.default_rng(rng.randrange(99)).normal(size=(count, len(classes)))
     pool = PoolRef(rng.randbytes(32), count)
-    table = ScoreTable.of(pool, classes, "ab" * 32, score(logits.astype(np.float32)))
+    table = ScoreTable.of(ScoreFacts(pool, classes, "ab" * 32), score(logits.astype(np.float32)))
     table.write(path)
     stored = pq.read_table(path)
     if rng.random() < 0.5:

@@ -12,7 +12,7 @@ import pytest
 
 from plada_ref.errors import Misuse
 from plada_ref.features.target import Target
-from plada_ref.labelling.scores import Scores, ScoreTable
+from plada_ref.labelling.scores import ScoreFacts, Scores, ScoreTable
 from plada_ref.runs.fields import Fields
 from plada_ref.runs.records import read_auto
 from plada_ref.selection import RuleSelection, Selection, Size, parse, rank_images
@@ -35,7 +35,7 @@ def digit_selector() -> tuple[AutoSelector, Target]:
     names = tuple(str(digit) for digit in range(10))
     pool = PoolRef(bytes(32), len(evidence))
     scores = Scores(evidence.labels, **evidence.scores)
-    table = ScoreTable.of(pool, names, "", scores)
+    table = ScoreTable.of(ScoreFacts(pool, names, ""), scores)
     half = Target(test.features[:150], test.labels[:150])
     rest = Target(test.features[150:], test.labels[150:])
     pruner = Pruner(

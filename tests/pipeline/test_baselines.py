@@ -44,7 +44,7 @@ from plada_ref.features.head import Head
 from plada_ref.features.target import Features, Target
 from plada_ref.images import ImageRows, ImageSet
 from plada_ref.labelling.label import label
-from plada_ref.labelling.scores import Scores, ScoreTable
+from plada_ref.labelling.scores import ScoreFacts, Scores, ScoreTable
 from plada_ref.models.checkpoint import Checkpoint
 from plada_ref.models.spec import ModelSpec, build
 from plada_ref.output import Output
@@ -253,7 +253,7 @@ def test_payloads_of_the_pool(seen: Seen, digit_pool: DigitPool) -> None:
     labels = digit_pool.truth.astype(np.uint16)
     none = np.zeros(len(labels), np.float32)
     scores = Scores(labels, none, none, none, none)
-    table = ScoreTable.of(pool.ref, seen.train.classes, "", scores)
+    table = ScoreTable.of(ScoreFacts(pool.ref, seen.train.classes, ""), scores)
     whole = whole_pool(table, learn=seen.students.on_pool(features))
     everything = Payload(pool.ref, 10, np.arange(len(pool)), labels)
     assert whole.bytes == len(dumps(everything, dense=True))

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from plada_ref.errors import PipelineError
-from plada_ref.labelling.scores import ScoreTable, score
+from plada_ref.labelling.scores import ScoreFacts, ScoreTable, score
 from plada_ref.selection import file as selection_file
 from pladafmt import Payload, PoolRef
 
@@ -25,7 +25,7 @@ KEYS = {"scores": b"plada-scores", "selection": b"plada-selection"}
 def write(kind: str, path: Path) -> None:
     if kind == "scores":
         logits = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
-        ScoreTable.of(POOL, ("a", "b", "c"), "0" * 64, score(logits)).write(path)
+        ScoreTable.of(ScoreFacts(POOL, ("a", "b", "c"), "0" * 64), score(logits)).write(path)
     else:
         payload = Payload(POOL, ["a", "b", "c"], [1, 4, 9], [0, 1, 2], [1.0, 2.0, 0.5], {"x": 1})
         selection_file.write(payload, path)

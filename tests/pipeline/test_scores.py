@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
+import resource
+from dataclasses import fields, replace
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from plada_ref.errors import PipelineError
+from plada_ref.labelling import columns, scores
 from plada_ref.labelling.collapse import find_collapse, warnings
-from plada_ref.labelling.scores import ScoreTable, score
+from plada_ref.labelling.columns import ColumnsInFile, ColumnsInMemory
+from plada_ref.labelling.scores import ScoreFacts, Scores, ScoreTable, score, write_scores
 from plada_ref.labelling.sight import Sight
 from pladafmt import PoolRef
+
+NAMES = [column.name for column in fields(Scores)]
 
 
 def test_scores_are_the_formulas() -> None:
@@ -108,6 +116,52 @@ def test_tables_that_contradict_themselves_are_refused(
     with pytest.raises(PipelineError, match="score table") as refused:
         ScoreTable.read(path)
     assert len(str(refused.value)) < 500
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.integers(0, 40), st.lists(st.integers(0, 40)), st.sampled_from([1, 7, 64]), st.randoms())
+def test_scores_come_in_any_order_and_are_written_in_theirs(
+    tmp_path: Path, count: int, cuts: list[int], group: int, random: Random
+) -> None:
+    """From a file or from memory: the same table, and the same word on it."""
+    logits = np.random.default_rng(count).normal(size=(count, 3)).astype(np.float32)
+    found = score(logits).without(np.flatnonzero(logits[:, 0] > 1))
+    about = ScoreFacts(PoolRef(bytes(32), count), ("a", "b", "c"), "ab" * 32)
+    borders = sorted({0, count, *(min(cut, count) for cut in cuts)})
+    chunks = list(map(range, borders, borders[1:]))
+    random.shuffle(chunks)
+    memory = ColumnsInMemory(count)
+    paths = tmp_path / "memory.parquet", tmp_path / "file.parquet"
+    with pytest.MonkeyPatch.context() as patch, ColumnsInFile(tmp_path, count) as file:
+        for module in (columns, scores):
+            patch.setattr(module, "ROWS_PER_GROUP", group)
+        for chunk in chunks:
+            part = {name: getattr(found, name)[chunk.start : chunk.stop] for name in NAMES}
+            for each in (memory, file):
+                each.fill(chunk, Scores(**part))
+        table = ScoreTable.of(about, memory.scores)
+        table.write(paths[0])
+        written = write_scores(paths[1], about, file.pieces())
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    again = ScoreTable.read(paths[1])
+    for name in NAMES:
+        assert getattr(again, name).tobytes() == getattr(found, name).tobytes()
+    assert written.unreadable == len(again.unreadable)
+    assert written.pseudo_labels.tolist() == again.histogram().tolist()
+
+
+def test_scores_that_find_no_room(tmp_path: Path) -> None:
+    found = score(np.zeros((4000, 3), np.float32))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with ColumnsInFile(tmp_path, 4000) as file:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+        try:
+            with pytest.raises(PipelineError, match=rf"cannot be kept in '{tmp_path}'.*make room"):
+                file.fill(range(4000), found)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with pytest.raises(PipelineError, match="cannot be kept"):
+        ColumnsInFile(tmp_path / "none", 1)
 
 
 def test_other_files_are_no_tables(tmp_path: Path) -> None:

@@ -20,9 +20,10 @@ from plada_ref.compute.batches import PreparedImages, loaded
 from plada_ref.errors import Misuse, PipelineError
 from plada_ref.features.backbone import Backbone, Seen
 from plada_ref.features.cache import FeatureCache
+from plada_ref.labelling import scores
 from plada_ref.labelling.chunks import Chunk, label_chunks
 from plada_ref.labelling.label import label
-from plada_ref.labelling.scores import Scores, ScoreTable
+from plada_ref.labelling.scores import ScoreFacts, Scores, ScoreTable
 from plada_ref.models.checkpoint import Checkpoint
 from plada_ref.models.spec import ModelSpec
 from plada_ref.output import Output
@@ -231,15 +232,15 @@ def test_scores_of_others_are_those_in_whole_company(
 
 
 def test_a_table_says_how_many_images_it_has_no_scores_of(
-    table: ScoreTable, tmp_path: Path
+    table: ScoreTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A NaN by accident, as another program might write it, is still an error."""
     path = tmp_path / "scores.parquet"
+    facts = scores._facts
 
     def stored(stated: int | None, **columns: Any) -> ScoreTable:
-        replaced = replace(table, **columns)
-        replaced.__dict__["unreadable"] = np.arange(stated or 0)  # What it states.
-        replaced.write(path)
+        monkeypatch.setattr(scores, "_facts", lambda about, _: facts(about, stated or 0))
+        replace(table, **columns).write(path)
         return ScoreTable.read(path)
 
     assert stored(3).unreadable.tolist() == LOST
@@ -261,7 +262,9 @@ def test_no_ranking_keeps_them(
 ) -> None:
     """Whatever is kept of how many: what a pool without them keeps."""
     labels, columns = table.labels[OTHERS], {n: c[OTHERS] for n, c in table.columns.items()}
-    other = ScoreTable.of(broken.without.ref, table.classes, "", Scores(labels, **columns))
+    other = ScoreTable.of(
+        ScoreFacts(broken.without.ref, table.classes, ""), Scores(labels, **columns)
+    )
     seen = Comparison.of(spec, broken.open(), digits, tmp_path / "features", compute=ALONE)
     there = Comparison.of(spec, broken.without, digits, tmp_path / "features", compute=ALONE)
     # The last bits of features depend on the company.
