@@ -18,13 +18,16 @@ from plada_ref.features.target import Target
 from plada_ref.selection.auto import FINALISTS, HELD_OUT, PARTS, WHOLE_CANDIDATES
 from plada_ref.selection.auto_record import Candidate, best_of, regrets
 from plada_ref.selection.students import HEAD, whole_students
-from plada_ref.tasks.task import hold_out
+from plada_ref.tasks.task import Task, hold_out
 from pladafmt import Payload, loads
 
 from .payloads import Offer
 from .rows import Row, Rows
 from .sending import Sending
 from .students import FULL_TARGET, HELD, KINDS
+
+IMAGES = "images"
+"""The detail of a judgement that tells on how many images it was made."""
 
 _OTHER_SEED = 1_000
 """Added to a seed: what judges is not what is judged."""
@@ -76,23 +79,27 @@ def judge(send: Sending, seed: int, kind: str, offers: Sequence[Offer], rows: Ro
     wanted = [each for each in offers if not rows.has((send.name, seed, name, *_key(each)))]
     if not wanted:
         return
-    accuracy = _by_training(send, seed, kind, rows)
+    _, held = hold_out(send.seen.train, HELD_OUT, seed=seed)
+    accuracy = _by_training(send, seed, kind, held, rows)
     for offer in wanted:
 
         def judged(offer: Offer = offer) -> Row:
             size = offer.path(send.place.payloads, send.name, seed).stat().st_size
-            return Row(send.name, seed, name, *_key(offer), size, accuracy(offer))
+            return Row(
+                send.name, seed, name, *_key(offer), size, accuracy(offer), {IMAGES: len(held)}
+            )
 
         rows.once(send.name, seed, name, *_key(offer), judged)
 
 
-def _by_training(send: Sending, seed: int, kind: str, rows: Rows) -> Callable[[Offer], float]:
+def _by_training(
+    send: Sending, seed: int, kind: str, held: Task, rows: Rows
+) -> Callable[[Offer], float]:
     """What a judge of a kind reaches on the held-out images."""
     like = _like(kind)
     if kind != HEAD and KINDS[kind].judges:
         trained = {row.key: row for row in rows}
         return lambda offer: float(trained[send.name, seed, kind, *_key(offer)].details[HELD])
-    _, held = hold_out(send.seen.train, HELD_OUT, seed=seed)
 
     def payload(offer: Offer) -> Payload:
         return loads(offer.path(send.place.payloads, send.name, seed).read_bytes())
@@ -138,6 +145,7 @@ def chosen(rows: Rows, task: str, seed: int, budget: int, kinds: Sequence[str]) 
                     by_kind[kinds[0]].bytes,
                     by_kind[HEAD].accuracy if HEAD in by_kind else 0.0,
                     0.0,
+                    budget=allowed,
                     students={kind: row.accuracy for kind, row in by_kind.items()},
                 ),
                 by_kind[kinds[0]],
@@ -155,7 +163,8 @@ def chosen(rows: Rows, task: str, seed: int, budget: int, kinds: Sequence[str]) 
         best = [name for _, name in sorted(zip(behind, names, strict=True))][:FINALISTS]
         part = [each for each in part if each[0].selection in best]
     both = whole + part
-    return both[best_of([one for one, _ in both], kinds)][1]
+    images = both[0][1].details[IMAGES]
+    return both[best_of([one for one, _ in both], kinds, images)][1]
 
 
 def choices_table(rows: Rows, budgets: Sequence[int]) -> str:

@@ -41,7 +41,8 @@ def _article(auto: AutoSelection) -> Html:
         key=lambda one: (bool(one.note), regret.get(id(one), 0.0), one.payload_bytes),
     )
     kinds = (HEAD, *(kind for kind in auto.kinds if kind != HEAD))
-    chosen = next((one for one in candidates if one.selection == auto.chosen), None)
+    taken = (auto.chosen, auto.payload_bytes)
+    chosen = next((one for one in candidates if (one.selection, one.payload_bytes) == taken), None)
     return element(
         "article",
         element("h3", f"{auto.budget:,} bytes"),

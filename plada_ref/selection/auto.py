@@ -154,10 +154,11 @@ class AutoSelector:
             for text in self._finalists(tried, again):
                 advance(1)
                 attempt(text, second)
-        best, pruned = tried[best_of([one for one, _ in tried], self.kinds)]
+        labels = self.held_out.labels
+        found = [one for one, _ in tried]
+        best, pruned = tried[best_of(found, self.kinds, len(labels))]
         _, target = self._features
         ceiling = fit_default_head(target.features, target.labels, self._classes)
-        labels = self.held_out.labels
         auto = AutoSelection.of(
             best,
             tuple(listed),

@@ -19,6 +19,11 @@ CLEARLY = 3
 """Standard errors by which a student that trains whole has to be above guessing, or it has learned
 nothing: of a dozen payloads that teach nothing the best one is two above."""
 
+LEAD = 2
+"""Standard errors by which a payload of a part of the budget has to be ahead of those that use all
+of it, where students train whole: their trainings are short and see less of what more images teach
+than a client's do."""
+
 _CALLED = {FINETUNE: "fine-tuned", SCRATCH: "from scratch"}
 
 
@@ -64,10 +69,24 @@ def regrets(candidates: Sequence[Candidate], kinds: Sequence[str]) -> list[float
     return [max(best[kind] - one.accuracy(kind) for kind in kinds) for one in candidates]
 
 
-def best_of(candidates: Sequence[Candidate], kinds: Sequence[str]) -> int:
-    """The number of the candidate of least regret; among equals, of the smaller file."""
+def best_of(candidates: Sequence[Candidate], kinds: Sequence[str], images: int) -> int:
+    """The number of the candidate of least regret; among equals, of the smaller file.
+
+    One that was allowed only a part of the budget has to be ahead by `LEAD`, unless heads decide.
+
+    Args:
+        images: how many held-out images the accuracies were measured on.
+    """
     found = regrets(candidates, kinds)
-    return min(range(len(found)), key=lambda i: (found[i], candidates[i].payload_bytes))
+    order = sorted(range(len(found)), key=lambda i: (found[i], candidates[i].payload_bytes))
+    budget = max(one.budget for one in candidates)
+    with_all = next(i for i in order if candidates[i].budget == budget)
+    if set(kinds) != {HEAD}:
+        ahead = found[with_all] - found[order[0]]
+        errors = [standard_error(candidates[order[0]].accuracy(kind), images) for kind in kinds]
+        if ahead <= LEAD * max(errors):
+            return with_all
+    return order[0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +192,7 @@ class AutoSelection:
     def reached(self) -> float:
         """Held-out accuracy of the chosen payload's students, 0 to 1: the mean over `kinds`."""
         tried = [one for one in self.candidates if not one.note]
-        best = tried[best_of(tried, self.kinds)]
+        best = tried[best_of(tried, self.kinds, self.held_out_images)]
         return fmean(best.accuracy(kind) for kind in self.kinds)
 
     def to_json(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.accuracy.judges import behind, choices_table, chosen
+from benchmarks.accuracy.judges import IMAGES, behind, choices_table, chosen
 from benchmarks.accuracy.payloads import Offer
 from benchmarks.accuracy.rows import Row, Rows
 
@@ -14,7 +14,7 @@ from benchmarks.accuracy.rows import Row, Rows
 def put(
     rows: Rows, kind: str, name: str, accuracy: float, *, budget: int = 500, seed: int = 0
 ) -> None:
-    row = Row("t", seed, kind, name, budget, budget - 1, accuracy)
+    row = Row("t", seed, kind, name, budget, budget - 1, accuracy, {IMAGES: 1000})
     rows.once(*row.key, lambda: row)
 
 
@@ -44,7 +44,7 @@ def test_the_kind_that_is_told_decides(tmp_path: Path) -> None:
     ]
     assert chosen(rows, "t", 0, 2000, ("finetune",)) is None
     # A part of the budget may be better than all of it.
-    better = Row("t", 0, "head judges", "b", 500, 499, 0.9)
+    better = Row("t", 0, "head judges", "b", 500, 499, 0.9, {IMAGES: 1000})
     path = tmp_path / "more.jsonl"
     kept = [better if row.key == better.key else row for row in rows]
     path.write_text("".join(json.dumps(asdict(row)) + "\n" for row in kept))
