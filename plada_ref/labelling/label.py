@@ -33,7 +33,7 @@ from ..pool import UnreadableImages
 from ..training.recipe import Tune
 from .chunks import Chunk, label_chunks
 from .collapse import warnings
-from .columns import Columns, ColumnsInFile, ColumnsInMemory
+from .score_columns import ScoreColumns, ScoresInFile, ScoresInMemory
 from .scores import Labelled, ScoreFacts, Scores, ScoreTable, write_scores
 from .sight import Sight
 
@@ -101,7 +101,7 @@ def label(
             gives numbers that are not finite, or `parts` cannot be written.
     """
     compute = compute or Compute()
-    columns = ColumnsInMemory(len(pool))
+    columns = ScoresInMemory(len(pool))
     about = _label_into(
         columns, pool, teacher, compute, parts, cache, engine, temperature, max_unreadable
     )
@@ -136,7 +136,7 @@ def label_to(
         OSError: if the file cannot be written.
     """
     compute = compute or Compute()
-    with ColumnsInFile(None if is_stream(path) else path.parent, len(pool)) as columns:
+    with ScoresInFile(None if is_stream(path) else path.parent, len(pool)) as columns:
         about = _label_into(
             columns, pool, teacher, compute, parts, cache, engine, temperature, max_unreadable
         )
@@ -151,7 +151,7 @@ def _warn(compute: Compute, pseudo_labels: npt.NDArray[np.int64], about: ScoreFa
 
 
 def _label_into(
-    columns: Columns,
+    columns: ScoreColumns,
     pool: ImagePool,
     teacher: Checkpoint,
     compute: Compute,

@@ -3,9 +3,9 @@
 The tree hash over 14 million digests takes two hashes of a few bytes for each, up to twenty seconds
 of a processor; one SHA-256 over all digests takes a third of a second. So this hash is the name
 under which the id is kept, in the folder `cache_folder("pool-ids")` or `cache_folder("codes-ids")`.
-Other leaves have another name: an entry cannot go stale, whatever
-happens to the file they came from. The cache folder is trusted, as the program itself is: whoever
-can write there can make one pool, or table, pass for another.
+Other leaves have another name: an entry cannot go stale, whatever happens to the file they came
+from. The cache folder is trusted, as the program itself is: whoever can write there can make one
+pool, or table, pass for another.
 """
 
 from __future__ import annotations

@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from plada_ref.errors import PipelineError
-from plada_ref.labelling import columns, scores
+from plada_ref.labelling import score_columns, scores
 from plada_ref.labelling.collapse import find_collapse, warnings
-from plada_ref.labelling.columns import ColumnsInFile, ColumnsInMemory
+from plada_ref.labelling.score_columns import ScoresInFile, ScoresInMemory
 from plada_ref.labelling.scores import ScoreFacts, Scores, ScoreTable, score, write_scores
 from plada_ref.labelling.sight import Sight
 from pladafmt import PoolRef
@@ -130,10 +130,10 @@ def test_scores_come_in_any_order_and_are_written_in_theirs(
     borders = sorted({0, count, *(min(cut, count) for cut in cuts)})
     chunks = list(map(range, borders, borders[1:]))
     random.shuffle(chunks)
-    memory = ColumnsInMemory(count)
+    memory = ScoresInMemory(count)
     paths = tmp_path / "memory.parquet", tmp_path / "file.parquet"
-    with pytest.MonkeyPatch.context() as patch, ColumnsInFile(tmp_path, count) as file:
-        for module in (columns, scores):
+    with pytest.MonkeyPatch.context() as patch, ScoresInFile(tmp_path, count) as file:
+        for module in (score_columns, scores):
             patch.setattr(module, "ROWS_PER_GROUP", group)
         for chunk in chunks:
             part = {name: getattr(found, name)[chunk.start : chunk.stop] for name in NAMES}
@@ -153,7 +153,7 @@ def test_scores_come_in_any_order_and_are_written_in_theirs(
 def test_scores_that_find_no_room(tmp_path: Path) -> None:
     found = score(np.zeros((4000, 3), np.float32))
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    with ColumnsInFile(tmp_path, 4000) as file:
+    with ScoresInFile(tmp_path, 4000) as file:
         resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
         try:
             with pytest.raises(PipelineError, match=rf"cannot be kept in '{tmp_path}'.*make room"):
@@ -161,7 +161,7 @@ def test_scores_that_find_no_room(tmp_path: Path) -> None:
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
     with pytest.raises(PipelineError, match="cannot be kept"):
-        ColumnsInFile(tmp_path / "none", 1)
+        ScoresInFile(tmp_path / "none", 1)
 
 
 def test_other_files_are_no_tables(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ _LIKE = score(np.zeros((0, 1), np.float32))
 _TYPES = {name: getattr(_LIKE, name).dtype for name in Scores.__dataclass_fields__}
 
 
-class Columns(Protocol):
+class ScoreColumns(Protocol):
     """Takes the scores of chunks of a pool, in any order."""
 
     def fill(self, positions: range, scores: Scores) -> None:
@@ -26,7 +26,7 @@ class Columns(Protocol):
         ...
 
 
-class ColumnsInMemory:
+class ScoresInMemory:
     """The scores of a pool of so many images.
 
     Attributes:
@@ -37,22 +37,21 @@ class ColumnsInMemory:
         self.scores = Scores(**{name: np.empty(images, kind) for name, kind in _TYPES.items()})
 
     def fill(self, positions: range, scores: Scores) -> None:
-        """See `Columns.fill`."""
+        """See `ScoreColumns.fill`."""
         for name in _TYPES:
             getattr(self.scores, name)[positions.start : positions.stop] = getattr(scores, name)
 
 
-class ColumnsInFile:
+class ScoresInFile:
     """The scores of a pool of so many images, in a file without a name.
 
     It goes with this process, even if that is killed.
 
     Args:
-        folder: what has room for it, 18 bytes for each image; that of temporary files when None.
-        images: how many they are.
+        folder: where the file is, 18 bytes for each image; the system's for such files when None.
+        images: how many there are.
 
-    Raises:
-        PipelineError: if there is no room; every method does.
+    Every method raises PipelineError, with the folder, if there is no room.
     """
 
     def __init__(self, folder: Path | None, images: int) -> None:
@@ -61,7 +60,7 @@ class ColumnsInFile:
         with self._room():
             self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115
 
-    def __enter__(self) -> ColumnsInFile:
+    def __enter__(self) -> ScoresInFile:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -69,7 +68,7 @@ class ColumnsInFile:
             self._file.close()
 
     def fill(self, positions: range, scores: Scores) -> None:
-        """See `Columns.fill`."""
+        """See `ScoreColumns.fill`."""
         with self._room():
             for name, start, kind in self._places():
                 self._file.seek(start + positions.start * kind.itemsize)
