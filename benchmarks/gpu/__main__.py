@@ -39,6 +39,8 @@ QUICK_POOL_IMAGES, QUICK_SIZE = 256, 32
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
     options = _parser().parse_args(arguments)
+    if options.work is not None:
+        options.work.mkdir(parents=True, exist_ok=True)
     card = child.run(name_of, device=options.device).value
     print(card)
     parts: list[Part] = []

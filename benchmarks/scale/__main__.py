@@ -45,6 +45,8 @@ PARTS: dict[str, Callable[[Settings], Part]] = {
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
     options = _parser().parse_args(arguments)
+    if options.work is not None:
+        options.work.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, _interrupted)
     before = machine.facts()
     parts: list[Part] = []
