@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 
 SECONDS = 10.0
@@ -16,12 +17,24 @@ class Late(BaseException):
     """Raised by the alarm, through whatever is running and catches exceptions."""
 
 
-def _ring(number: int, frame: FrameType | None) -> None:
-    raise Late
+@dataclass
+class Alarm:
+    """Whether it has rung.
+
+    `Late` is lost where C calls Python, as numba's compiler does. What then goes wrong is the
+    alarm's doing.
+    """
+
+    rang: bool = False
+
+    def ring(self, number: int, frame: FrameType | None) -> None:
+        """Be the handler of the signal."""
+        self.rang = True
+        raise Late
 
 
 @contextmanager
-def alarm(seconds: float | None = None, *, of_processor: bool = False) -> Iterator[None]:
+def alarm(seconds: float | None = None, *, of_processor: bool = False) -> Iterator[Alarm]:
     """Raise `Late` in what takes longer; only in a process's main thread.
 
     Args:
@@ -29,16 +42,17 @@ def alarm(seconds: float | None = None, *, of_processor: bool = False) -> Iterat
         of_processor: whether they are seconds of processor time, which a busy machine does not
             shorten.
     """
+    made = Alarm()
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield made
         return
     kind, timer = signal.SIGALRM, signal.ITIMER_REAL
     if of_processor:
         kind, timer = signal.SIGPROF, signal.ITIMER_PROF
-    before = signal.signal(kind, _ring)
+    before = signal.signal(kind, made.ring)
     signal.setitimer(timer, SECONDS if seconds is None else seconds)
     try:
-        yield
+        yield made
     finally:
         signal.setitimer(timer, 0)
         signal.signal(kind, before)

@@ -185,6 +185,16 @@ def test_who_is_late_once_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> Non
 
     assert [said(ask).verdict, said(ask).verdict] == ["valid", "hang"]
 
+    def lose() -> Answer:
+        """Where C calls Python, the alarm is lost, and what goes wrong is called otherwise."""
+        try:
+            return ask()
+        except watch.Late as late:
+            raise RuntimeError from late
+
+    waits = iter([1.0, 0.0, 1.0, 1.0])
+    assert [said(lose).verdict, said(lose).verdict] == ["valid", "hang"]
+
 
 @pytest.mark.parametrize(
     ("fault", "word"), [(_raise, "crash, IndexError"), (_sleep, "hang"), (_hoard, "memory")]
