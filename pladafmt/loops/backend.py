@@ -103,12 +103,9 @@ def compile_lanes() -> ModuleType | None:
         import numba
     except ImportError:
         return None
-    # By $NUMBA_DISABLE_JIT. The other loops are slow then; these would go wrong.
-    return (
-        None
-        if vars(numba.config).get("DISABLE_JIT")
-        else _compile(numba, sha256, "compiled_sha256")
-    )
+    if vars(numba.config).get("DISABLE_JIT"):
+        return None  # By $NUMBA_DISABLE_JIT. The other loops are slow then; these would go wrong.
+    return _compile(numba, sha256, "compiled_sha256")
 
 
 def _compile(numba: ModuleType, source: ModuleType, name: str) -> ModuleType:
