@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from functools import partial
+from itertools import product
+from multiprocessing import get_context
 
 import torch
 
@@ -55,25 +59,32 @@ def compare(
     offers.append(Offer(WHOLE_POOL, 0))
     compute = Compute(torch.device(place.device), progress=Output(as_json=True))
     sending = [Sending(place, name, source, compute) for name, source in place.tasks]
-    for kind in kinds:
-        # A client takes a rule's scores; heads without them are for comparison.
-        taken = [each for each in offers if kind == HEAD or each.name != HARD_RULE]
-        for seed in seeds:
+    waves = [seeds] if race is None else [seeds[:1], seeds[1:]]
+    with _processes(processes) as several:
+        for wave in waves:
             jobs: list[Job] = []
-            for send in sending:
-                those = taken
-                if race is not None and seed != seeds[0]:
+            for seed, kind, send in product(wave, kinds, sending):
+                # A client takes a rule's scores; heads without them are for comparison.
+                those = [each for each in offers if kind == HEAD or each.name != HARD_RULE]
+                if race is not None and wave is not waves[0]:
                     first = partial(behind, rows, send.name, seeds[0], kind)
-                    those = [each for each in taken if first(each) <= race]
+                    those = [each for each in those if first(each) <= race]
                 prepare(those, place.payloads, send.name, seed, partial(send.by, seed))
-                jobs += jobs_for([send.name], [seed], [kind], those)
+                mine = jobs_for([send.name], [seed], [kind], those)
                 if kind == HEAD:
-                    study_heads(place, send.seen, send.features, jobs, rows)
-                    jobs.clear()
-            study(place, jobs, rows, processes=processes)
+                    study_heads(place, send.seen, send.features, mine, rows)
+                else:
+                    jobs += mine
+            study(place, jobs, rows, several)
             if auto:
-                for send in sending:
+                for seed, kind, send in product(wave, kinds, sending):
                     judge(send, seed, kind, judged_lists(rows, send.name, seed, kind), rows)
     print(students_table(rows))
     if auto:
         print(choices_table(rows, budgets))
+
+
+def _processes(count: int) -> ProcessPoolExecutor | nullcontext[None]:
+    if count == 1:
+        return nullcontext()
+    return ProcessPoolExecutor(count, mp_context=get_context("spawn"))

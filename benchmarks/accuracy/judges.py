@@ -40,13 +40,14 @@ def _judge(kind: str) -> str:
 def behind(rows: Rows, task: str, seed: int, kind: str, offer: Offer) -> float:
     """By how much, 0 to 1, an offer is behind the best list of as many bytes.
 
-    The smaller of two: on the test images, and for those that judge; so neither what is good nor
-    what `auto` might choose is far behind. 0 for an offer that is no list.
+    The smallest over the students like those of `kind`, on test images, and those that judge: what
+    one of them may still need, all of them learn from. 0 for an offer that is no list.
     """
     if not offer.is_list:
         return 0.0
     least = inf
-    for each in (kind, _judge(_like(kind))):
+    like = _like(kind)
+    for each in (*(one for one in (HEAD, *KINDS) if _like(one) == like), _judge(like)):
         found = {
             row.name: row.accuracy
             for row in rows
@@ -211,12 +212,17 @@ def choices_table(rows: Rows, budgets: Sequence[int]) -> str:
 
 
 def _fixed(rows: Iterable[Row], task: str, kind: str, budget: int) -> tuple[str, float] | None:
-    """The list of a budget that is best on average over seeds."""
+    """The list of a budget that is best on average, of those that were measured most often.
+
+    What a race has left out has fewer seeds, and those may be the easier ones.
+    """
     found: dict[str, list[float]] = {}
     for row in rows:
         if (row.task, row.kind, row.budget) == (task, kind, budget) and row.name != FULL_TARGET:
             found.setdefault(row.name, []).append(row.accuracy)
-    lists = {name: fmean(values) for name, values in found.items() if not name.startswith("rule")}
+    found = {name: values for name, values in found.items() if not name.startswith("rule")}
+    most = max(map(len, found.values()), default=0)
+    lists = {name: fmean(values) for name, values in found.items() if len(values) == most}
     return max(lists.items(), key=lambda each: each[1]) if lists else None
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache, partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +20,7 @@ from plada_ref.compute.precision import has_matrix_unit
 from plada_ref.features.head import fit_head
 from plada_ref.features.target import Features
 from plada_ref.models.convnets import COLOUR
+from plada_ref.models.preparation import Preparation
 from plada_ref.models.spec import ModelSpec
 from plada_ref.pool import Manifest, MemoryPool, open_source
 from plada_ref.pool.codes import PoolCodes
@@ -28,6 +28,7 @@ from plada_ref.selection.auto import HELD_OUT
 from plada_ref.selection.students import FINETUNE, FINETUNE_SIZE, SCRATCH, STEPS
 from plada_ref.tasks.load import load_task
 from plada_ref.tasks.task import Task, hold_out
+from plada_ref.training.decoded_pool import DecodedPool
 from plada_ref.training.evaluate import evaluate
 from plada_ref.training.learn import teach, train
 from plada_ref.training.recipe import Recipe, recipe
@@ -147,21 +148,21 @@ def jobs_for(
                     yield Job(task, seed, kind, offer)
 
 
-def study(place: Place, jobs: Iterable[Job], rows: Rows, *, processes: int) -> None:
+def study(place: Place, jobs: Iterable[Job], rows: Rows, processes: Executor | None) -> None:
     """Train the students that have no row yet.
 
     Args:
-        processes: students that are trained at a time; a GPU is busy with several small ones.
+        processes: train several at a time, which keeps a GPU busy with small ones; one after the
+            other, here, when None.
     """
     wanted = [job for job in jobs if not rows.has(job.key)]
-    if processes == 1:
+    if processes is None:
         for job in wanted:
             rows.once(*job.key, partial(train_student, place, job))
         return
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        running = {pool.submit(train_student, place, job): job for job in wanted}
-        for done in as_completed(running):
-            rows.once(*running[done].key, done.result)
+    running = {processes.submit(train_student, place, job): job for job in wanted}
+    for done in as_completed(running):
+        rows.once(*running[done].key, done.result)
 
 
 def train_student(place: Place, job: Job) -> Row:
@@ -178,7 +179,9 @@ def train_student(place: Place, job: Job) -> Row:
     else:
         got = _received(place, job)
         size, kept = got.size, got.payload.kept
-        student = train(got.payload, _pool(place), spec, how, compute=training, soft=got.soft)
+        seen = spec.preparation()
+        pool = _decoded(place, seen.stored_size, seen.grey)
+        student = train(got.payload, pool, spec, how, compute=training, soft=got.soft)
     found = evaluate(student, _task(place, job.task, "test"), compute=compute)
     details: dict[str, Any] = {"kept": kept, "model": kind.model}
     if kind.judges:
@@ -206,9 +209,14 @@ def _received(place: Place, job: Job) -> _Received:
     )
 
 
-@lru_cache(maxsize=1)
-def _pool(place: Place) -> MemoryPool:
-    return MemoryPool(Manifest.read(place.manifest), open_source(list(place.pool)))
+@cache
+def _decoded(place: Place, size: int, grey: bool) -> DecodedPool:
+    """The pool for students that store it alike: what one has decoded, the next need not."""
+    pool = MemoryPool(Manifest.read(place.manifest), open_source(list(place.pool)))
+    any_three = (0.5, 0.5, 0.5)  # Stored pixels are not normalised.
+    return DecodedPool(
+        pool, Preparation(size, None, any_three, any_three, grey=grey), place.workers
+    )
 
 
 @lru_cache(maxsize=1)

@@ -72,6 +72,18 @@ def test_a_list_that_is_far_behind_for_both_leaves_the_race(tmp_path: Path) -> N
         for name in ("a", "b", "c", "d", "rule", "unknown")
     }
     assert far == {"a": 0, "b": 0, "c": 0.1, "d": 0, "rule": 0, "unknown": 0}
+    # Students of the same kind that train for longer may still want it.
+    put(rows, "scratch", "c", 0.7)
+    assert behind(rows, "t", 0, "scratch-small", Offer("c", 500)) == 0
+
+
+def test_what_left_the_race_is_not_the_best_list_by_an_easy_seed(tmp_path: Path) -> None:
+    rows = Rows(tmp_path / "rows.jsonl")
+    for seed, accuracy in ((0, 0.8), (1, 0.4)):
+        put(rows, "scratch", "a", accuracy, seed=seed)
+    put(rows, "scratch", "b", 0.7)
+    put(rows, "scratch judges", "a", 0.5)
+    assert choices_table(rows, [500]).splitlines()[2].startswith("| t | scratch | 500 | a | 60.0 |")
 
 
 def test_a_training_that_judged_is_not_what_is_judged(tmp_path: Path) -> None:
