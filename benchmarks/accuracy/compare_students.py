@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from functools import partial
 from itertools import product
 from multiprocessing import get_context
+from operator import attrgetter
 
 import torch
 
@@ -18,7 +19,7 @@ from plada_ref.selection.rule import RULE
 from plada_ref.selection.students import HEAD
 
 from .grid import PAPER
-from .judges import behind, choices_table, judge, judged_lists
+from .judges import behind, choices_table, judge, judge_jobs, judged_lists, train_any
 from .payloads import HARD_RULE, WHOLE_POOL, Offer, prepare
 from .rows import Rows
 from .sending import Sending
@@ -70,12 +71,15 @@ def compare(
                     first = partial(behind, rows, send.name, seeds[0], kind)
                     those = [each for each in those if first(each) <= race]
                 prepare(those, place.payloads, send.name, seed, partial(send.by, seed))
-                mine = jobs_for([send.name], [seed], [kind], those)
+                mine = [*jobs_for([send.name], [seed], [kind], those)]
                 if kind == HEAD:
                     study_heads(place, send.seen, send.features, mine, rows)
                 else:
                     jobs += mine
-            study(place, jobs, rows, several)
+            if auto:
+                jobs = [*jobs, *judge_jobs(jobs, kinds)]
+            jobs = sorted(dict.fromkeys(jobs), key=attrgetter("seed"))
+            study(place, jobs, rows, several, train_any)
             if auto:
                 for seed, kind, send in product(wave, kinds, sending):
                     judge(send, seed, kind, judged_lists(rows, send.name, seed, kind), rows)

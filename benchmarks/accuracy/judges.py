@@ -7,24 +7,38 @@ not seen that fifth, and makes the chosen one again from all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from math import inf
 from statistics import fmean
 
 import numpy as np
+import torch
 
 from plada_ref.baselines import HeadStudents
+from plada_ref.compute.context import Compute
 from plada_ref.features.target import Target
-from plada_ref.selection.auto import FINALISTS, HELD_OUT, PARTS, WHOLE_CANDIDATES
+from plada_ref.selection.auto import FINALISTS, PARTS, WHOLE_CANDIDATES
 from plada_ref.selection.auto_record import Candidate, best_of, regrets
-from plada_ref.selection.students import HEAD, whole_students
-from plada_ref.tasks.task import Task, hold_out
-from pladafmt import Payload, loads
+from plada_ref.selection.students import FINETUNE, HEAD, SCRATCH, Students, whole_students
+from plada_ref.tasks.task import Task
+from pladafmt import loads
 
 from .payloads import Offer
 from .rows import Row, Rows
 from .sending import Sending
-from .students import FULL_TARGET, HELD, KINDS
+from .students import (
+    FULL_TARGET,
+    HELD,
+    KINDS,
+    Job,
+    Place,
+    decoded_pool,
+    held_out,
+    train_student,
+)
+from .tasks import spec_for
 
 IMAGES = "images"
 """The detail of a judgement that tells on how many images it was made."""
@@ -35,6 +49,9 @@ _OTHER_SEED = 1_000
 
 def _judge(kind: str) -> str:
     return f"{kind} judges"
+
+
+_JUDGES = {_judge(kind): kind for kind in (FINETUNE, SCRATCH)}
 
 
 def behind(rows: Rows, task: str, seed: int, kind: str, offer: Offer) -> float:
@@ -68,20 +85,58 @@ def judged_lists(rows: Rows, task: str, seed: int, kind: str) -> list[Offer]:
     ]
 
 
-def judge(send: Sending, seed: int, kind: str, offers: Sequence[Offer], rows: Rows) -> None:
-    """Let students like those of `kind` judge payloads.
+def judge_jobs(jobs: Iterable[Job], kinds: Sequence[str]) -> Iterator[Job]:
+    """The short trainings that judge what students of whole kinds learn from.
 
     Args:
-        kind: of the benchmark's students.
+        jobs: theirs.
+        kinds: of all students; those whose own trainings judge need no others.
+    """
+    own = {KINDS[kind].like for kind in kinds if kind != HEAD and KINDS[kind].judges}
+    for job in jobs:
+        like = _like(job.kind)
+        if like not in (HEAD, *own) and job.offer.name in WHOLE_CANDIDATES:
+            yield replace(job, kind=_judge(like))
+
+
+def train_any(place: Place, job: Job) -> Row:
+    """Train a student, or one that judges."""
+    return _train_judge(place, job) if job.kind in _JUDGES else train_student(place, job)
+
+
+def _train_judge(place: Place, job: Job) -> Row:
+    data = job.offer.path(place.payloads, job.task, job.seed).read_bytes()
+    students, images = _students(place, job.task, job.seed, _JUDGES[job.kind])
+    return Row(*job.key, len(data), students.accuracy(loads(data), None), {IMAGES: images})
+
+
+@lru_cache(maxsize=1)
+def _students(place: Place, task: str, seed: int, like: str) -> tuple[Students, int]:
+    """Those of one kind, and on how many images they are tested."""
+    spec = spec_for(task, place.weights)
+    held = held_out(place, task, seed)
+    compute = Compute(torch.device(place.device), place.workers)
+    (students,) = whole_students(
+        [like], spec, decoded_pool(place, spec), held, compute, seed=seed + _OTHER_SEED
+    )
+    return students, len(held)
+
+
+def judge(send: Sending, seed: int, kind: str, offers: Sequence[Offer], rows: Rows) -> None:
+    """Let heads judge payloads, or the students of `kind` if theirs are the judges' trainings.
+
+    Args:
+        kind: of the benchmark's students; of others `judge_jobs` are the judges.
         offers: lists.
     """
-    like = _like(kind)
-    name = _judge(like)
+    if kind != HEAD and not KINDS[kind].judges:
+        return
+    name = _judge(_like(kind))
     wanted = [each for each in offers if not rows.has((send.name, seed, name, *_key(each)))]
     if not wanted:
         return
-    _, held = hold_out(send.seen.train, HELD_OUT, seed=seed)
-    accuracy = _by_training(send, seed, kind, held, rows)
+    held = held_out(send.place, send.name, seed)
+    accuracy = _by_heads(send, seed, held) if kind == HEAD else _by_students(send, seed, kind, rows)
     for offer in wanted:
 
         def judged(offer: Offer = offer) -> Row:
@@ -93,29 +148,20 @@ def judge(send: Sending, seed: int, kind: str, offers: Sequence[Offer], rows: Ro
         rows.once(send.name, seed, name, *_key(offer), judged)
 
 
-def _by_training(
-    send: Sending, seed: int, kind: str, held: Task, rows: Rows
-) -> Callable[[Offer], float]:
-    """What a judge of a kind reaches on the held-out images."""
-    like = _like(kind)
-    if kind != HEAD and KINDS[kind].judges:
-        trained = {row.key: row for row in rows}
-        return lambda offer: float(trained[send.name, seed, kind, *_key(offer)].details[HELD])
+def _by_students(send: Sending, seed: int, kind: str, rows: Rows) -> Callable[[Offer], float]:
+    """What students have reached on the held-out images beside the others."""
+    trained = {row.key: row for row in rows}
+    return lambda offer: float(trained[send.name, seed, kind, *_key(offer)].details[HELD])
 
-    def payload(offer: Offer) -> Payload:
-        return loads(offer.path(send.place.payloads, send.name, seed).read_bytes())
 
-    if like == HEAD:
-        row_of = {key: row for row, key in enumerate(send.seen.train.keys)}
-        those = np.array([row_of[key] for key in held.keys])
-        seen = send.seen.train_seen
-        target = Target(seen.features[those], seen.labels[those])
-        heads = HeadStudents(target, send.seen.classes).on_pool(send.features)
-        return lambda offer: heads(payload(offer))
-    (students,) = whole_students(
-        [like], send.spec, send.pool, held, send.compute, seed=seed + _OTHER_SEED
-    )
-    return lambda offer: students.accuracy(payload(offer), None)
+def _by_heads(send: Sending, seed: int, held: Task) -> Callable[[Offer], float]:
+    """What heads reach on the held-out images."""
+    row_of = {key: row for row, key in enumerate(send.seen.train.keys)}
+    those = np.array([row_of[key] for key in held.keys])
+    seen = send.seen.train_seen
+    target = Target(seen.features[those], seen.labels[those])
+    heads = HeadStudents(target, send.seen.classes).on_pool(send.features)
+    return lambda offer: heads(loads(offer.path(send.place.payloads, send.name, seed).read_bytes()))
 
 
 def _like(kind: str) -> str:

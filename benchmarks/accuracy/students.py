@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache, partial
@@ -148,19 +148,26 @@ def jobs_for(
                     yield Job(task, seed, kind, offer)
 
 
-def study(place: Place, jobs: Iterable[Job], rows: Rows, processes: Executor | None) -> None:
+def study(
+    place: Place,
+    jobs: Iterable[Job],
+    rows: Rows,
+    processes: Executor | None,
+    by: Callable[[Place, Job], Row],
+) -> None:
     """Train the students that have no row yet.
 
     Args:
         processes: train several at a time, which keeps a GPU busy with small ones; one after the
             other, here, when None.
+        by: trains one, such as `train_student`; known to other processes by its name.
     """
     wanted = [job for job in jobs if not rows.has(job.key)]
     if processes is None:
         for job in wanted:
-            rows.once(*job.key, partial(train_student, place, job))
+            rows.once(*job.key, partial(by, place, job))
         return
-    running = {processes.submit(train_student, place, job): job for job in wanted}
+    running = {processes.submit(by, place, job): job for job in wanted}
     for done in as_completed(running):
         rows.once(*running[done].key, done.result)
 
@@ -179,13 +186,12 @@ def train_student(place: Place, job: Job) -> Row:
     else:
         got = _received(place, job)
         size, kept = got.size, got.payload.kept
-        seen = spec.preparation()
-        pool = _decoded(place, seen.stored_size, seen.grey)
+        pool = decoded_pool(place, spec)
         student = train(got.payload, pool, spec, how, compute=training, soft=got.soft)
     found = evaluate(student, _task(place, job.task, "test"), compute=compute)
     details: dict[str, Any] = {"kept": kept, "model": kind.model}
     if kind.judges:
-        _, held = hold_out(_task(place, job.task, "train"), HELD_OUT, seed=job.seed)
+        held = held_out(place, job.task, job.seed)
         details[HELD] = evaluate(student, held, compute=compute).accuracy
     details["seconds"] = round(time.monotonic() - started, 1)
     return Row(*job.key, size, found.accuracy, details)
@@ -209,9 +215,14 @@ def _received(place: Place, job: Job) -> _Received:
     )
 
 
+def decoded_pool(place: Place, spec: ModelSpec) -> DecodedPool:
+    """The pool for all students that store it as `spec` does: decoded once in a process."""
+    seen = spec.preparation()
+    return _decoded(place, seen.stored_size, seen.grey)
+
+
 @cache
 def _decoded(place: Place, size: int, grey: bool) -> DecodedPool:
-    """The pool for students that store it alike: what one has decoded, the next need not."""
     pool = MemoryPool(Manifest.read(place.manifest), open_source(list(place.pool)))
     any_three = (0.5, 0.5, 0.5)  # Stored pixels are not normalised.
     return DecodedPool(
@@ -227,6 +238,11 @@ def _codes(place: Place) -> PoolCodes:
 @cache
 def _task(place: Place, name: str, split: str) -> Task:
     return at_most(load_task(dict(place.tasks)[name], split), TRAIN if split == "train" else TEST)
+
+
+def held_out(place: Place, name: str, seed: int) -> Task:
+    """The images of a task that judge."""
+    return hold_out(_task(place, name, "train"), HELD_OUT, seed=seed)[1]
 
 
 def study_heads(
