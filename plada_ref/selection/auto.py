@@ -56,6 +56,7 @@ WHOLE_CANDIDATES = (
     "low-energy",
     f"low-energy+{BALANCED}",
     f"high-margin+{BALANCED}",
+    "herding-confident",
     "low-energy+safety-net:alpha=-0.2,share=0.5",
     "random",
     "gradient-matching",

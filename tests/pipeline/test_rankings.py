@@ -20,9 +20,10 @@ from plada_ref.labelling.scores import Scores, score
 from plada_ref.selection import RANKINGS, Evidence, Selection, rank_images
 from plada_ref.selection.rankings import by_class, space
 from plada_ref.selection.rankings import gradient_matching as matching
+from plada_ref.selection.rankings import herding as rankings_herding
 from plada_ref.selection.rankings.by_class import first_then_rest, shortlist
 from plada_ref.selection.rankings.diversity import _farthest
-from plada_ref.selection.rankings.herding import _follow
+from plada_ref.selection.rankings.herding import AMONG, LEAST, _follow
 
 COMPARING = sorted(name for name, ranking in RANKINGS.items() if ranking.compares)
 
@@ -42,12 +43,14 @@ def of_digits(count: int = 1000) -> tuple[Evidence, Target]:
 
 
 @settings(max_examples=40)
-@given(st.integers(1, 12), st.integers(1, 4), st.integers(0, 2**32))
-def test_each_pick_of_herding_brings_the_mean_nearest(count: int, width: int, seed: int) -> None:
+@given(st.integers(1, 60), st.integers(1, 4), st.none() | st.integers(1, 3), st.integers(0, 2**32))
+def test_each_pick_of_herding_brings_the_mean_nearest(
+    count: int, width: int, among: int | None, seed: int
+) -> None:
     random = np.random.default_rng(seed)
     values = random.normal(size=(count, width)).astype(np.float32)
     mean = random.normal(size=width).astype(np.float32)
-    order = _follow(values, mean, count)
+    order = _follow(values, mean, count, among)
     assert sorted(order) == list(range(count))
     for number in range(count):
         before = values[order[:number]].sum(axis=0)
@@ -55,8 +58,33 @@ def test_each_pick_of_herding_brings_the_mean_nearest(count: int, width: int, se
         def distance(row: int, before: Any = before, number: int = number) -> float:
             return float(np.linalg.norm(mean - (before + values[row]) / (number + 1)))
 
-        free = set(range(count)) - set(order[:number].tolist())
+        first = count if among is None else min(count, max(LEAST, among * (number + 1)))
+        free = set(range(first)) - set(order[:number].tolist())
+        assert order[number] in free
         assert distance(order[number]) <= min(map(distance, free)) + 1e-4
+
+
+def test_herding_among_confident_images_keeps_those_of_large_margin(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    evidence, _ = of_digits()
+    margin = evidence.scores["margin"]
+
+    def first(name: str, count: int) -> npt.NDArray[np.integer[Any]]:
+        return np.argsort(RANKINGS[name].sort_keys(evidence, 0)[:], kind="stable")[:count]
+
+    # Of some 100 images of each class, 10.
+    chosen = {name: first(name, 100) for name in ("herding", "herding-confident")}
+    assert margin[chosen["herding-confident"]].mean() > margin[chosen["herding"]].mean() + 0.1
+    for label in range(10):
+        surest = np.flatnonzero(evidence.labels == label)
+        surest = surest[np.argsort(-margin[surest], kind="stable")]
+        mine = [row for row in chosen["herding-confident"] if evidence.labels[row] == label]
+        for number, row in enumerate(mine):
+            assert row in surest[: max(LEAST, AMONG * (number + 1))]
+    # A pool beyond the shortlist is cut to its surest images, not to a draw.
+    monkeypatch.setattr(rankings_herding, "SHORTLIST", 400)
+    assert first("herding-confident", 60).tolist() == chosen["herding-confident"][:60].tolist()
 
 
 @settings(max_examples=40)

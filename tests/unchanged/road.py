@@ -49,6 +49,7 @@ RANKINGS = (
     "k-center",
     "herding",
     "herding-logits",
+    "herding-confident",
     "gradient-matching",
 )
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from ..evidence import Evidence, Positions
 from .diversity import k_center, prototype
 from .gradient_matching import gradient_matching
-from .herding import herding, herding_logits
+from .herding import herding, herding_confident, herding_logits
 from .shuffle import RandomKeys
 
 
@@ -80,6 +80,9 @@ RANKINGS: dict[str, Ranking] = {
     "k-center": Ranking(k_center, "farthest from those before, by class in turn", True),
     "herding": Ranking(herding, "together nearest to the class's mean, by class in turn", True),
     "herding-logits": Ranking(herding_logits, "the same among a linear head's logits", True),
+    "herding-confident": Ranking(
+        herding_confident, "herding among what the teacher is surest of", True
+    ),
     "gradient-matching": Ranking(
         gradient_matching, "herding, then what a student's head still lacks", True
     ),
