@@ -54,6 +54,7 @@ RULES = (
     "k-center",
     "herding",
     "herding-logits",
+    "herding-confident",
     "gradient-matching",
 )
 """The fixed rules that the automatic selection is compared with."""

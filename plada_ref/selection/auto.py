@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 CANDIDATES = (
     "herding",
     "gradient-matching",
+    "herding-confident",
     "random",
     "low-energy+safety-net:alpha=-0.2,share=0.5",
     "low-energy",
