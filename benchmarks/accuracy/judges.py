@@ -1,8 +1,9 @@
 """What the automatic selection would choose, told a kind of student or none, and what that costs.
 
-Its short trainings judge the payloads on a fifth of the target's training images. They are those of
-`plada prune`, on the files that the clients get; the product judges payloads whose rankings have
-not seen that fifth, and makes the chosen one again from all.
+Its short trainings judge the payloads on a fifth of the target's training images, as those of
+`plada prune` do, which makes the chosen payload again from all images. Heads judge payloads whose
+rankings and teacher have not seen that fifth, as in the product; whole students, whose trainings
+take long, those that the clients get.
 """
 
 from __future__ import annotations
@@ -13,18 +14,16 @@ from functools import lru_cache
 from math import inf
 from statistics import fmean
 
-import numpy as np
 import torch
 
-from plada_ref.baselines import HeadStudents
 from plada_ref.compute.context import Compute
-from plada_ref.features.target import Target
+from plada_ref.selection import Size, parse
 from plada_ref.selection.auto import FINALISTS, PARTS, WHOLE_CANDIDATES
 from plada_ref.selection.auto_record import Candidate, best_of, regrets
 from plada_ref.selection.students import FINETUNE, HEAD, SCRATCH, Students, whole_students
-from plada_ref.tasks.task import Task
 from pladafmt import loads
 
+from .grid import selector_for
 from .payloads import Offer
 from .rows import Row, Rows
 from .sending import Sending
@@ -136,7 +135,7 @@ def judge(send: Sending, seed: int, kind: str, offers: Sequence[Offer], rows: Ro
     if not wanted:
         return
     held = held_out(send.place, send.name, seed)
-    accuracy = _by_heads(send, seed, held) if kind == HEAD else _by_students(send, seed, kind, rows)
+    accuracy = _by_heads(send, seed) if kind == HEAD else _by_students(send, seed, kind, rows)
     for offer in wanted:
 
         def judged(offer: Offer = offer) -> Row:
@@ -154,14 +153,21 @@ def _by_students(send: Sending, seed: int, kind: str, rows: Rows) -> Callable[[O
     return lambda offer: float(trained[send.name, seed, kind, *_key(offer)].details[HELD])
 
 
-def _by_heads(send: Sending, seed: int, held: Task) -> Callable[[Offer], float]:
-    """What heads reach on the held-out images."""
-    row_of = {key: row for row, key in enumerate(send.seen.train.keys)}
-    those = np.array([row_of[key] for key in held.keys])
-    seen = send.seen.train_seen
-    target = Target(seen.features[those], seen.labels[those])
-    heads = HeadStudents(target, send.seen.classes).on_pool(send.features)
-    return lambda offer: heads(loads(offer.path(send.place.payloads, send.name, seed).read_bytes()))
+def _by_heads(send: Sending, seed: int) -> Callable[[Offer], float]:
+    """What heads reach on the held-out images, of payloads that know nothing of those.
+
+    Of the clients' files, gradient matching is fitted to these very images: its heads name 86 % of
+    them rightly at 2,000 bytes of CIFAR-10, and 81 % of the test images.
+    """
+    selector = selector_for(send.seen, send.features, send.pool.ref, seed)
+
+    def accuracy(offer: Offer) -> float:
+        selection = parse(offer.name, seed=seed)
+        payload = selector.pruner.prune(selection, Size(budget=offer.budget)).payload
+        student = selector.student(payload)
+        return 0.0 if student is None else student.accuracy(selector.held_out)
+
+    return accuracy
 
 
 def _like(kind: str) -> str:

@@ -23,7 +23,8 @@ from pladafmt import Payload, Rule
 
 from ..compute.progress import Progress, Silence
 from ..features.target import Features, Target
-from .auto_record import AutoSelection, Candidate, best_of, regrets
+from ..training.held_out import standard_error
+from .auto_record import LEAD, AutoSelection, Candidate, best_of, regrets
 from .budget import NoRoom
 from .prune import Pruned, Pruner
 from .rule import RULE, parse
@@ -184,6 +185,33 @@ class AutoSelector:
         features, _ = self._features
         seen = np.asarray(features[payload.positions])
         return fit_default_head(seen, payload.labels, self._classes)
+
+    def better(self, tried: Pruned, again: Pruned) -> Pruned:
+        """The payload that was made again from all target images, unless it teaches clearly less.
+
+        Its images are chosen anew, and nobody has tried them: a few can spoil a small payload.
+        Heads on both name the held-out images. Those have helped to choose the second, so where it
+        loses by `LEAD` standard errors all the same, what was tried is kept, and the verdict says
+        so.
+
+        Args:
+            tried: what `select` has found.
+            again: by the same selection, within as many bytes.
+        """
+        assert tried.auto is not None
+        images = len(self.held_out.labels)
+        before, after = (
+            0.0 if head is None else head.accuracy(self.held_out)
+            for head in (self.student(tried.payload), self.student(again.payload))
+        )
+        if before - after <= LEAD * standard_error(before, images):
+            return replace(again, auto=tried.auto)
+        why = (
+            "Made again from all target images, its payload teaches a head only "
+            f"{100 * after:.1f} % of the held-out ones, the payload that was tried "
+            f"{100 * before:.1f} %: this one is kept."
+        )
+        return replace(tried, auto=replace(tried.auto, verdict=f"{tried.auto.verdict} {why}"))
 
     @property
     def _features(self) -> tuple[Features, Target]:

@@ -136,12 +136,11 @@ class Producer:
             if (one.selection, one.payload_bytes) == (auto.chosen, auto.payload_bytes)
         )
         started = time.monotonic()
-        made = self.make(selection, Size(budget=budget))
-        assert made.payload_bytes is not None
-        kept, size = made.payload.kept, made.payload_bytes
+        best = self._selector.better(found, self.make(selection, Size(budget=budget)))
+        assert best.auto is not None and best.payload_bytes is not None
         stages = {**auto.stages, "made again": round(time.monotonic() - started, 1)}
-        auto = replace(auto, kept=kept, payload_bytes=size, stages=stages)
-        return replace(made, auto=auto)
+        kept, size = best.payload.kept, best.payload_bytes
+        return replace(best, auto=replace(best.auto, kept=kept, payload_bytes=size, stages=stages))
 
     def _by_rule(self, size: Size) -> Pruned:
         rules = self.rules

@@ -105,6 +105,25 @@ def test_what_is_found_is_read_back() -> None:
     assert read_auto(Fields(json.loads(json.dumps(auto.to_json())), Path("x"))) == auto
 
 
+def test_what_is_made_again_is_kept_unless_it_teaches_clearly_less() -> None:
+    selector, _ = digit_selector()
+    tried, auto = select(selector, 260, within=0.0)
+    kept = tried.payload
+    other = replace(kept, positions=kept.positions[1:], labels=kept.labels[1:])
+    good = replace(tried, payload=other, auto=None)
+    best = selector.better(tried, good)
+    assert best.payload is other and best.auto == auto
+    for bad in (
+        replace(kept, labels=(kept.labels + 1) % 10),
+        replace(kept, positions=kept.positions[:0], labels=kept.labels[:0]),
+    ):
+        best = selector.better(tried, replace(good, payload=bad))
+        assert best.payload is kept and best.auto is not None
+        said = best.auto.verdict.removeprefix(auto.verdict)
+        assert " its payload teaches a head only " in said and said.endswith("this one is kept.")
+        assert f"{100 * auto.held_out_accuracy:.1f} %" in said
+
+
 def with_a_rule(selector: AutoSelector, keep: int) -> AutoSelector:
     """The selector with a rule of 90 bytes that keeps what herding keeps first."""
     none = np.zeros(10, np.int64)
