@@ -6,9 +6,10 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.accuracy.judges import IMAGES, behind, choices_table, chosen
+from benchmarks.accuracy.judges import IMAGES, behind, choices_table, chosen, judge_jobs
 from benchmarks.accuracy.payloads import Offer
 from benchmarks.accuracy.rows import Row, Rows
+from benchmarks.accuracy.students import Job
 
 
 def put(
@@ -84,6 +85,16 @@ def test_what_left_the_race_is_not_the_best_list_by_an_easy_seed(tmp_path: Path)
     put(rows, "scratch", "b", 0.7)
     put(rows, "scratch judges", "a", 0.5)
     assert choices_table(rows, [500]).splitlines()[2].startswith("| t | scratch | 500 | a | 60.0 |")
+
+
+def test_short_trainings_judge_lists_where_no_student_does_it_by_the_way() -> None:
+    kinds = ["finetune-short", "finetune", "scratch", "scratch-small"]
+    names = ("herding", "rule", "whole-pool")
+    jobs = [Job("t", 0, kind, Offer(name, 500)) for kind in kinds for name in names]
+    once = set(judge_jobs(jobs, kinds))
+    assert once == {Job("t", 0, "scratch judges", Offer("herding", 500))}
+    both = {job.kind for job in judge_jobs(jobs, kinds[1:])}
+    assert both == {"finetune judges", "scratch judges"}
 
 
 def test_a_training_that_judged_is_not_what_is_judged(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def herding_confident(evidence: Evidence, seed: int) -> Positions:
     ranks = rank_in_class(evidence.labels, -evidence.scores["margin"])
     surest = np.flatnonzero(ranks < min(AMONG * PICKS, SHORTLIST // evidence.classes))
     surest = surest[np.argsort(ranks[surest], kind="stable")]
-    return _in_turn(evidence, space.principal(target), surest, PICKS, AMONG)
+    return _herd(evidence, space.principal(target), surest, PICKS, AMONG)
 
 
 def herded(evidence: Evidence, projection: Projection, seed: int, picks: int = PICKS) -> Positions:
@@ -59,10 +59,10 @@ def herded(evidence: Evidence, projection: Projection, seed: int, picks: int = P
         picks: images picked per class.
     """
     listed = shortlist(evidence.labels, evidence.classes, seed)
-    return _in_turn(evidence, projection, listed, picks, None)
+    return _herd(evidence, projection, listed, picks, None)
 
 
-def _in_turn(
+def _herd(
     evidence: Evidence, projection: Projection, listed: Positions, picks: int, among: int | None
 ) -> Positions:
     features, target = space.need(evidence, "herding")
