@@ -17,7 +17,6 @@ from .space import Projection, Vectors
 PICKS = 1_100
 """Images picked per class; beyond them the rest follow by margin."""
 
-
 AMONG, LEAST = 5, 20
 """The next image of `herding_confident` is one of so many times as many confident ones as there are
 with it, and of the second number at least: docs/selection.md has what others give."""
