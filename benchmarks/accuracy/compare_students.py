@@ -14,12 +14,13 @@ import torch
 
 from plada_ref.compute.context import Compute
 from plada_ref.output import Output
-from plada_ref.selection.auto import WHOLE_CANDIDATES
+from plada_ref.selection.auto import CANDIDATES, WHOLE_CANDIDATES
 from plada_ref.selection.rule import RULE
 from plada_ref.selection.students import HEAD
 
+from .choices import choices_table
 from .grid import PAPER
-from .judges import behind, choices_table, judge, judge_jobs, judged_lists, train_any
+from .judges import behind, judge, judge_jobs, judged_offers, train_any
 from .payloads import HARD_RULE, WHOLE_POOL, Offer, prepare
 from .rows import Rows
 from .sending import Sending
@@ -31,6 +32,10 @@ RULE_BUDGETS = (350, 1_000)
 
 LISTS = (*WHOLE_CANDIDATES, PAPER[1])
 """What `auto` tries where students train whole, and the paper's third."""
+
+FOR_HEADS = (HARD_RULE, *(name for name in CANDIDATES if name not in LISTS))
+"""What heads alone learn from: rules without the scores that clients take, and what `auto` tries
+for heads."""
 
 
 def compare(
@@ -56,7 +61,8 @@ def compare(
         race: later seeds leave out what was further behind with the first one, see `behind`.
     """
     offers = [Offer(name, budget) for budget in rule_budgets for name in (RULE, HARD_RULE)]
-    offers += [Offer(name, budget) for name in LISTS for budget in budgets]
+    names = dict.fromkeys((*LISTS, *CANDIDATES))
+    offers += [Offer(name, budget) for name in names for budget in budgets]
     offers.append(Offer(WHOLE_POOL, 0))
     compute = Compute(torch.device(place.device), progress=Output(as_json=True))
     sending = [Sending(place, name, source, compute) for name, source in place.tasks]
@@ -65,8 +71,7 @@ def compare(
         for wave in waves:
             jobs: list[Job] = []
             for seed, kind, send in product(wave, kinds, sending):
-                # A client takes a rule's scores; heads without them are for comparison.
-                those = [each for each in offers if kind == HEAD or each.name != HARD_RULE]
+                those = [each for each in offers if kind == HEAD or each.name not in FOR_HEADS]
                 if race is not None and wave is not waves[0]:
                     first = partial(behind, rows, send.name, seeds[0], kind)
                     those = [each for each in those if first(each) <= race]
@@ -82,10 +87,10 @@ def compare(
             study(place, jobs, rows, several, train_any)
             if auto:
                 for seed, kind, send in product(wave, kinds, sending):
-                    judge(send, seed, kind, judged_lists(rows, send.name, seed, kind), rows)
+                    judge(send, seed, kind, judged_offers(rows, send.name, seed, kind), rows)
     print(students_table(rows))
     if auto:
-        print(choices_table(rows, budgets))
+        print(choices_table(rows, budgets), choices_table(rows, budgets, codes=True), sep="\n\n")
 
 
 def _processes(count: int) -> ProcessPoolExecutor | nullcontext[None]:

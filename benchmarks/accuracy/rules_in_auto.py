@@ -21,16 +21,9 @@ import torch
 
 from plada_ref.compute.context import Compute
 from plada_ref.features.head import fit_head
-from plada_ref.selection.auto import HELD_OUT, AutoSelector
 from plada_ref.selection.prune import Pruned
-from plada_ref.selection.rules.produce import CodedTask
-from plada_ref.selection.rules.source import RuleSource
-from plada_ref.selection.size import Size
-from plada_ref.tasks.task import hold_out
 from plada_ref.training.soft_labels import soft_labels
 
-from .grid import selector_for
-from .payloads import pool_codes
 from .rows import Row, Rows
 from .sending import Sending, add_place, place_of
 
@@ -60,23 +53,22 @@ def measure(send: Sending, seed: int, budget: int, rows: Rows) -> None:
     keys = {kind: (send.name, seed, "head", kind, budget) for kind in ("rule", "auto", "with rule")}
     if all(rows.has(key) for key in keys.values()):
         return
-    plain, source, coded = _selectors(send, seed)
-    table, options = plain.pruner.table, plain.pruner.options
-    found = partial(source.make, table, task=coded, options=options, seed=seed)
-    rule = found(Size(budget=budget))
+    selector = send.selector(seed)
+    assert selector.by_rule is not None
+    rule = selector.by_rule(budget)
 
     def again(budget: int) -> Pruned:
         return rule  # The same search would find it.
 
     made = {
         "rule": rule,
-        "auto": plain.select(budget),
-        "with rule": replace(plain, by_rule=again).select(budget),
+        "auto": replace(selector, by_rule=None).select(budget),
+        "with rule": replace(selector, by_rule=again).select(budget),
     }
     for kind, key in keys.items():
         pruned = made[kind]
         chosen = "rule" if pruned.by_rule is not None else str(pruned.selection)
-        reached = _accuracy(send, pruned, source)
+        reached = _accuracy(send, pruned)
         assert pruned.payload_bytes is not None
         row = Row(*key, pruned.payload_bytes, reached, {"chosen": chosen})
         rows.once(*key, partial(_same, row))
@@ -86,26 +78,14 @@ def _same(row: Row) -> Row:
     return row
 
 
-def _selectors(send: Sending, seed: int) -> tuple[AutoSelector, RuleSource, CodedTask]:
-    plain = selector_for(send.seen, send.features, send.pool.ref, seed)
-    codes, projection = pool_codes(
-        send.pool, replace(send.spec, grey=False), send.place.cache, send.compute
-    )
-    rest, _ = hold_out(send.seen.train, HELD_OUT, seed=seed)
-    target = plain.pruner.target
-    assert target is not None
-    # A grey image is grey to both preparations.
-    coded = CodedTask.of(rest, projection.codes(target.features), seed=seed)
-    return plain, RuleSource(codes), coded
-
-
-def _accuracy(send: Sending, pruned: Pruned, source: RuleSource) -> float:
+def _accuracy(send: Sending, pruned: Pruned) -> float:
     payload = pruned.payload
     if payload.kept == 0:
         return 0.0
     labels: npt.NDArray[np.int64] | npt.NDArray[np.float32] = payload.labels.astype(np.int64)
     if pruned.by_rule is not None:
-        labels = soft_labels(payload, pruned.by_rule.rule, source.codes)
+        codes, _ = send.coding
+        labels = soft_labels(payload, pruned.by_rule.rule, codes)
     rows = payload.positions.astype(np.int64)
     head = fit_head([send.features[rows]], labels, np.ones(len(rows)), send.seen.classes)
     return head.accuracy(send.seen.test_seen)

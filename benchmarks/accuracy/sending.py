@@ -7,13 +7,22 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from plada_ref.codes.projection import Projection
 from plada_ref.compute.context import Compute
 from plada_ref.features.backbone import Backbone
 from plada_ref.features.cache import FeatureCache
 from plada_ref.features.target import Features
 from plada_ref.models.spec import ModelSpec
 from plada_ref.pool import Manifest, MemoryPool, open_source
+from plada_ref.pool.codes import PoolCodes
+from plada_ref.selection.auto import HELD_OUT, AutoSelector
+from plada_ref.selection.prune import Pruned
+from plada_ref.selection.rules.produce import CodedTask
+from plada_ref.selection.rules.source import RuleSource
+from plada_ref.selection.size import Size
+from plada_ref.tasks.task import hold_out
 
+from .grid import selector_for
 from .payloads import Sender, coded_task, pool_codes
 from .students import Place
 from .tasks import Seen, see, spec_for
@@ -77,10 +86,32 @@ class Sending:
         """The task with its features."""
         return see(self.name, self.source, self.backbone, self.spec, self.place.cache)
 
+    @cached_property
+    def coding(self) -> tuple[PoolCodes, Projection]:
+        """Codes, and what makes them: the pool's, whatever the task, so of colours.
+
+        A grey image is grey to both preparations.
+        """
+        spec = replace(self.spec, grey=False)
+        return pool_codes(self.pool, spec, self.place.cache, self.compute)
+
     def by(self, seed: int) -> Sender:
         """What makes the payloads with a seed."""
-        # Codes are the pool's, whatever the task: of colours.
-        spec = replace(self.spec, grey=False)
-        codes, projection = pool_codes(self.pool, spec, self.place.cache, self.compute)
+        codes, projection = self.coding
         coded = coded_task(self.seen, projection, seed)
         return Sender(self.seen, self.features, self.pool.ref, codes, coded, seed)
+
+    def selector(self, seed: int) -> AutoSelector:
+        """What chooses among lists and rules, by heads: it holds a fifth of the images out."""
+        plain = selector_for(self.seen, self.features, self.pool.ref, seed)
+        pruner = plain.pruner
+        assert pruner.target is not None
+        codes, projection = self.coding
+        rest, _ = hold_out(self.seen.train, HELD_OUT, seed=seed)
+        coded = CodedTask.of(rest, projection.codes(pruner.target.features), seed=seed)
+
+        def by_rule(budget: int) -> Pruned:
+            size = Size(budget=budget)
+            return RuleSource(codes).make(pruner.table, size, coded, pruner.options, seed=seed)
+
+        return replace(plain, by_rule=by_rule)

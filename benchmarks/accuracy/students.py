@@ -25,7 +25,7 @@ from plada_ref.models.spec import ModelSpec
 from plada_ref.pool import Manifest, MemoryPool, open_source
 from plada_ref.pool.codes import PoolCodes
 from plada_ref.selection.auto import HELD_OUT
-from plada_ref.selection.students import FINETUNE, FINETUNE_SIZE, SCRATCH, STEPS
+from plada_ref.selection.students import FINETUNE, FINETUNE_SIZE, SCRATCH, steps_for
 from plada_ref.tasks.load import load_task
 from plada_ref.tasks.task import Task, hold_out
 from plada_ref.training.decoded_pool import DecodedPool
@@ -53,7 +53,7 @@ class Kind:
     Attributes:
         model: a name that timm knows; the benchmark's backbone takes the benchmark's weights.
         img_size: input size; images come through `VIA_SIZE`.
-        steps, batch_size: of the training.
+        steps, batch_size: of the training; as many steps as those of `auto` take when None.
         like: the kind of student by which `auto` is told of it.
         lr: largest learning rate; the recipe's when None.
         judges: the trainings are those by which `auto` judges: they are tested on held-out images
@@ -62,7 +62,7 @@ class Kind:
 
     model: str
     img_size: int
-    steps: int
+    steps: int | None
     batch_size: int
     like: str
     lr: float | None = None
@@ -78,15 +78,16 @@ class Kind:
             grey=task in GREY,
         )
 
-    def recipe(self, seed: int) -> Recipe:
-        """How it is trained: the product's recipe for all layers, with this many steps."""
-        return recipe("all", steps=self.steps, batch_size=self.batch_size, lr=self.lr, seed=seed)
+    def recipe(self, seed: int, images: int) -> Recipe:
+        """How it learns from some images: by the product's recipe for all layers."""
+        steps = steps_for(self.like, images) if self.steps is None else self.steps
+        return recipe("all", steps=steps, batch_size=self.batch_size, lr=self.lr, seed=seed)
 
 
 KINDS = {
     "finetune": Kind(MODEL, IMG_SIZE, 400, 128, FINETUNE),
     "scratch": Kind("resnet18", 64, 1000, 256, SCRATCH),
-    "finetune-short": Kind(MODEL, FINETUNE_SIZE, STEPS[FINETUNE], 64, FINETUNE, judges=True),
+    "finetune-short": Kind(MODEL, FINETUNE_SIZE, None, 64, FINETUNE, judges=True),
     "scratch-small": Kind(COLOUR, 32, 600, 128, SCRATCH, lr=3e-3),
 }
 """The kinds that train whole: pre-trained, all layers; and from nothing. The third is `HEAD`. The
@@ -176,18 +177,19 @@ def train_student(place: Place, job: Job) -> Row:
     """Train and test one student."""
     started = time.monotonic()
     kind = KINDS[job.kind]
-    spec, how = kind.spec(job.task, place.weights), kind.recipe(job.seed)
+    spec, how = kind.spec(job.task, place.weights), partial(kind.recipe, job.seed)
     compute = Compute(torch.device(place.device), workers=place.workers, batch_size=256)
     fast = spec.model == COLOUR and has_matrix_unit(compute.device)
     training = replace(compute, bfloat16=True) if fast else compute
     size = kept = 0
     if job.offer.name == FULL_TARGET:
-        student = teach(_task(place, job.task, "train"), spec, how, compute=training)
+        images = _task(place, job.task, "train")
+        student = teach(images, spec, how(len(images)), compute=training)
     else:
-        got = _received(place, job)
+        got = received(place, job)
         size, kept = got.size, got.payload.kept
         pool = decoded_pool(place, spec)
-        student = train(got.payload, pool, spec, how, compute=training, soft=got.soft)
+        student = train(got.payload, pool, spec, how(kept), compute=training, soft=got.soft)
     found = evaluate(student, _task(place, job.task, "test"), compute=compute)
     details: dict[str, Any] = {"kept": kept, "model": kind.model}
     if kind.judges:
@@ -197,7 +199,7 @@ def train_student(place: Place, job: Job) -> Row:
     return Row(*job.key, size, found.accuracy, details)
 
 
-class _Received(NamedTuple):
+class Received(NamedTuple):
     """What a client reads from a file of `size` bytes: soft labels too, if a rule gives them."""
 
     size: int
@@ -205,12 +207,13 @@ class _Received(NamedTuple):
     soft: npt.NDArray[np.float32] | None
 
 
-def _received(place: Place, job: Job) -> _Received:
+def received(place: Place, job: Job) -> Received:
+    """Read the payload of a job as its client does."""
     data = job.offer.path(place.payloads, job.task, job.seed).read_bytes()
     rule, codes = read_rule(data), _codes(place)
     payload = loads(data, codes=codes)
     hard = job.offer.name == HARD_RULE
-    return _Received(
+    return Received(
         len(data), payload, None if rule is None or hard else soft_labels(payload, rule, codes)
     )
 
@@ -255,7 +258,7 @@ def study_heads(
         if job.offer.name == FULL_TARGET:
             reached = heads.learn([seen.train_seen.features], seen.train_seen.labels)
             return Row(*job.key, 0, reached)
-        got = _received(place, job)
+        got = received(place, job)
         rows = got.payload.positions.astype(np.int64)
         labels = got.payload.labels.astype(np.int64) if got.soft is None else got.soft
         head = fit_head([features[rows]], labels, np.ones(len(rows)), seen.classes)

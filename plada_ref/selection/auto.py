@@ -23,8 +23,7 @@ from pladafmt import Payload, Rule
 
 from ..compute.progress import Progress, Silence
 from ..features.target import Features, Target
-from ..training.held_out import standard_error
-from .auto_record import LEAD, AutoSelection, Candidate, best_of, regrets
+from .auto_record import AutoSelection, Candidate, best_of, is_clearly_less, regrets
 from .budget import NoRoom
 from .prune import Pruned, Pruner
 from .rule import RULE, parse
@@ -204,7 +203,7 @@ class AutoSelector:
             0.0 if head is None else head.accuracy(self.held_out)
             for head in (self.student(tried.payload), self.student(again.payload))
         )
-        if before - after <= LEAD * standard_error(before, images):
+        if not is_clearly_less(after, before, images):
             return replace(again, auto=tried.auto)
         why = (
             "Made again from all target images, its payload teaches a head only "

@@ -89,6 +89,16 @@ def best_of(candidates: Sequence[Candidate], kinds: Sequence[str], images: int) 
     return order[0]
 
 
+def is_clearly_less(again: float, tried: float, images: int) -> bool:
+    """Whether a payload that was made again teaches less than what was tried, by `LEAD`.
+
+    Args:
+        again, tried: accuracies of their students on the held-out images, 0 to 1.
+        images: how many these are.
+    """
+    return tried - again > LEAD * standard_error(tried, images)
+
+
 @dataclass(frozen=True, kw_only=True)
 class AutoSelection:
     """Which selection was chosen for a budget, and everything that it was compared with.

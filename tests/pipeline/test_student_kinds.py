@@ -26,7 +26,14 @@ from plada_ref.selection import Selection
 from plada_ref.selection import file as selection_file
 from plada_ref.selection.auto import FINALISTS
 from plada_ref.selection.auto_record import Candidate, best_of, regrets
-from plada_ref.selection.students import FINETUNE, HEAD, KINDS, SCRATCH, chosen_kinds
+from plada_ref.selection.students import (
+    FINETUNE,
+    HEAD,
+    KINDS,
+    SCRATCH,
+    chosen_kinds,
+    steps_for,
+)
 from plada_ref.tasks.load import load_task
 from plada_ref.training.decoded_pool import DecodedPool
 from plada_ref.training.recipe import recipe
@@ -190,7 +197,8 @@ def test_a_decoded_pool_changes_no_pixel_and_decodes_once(channels: int, grey: b
 def test_the_command_trains_whole_students(
     digit_pool: DigitPool, teacher_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("plada_ref.selection.students.STEPS", {FINETUNE: 3, SCRATCH: 3})
+    three = {FINETUNE: (3, 3), SCRATCH: (3, 3)}
+    monkeypatch.setattr("plada_ref.selection.students.STEPS", three)
     few = ("low-energy", "herding")
     monkeypatch.setattr("plada_ref.selection.producer.WHOLE_CANDIDATES", few)
     scores, chosen = tmp_path / "s.parquet", tmp_path / "c.parquet"
@@ -231,6 +239,12 @@ def test_a_transfer_that_cannot_fine_tune_says_so_before_it_begins() -> None:
         Plan(**settings, selections=(None,))
 
 
+def test_a_large_payload_is_seen_through() -> None:
+    for kind in (FINETUNE, SCRATCH):  # Four passes of 64 images at a time, and eight of 128.
+        found = [steps_for(kind, images) for images in (2, 4800, 4801, 10**6)]
+        assert found == [300, 300, 301, 1200]
+
+
 def test_students_that_train_whole_learn() -> None:
     """The real trainings, shortened, on real digits: better than chance by far."""
     from plada_ref.selection.students import whole_students
@@ -243,7 +257,7 @@ def test_students_that_train_whole_learn() -> None:
     test = load_task("sklearn:digits", "test")
     spec = ModelSpec("plada_convnet_s", grey=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("plada_ref.selection.students.STEPS", {SCRATCH: 40})
+        patch.setattr("plada_ref.selection.students.STEPS", {SCRATCH: (40, 40)})
         (short,) = whole_students((SCRATCH,), spec, pool, test, Compute(workers=0), seed=0)
     assert short.kind == SCRATCH
     assert short.accuracy(payload, None) > 0.5

@@ -1,0 +1,181 @@
+"""What the automatic selection would choose, told a kind of student or none, and what that costs.
+
+The judgements are those of `benchmarks.accuracy.judges`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from statistics import fmean
+
+from plada_ref.selection.auto import FINALISTS, PARTS
+from plada_ref.selection.auto_record import Candidate, best_of, is_clearly_less, regrets
+from plada_ref.selection.rule import RULE
+from plada_ref.selection.students import HEAD
+
+from .judges import AGAIN, IMAGES, TESTED, TRIED, judge_of, like
+from .payloads import Offer
+from .rows import Row, Rows
+from .students import KINDS
+
+
+def chosen(
+    rows: Rows, task: str, seed: int, budget: int, kinds: Sequence[str], *, codes: bool = False
+) -> Row | None:
+    """The judgement that makes `auto` choose, told these kinds; None if some of them is missing.
+
+    A part of the budget is tried where it is one of the budgets that were measured.
+
+    Args:
+        codes: the pool has codes, and rules are tried, see `within`.
+    """
+    found: dict[int, dict[str, dict[str, Row]]] = {}
+    for number in PARTS:
+        allowed = budget // number
+        for kind in kinds:
+            told = task, seed, judge_of(kind)
+            judged = [row for row in rows if (row.task, row.seed, row.kind) == told]
+            for row in within(judged, allowed, codes=codes and number == PARTS[0]):
+                found.setdefault(allowed, {}).setdefault(row.name, {})[kind] = row
+
+    tried = TRIED[kinds[-1]]  # Heads, which try others, are the first kind.
+
+    def candidates(allowed: int) -> list[tuple[Candidate, Row]]:
+        return [
+            (
+                Candidate(
+                    name,
+                    1,
+                    by_kind[kinds[0]].bytes,
+                    by_kind[HEAD].accuracy if HEAD in by_kind else 0.0,
+                    0.0,
+                    budget=allowed,
+                    students={kind: row.accuracy for kind, row in by_kind.items()},
+                ),
+                by_kind[kinds[0]],
+            )
+            for name, by_kind in found.get(allowed, {}).items()
+            if len(by_kind) == len(kinds) and name in tried
+        ]
+
+    whole, part = (candidates(budget // part) for part in PARTS)
+    if not whole:
+        return None
+    if tuple(kinds) != (HEAD,):
+        behind = regrets([one for one, _ in whole], kinds)
+        names = [one.selection for one, _ in whole]
+        order = [name for _, name in sorted(zip(behind, names, strict=True))]
+        best = [name for name in order if name != RULE][:FINALISTS]
+        part = [each for each in part if each[0].selection in best]
+    both = whole + part
+    images = both[0][1].details[IMAGES]
+    return both[best_of([one for one, _ in both], kinds, images)][1]
+
+
+def within(rows: Iterable[Row], budget: int, *, codes: bool) -> list[Row]:
+    """The rows of lists of a budget, and if the pool has codes those of the rule that fits it.
+
+    A rule takes the bytes that it needs, and is measured at budgets of its own: that of the largest
+    of these within the budget stands for what `auto` finds.
+    """
+    rows = list(rows)
+    rules = [row for row in rows if codes and row.name == RULE and row.budget <= budget]
+    most = max((row.budget for row in rules), default=0)
+    lists = [row for row in rows if row.budget == budget and Offer(row.name, row.budget).is_list]
+    return lists + [row for row in rules if row.budget == most]
+
+
+def choices_table(rows: Rows, budgets: Sequence[int], *, codes: bool = False) -> str:
+    """For each task, kind and budget: the best payload, and what `auto` is behind it, in points.
+
+    Means over seeds of the students' accuracy on test images; a negative number is ahead.
+
+    Args:
+        codes: the pool has codes, and rules are among the payloads; else these are lists.
+    """
+    tests = {row.key: row for row in rows}
+    tasks = list(dict.fromkeys(row.task for row in rows))
+    seeds = sorted({row.seed for row in rows})
+    kinds = [kind for kind in (HEAD, *KINDS) if any(row.kind == kind for row in rows)]
+    judges = [
+        each
+        for each in dict.fromkeys(map(like, kinds))
+        if any(row.kind == judge_of(each) for row in rows)
+    ]
+    lines = [
+        f"| task | students | bytes | best {'payload' if codes else 'list'} | | told the kind "
+        "| behind | told none | behind |",
+        "|-|-|-|-|-|-|-|-|-|",
+    ]
+    for task in tasks:
+        for kind in kinds:
+            itself = like(kind)
+            for budget in budgets:
+                fixed = _fixed(tests.values(), task, kind, budget, codes)
+                cells = []
+                for told in ((itself,), tuple(judges)):
+                    found = [
+                        _reached(rows, tests, task, seed, kind, budget, told, codes)
+                        for seed in seeds
+                    ]
+                    reached = [each for each in found if each is not None]
+                    if fixed is None or not reached or not set(told) <= set(judges):
+                        cells += ["", ""]
+                    else:
+                        cells += [
+                            f"{100 * fmean(reached):.1f}",
+                            f"{100 * (fixed[1] - fmean(reached)):.1f}",
+                        ]
+                if fixed is not None:
+                    name, best = fixed
+                    line = [task, kind, f"{budget:,}", name, f"{100 * best:.1f}", *cells]
+                    lines.append("| " + " | ".join(line) + " |")
+    return "\n".join(lines)
+
+
+def _fixed(
+    rows: Iterable[Row], task: str, kind: str, budget: int, codes: bool
+) -> tuple[str, float] | None:
+    """The payload of a budget that is best on average, of those that were measured most often.
+
+    What a race has left out has fewer seeds, and those may be the easier ones.
+    """
+    found: dict[str, list[float]] = {}
+    mine = [row for row in rows if (row.task, row.kind) == (task, kind)]
+    for row in within(mine, budget, codes=codes):
+        found.setdefault(row.name, []).append(row.accuracy)
+    most = max(map(len, found.values()), default=0)
+    lists = {name: fmean(values) for name, values in found.items() if len(values) == most}
+    return max(lists.items(), key=lambda each: each[1]) if lists else None
+
+
+def _reached(
+    rows: Rows,
+    tests: dict[tuple[str, int, str, str, int], Row],
+    task: str,
+    seed: int,
+    kind: str,
+    budget: int,
+    told: Sequence[str],
+    codes: bool,
+) -> float | None:
+    """What a student of `kind` gets of the payload that is chosen; None if that is not measured."""
+    choice = chosen(rows, task, seed, budget, told, codes=codes)
+    if choice is None:
+        return None
+    same = (kind, choice.name, choice.budget)
+    if kind == HEAD:
+        judged = tests[task, seed, judge_of(HEAD), choice.name, choice.budget]
+        if is_clearly_less(judged.details[AGAIN], judged.accuracy, judged.details[IMAGES]):
+            return float(judged.details[TESTED])  # What was tried is kept.
+    if kind != HEAD and KINDS[kind].judges:
+        # The training that judged is not what is judged: chance has been kind to it.
+        others = {
+            row.seed: row.accuracy
+            for row in rows
+            if (row.kind, *row.key[3:]) == same and row.task == task and row.seed != seed
+        }
+        if others:
+            return fmean(others.values())
+    found = tests.get((task, seed, *same))
+    return None if found is None else found.accuracy
