@@ -40,9 +40,9 @@ STEPS = {FINETUNE: (300, 1200), SCRATCH: (300, 1200)}
 """Of the trainings, at least and at most: as many as `PASSES` take."""
 
 PASSES = {FINETUNE: 4, SCRATCH: 8}
-"""How often a training sees each image, if its steps allow that. A client sees it through: of a
-rule with 12,432 images of Fashion-MNIST a fine-tuned network learns 70 % in 400 steps of 128, of a
-tenth of them 67; in 300 steps of 64 it got 35 % and 61 (docs/selection.md)."""
+"""How often a training sees each image, if its steps allow that. A client sees its payload through:
+of a rule that keeps 12,432 images a fine-tuned network learned 70 % of Fashion-MNIST in 400 steps
+of 128, of a tenth of them 67; in 300 steps of 64, 35 and 61 % (docs/selection.md)."""
 
 
 class Students(Protocol):
