@@ -33,10 +33,11 @@ from plada_ref.selection.students import (
     SCRATCH,
     chosen_kinds,
     steps_for,
+    whole_students,
 )
 from plada_ref.tasks.load import load_task
 from plada_ref.training.decoded_pool import DecodedPool
-from plada_ref.training.recipe import recipe
+from plada_ref.training.recipe import Recipe, recipe
 from pladafmt import Payload, PoolRef
 
 from ..commands.test_format_commands import last_json, plada
@@ -239,16 +240,31 @@ def test_a_transfer_that_cannot_fine_tune_says_so_before_it_begins() -> None:
         Plan(**settings, selections=(None,))
 
 
-def test_a_large_payload_is_seen_through() -> None:
+def test_a_large_payload_is_seen_through(monkeypatch: pytest.MonkeyPatch) -> None:
     for kind in (FINETUNE, SCRATCH):  # Four passes of 64 images at a time, and eight of 128.
         found = [steps_for(kind, images) for images in (2, 4800, 4801, 10**6)]
         assert found == [300, 300, 301, 1200]
+    # And so the trainings do.
+    task = load_task("sklearn:digits", "test")
+    pool = Counted(ImageArrays([]))
+    pool.ref = PoolRef(bytes(32), 10_000)
+    spec = ModelSpec("plada_convnet_s", grey=True)
+    taken: list[int | None] = []
+
+    def noted(payload: Payload, pool: object, spec: object, how: Recipe, **_: object) -> None:
+        taken.append(how.steps)
+        raise NotImplementedError
+
+    monkeypatch.setattr("plada_ref.training.learn.train", noted)
+    (short,) = whole_students((SCRATCH,), spec, pool, task, Compute(workers=0), seed=0)
+    for images in (30, 9_600):
+        with pytest.raises(NotImplementedError):
+            short.accuracy(Payload(pool.ref, 1, np.arange(images), np.zeros(images, int)), None)
+    assert taken == [300, 600]
 
 
 def test_students_that_train_whole_learn() -> None:
     """The real trainings, shortened, on real digits: better than chance by far."""
-    from plada_ref.selection.students import whole_students
-
     task = load_task("sklearn:digits", "train")
     rows = np.arange(400)
     pool = Counted(ImageArrays([np.array(task.images.open_image(int(row))) for row in rows]))
