@@ -29,6 +29,8 @@ def chosen(
     Args:
         codes: the pool has codes, and rules are tried, see `within`.
     """
+    if not kinds:
+        return None
     found: dict[int, dict[str, dict[str, Row]]] = {}
     for number in PARTS:
         allowed = budget // number
@@ -164,11 +166,11 @@ def _reached(
     if choice is None:
         return None
     same = (kind, choice.name, choice.budget)
-    if kind == HEAD:
-        judged = tests[task, seed, judge_of(HEAD), choice.name, choice.budget]
+    judged = tests.get((task, seed, judge_of(HEAD), choice.name, choice.budget))
+    if kind == HEAD and judged is not None:
         if is_clearly_less(judged.details[AGAIN], judged.accuracy, judged.details[IMAGES]):
             return float(judged.details[TESTED])  # What was tried is kept.
-    if kind != HEAD and KINDS[kind].judges:
+    elif kind != HEAD and KINDS[kind].judges:
         # The training that judged is not what is judged: chance has been kind to it.
         others = {
             row.seed: row.accuracy

@@ -173,3 +173,13 @@ def test_where_the_payload_made_again_is_clearly_worse_what_was_tried_counts(
         rows.once(*judged.key, partial(Row, **asdict(judged)))
         put(rows, "head", "herding", 0.8)
         assert cells(rows) == ["herding", "80.0", reached]
+
+
+def test_heads_that_nobody_judged_are_shown_as_they_are(tmp_path: Path) -> None:
+    rows = Rows(tmp_path / "rows.jsonl")
+    put(rows, "head", "herding", 0.8)
+    assert cells(rows) == ["herding", "80.0", ""]
+    put(rows, "scratch-small", "herding", 0.5)
+    put(rows, "scratch judges", "herding", 0.5)
+    head = choices_table(rows, [500]).splitlines()[2]
+    assert head == "| t | head | 500 | herding | 80.0 |  |  | 80.0 | 0.0 |"
