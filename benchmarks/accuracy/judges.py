@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from math import inf
+from statistics import fmean
 
 import torch
 
@@ -19,7 +20,14 @@ from plada_ref.compute.context import Compute
 from plada_ref.selection import Size, parse
 from plada_ref.selection.auto import CANDIDATES, WHOLE_CANDIDATES
 from plada_ref.selection.rule import RULE
-from plada_ref.selection.students import FINETUNE, HEAD, SCRATCH, Students, whole_students
+from plada_ref.selection.students import (
+    FINETUNE,
+    HEAD,
+    SCRATCH,
+    WholeStudents,
+    steps_for,
+    whole_students,
+)
 
 from .payloads import Offer
 from .rows import Row, Rows
@@ -27,6 +35,7 @@ from .sending import Sending
 from .students import (
     HELD,
     KINDS,
+    STEPS,
     Job,
     Place,
     decoded_pool,
@@ -45,6 +54,9 @@ TRIED = {
 
 IMAGES = "images"
 """The detail of a judgement that tells on how many images it was made."""
+
+EACH = "each"
+"""The detail of a judgement that tells what each of several trainings has reached."""
 
 AGAIN, TESTED = "again", "tested"
 """Details of a head's judgement: what a head on the client's file, which was made again from all
@@ -124,11 +136,14 @@ def train_any(place: Place, job: Job) -> Row:
 def _train_judge(place: Place, job: Job) -> Row:
     got = received(place, job)
     students, images = _students(place, job.task, job.seed, _JUDGES[job.kind])
-    return Row(*job.key, got.size, students.accuracy(got.payload, got.soft), {IMAGES: images})
+    found = students.accuracies(got.payload, got.soft)
+    steps = steps_for(students.kind, got.payload.kept)
+    details = {IMAGES: images, STEPS: steps, EACH: found}
+    return Row(*job.key, got.size, fmean(found), details)
 
 
 @lru_cache(maxsize=1)
-def _students(place: Place, task: str, seed: int, kind: str) -> tuple[Students, int]:
+def _students(place: Place, task: str, seed: int, kind: str) -> tuple[WholeStudents, int]:
     """Those of one kind, and on how many images they are tested."""
     spec = spec_for(task, place.weights)
     held = held_out(place, task, seed)

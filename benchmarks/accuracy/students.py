@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache, partial
+from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ import torch
 
 from plada_ref.baselines import HeadStudents
 from plada_ref.compute.context import Compute
-from plada_ref.compute.precision import has_matrix_unit
+from plada_ref.compute.precision import multiplies_bfloat16
 from plada_ref.features.head import fit_head
 from plada_ref.features.target import Features
 from plada_ref.models.convnets import COLOUR
@@ -42,6 +43,9 @@ from .tasks import GREY, IMG_SIZE, MODEL, TEST, TRAIN, VIA_SIZE, Seen, at_most
 HELD = "held_out"
 """The detail of a row that tells the accuracy on held-out images."""
 
+STEPS = "steps"
+"""The detail of a row that tells how long its training was."""
+
 FULL_TARGET = "full-target"
 """The name of the task's own training images, in place of a payload."""
 
@@ -53,9 +57,11 @@ class Kind:
     Attributes:
         model: a name that timm knows; the benchmark's backbone takes the benchmark's weights.
         img_size: input size; images come through `VIA_SIZE`.
-        steps, batch_size: of the training; as many steps as those of `auto` take when None.
+        steps: of the training; as many as those of `auto` take when None.
+        batch_size: images in a step.
         like: the kind of student by which `auto` is told of it.
         lr: largest learning rate; the recipe's when None.
+        passes: over the images, where `steps` are fewer.
         judges: the trainings are those by which `auto` judges: they are tested on held-out images
             too, and not made twice.
     """
@@ -66,6 +72,7 @@ class Kind:
     batch_size: int
     like: str
     lr: float | None = None
+    passes: int = 0
     judges: bool = False
 
     def spec(self, task: str, weights: Path) -> ModelSpec:
@@ -81,6 +88,7 @@ class Kind:
     def recipe(self, seed: int, images: int) -> Recipe:
         """How it learns from some images: by the product's recipe for all layers."""
         steps = steps_for(self.like, images) if self.steps is None else self.steps
+        steps = max(steps, self.passes * ceil(images / self.batch_size))
         return recipe("all", steps=steps, batch_size=self.batch_size, lr=self.lr, seed=seed)
 
 
@@ -88,7 +96,7 @@ KINDS = {
     "finetune": Kind(MODEL, IMG_SIZE, 400, 128, FINETUNE),
     "scratch": Kind("resnet18", 64, 1000, 256, SCRATCH),
     "finetune-short": Kind(MODEL, FINETUNE_SIZE, None, 64, FINETUNE, judges=True),
-    "scratch-small": Kind(COLOUR, 32, 600, 128, SCRATCH, lr=3e-3),
+    "scratch-small": Kind(COLOUR, 32, 600, 128, SCRATCH, lr=3e-3, passes=20),
 }
 """The kinds that train whole: pre-trained, all layers; and from nothing. The third is `HEAD`. The
 last two stand in for the first where there is no GPU: on one core they take two to nine minutes,
@@ -177,21 +185,23 @@ def train_student(place: Place, job: Job) -> Row:
     """Train and test one student."""
     started = time.monotonic()
     kind = KINDS[job.kind]
-    spec, how = kind.spec(job.task, place.weights), partial(kind.recipe, job.seed)
+    spec = kind.spec(job.task, place.weights)
     compute = Compute(torch.device(place.device), workers=place.workers, batch_size=256)
-    fast = spec.model == COLOUR and has_matrix_unit(compute.device)
+    fast = spec.model == COLOUR and multiplies_bfloat16(compute.device)
     training = replace(compute, bfloat16=True) if fast else compute
     size = kept = 0
     if job.offer.name == FULL_TARGET:
         images = _task(place, job.task, "train")
-        student = teach(images, spec, how(len(images)), compute=training)
+        how = kind.recipe(job.seed, len(images))
+        student = teach(images, spec, how, compute=training)
     else:
         got = received(place, job)
         size, kept = got.size, got.payload.kept
+        how = kind.recipe(job.seed, kept)
         pool = decoded_pool(place, spec)
-        student = train(got.payload, pool, spec, how(kept), compute=training, soft=got.soft)
+        student = train(got.payload, pool, spec, how, compute=training, soft=got.soft)
     found = evaluate(student, _task(place, job.task, "test"), compute=compute)
-    details: dict[str, Any] = {"kept": kept, "model": kind.model}
+    details: dict[str, Any] = {"kept": kept, "model": kind.model, STEPS: how.steps}
     if kind.judges:
         held = held_out(place, job.task, job.seed)
         details[HELD] = evaluate(student, held, compute=compute).accuracy

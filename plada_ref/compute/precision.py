@@ -21,14 +21,14 @@ def trains_in_bfloat16(device: torch.device) -> bool:
     return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
-def has_matrix_unit(device: torch.device) -> bool:
-    """Whether a processor multiplies matrices of bfloat16 by a unit of its own (AMX).
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether a processor has instructions that multiply bfloat16 (AMX, AVX512-BF16).
 
     Convolutions over all channels take half the time then; those over single channels (depthwise)
-    take twice as long, so this is for networks without them.
+    take longer, up to twice as long, so this is for networks without them.
     """
     if device.type != "cpu" or not torch.backends.cpu.get_cpu_capability().startswith("AVX512"):
         return False  # Not there, or not to be used: ATEN_CPU_CAPABILITY says which.
     # Newer than the oldest torch that will do.
     capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    return bool(capabilities.get("amx_bf16", False))
+    return any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import ceil
+from statistics import fmean
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -44,6 +45,14 @@ PASSES = {FINETUNE: 4, SCRATCH: 16}
 of a rule that keeps 12,432 images a fine-tuned network learned 70 % of Fashion-MNIST in 400 steps
 of 128, of a tenth of them 67; in 300 steps of 64, 35 and 61 %. From scratch a list of 8,000 bytes
 teaches 48 % in 600 steps and 60 in 2,000 (docs/selection.md)."""
+
+TIMES = {FINETUNE: 1, SCRATCH: 3}
+"""How many students learn from a payload of the least steps; of more steps fewer do, in the same
+time. First weights alone make a network from scratch better or worse by points: three of Fashion-
+MNIST's 500 bytes by herding named 45, 42 and 39 % (docs/selection.md)."""
+
+_NEXT_SEED = 1 << 20
+"""From one training's seed to the next: far beyond the seeds that people give in a row."""
 
 
 class Students(Protocol):
@@ -89,22 +98,39 @@ class WholeStudents:
     compute: Compute
 
     def accuracy(self, payload: Payload, soft: npt.NDArray[np.float32] | None) -> float:
-        """As `Students.accuracy`."""
+        """As `Students.accuracy`: the mean of as many students as `times_for` says."""
+        return fmean(self.accuracies(payload, soft))
+
+    def accuracies(
+        self, payload: Payload, soft: npt.NDArray[np.float32] | None
+    ) -> tuple[float, ...]:
+        """The accuracy of each of these students."""
         from ..training.evaluate import evaluate
         from ..training.learn import train
 
         if payload.kept < 2:  # Batch norm has no statistics of one image.
-            return 0.0
-        how = replace(self.recipe, steps=steps_for(self.kind, payload.kept))
-        student = train(payload, self.pool, self.spec, how, compute=self.compute, soft=soft)
+            return (0.0,)
+        steps = steps_for(self.kind, payload.kept)
         tested = replace(self.compute, bfloat16=False)  # As its clients will use it.
-        return evaluate(student, self.held_out, compute=tested).accuracy
+
+        def reached(number: int) -> float:
+            seed = (self.recipe.seed + number * _NEXT_SEED) % (1 << 63)
+            how = replace(self.recipe, steps=steps, seed=seed)
+            student = train(payload, self.pool, self.spec, how, compute=self.compute, soft=soft)
+            return evaluate(student, self.held_out, compute=tested).accuracy
+
+        return tuple(map(reached, range(times_for(self.kind, steps))))
 
 
 def steps_for(kind: str, images: int) -> int:
     """How many steps students that train whole take to learn from a number of images."""
     least, most = STEPS[kind]
     return min(max(least, ceil(PASSES[kind] * images / BATCH_SIZE[kind])), most)
+
+
+def times_for(kind: str, steps: int) -> int:
+    """How many students that train whole learn from a payload, each in a number of steps."""
+    return max(1, TIMES[kind] * STEPS[kind][0] // steps)
 
 
 def chosen_kinds(text: str | None) -> tuple[str, ...] | None:
@@ -145,7 +171,7 @@ def whole_students(
     compute: Compute,
     *,
     seed: int,
-) -> list[Students]:
+) -> list[WholeStudents]:
     """What trains the students of those kinds that train whole.
 
     `spec`'s network is fine-tuned, at `FINETUNE_SIZE` pixels or less; a small net for colour images
@@ -162,7 +188,7 @@ def whole_students(
         Misuse: if `spec` names no pre-trained weights, and its fine-tuning is asked for.
     """
     from ..compute.context import Compute
-    from ..compute.precision import has_matrix_unit
+    from ..compute.precision import multiplies_bfloat16
     from ..models.convnets import COLOUR
     from ..models.spec import ModelSpec
     from ..training.recipe import recipe
@@ -170,12 +196,14 @@ def whole_students(
     quiet = Compute(compute.device, compute.workers, compute.batch_size)
     shared: dict[tuple[int, int, bool], DecodedPool] = {}
 
-    def students(kind: str, spec: ModelSpec, how: Recipe, compute: Compute = quiet) -> Students:
+    def students(
+        kind: str, spec: ModelSpec, how: Recipe, compute: Compute = quiet
+    ) -> WholeStudents:
         decoded = _decoded(shared, pool, spec, quiet)
         return WholeStudents(kind, spec, how, decoded, held_out, compute)
 
     check_kinds(kinds, spec)
-    made: list[Students] = []
+    made: list[WholeStudents] = []
     if FINETUNE in kinds:
         size = min(spec.preparation().img_size, FINETUNE_SIZE)
         made.append(
@@ -194,7 +222,7 @@ def whole_students(
             grey=spec.grey,
         )
         how = recipe("all", batch_size=BATCH_SIZE[SCRATCH], lr=3e-3, seed=seed)
-        fast = replace(quiet, bfloat16=True) if has_matrix_unit(quiet.device) else quiet
+        fast = replace(quiet, bfloat16=True) if multiplies_bfloat16(quiet.device) else quiet
         made.append(students(SCRATCH, net, how, fast))
     return made
 

@@ -13,7 +13,7 @@ import torch
 
 from plada_ref.compute.batches import PreparedImages
 from plada_ref.compute.copies import lent
-from plada_ref.compute.precision import autocast
+from plada_ref.compute.precision import autocast, multiplies_bfloat16
 from plada_ref.features.backbone import Backbone
 from plada_ref.features.cache import FeatureCache
 from plada_ref.labelling.chunks import Chunk, label_chunks
@@ -112,3 +112,22 @@ def test_who_says_nothing_trains_with_it_on_gpus_alone(monkeypatch: pytest.Monke
     assert not ALONE.trains_in_bfloat16 and not ALONE.passes_in_bfloat16
     assert FAST.trains_in_bfloat16 and FAST.passes_in_bfloat16
     assert not replace(gpu, bfloat16=False).trains_in_bfloat16
+
+
+@pytest.mark.parametrize(
+    ("capability", "known", "fast"),
+    [
+        ("AVX512", {"amx_bf16": True, "avx512_bf16": True}, True),
+        ("AVX512", {"amx_bf16": False, "avx512_bf16": True}, True),
+        ("AVX512", {"amx_bf16": False, "avx512_bf16": False}, False),
+        ("AVX512", {}, False),
+        ("AVX2", {"amx_bf16": True, "avx512_bf16": True}, False),
+    ],
+)
+def test_which_processors_multiply_bfloat16(
+    monkeypatch: pytest.MonkeyPatch, capability: str, known: dict[str, bool], fast: bool
+) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: known, raising=False)
+    assert multiplies_bfloat16(torch.device("cpu")) is fast
+    assert not multiplies_bfloat16(torch.device("cuda"))
