@@ -80,6 +80,19 @@ def test_student_learns_from_a_payload(
     assert evaluate(student, digits_test, compute=COMPUTE).accuracy > 0.85
 
 
+@pytest.mark.slow
+def test_few_images_are_learned_long_enough(digit_pool: DigitPool, digits_test: Task) -> None:
+    """Twenty passes over sixty images are twenty steps, in which a network learns less."""
+    pool = digit_pool.open()
+    payload = _payload(pool, digit_pool.truth, every=24)
+
+    def accuracy(**changes: Any) -> float:
+        student = train(payload, pool, NET, recipe("all", **changes), compute=COMPUTE)
+        return evaluate(student, digits_test, compute=COMPUTE).accuracy
+
+    assert accuracy() > accuracy(epochs=20) + 0.05
+
+
 def test_head_on_frozen_features(
     teacher_file: Path, digit_pool: DigitPool, digits_test: Task, output: Output, tmp_path: Path
 ) -> None:

@@ -101,7 +101,7 @@ class AdvisedOptions(OptionGroup):
         int | None,
         typer.Option(
             help="Passes over the images (head: maximum solver iterations). Default: the "
-            "payload's, else head 60, slow 2 but at least 150 steps, all 20."
+            "payload's, else head 60, slow 2 but at least 150 steps, all 20 but at least 400."
         ),
     ] = None
     lr: Annotated[

@@ -25,7 +25,7 @@ EpochsOption = Annotated[
     int | None,
     typer.Option(
         help="Passes over the images (head: maximum solver iterations). Default: head 60, slow 2 "
-        "but at least 150 steps, all 20."
+        "but at least 150 steps, all 20 but at least 400 steps."
     ),
 ]
 StepsOption = Annotated[
