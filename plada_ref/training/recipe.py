@@ -117,5 +117,5 @@ _DEFAULTS = {
     Tune.SLOW: Recipe(Tune.SLOW, 2, 1e-3, 64, 0.02, DECAY, 0.0, "light", True, min_steps=150),
     Tune.ALL: Recipe(Tune.ALL, 20, 1e-3, 64, 0.05, DECAY, 0.0, "light", False, min_steps=400),
 }
-"""Twenty passes over the 300 images of 500 bytes are 100 steps, and of 400 a network learns 3 to 7
+"""Twenty passes over the 300 images of 500 bytes are 100 steps; in 400 a network learns 1 to 7
 points more (docs/selection.md)."""
