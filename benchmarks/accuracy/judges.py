@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from math import inf
-from statistics import fmean
 
 import torch
 
@@ -24,7 +23,7 @@ from plada_ref.selection.students import (
     FINETUNE,
     HEAD,
     SCRATCH,
-    WholeStudents,
+    Students,
     steps_for,
     whole_students,
 )
@@ -54,9 +53,6 @@ TRIED = {
 
 IMAGES = "images"
 """The detail of a judgement that tells on how many images it was made."""
-
-EACH = "each"
-"""The detail of a judgement that tells what each of several trainings has reached."""
 
 AGAIN, TESTED = "again", "tested"
 """Details of a head's judgement: what a head on the client's file, which was made again from all
@@ -136,14 +132,12 @@ def train_any(place: Place, job: Job) -> Row:
 def _train_judge(place: Place, job: Job) -> Row:
     got = received(place, job)
     students, images = _students(place, job.task, job.seed, _JUDGES[job.kind])
-    found = students.accuracies(got.payload, got.soft)
-    steps = steps_for(students.kind, got.payload.kept)
-    details = {IMAGES: images, STEPS: steps, EACH: found}
-    return Row(*job.key, got.size, fmean(found), details)
+    details = {IMAGES: images, STEPS: steps_for(students.kind, got.payload.kept)}
+    return Row(*job.key, got.size, students.accuracy(got.payload, got.soft), details)
 
 
 @lru_cache(maxsize=1)
-def _students(place: Place, task: str, seed: int, kind: str) -> tuple[WholeStudents, int]:
+def _students(place: Place, task: str, seed: int, kind: str) -> tuple[Students, int]:
     """Those of one kind, and on how many images they are tested."""
     spec = spec_for(task, place.weights)
     held = held_out(place, task, seed)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import ceil
-from statistics import fmean
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -45,14 +44,6 @@ PASSES = {FINETUNE: 4, SCRATCH: 16}
 of a rule that keeps 12,432 images a fine-tuned network learned 70 % of Fashion-MNIST in 400 steps
 of 128, of a tenth of them 67; in 300 steps of 64, 35 and 61 %. From scratch a list of 8,000 bytes
 teaches 48 % in 600 steps and 60 in 2,000 (docs/selection.md)."""
-
-TIMES = {FINETUNE: 1, SCRATCH: 3}
-"""How many students learn from a payload of the least steps; of more steps fewer do, in the same
-time. First weights alone make a network from scratch better or worse by points: three of Fashion-
-MNIST's 500 bytes by herding named 45, 42 and 39 % (docs/selection.md)."""
-
-_NEXT_SEED = 1 << 20
-"""From one training's seed to the next: far beyond the seeds that people give in a row."""
 
 
 class Students(Protocol):
@@ -98,39 +89,22 @@ class WholeStudents:
     compute: Compute
 
     def accuracy(self, payload: Payload, soft: npt.NDArray[np.float32] | None) -> float:
-        """As `Students.accuracy`: the mean of as many students as `times_for` says."""
-        return fmean(self.accuracies(payload, soft))
-
-    def accuracies(
-        self, payload: Payload, soft: npt.NDArray[np.float32] | None
-    ) -> tuple[float, ...]:
-        """The accuracy of each of these students."""
+        """As `Students.accuracy`."""
         from ..training.evaluate import evaluate
         from ..training.learn import train
 
         if payload.kept < 2:  # Batch norm has no statistics of one image.
-            return (0.0,)
-        steps = steps_for(self.kind, payload.kept)
+            return 0.0
+        how = replace(self.recipe, steps=steps_for(self.kind, payload.kept))
+        student = train(payload, self.pool, self.spec, how, compute=self.compute, soft=soft)
         tested = replace(self.compute, bfloat16=False)  # As its clients will use it.
-
-        def reached(number: int) -> float:
-            seed = (self.recipe.seed + number * _NEXT_SEED) % (1 << 63)
-            how = replace(self.recipe, steps=steps, seed=seed)
-            student = train(payload, self.pool, self.spec, how, compute=self.compute, soft=soft)
-            return evaluate(student, self.held_out, compute=tested).accuracy
-
-        return tuple(map(reached, range(times_for(self.kind, steps))))
+        return evaluate(student, self.held_out, compute=tested).accuracy
 
 
 def steps_for(kind: str, images: int) -> int:
     """How many steps students that train whole take to learn from a number of images."""
     least, most = STEPS[kind]
     return min(max(least, ceil(PASSES[kind] * images / BATCH_SIZE[kind])), most)
-
-
-def times_for(kind: str, steps: int) -> int:
-    """How many students that train whole learn from a payload, each in a number of steps."""
-    return max(1, TIMES[kind] * STEPS[kind][0] // steps)
 
 
 def chosen_kinds(text: str | None) -> tuple[str, ...] | None:
@@ -171,7 +145,7 @@ def whole_students(
     compute: Compute,
     *,
     seed: int,
-) -> list[WholeStudents]:
+) -> list[Students]:
     """What trains the students of those kinds that train whole.
 
     `spec`'s network is fine-tuned, at `FINETUNE_SIZE` pixels or less; a small net for colour images
@@ -196,14 +170,12 @@ def whole_students(
     quiet = Compute(compute.device, compute.workers, compute.batch_size)
     shared: dict[tuple[int, int, bool], DecodedPool] = {}
 
-    def students(
-        kind: str, spec: ModelSpec, how: Recipe, compute: Compute = quiet
-    ) -> WholeStudents:
+    def students(kind: str, spec: ModelSpec, how: Recipe, compute: Compute = quiet) -> Students:
         decoded = _decoded(shared, pool, spec, quiet)
         return WholeStudents(kind, spec, how, decoded, held_out, compute)
 
     check_kinds(kinds, spec)
-    made: list[WholeStudents] = []
+    made: list[Students] = []
     if FINETUNE in kinds:
         size = min(spec.preparation().img_size, FINETUNE_SIZE)
         made.append(

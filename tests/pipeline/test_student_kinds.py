@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -34,7 +33,6 @@ from plada_ref.selection.students import (
     SCRATCH,
     chosen_kinds,
     steps_for,
-    times_for,
     whole_students,
 )
 from plada_ref.tasks.load import load_task
@@ -267,36 +265,6 @@ def test_a_large_payload_is_seen_through(monkeypatch: pytest.MonkeyPatch) -> Non
         with pytest.raises(Noted):
             short.accuracy(Payload(pool.ref, 1, np.arange(images), np.zeros(images, int)), None)
     assert taken == [300, 1200]
-
-
-def test_chance_of_small_payloads_is_averaged(monkeypatch: pytest.MonkeyPatch) -> None:
-    task = load_task("sklearn:digits", "test")
-    pool = Counted(ImageArrays([]))
-    pool.ref = PoolRef(bytes(32), 10_000)
-    spec = ModelSpec("plada_convnet_s", grey=True)
-    seeds: list[int] = []
-
-    def train(payload: Payload, pool: object, spec: object, how: Recipe, **_: object) -> int:
-        seeds.append(how.seed)
-        return len(seeds)
-
-    def evaluate(student: int, task: object, **_: object) -> Any:
-        return SimpleNamespace(accuracy=student / 10)
-
-    monkeypatch.setattr("plada_ref.training.learn.train", train)
-    monkeypatch.setattr("plada_ref.training.evaluate.evaluate", evaluate)
-    (short,) = whole_students((SCRATCH,), spec, pool, task, Compute(workers=0), seed=2**63 - 1)
-
-    def accuracy(images: int) -> float:
-        seeds.clear()
-        payload = Payload(pool.ref, 1, np.arange(images), np.zeros(images, int))
-        return short.accuracy(payload, None)
-
-    assert accuracy(2_400) == pytest.approx(0.2)  # The mean of 0.1, 0.2 and 0.3.
-    assert len(set(seeds)) == 3 and seeds[0] == 2**63 - 1
-    assert accuracy(3_600) == pytest.approx(0.15)  # 450 steps: twice.
-    assert accuracy(3_601) == pytest.approx(0.1)
-    assert [times_for(FINETUNE, steps) for steps in (300, 1200)] == [1, 1]
 
 
 def test_students_that_train_whole_learn() -> None:
