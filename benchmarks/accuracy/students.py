@@ -99,8 +99,8 @@ KINDS = {
     "scratch-small": Kind(COLOUR, 32, 600, 128, SCRATCH, lr=3e-3, passes=20),
 }
 """The kinds that train whole: pre-trained, all layers; and from nothing. The third is `HEAD`. The
-last two stand in for the first where there is no GPU: on one core they take two to nine minutes,
-the more images the longer, and one, where those take half an hour and an hour."""
+last two stand in for the first where there is no GPU: on one core they take two to nine minutes and
+one to four, the more images the longer, where those take half an hour and an hour."""
 
 
 @dataclass(frozen=True)
