@@ -56,6 +56,7 @@ RULES = (
     "herding-logits",
     "herding-confident",
     "gradient-matching",
+    "mixed",
 )
 """The fixed rules that the automatic selection is compared with."""
 

@@ -58,6 +58,7 @@ WHOLE_CANDIDATES = (
     f"low-energy+{BALANCED}",
     f"high-margin+{BALANCED}",
     "herding-confident",
+    "mixed",
     "low-energy+safety-net:alpha=-0.2,share=0.5",
     "random",
     "gradient-matching",

@@ -87,6 +87,22 @@ def test_herding_among_confident_images_keeps_those_of_large_margin(
     assert first("herding-confident", 60).tolist() == chosen["herding-confident"][:60].tolist()
 
 
+def test_mixed_takes_from_two_rankings_alternately() -> None:
+    evidence, _ = of_digits(200)
+
+    def of_class(name: str, label: int) -> list[int]:
+        order = np.argsort(RANKINGS[name].sort_keys(evidence, 0)[:], kind="stable")
+        return [int(row) for row in order if evidence.labels[row] == label]
+
+    for label in range(10):
+        wanted: list[int] = []
+        for pair in zip(
+            of_class("gradient-matching", label), of_class("herding-confident", label), strict=True
+        ):
+            wanted += [row for row in pair if row not in wanted]
+        assert of_class("mixed", label) == list(dict.fromkeys(wanted))
+
+
 @settings(max_examples=40)
 @given(st.integers(1, 12), st.integers(0, 2**32))
 def test_each_pick_of_k_center_is_the_farthest(count: int, seed: int) -> None:

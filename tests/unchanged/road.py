@@ -51,6 +51,7 @@ RANKINGS = (
     "herding-logits",
     "herding-confident",
     "gradient-matching",
+    "mixed",
 )
 
 

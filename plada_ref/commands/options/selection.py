@@ -62,9 +62,10 @@ class SelectionOptions(OptionGroup):
             help="What is kept first: low-energy (the paper's rule), low-entropy, high-margin or "
             "high-probability, what the teacher is surest of; high-energy and so on, the opposite; "
             "consensus of the four; random. Comparing images (see --task): herding, "
-            "herding-confident, gradient-matching, herding-logits, prototype, k-center. auto: "
-            "whichever teaches best within --budget, a rule too where the pool has codes. rule: no "
-            "list at all but a rule over the pool's codes, in a few hundred bytes.",
+            "herding-confident, gradient-matching, mixed (these two in turn), herding-logits, "
+            "prototype, k-center. auto: whichever teaches best within --budget, a rule too where "
+            "the pool has codes. rule: no list at all but a rule over the pool's codes, in a few "
+            "hundred bytes.",
         ),
     ] = "low-energy"
     safety_net: Annotated[

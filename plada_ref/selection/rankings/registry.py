@@ -18,6 +18,7 @@ from ..evidence import Evidence, Positions
 from .diversity import k_center, prototype
 from .gradient_matching import gradient_matching
 from .herding import herding, herding_confident, herding_logits
+from .mixed import mixed
 from .shuffle import RandomKeys
 
 
@@ -86,6 +87,7 @@ RANKINGS: dict[str, Ranking] = {
     "gradient-matching": Ranking(
         gradient_matching, "herding, then what a student's head still lacks", True
     ),
+    "mixed": Ranking(mixed, "gradient-matching and herding-confident in turn", True),
 }
 """Every ranking by name.
 
