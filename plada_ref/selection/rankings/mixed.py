@@ -1,8 +1,8 @@
 """Two rankings in turn: the images that a head lacks, and those of which the teacher is sure.
 
-A linear head learns most from the first, few of whose labels are right; a network that trains whole
-learns from the second, which are alike. Of a task that is far from the pool, both learn more from
-half of each than from all of one (docs/selection.md).
+A linear head learns most from the first, whose labels are often wrong; a network that trains whole
+learns from the second, which are much alike. Of a task that is far from the pool, both can learn
+more from half of each than from all of one (docs/selection.md).
 """
 
 from __future__ import annotations
