@@ -95,12 +95,9 @@ def test_mixed_takes_from_two_rankings_alternately() -> None:
         return [int(row) for row in order if evidence.labels[row] == label]
 
     for label in range(10):
-        wanted: list[int] = []
-        for pair in zip(
-            of_class("gradient-matching", label), of_class("herding-confident", label), strict=True
-        ):
-            wanted += [row for row in pair if row not in wanted]
-        assert of_class("mixed", label) == list(dict.fromkeys(wanted))
+        lacked, sure = of_class("gradient-matching", label), of_class("herding-confident", label)
+        in_turn = (row for pair in zip(lacked, sure, strict=True) for row in pair)
+        assert of_class("mixed", label) == list(dict.fromkeys(in_turn))
 
 
 @settings(max_examples=40)
