@@ -6,10 +6,17 @@ The judgements are those of `benchmarks.accuracy.judges`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from statistics import fmean
 
 from plada_ref.selection.auto import FINALISTS, PARTS
-from plada_ref.selection.auto_record import Candidate, best_of, is_clearly_less, regrets
+from plada_ref.selection.auto_record import (
+    Candidate,
+    best_of,
+    is_clearly_less,
+    regrets,
+    to_make_again,
+)
 from plada_ref.selection.rule import RULE
 from plada_ref.selection.students import HEAD
 
@@ -71,7 +78,11 @@ def chosen(
         part = [each for each in part if each[0].selection in best]
     both = whole + part
     images = both[0][1].details[IMAGES]
-    return both[best_of([one for one, _ in both], kinds, images)][1]
+    offered = [one for one, _ in both]
+    for number in to_make_again(offered, kinds, images):
+        again = both[number][1].details.get(AGAIN)
+        offered[number] = replace(offered[number], again=again)
+    return both[best_of(offered, kinds, images)][1]
 
 
 def within(rows: Iterable[Row], budget: int, *, codes: bool) -> list[Row]:

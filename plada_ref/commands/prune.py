@@ -102,8 +102,8 @@ def prune(
     With --by auto, small students are trained on candidate payloads and scored on a fifth of the
     task's training images that is held out; the report lists every candidate, and says so if the
     pool cannot carry the task. --students says what the clients train; heads take seconds, whole
-    networks minutes for each candidate. The chosen payload is then made again with the images that
-    were held out. Where codes and their projection lie beside the manifest, or are named, a rule is
+    networks minutes for each candidate. The best payload, where heads decide the best two, is then
+    made again with the images that were held out. Where codes and their projection lie beside the manifest, or are named, a rule is
     one of the candidates.
 
     With --by rule, images are kept by a rule over the codes that the pool's publisher ships (plada
@@ -283,7 +283,8 @@ def _show_auto(output: Output, auto: AutoSelection) -> None:
     table = Table(title="Payloads that were tried", title_justify="left")
     table.add_column("selection")
     kinds = (HEAD, *(kind for kind in auto.kinds if kind != HEAD))
-    for heading in ("kept", "payload bytes", *(f"{kind}, held out" for kind in kinds)):
+    by_kind = (f"{kind}, held out" for kind in kinds)
+    for heading in ("kept", "payload bytes", *by_kind, "made again"):
         table.add_column(heading, justify="right")
     for candidate in auto.candidates:
         if candidate.note:
@@ -294,6 +295,7 @@ def _show_auto(output: Output, auto: AutoSelection) -> None:
                 f"{candidate.kept:,}",
                 f"{candidate.payload_bytes:,}",
                 *(f"{100 * candidate.accuracy(kind):.1f} %" for kind in kinds),
+                "" if candidate.again is None else f"{100 * candidate.again:.1f} %",
             )
     output.show(table)
     (output.say if auto.carried else output.warn)(auto.verdict)

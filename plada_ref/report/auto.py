@@ -41,8 +41,10 @@ def _article(auto: AutoSelection) -> Html:
         key=lambda one: (bool(one.note), regret.get(id(one), 0.0), one.payload_bytes),
     )
     kinds = (HEAD, *(kind for kind in auto.kinds if kind != HEAD))
-    taken = (auto.chosen, auto.payload_bytes)
-    chosen = next((one for one in candidates if (one.selection, one.payload_bytes) == taken), None)
+    named = [one for one in tried if one.selection == auto.chosen]
+    # Of the whole budget or of a part: made again, a payload has nearly as many bytes.
+    chosen = min(named, key=lambda one: abs(one.payload_bytes - auto.payload_bytes), default=None)
+    headings = (*(_KINDS[kind] for kind in kinds), "made again", "time")
     return element(
         "article",
         element("h3", f"{auto.budget:,} bytes"),
@@ -51,7 +53,7 @@ def _article(auto: AutoSelection) -> Html:
             f"Candidates, on {auto.held_out_images:,} held-out images; a model taught by the "
             f"target's own images reaches {percent(auto.held_out_teacher)} of them, the "
             f"majority-class baseline {percent(auto.floor)}",
-            ("selection", "kept#", "bytes#", *(f"{_KINDS[kind]}#" for kind in kinds), "time#"),
+            ("selection", "kept#", "bytes#", *(f"{heading}#" for heading in headings)),
             [_candidate(candidate, candidate is chosen, kinds) for candidate in candidates],
         ),
     )
@@ -62,11 +64,12 @@ def _candidate(candidate: Candidate, chosen: bool, kinds: Sequence[str]) -> list
     if chosen:
         name = element("span", name, " ", element("em", "chosen", class_="badge"))
     if candidate.note:
-        return [name, "", "", candidate.note, *("" for _ in kinds[1:]), duration(candidate.seconds)]
+        return [name, "", "", candidate.note, *("" for _ in kinds), duration(candidate.seconds)]
     return [
         name,
         f"{candidate.kept:,}",
         f"{candidate.payload_bytes:,}",
         *(percent(candidate.accuracy(kind)) for kind in kinds),
+        "" if candidate.again is None else percent(candidate.again),
         duration(candidate.seconds),
     ]

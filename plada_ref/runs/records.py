@@ -269,6 +269,7 @@ def _read_candidate(fields: Fields, kinds: tuple[str, ...]) -> Candidate:
         rule=_read_shape(fields.inner("rule")) if "rule" in fields else None,
         budget=fields.whole("budget") if "budget" in fields else 0,
         students=students,
+        again=fields.number("again", 1) if "again" in fields else None,
     )
 
 

@@ -23,10 +23,18 @@ from pladafmt import Payload, Rule
 
 from ..compute.progress import Progress, Silence
 from ..features.target import Features, Target
-from .auto_record import AutoSelection, Candidate, best_of, is_clearly_less, regrets
+from .auto_record import (
+    AutoSelection,
+    Candidate,
+    best_of,
+    is_clearly_less,
+    regrets,
+    to_make_again,
+)
 from .budget import NoRoom
 from .prune import Pruned, Pruner
-from .rule import RULE, parse
+from .rankings.registry import RANKINGS
+from .rule import RULE, RuleSelection, Selection, parse
 from .size import Size
 from .students import HEAD, Students
 
@@ -90,6 +98,9 @@ class AutoSelector:
         kinds: of the students that decide, see `plada_ref.selection.students`.
         whole: trains those of them that are not heads.
         soft: gives the soft labels that whole students of a rule learn; None: its hard ones.
+        again: makes the payload of a selection within a number of bytes of the whole target, the
+            held-out images too, as it is sent; raises `NoRoom` if none fits. None: what is tried is
+            sent.
         spent: seconds by what they were spent on before.
 
     Raises:
@@ -104,6 +115,7 @@ class AutoSelector:
     kinds: tuple[str, ...] = (HEAD,)
     whole: Sequence[Students] = ()
     soft: Callable[[Payload, Rule], npt.NDArray[np.float32]] | None = None
+    again: Callable[[Selection | RuleSelection, int], Pruned] | None = None
     spent: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -157,9 +169,10 @@ class AutoSelector:
             for text in self._finalists(tried, again):
                 advance(1)
                 attempt(text, second)
+        late = within is not None and _since(started) >= within
+        best, pruned, kept = self._best(tried, listed, stages, late=late)
+        assert pruned.payload_bytes is not None
         labels = self.held_out.labels
-        found = [one for one, _ in tried]
-        best, pruned = tried[best_of(found, self.kinds, len(labels))]
         _, target = self._features
         ceiling = fit_default_head(target.features, target.labels, self._classes)
         auto = AutoSelection.of(
@@ -173,7 +186,15 @@ class AutoSelector:
             kinds=self.kinds,
             stages={name: round(seconds, 1) for name, seconds in stages.items()},
         )
-        return replace(pruned, auto=auto)
+        return replace(
+            pruned,
+            auto=replace(
+                auto,
+                kept=pruned.payload.kept,
+                payload_bytes=pruned.payload_bytes,
+                verdict=auto.verdict + kept,
+            ),
+        )
 
     def student(self, payload: Payload) -> Head | None:
         """The proxy student of a payload, or None if it keeps no image."""
@@ -186,32 +207,67 @@ class AutoSelector:
         seen = np.asarray(features[payload.positions])
         return fit_default_head(seen, payload.labels, self._classes)
 
-    def better(self, tried: Pruned, again: Pruned) -> Pruned:
-        """The payload that was made again from all target images, unless it teaches clearly less.
+    def _best(
+        self,
+        tried: Sequence[tuple[Candidate, Pruned]],
+        listed: list[Candidate],
+        stages: dict[str, float],
+        *,
+        late: bool,
+    ) -> tuple[Candidate, Pruned, str]:
+        """The best candidate, the payload that is sent, and what else is to be said of it.
 
-        Its images are chosen anew, and nobody has tried them: a few can spoil a small payload.
-        Heads on both name the held-out images. Those have helped to choose the second, so where it
-        loses by `LEAD` standard errors all the same, what was tried is kept, and the verdict says
-        so.
+        The best few are made again from all target images. The images of such a payload are chosen
+        anew, and a few can spoil a small one. Its head names the held-out images, too: the best is
+        chosen by both heads. Those images have helped to choose the second payload, so where it
+        loses by `LEAD` standard errors all the same, what was tried is sent.
 
         Args:
-            tried: what `select` has found.
-            again: by the same selection, within as many bytes.
+            tried: candidates and their payloads.
+            listed: all candidates; of those that are made again it is noted there.
+            late: only one is made again, since time has run out.
         """
-        assert tried.auto is not None
         images = len(self.held_out.labels)
-        before, after = (
-            0.0 if head is None else head.accuracy(self.held_out)
-            for head in (self.student(tried.payload), self.student(again.payload))
+        found = [one for one, _ in tried]
+        made: dict[int, Pruned] = {}
+        for number in to_make_again(found, self.kinds, images)[: 1 if late else None]:
+            one, payload = tried[number]
+            with _timed(stages, "made again"):
+                made[number], again = self._made_again(one, payload)
+            found[number] = replace(one, again=again)
+            listed[listed.index(one)] = found[number]
+        number = best_of(found, self.kinds, images)
+        best, payload = found[number], tried[number][1]
+        if best.again is None or not is_clearly_less(best.again, best.held_out_accuracy, images):
+            return best, made[number], ""
+        return (
+            best,
+            payload,
+            " Made again from all target images, its payload teaches a head only "
+            f"{100 * best.again:.1f} % of the held-out ones, the payload that was tried "
+            f"{100 * best.held_out_accuracy:.1f} %: this one is kept.",
         )
-        if not is_clearly_less(after, before, images):
-            return replace(again, auto=tried.auto)
-        why = (
-            "Made again from all target images, its payload teaches a head only "
-            f"{100 * after:.1f} % of the held-out ones, the payload that was tried "
-            f"{100 * before:.1f} %: this one is kept."
-        )
-        return replace(tried, auto=replace(tried.auto, verdict=f"{tried.auto.verdict} {why}"))
+
+    def _made_again(self, one: Candidate, tried: Pruned) -> tuple[Pruned, float | None]:
+        """The payload of a candidate as it is sent, and what a head gets of the held-out images.
+
+        It is the one that was tried where nothing makes another, or where it depends on the scores
+        alone.
+        """
+        selection = tried.selection
+        by_scores = isinstance(selection, Selection) and not RANKINGS[selection.ranking].compares
+        if self.again is None or by_scores:
+            return tried, None if self.again is None else one.held_out_accuracy
+        try:
+            again = self.again(selection, one.budget)
+        except NoRoom:  # For a rule of all images, which is another.
+            return tried, 0.0
+        return again, self._reached(again.payload)
+
+    def _reached(self, payload: Payload) -> float:
+        """What a head that is trained on a payload gets of the held-out images, 0 to 1."""
+        head = self.student(payload)
+        return 0.0 if head is None else head.accuracy(self.held_out)
 
     @property
     def _features(self) -> tuple[Features, Target]:
@@ -239,8 +295,7 @@ class AutoSelector:
             pruned = self._made(text, budget)
         payload, by_rule = pruned.payload, pruned.by_rule
         with _timed(stages, HEAD):
-            head = self.student(payload)
-            reached = 0.0 if head is None else head.accuracy(self.held_out)
+            reached = self._reached(payload)
         soft = None
         if by_rule is not None and self.soft is not None and self.whole:
             soft = self.soft(payload, by_rule.rule)

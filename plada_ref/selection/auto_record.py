@@ -24,6 +24,11 @@ LEAD = 2
 of it, where students train whole: their trainings are short and see less of what more images teach
 than a client's do."""
 
+MADE_AGAIN = 2
+"""How many of the best are made again from all target images where heads alone decide. What is sent
+is such a payload, and where two are nearly alike the heads of those know more (docs/selection.md).
+"""
+
 _CALLED = {FINETUNE: "fine-tuned", SCRATCH: "from scratch"}
 
 
@@ -41,6 +46,8 @@ class Candidate:
         rule: what the rule is made of, if its selection is one.
         budget: bytes that it was allowed.
         students: what students of other kinds get that are trained on it, 0 to 1, by kind.
+        again: what a head gets on the held-out images, 0 to 1, that is trained on the payload made
+            again by the same selection, from all target images, those too; None if it was not.
     """
 
     selection: str
@@ -52,6 +59,7 @@ class Candidate:
     rule: RuleShape | None = None
     budget: int = 0
     students: Mapping[str, float] = field(default_factory=dict)
+    again: float | None = None
 
     def accuracy(self, kind: str) -> float:
         """Held-out accuracy of a student of a kind."""
@@ -70,9 +78,22 @@ def regrets(candidates: Sequence[Candidate], kinds: Sequence[str]) -> list[float
 
 
 def best_of(candidates: Sequence[Candidate], kinds: Sequence[str], images: int) -> int:
-    """The number of the candidate of least regret; among equals, of the smaller file.
+    """The number of the best candidate: the first of `best_first`.
 
-    One that was allowed only a part of the budget has to be ahead by `LEAD`, unless heads decide.
+    Of several that were made again, it is the one whose two heads are best on average.
+    """
+    order = best_first(candidates, kinds, images)
+    made = {i: again for i in order if (again := candidates[i].again) is not None}
+    if len(made) < 2:
+        return order[0]
+    return max(made, key=lambda i: candidates[i].held_out_accuracy + made[i])
+
+
+def best_first(candidates: Sequence[Candidate], kinds: Sequence[str], images: int) -> list[int]:
+    """The numbers of the candidates, of least regret first; among equals, of the smaller file.
+
+    The first one was allowed all of the budget, or is ahead of all those by `LEAD`, unless heads
+    decide.
 
     Args:
         images: how many held-out images the accuracies were measured on.
@@ -85,8 +106,15 @@ def best_of(candidates: Sequence[Candidate], kinds: Sequence[str], images: int) 
         ahead = found[with_all] - found[order[0]]
         errors = [standard_error(candidates[order[0]].accuracy(kind), images) for kind in kinds]
         if ahead <= LEAD * max(errors):
-            return with_all
-    return order[0]
+            order.remove(with_all)
+            order.insert(0, with_all)
+    return order
+
+
+def to_make_again(candidates: Sequence[Candidate], kinds: Sequence[str], images: int) -> list[int]:
+    """The numbers of those that are made again, the best first: of one, where others decide."""
+    count = MADE_AGAIN if set(kinds) == {HEAD} else 1
+    return best_first(candidates, kinds, images)[:count]
 
 
 def is_clearly_less(again: float, tried: float, images: int) -> bool:
@@ -157,11 +185,17 @@ class AutoSelection:
         carried = by_head and len(lost) < len(kinds)
         number = sum(not candidate.note for candidate in candidates)
         tried = f"{number} payload{'' if number == 1 else 's'}"
+        # It is the same payload where the scores alone decide.
+        again = (
+            ""
+            if best.again in (None, best.held_out_accuracy)
+            else f", made again from all target images {100 * best.again:.1f} %"
+        )
         facts = (
             f"of {held_out_images:,} held-out target images its {_head(kinds)} gets "
-            f"{_measured(best.held_out_accuracy, held_out_images)}, one trained on the target's "
-            f"own images {_measured(held_out_teacher, held_out_images)}, the majority-class "
-            f"baseline {100 * floor:.1f} %"
+            f"{_measured(best.held_out_accuracy, held_out_images)}{again}, one trained on the "
+            f"target's own images {_measured(held_out_teacher, held_out_images)}, the "
+            f"majority-class baseline {100 * floor:.1f} %"
         )
         facts += _by_kind(best, candidates, kinds, held_out_images)
         if best.held_out_accuracy > held_out_teacher:
@@ -199,11 +233,15 @@ class AutoSelection:
         )
 
     @property
+    def best(self) -> Candidate:
+        """The candidate that was chosen."""
+        tried = [one for one in self.candidates if not one.note]
+        return tried[best_of(tried, self.kinds, self.held_out_images)]
+
+    @property
     def reached(self) -> float:
         """Held-out accuracy of the chosen payload's students, 0 to 1: the mean over `kinds`."""
-        tried = [one for one in self.candidates if not one.note]
-        best = tried[best_of(tried, self.kinds, self.held_out_images)]
-        return fmean(best.accuracy(kind) for kind in self.kinds)
+        return fmean(self.best.accuracy(kind) for kind in self.kinds)
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -113,8 +113,7 @@ class Producer:
         if selection is None:
             if size.budget is None:
                 raise Misuse("The automatic selection needs a number of bytes; give --budget.")
-            found = self._selector.select(size.budget, progress=self.progress, within=within)
-            return self._of_all_images(found)
+            return self._selector.select(size.budget, progress=self.progress, within=within)
         if isinstance(selection, RuleSelection):
             return self._by_rule(size)
         pruner = self._comparing if RANKINGS[selection.ranking].compares else self._by_score
@@ -123,24 +122,6 @@ class Producer:
             return pruner.prune(selection, size)
         with self.progress.track("Trying sizes", None) as advance:
             return pruner.prune(selection, size, advance=advance)
-
-    def _of_all_images(self, found: Pruned) -> Pruned:
-        """Make the chosen payload again, with the images that were held out to choose it by."""
-        auto, selection = found.auto, found.selection
-        assert auto is not None
-        if not isinstance(selection, RuleSelection) and not RANKINGS[selection.ranking].compares:
-            return found  # It depends on the scores alone.
-        budget = next(
-            one.budget
-            for one in auto.candidates
-            if (one.selection, one.payload_bytes) == (auto.chosen, auto.payload_bytes)
-        )
-        started = time.monotonic()
-        best = self._selector.better(found, self.make(selection, Size(budget=budget)))
-        assert best.auto is not None and best.payload_bytes is not None
-        stages = {**auto.stages, "made again": round(time.monotonic() - started, 1)}
-        kept, size = best.payload.kept, best.payload_bytes
-        return replace(best, auto=replace(best.auto, kept=kept, payload_bytes=size, stages=stages))
 
     def _by_rule(self, size: Size) -> Pruned:
         rules = self.rules
@@ -202,6 +183,7 @@ class Producer:
             kinds=kinds,
             whole=whole,
             soft=None if self.hard_labels else self._soft,
+            again=lambda selection, budget: self.make(selection, Size(budget=budget)),
             spent=spent,
         )
 

@@ -17,13 +17,13 @@ from plada_ref.runs.fields import Fields
 from plada_ref.runs.records import read_auto
 from plada_ref.selection import RuleSelection, Selection, Size, parse, rank_images
 from plada_ref.selection.auto import CANDIDATES, PARTS, AutoSelector
-from plada_ref.selection.auto_record import AutoSelection, Candidate
+from plada_ref.selection.auto_record import MADE_AGAIN, AutoSelection, Candidate
 from plada_ref.selection.budget import NoRoom
 from plada_ref.selection.producer import Producer
 from plada_ref.selection.prune import FoundRule, PayloadOptions, Pruned, Pruner
 from plada_ref.selection.rule_record import RuleRecord
 from plada_ref.tasks.load import load_task
-from pladafmt import PoolRef, Rule, dumps, load
+from pladafmt import Payload, PoolRef, Rule, dumps, load
 
 from ..commands.test_format_commands import last_json, plada
 from .conftest import DigitPool
@@ -109,19 +109,71 @@ def test_what_is_made_again_is_kept_unless_it_teaches_clearly_less() -> None:
     selector, _ = digit_selector()
     tried, auto = select(selector, 260, within=0.0)
     kept = tried.payload
-    other = replace(kept, positions=kept.positions[1:], labels=kept.labels[1:])
-    good = replace(tried, payload=other, auto=None)
-    best = selector.better(tried, good)
-    assert best.payload is other and best.auto == auto
+
+    def made_again(payload: Payload | None) -> tuple[Pruned, AutoSelection]:
+        """What is sent if the second payload is this one."""
+
+        def again(selection: Selection | RuleSelection, budget: int) -> Pruned:
+            assert (str(selection), budget) == ("herding", 260)
+            if payload is None:
+                raise NoRoom("too small")
+            return replace(tried, payload=payload, payload_bytes=len(dumps(payload)), auto=None)
+
+        return select(replace(selector, again=again), 260, within=0.0)
+
+    other = replace(kept, positions=kept.positions[5:], labels=kept.labels[5:])
+    best, found = made_again(other)
+    assert best.payload is other
+    assert (found.kept, found.payload_bytes) == (kept.kept - 5, len(dumps(other)))
+    student = selector.student(other)
+    assert student is not None and found.best.again == student.accuracy(selector.held_out)
+    assert found.best.again != found.held_out_accuracy, "or nothing tells them apart"
+    assert f", made again from all target images {100 * found.best.again:.1f} %" in found.verdict
     for bad in (
         replace(kept, labels=(kept.labels + 1) % 10),
         replace(kept, positions=kept.positions[:0], labels=kept.labels[:0]),
+        None,
     ):
-        best = selector.better(tried, replace(good, payload=bad))
-        assert best.payload is kept and best.auto is not None
-        said = best.auto.verdict.removeprefix(auto.verdict)
-        assert " its payload teaches a head only " in said and said.endswith("this one is kept.")
-        assert f"{100 * auto.held_out_accuracy:.1f} %" in said
+        best, found = made_again(bad)
+        assert best.payload == kept
+        assert (found.kept, found.payload_bytes) == (auto.kept, auto.payload_bytes)
+        assert found.verdict.endswith(
+            " Made again from all target images, its payload teaches a head only "
+            f"{100 * (found.best.again or 0.0):.1f} % of the held-out ones, the payload that was "
+            f"tried {100 * auto.held_out_accuracy:.1f} %: this one is kept."
+        )
+
+
+def test_the_better_of_the_best_two_is_known_by_what_would_be_sent() -> None:
+    selector, _ = digit_selector()
+    names = ("herding", "prototype", "random", "low-energy")
+    selector = replace(selector, candidates=names)
+    _, auto = select(selector, 260)
+    ranked = sorted(auto.candidates, key=lambda one: (-one.held_out_accuracy, one.payload_bytes))
+    asked: list[tuple[str, int]] = []
+
+    def again(selection: Selection | RuleSelection, budget: int) -> Pruned:
+        """The best of before is spoilt by wrong labels."""
+        asked.append((str(selection), budget))
+        pruned = selector.pruner.prune(parse(str(selection)), Size(budget=budget))
+        if len(asked) > 1:
+            return pruned
+        labels = pruned.payload.labels.copy()
+        labels[:40] = (labels[:40] + 1) % 10
+        return replace(pruned, payload=replace(pruned.payload, labels=labels))
+
+    pruned, found = select(replace(selector, again=again), 260)
+    made = [one for one in found.candidates if one.again is not None]
+    assert asked == [(one.selection, one.budget) for one in ranked[:MADE_AGAIN]]
+    assert {one.selection for one in made} == {name for name, _ in asked}
+    assert found.best == max(made, key=lambda one: one.held_out_accuracy + (one.again or 0))
+    assert found.best.selection == found.chosen == str(pruned.selection) == ranked[1].selection
+    assert read_auto(Fields(json.loads(json.dumps(found.to_json())), Path("x"))) == found
+    # Scores alone make the same payload of all images.
+    asked.clear()
+    _, found = select(replace(selector, again=again, candidates=("low-energy",)), 260)
+    assert not asked and found.best.again == found.held_out_accuracy
+    assert "made again" not in found.verdict
 
 
 def with_a_rule(selector: AutoSelector, keep: int) -> AutoSelector:

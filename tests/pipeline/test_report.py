@@ -77,11 +77,12 @@ CHOICE: dict[str, Any] = {
             "held_out_accuracy": accuracy,
             "seconds": 2.0,
             "note": note,
+            "again": again,
         }
-        for name, kept, size, accuracy, note in (
-            ("random", 2600, 1999, 0.7019, ""),
-            ("herding", 3000, 1998, 0.7731, ""),
-            ("prototype", 0, 0, 0.0, "no time left"),
+        for name, kept, size, accuracy, again, note in (
+            ("random", 2600, 1999, 0.7019, None, ""),
+            ("herding", 3000, 1998, 0.7731, 0.765, ""),
+            ("prototype", 0, 0, 0.0, None, "no time left"),
         )
     ],
 }
@@ -291,9 +292,9 @@ def test_what_other_commands_found_is_shown(folder: Path) -> None:
     assert "All target images 92.10 %" in dom.text
     assert "0.10 % of the test images are in the pool as well: 3 of 3,000" in dom.text
     assert dom.rows("Candidates, on 1,600 held-out images") == [
-        ["herding chosen", "3,000", "1,998", "77.31 %", "2.0 s"],
-        ["random", "2,600", "1,999", "70.19 %", "2.0 s"],
-        ["prototype", "", "", "no time left", "2.0 s"],
+        ["herding chosen", "3,000", "1,998", "77.31 %", "76.50 %", "2.0 s"],
+        ["random", "2,600", "1,999", "70.19 %", "", "2.0 s"],
+        ["prototype", "", "", "no time left", "", "2.0 s"],
     ]
     assert "81.25 %" in dom.text and "10.75 %" in dom.text
     assert CHOICE["verdict"] in dom.text
@@ -308,9 +309,9 @@ def test_what_other_commands_found_is_shown(folder: Path) -> None:
     dom = dom_of(folder)
     assert dom.rows("Candidates, on 1,600 held-out images") == [
         # The one that is least behind for either comes first.
-        ["random", "2,600", "1,999", "70.19 %", "61.00 %", "2.0 s"],
-        ["herding chosen", "3,000", "1,998", "77.31 %", "52.00 %", "2.0 s"],
-        ["prototype", "", "", "no time left", "", "2.0 s"],
+        ["random", "2,600", "1,999", "70.19 %", "61.00 %", "", "2.0 s"],
+        ["herding chosen", "3,000", "1,998", "77.31 %", "52.00 %", "76.50 %", "2.0 s"],
+        ["prototype", "", "", "no time left", "", "", "2.0 s"],
     ]
     assert "--students head,scratch" in dom.text
 
@@ -354,6 +355,11 @@ def test_a_folder_may_lack_a_file(folder: Path, name: str) -> None:
         ("auto-2000.json", CHOICE | {"candidates": {}}, "candidates"),
         ("auto-2000.json", CHOICE | {"verdict": ["x"]}, "verdict"),
         ("auto-2000.json", CHOICE | {"kept": -1}, "kept"),
+        (
+            "auto-2000.json",
+            CHOICE | {"candidates": [{**CHOICE["candidates"][0], "again": 2}]},
+            "again",
+        ),
         ("low-energy-0.1.json", {"selection": "x"}, "keep_rate"),
         ("low-energy-0.1.json", {"selection": "x" * 3000}, "selection"),
         ("other.json", {"student_accuracy": 0.5}, "selection"),
