@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache, partial
-from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -61,7 +60,6 @@ class Kind:
         batch_size: images in a step.
         like: the kind of student by which `auto` is told of it.
         lr: largest learning rate; the recipe's when None.
-        passes: over the images, where `steps` are fewer.
         judges: the trainings are those by which `auto` judges: they are tested on held-out images
             too, and not made twice.
     """
@@ -72,7 +70,6 @@ class Kind:
     batch_size: int
     like: str
     lr: float | None = None
-    passes: int = 0
     judges: bool = False
 
     def spec(self, task: str, weights: Path) -> ModelSpec:
@@ -88,7 +85,6 @@ class Kind:
     def recipe(self, seed: int, images: int) -> Recipe:
         """How it learns from some images: by the product's recipe for all layers."""
         steps = steps_for(self.like, images) if self.steps is None else self.steps
-        steps = max(steps, self.passes * ceil(images / self.batch_size))
         return recipe("all", steps=steps, batch_size=self.batch_size, lr=self.lr, seed=seed)
 
 
@@ -96,7 +92,7 @@ KINDS = {
     "finetune": Kind(MODEL, IMG_SIZE, 400, 128, FINETUNE),
     "scratch": Kind("resnet18", 64, 1000, 256, SCRATCH),
     "finetune-short": Kind(MODEL, FINETUNE_SIZE, None, 64, FINETUNE, judges=True),
-    "scratch-small": Kind(COLOUR, 32, 600, 128, SCRATCH, lr=3e-3, passes=20),
+    "scratch-small": Kind(COLOUR, 32, None, 128, SCRATCH, lr=3e-3, judges=True),
 }
 """The kinds that train whole: pre-trained, all layers; and from nothing. The third is `HEAD`. The
 last two stand in for the first where there is no GPU: on one core they take two to nine minutes and

@@ -103,8 +103,8 @@ def prune(
     task's training images that is held out; the report lists every candidate, and says so if the
     pool cannot carry the task. --students says what the clients train; heads take seconds, whole
     networks minutes for each candidate. The best payload, where heads decide the best two, is then
-    made again with the images that were held out. Where codes and their projection lie beside the manifest, or are named, a rule is
-    one of the candidates.
+    made again with the images that were held out. Where codes and their projection lie beside the
+    manifest, or are named, a rule is one of the candidates.
 
     With --by rule, images are kept by a rule over the codes that the pool's publisher ships (plada
     pool codes): a small matrix of integers, whose bytes do not grow with the images. With --task
