@@ -29,7 +29,7 @@ from plada_ref.output import Output
 from plada_ref.pool import Manifest, MemoryPool, open_source
 from plada_ref.selection.students import HEAD
 
-from .accuracy.compare_students import RULE_BUDGETS, compare
+from .accuracy.compare_students import RULE_BUDGETS, compare, tables
 from .accuracy.grid import measure
 from .accuracy.rows import Rows
 from .accuracy.students import KINDS, Place
@@ -96,6 +96,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="with --students: later seeds leave out lists that the first has seen this many "
         "points behind the best, of as many bytes, on test and on held-out images",
     )
+    parser.add_argument(
+        "--show",
+        action="store_true",
+        help="with --students: train nothing, and show what the file of results has by now",
+    )
     parser.add_argument("--device", default="cpu", help="with --students: where they are trained")
     parser.add_argument(
         "--processes", type=int, default=1, help="with --students: how many are trained at a time"
@@ -108,7 +113,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
 
     rows = Rows(options.results)
-    if options.students:
+    if options.students and options.show:
+        print(tables(rows, _sizes(options)[0], auto=options.auto))
+    elif options.students:
         tasks = tuple((name, str(source)) for name, source in options.task)
         place = Place(
             options.manifest,

@@ -5,9 +5,10 @@ The judgements are those of `benchmarks.accuracy.judges`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from statistics import fmean
+from math import sqrt
+from statistics import fmean, stdev
 
 from plada_ref.selection.auto import FINALISTS, PARTS
 from plada_ref.selection.auto_record import (
@@ -24,6 +25,8 @@ from .judges import AGAIN, IMAGES, TESTED, TRIED, judge_of, like
 from .payloads import Offer
 from .rows import Row, Rows
 from .students import KINDS
+
+_Key = tuple[str, int, str, str, int]
 
 
 def chosen(
@@ -101,7 +104,8 @@ def within(rows: Iterable[Row], budget: int, *, codes: bool) -> list[Row]:
 def choices_table(rows: Rows, budgets: Sequence[int], *, codes: bool = False) -> str:
     """For each task, kind and budget: the best payload, and what `auto` is behind it, in points.
 
-    Means over seeds of the students' accuracy on test images; a negative number is ahead.
+    Means over seeds of the students' accuracy on test images; a negative number is ahead. Behind
+    ``±`` are two standard errors of the mean difference, where there are several seeds.
 
     Args:
         codes: the pool has codes, and rules are among the payloads; else these are lists.
@@ -125,46 +129,55 @@ def choices_table(rows: Rows, budgets: Sequence[int], *, codes: bool = False) ->
             itself = like(kind)
             for budget in budgets:
                 fixed = _fixed(tests.values(), task, kind, budget, codes)
-                cells = []
+                if fixed is None:
+                    continue
+                offer, best = fixed
+                line = [task, kind, f"{budget:,}", offer.name, f"{100 * best:.1f}"]
                 for told in ((itself,), tuple(judges)):
-                    found = [
-                        _reached(rows, tests, task, seed, kind, budget, told, codes)
+                    found = {
+                        seed: _reached(rows, tests, task, seed, kind, budget, told, codes)
                         for seed in seeds
+                    }
+                    reached = {seed: each for seed, each in found.items() if each is not None}
+                    if not reached or not set(told) <= set(judges):
+                        line += ["", ""]
+                        continue
+                    mean = fmean(reached.values())
+                    apart = [
+                        worth - each
+                        for seed, each in reached.items()
+                        if (worth := _worth(tests, task, seed, kind, offer)) is not None
                     ]
-                    reached = [each for each in found if each is not None]
-                    if fixed is None or not reached or not set(told) <= set(judges):
-                        cells += ["", ""]
-                    else:
-                        cells += [
-                            f"{100 * fmean(reached):.1f}",
-                            f"{100 * (fixed[1] - fmean(reached)):.1f}",
-                        ]
-                if fixed is not None:
-                    name, best = fixed
-                    line = [task, kind, f"{budget:,}", name, f"{100 * best:.1f}", *cells]
-                    lines.append("| " + " | ".join(line) + " |")
+                    line += [f"{100 * mean:.1f}", f"{100 * (best - mean):.1f}{_two_errors(apart)}"]
+                lines.append("| " + " | ".join(line) + " |")
     return "\n".join(lines)
+
+
+def _two_errors(differences: Sequence[float]) -> str:
+    if len(differences) < 2:
+        return ""
+    return f" ± {200 * stdev(differences) / sqrt(len(differences)):.1f}"
 
 
 def _fixed(
     rows: Iterable[Row], task: str, kind: str, budget: int, codes: bool
-) -> tuple[str, float] | None:
+) -> tuple[Offer, float] | None:
     """The payload of a budget that is best on average, of those that were measured most often.
 
     What a race has left out has fewer seeds, and those may be the easier ones.
     """
-    found: dict[str, list[float]] = {}
+    found: dict[Offer, list[float]] = {}
     mine = [row for row in rows if (row.task, row.kind) == (task, kind)]
     for row in within(mine, budget, codes=codes):
-        found.setdefault(row.name, []).append(row.accuracy)
+        found.setdefault(Offer(row.name, row.budget), []).append(row.accuracy)
     most = max(map(len, found.values()), default=0)
-    lists = {name: fmean(values) for name, values in found.items() if len(values) == most}
+    lists = {offer: fmean(values) for offer, values in found.items() if len(values) == most}
     return max(lists.items(), key=lambda each: each[1]) if lists else None
 
 
 def _reached(
     rows: Rows,
-    tests: dict[tuple[str, int, str, str, int], Row],
+    tests: Mapping[_Key, Row],
     task: str,
     seed: int,
     kind: str,
@@ -176,19 +189,29 @@ def _reached(
     choice = chosen(rows, task, seed, budget, told, codes=codes)
     if choice is None:
         return None
-    same = (kind, choice.name, choice.budget)
     judged = tests.get((task, seed, judge_of(HEAD), choice.name, choice.budget))
-    if kind == HEAD and judged is not None:
-        if is_clearly_less(judged.details[AGAIN], judged.accuracy, judged.details[IMAGES]):
-            return float(judged.details[TESTED])  # What was tried is kept.
-    elif kind != HEAD and KINDS[kind].judges:
-        # The training that judged is not what is judged: chance has been kind to it.
-        others = {
-            row.seed: row.accuracy
-            for row in rows
-            if (row.kind, *row.key[3:]) == same and row.task == task and row.seed != seed
-        }
-        if others:
-            return fmean(others.values())
-    found = tests.get((task, seed, *same))
+    if (
+        kind == HEAD
+        and judged is not None
+        and is_clearly_less(judged.details[AGAIN], judged.accuracy, judged.details[IMAGES])
+    ):
+        return float(judged.details[TESTED])  # What was tried is kept.
+    return _worth(tests, task, seed, kind, Offer(choice.name, choice.budget))
+
+
+def _worth(
+    tests: Mapping[_Key, Row], task: str, seed: int, kind: str, offer: Offer
+) -> float | None:
+    """What a student gets of a payload that is chosen with a seed; None if that is not measured.
+
+    Where its own training judges, chance has been kind to it: the other seeds' trainings count.
+    """
+    others = [
+        row.accuracy
+        for key, row in tests.items()
+        if key == (task, row.seed, kind, offer.name, offer.budget) and row.seed != seed
+    ]
+    if others and kind != HEAD and KINDS[kind].judges:
+        return fmean(others)
+    found = tests.get((task, seed, kind, offer.name, offer.budget))
     return None if found is None else found.accuracy

@@ -88,9 +88,15 @@ def compare(
             if auto:
                 for seed, kind, send in product(wave, kinds, sending):
                     judge(send, seed, kind, judged_offers(rows, send.name, seed, kind), rows)
-    print(students_table(rows))
+    print(tables(rows, budgets, auto=auto))
+
+
+def tables(rows: Rows, budgets: Sequence[int], *, auto: bool) -> str:
+    """What students get of each payload and, with `auto`, of what would be chosen."""
+    shown = [students_table(rows)]
     if auto:
-        print(choices_table(rows, budgets), choices_table(rows, budgets, codes=True), sep="\n\n")
+        shown += [choices_table(rows, budgets), choices_table(rows, budgets, codes=True)]
+    return "\n\n".join(shown)
 
 
 def _processes(count: int) -> ProcessPoolExecutor | nullcontext[None]:
