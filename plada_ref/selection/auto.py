@@ -161,12 +161,12 @@ class AutoSelector:
         # The rule after the lists: its search takes as long as many of them. It finds its number of
         # images by itself, so a part of the budget is not tried.
         jobs = [*self.candidates, *([] if self.by_rule is None else [RULE])]
-        again = min(FINALISTS, len(self.candidates)) if self.whole else len(self.candidates)
-        with (progress or Silence()).track("Trying selections", len(jobs) + again) as advance:
+        finals = min(FINALISTS, len(self.candidates)) if self.whole else len(self.candidates)
+        with (progress or Silence()).track("Trying selections", len(jobs) + finals) as advance:
             for text in jobs:
                 advance(1)
                 attempt(text, first)
-            for text in self._finalists(tried, again):
+            for text in self._finalists(tried, finals):
                 advance(1)
                 attempt(text, second)
         late = within is not None and _since(started) >= within
@@ -233,26 +233,27 @@ class AutoSelector:
         for number in to_make_again(found, self.kinds, images)[: 1 if late else None]:
             one, payload = tried[number]
             with _timed(stages, "made again"):
-                made[number], again = self._made_again(one, payload)
-            found[number] = replace(one, again=again)
+                made[number], reached = self._made_again(one, payload)
+            found[number] = replace(one, again=reached)
             listed[listed.index(one)] = found[number]
         number = best_of(found, self.kinds, images)
-        best, payload = found[number], tried[number][1]
+        best, payload, again = found[number], tried[number][1], made[number]
         if best.again is None or not is_clearly_less(best.again, best.held_out_accuracy, images):
-            return best, made[number], ""
-        return (
-            best,
-            payload,
-            " Made again from all target images, its payload teaches a head only "
-            f"{100 * best.again:.1f} % of the held-out ones, the payload that was tried "
-            f"{100 * best.held_out_accuracy:.1f} %: this one is kept.",
+            return best, again, ""
+        why = (
+            "it has no room"
+            if again is payload
+            else f"its payload teaches a head only {100 * best.again:.1f} % of the held-out ones, "
+            f"the payload that was tried {100 * best.held_out_accuracy:.1f} %"
         )
+        said = f" Made again from all target images, {why}: what was tried is kept."
+        return best, payload, said
 
     def _made_again(self, one: Candidate, tried: Pruned) -> tuple[Pruned, float | None]:
         """The payload of a candidate as it is sent, and what a head gets of the held-out images.
 
-        It is the one that was tried where nothing makes another, or where it depends on the scores
-        alone.
+        It is the one that was tried where nothing makes another, where it depends on the scores
+        alone, and where there is no room for another, of which a head gets nothing.
         """
         selection = tried.selection
         by_scores = isinstance(selection, Selection) and not RANKINGS[selection.ranking].compares
