@@ -32,9 +32,10 @@ _Key = tuple[str, int, str, str, int]
 def chosen(
     rows: Rows, task: str, seed: int, budget: int, kinds: Sequence[str], *, codes: bool = False
 ) -> Row | None:
-    """The judgement that makes `auto` choose, told these kinds; None if some of them is missing.
+    """The judgement that makes `auto` choose, told these kinds; None if nothing has all of them.
 
-    A part of the budget is tried where it is one of the budgets that were measured.
+    A part of the budget is tried where it is one of the budgets that were measured. What a race has
+    left out for one kind is far behind for that, and may still be the best for another.
 
     Args:
         codes: the pool has codes, and rules are tried, see `within`.
@@ -53,21 +54,26 @@ def chosen(
     tried = TRIED[kinds[-1]]  # Heads, which try others, are the first kind.
 
     def candidates(allowed: int) -> list[tuple[Candidate, Row]]:
+        offered = {name: each for name, each in found.get(allowed, {}).items() if name in tried}
+        if all(len(by_kind) < len(kinds) for by_kind in offered.values()):
+            return []
         return [
             (
                 Candidate(
                     name,
                     1,
-                    by_kind[kinds[0]].bytes,
+                    row.bytes,
                     by_kind[HEAD].accuracy if HEAD in by_kind else 0.0,
                     0.0,
                     budget=allowed,
-                    students={kind: row.accuracy for kind, row in by_kind.items()},
+                    students={
+                        kind: by_kind[kind].accuracy if kind in by_kind else 0.0 for kind in kinds
+                    },
                 ),
-                by_kind[kinds[0]],
+                row,
             )
-            for name, by_kind in found.get(allowed, {}).items()
-            if len(by_kind) == len(kinds) and name in tried
+            for name, by_kind in offered.items()
+            for row in [next(by_kind[kind] for kind in kinds if kind in by_kind)]
         ]
 
     whole, part = (candidates(budget // part) for part in PARTS)

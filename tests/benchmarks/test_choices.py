@@ -67,6 +67,25 @@ def test_the_kind_that_is_told_decides(tmp_path: Path) -> None:
     assert choice is not None and (choice.name, choice.budget) == ("low-energy", 500)
 
 
+def test_what_left_the_race_for_one_kind_is_still_the_best_for_another(tmp_path: Path) -> None:
+    rows = Rows(tmp_path / "rows.jsonl")
+    for name, head, scratch in (("herding", 0.5, 0.62), ("low-energy", 0.6, 0.5)):
+        put(rows, "head judges", name, head)
+        put(rows, "scratch judges", name, scratch)
+
+    def told_both() -> str | None:
+        found = chosen(rows, "t", 0, 500, ("head", "scratch"))
+        return None if found is None else found.name
+
+    assert told_both() == "herding"  # 10 points behind for heads, the other 12 from scratch.
+    put(rows, "head judges", "gradient-matching", 0.7)
+    assert told_both() == "low-energy"  # Still 12, and herding 20.
+    # Nothing has both kinds: nothing is chosen.
+    put(rows, "head judges", "herding", 0.5, budget=100)
+    put(rows, "scratch judges", "low-energy", 0.5, budget=100)
+    assert chosen(rows, "t", 0, 100, ("head", "scratch")) is None
+
+
 def test_the_table_says_how_far_the_choice_is_behind(tmp_path: Path) -> None:
     lines = choices_table(measured(tmp_path / "rows.jsonl"), [2000]).splitlines()
     assert lines[2:] == [
