@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -9,8 +10,9 @@ from functools import cached_property
 import pyarrow as pa
 
 from ..errors import Misuse
-from ..storage.location import expand, filesystem, is_address, reachable
+from ..storage.location import expand, filesystem, is_address, is_local, reachable
 from .folder import Folder
+from .keys import reason_to_skip
 from .parquet import ParquetShards, without_choice
 from .shard import Container, Entry, OnProgress, Shard
 from .tar import TarShards
@@ -128,6 +130,7 @@ def open_source(specs: Sequence[str]) -> Source:
         if not (suffix in _SHARDS and plain.startswith("http")) and _is_folder(plain):
             if choice:
                 raise Misuse(f"{plain!r} is a folder, so {'#' + choice!r} means nothing.")
+            _refuse_shards_alone(plain)
             containers.append(Folder(plain))
         elif suffix == ".tar":
             tars.append(plain)
@@ -143,6 +146,33 @@ def open_source(specs: Sequence[str]) -> Source:
     if parquets:
         containers.append(ParquetShards(parquets))
     return Source(containers)
+
+
+def _refuse_shards_alone(folder: str) -> None:
+    """Say how shards are named, before all of a pool's images are missing for want of a ``*``.
+
+    A local folder alone is looked into, up to the first image or folder in it.
+
+    Raises:
+        Misuse: if the folder holds shards, and nothing that a folder of images does.
+    """
+    if not is_local(folder):
+        return
+    found = set()
+    try:
+        with os.scandir(filesystem(folder)[1]) as entries:
+            for entry in entries:
+                if entry.is_dir() or reason_to_skip(entry.name) != "not-an-image":
+                    return
+                found.add(posixpath.splitext(entry.name)[1].lower())
+    except OSError:
+        return  # Whoever reads the folder says so.
+    shards = " ".join(f"'{folder.rstrip('/')}/*{suffix}'" for suffix in _SHARDS if suffix in found)
+    if shards:
+        raise Misuse(
+            f"{folder!r} is a folder without images, but with shards; for these give the shards "
+            f"themselves: {shards}"
+        )
 
 
 def _expand(spec: str) -> list[str]:

@@ -117,6 +117,22 @@ def test_what_is_no_source(tmp_path: Path) -> None:
             open_source([spec])
 
 
+def test_a_folder_of_shards_alone_says_how_they_are_named(
+    tmp_path: Path, make_tar: Any, images: Any
+) -> None:
+    folder = tmp_path / "pool"
+    folder.mkdir()
+    make_tar(folder / "pool-0.tar", images)
+    (folder / "README").write_text("ten shards")
+    for name in (folder, f"file://{folder}"):
+        with pytest.raises(Misuse, match=r"without images.* give the shards .*: '.*/\*\.tar'$"):
+            open_source([str(name)])
+    assert all(key in open_source([f"{folder}/*.tar"]) for key in images)
+    # Images in it, or in a folder in it, make it one of images, though a shard lies there.
+    (folder / "more").mkdir()
+    open_source([str(folder)])
+
+
 def test_a_server_that_is_not_there() -> None:
     pytest.importorskip("aiohttp")
     with pytest.raises(Misuse, match=r"nothing at .*\(Cannot connect to host 127\.0\.0\.1:9"):
