@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from plada_ref.errors import Misuse
@@ -147,7 +148,19 @@ def test_what_is_made_again_is_kept_unless_it_teaches_clearly_less() -> None:
         assert found.verdict.endswith(end)
 
 
-def test_the_better_of_the_best_two_is_known_by_what_would_be_sent() -> None:
+@dataclass
+class Alike:
+    """Students that learn as much from any payload."""
+
+    kind: str = "scratch"
+
+    def accuracy(self, payload: Payload, soft: npt.NDArray[np.float32] | None) -> float:
+        return 0.5
+
+
+def test_the_better_of_the_best_two_is_known_by_what_would_be_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     selector, _ = digit_selector()
     names = ("herding", "prototype", "random", "low-energy")
     selector = replace(selector, candidates=names)
@@ -172,6 +185,21 @@ def test_the_better_of_the_best_two_is_known_by_what_would_be_sent() -> None:
     assert found.best == max(made, key=lambda one: one.held_out_accuracy + (one.again or 0))
     assert found.best.selection == found.chosen == str(pruned.selection) == ranked[1].selection
     assert read_auto(Fields(json.loads(json.dumps(found.to_json())), Path("x"))) == found
+    # When time has run out, one is made again.
+    clock = [0.0]
+    monkeypatch.setattr("plada_ref.selection.auto._since", lambda started: clock[0])
+
+    def slow(budget: int) -> Pruned:
+        clock[0] = 99
+        raise NoRoom("too small")
+
+    asked.clear()
+    _, found = select(replace(selector, again=again, by_rule=slow), 260, within=50)
+    assert len(asked) == 1 and len([one for one in found.candidates if not one.note]) > MADE_AGAIN
+    # Where others decide, too.
+    asked.clear()
+    select(replace(selector, again=again, kinds=("head", "scratch"), whole=[Alike()]), 260)
+    assert len(asked) == 1
     # Scores alone make the same payload of all images.
     asked.clear()
     _, found = select(replace(selector, again=again, candidates=("low-energy",)), 260)
