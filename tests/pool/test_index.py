@@ -114,7 +114,9 @@ def test_a_pool_only_grows(tmp_path: Path, make_folder: Any, images: dict[str, b
 
 def test_no_images(tmp_path: Path, make_tar: Any) -> None:
     make_tar(tmp_path / "pool.tar", {"labels.json": b"{}"})
-    for spec in (str(tmp_path), str(tmp_path / "pool.tar")):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "labels.json").write_text("{}")
+    for spec in (str(tmp_path / "folder"), str(tmp_path / "pool.tar")):
         with pytest.raises(PipelineError, match=r"no image \(skipped: 1 not-an-image\)"):
             index_pool(open_source([spec]), tmp_path / "pool.parquet")
     assert not (tmp_path / "pool.parquet.parts").exists()
