@@ -162,7 +162,10 @@ def _refuse_shards_alone(folder: str) -> None:
     try:
         with os.scandir(filesystem(folder)[1]) as entries:
             for entry in entries:
-                if entry.is_dir() or reason_to_skip(entry.name) != "not-an-image":
+                if entry.name.startswith("."):
+                    continue  # As a folder of images leaves them out, with what is below them.
+                is_folder = entry.is_dir(follow_symlinks=False)
+                if is_folder or reason_to_skip(entry.name) != "not-an-image":
                     return
                 found.add(posixpath.splitext(entry.name)[1].lower())
     except OSError:

@@ -185,12 +185,12 @@ class AutoSelection:
         carried = by_head and len(lost) < len(kinds)
         number = sum(not candidate.note for candidate in candidates)
         tried = f"{number} payload{'' if number == 1 else 's'}"
-        # It is the same payload where the scores alone decide.
-        again = (
-            ""
-            if best.again in (None, best.held_out_accuracy)
-            else f", made again from all target images {100 * best.again:.1f} %"
-        )
+        again = ""
+        # The same payload, where scores alone decide, and one that is not sent say nothing.
+        if best.again not in (None, best.held_out_accuracy) and not is_clearly_less(
+            best.again, best.held_out_accuracy, held_out_images
+        ):
+            again = f", made again from all target images {100 * best.again:.1f} %"
         facts = (
             f"of {held_out_images:,} held-out target images its {_head(kinds)} gets "
             f"{_measured(best.held_out_accuracy, held_out_images)}{again}, one trained on the "

@@ -124,6 +124,10 @@ def test_a_folder_of_shards_alone_says_how_they_are_named(
     folder.mkdir()
     make_tar(folder / "pool-0.tar", images)
     (folder / "README").write_text("ten shards")
+    # What a folder of images leaves out makes it none.
+    (folder / ".cache").mkdir()
+    (folder / "._photo.jpg").write_bytes(b"x")
+    (folder / "linked").symlink_to(tmp_path, target_is_directory=True)
     for name in (folder, f"file://{folder}"):
         with pytest.raises(Misuse, match=r"without images.* give the shards .*: '.*/\*\.tar'$"):
             open_source([str(name)])
